@@ -1,0 +1,221 @@
+"""Records that say what a metric, check, baseline, family, split or reader is.
+
+A record is the single place where a thing is described: the task-file schema, the documentation
+pages, help texts and suggestions are made from it. Records import nothing heavy; the function
+behind one is named by ``target`` (``"module:attribute"``) and loaded when it is first needed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+from pytest_stbench.errors import StbenchError
+
+ENTRY_POINT_GROUP = "pytest_stbench.catalogues"
+
+
+class Record(Protocol):
+    """What every record has."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def summary(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A score on arrays.
+
+    ``over`` says what one value belongs to (a gene or a unit of one slide); ``inputs`` names the
+    keyword arguments the function takes beyond truth and prediction (``libsize``,
+    ``train_mean``). ``fill`` replaces a value that is undefined through the model's own fault in
+    the mean, ``floor`` bounds single values in the mean from below.
+    """
+
+    id: str
+    name: str
+    summary: str
+    bounds: tuple[float | None, float | None]
+    better: Literal["up", "down", "context"]
+    fill: float | None
+    target: str
+    needs: str = "expression"
+    over: Literal["gene", "unit"] = "gene"
+    group: Literal["agreement", "error", "spatial", "set", "coexpression", "depth_adjusted"] = "agreement"
+    inputs: tuple[str, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
+    floor: float | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A data-quality test.
+
+    ``blocks`` says which metrics a failure holds back: those of its ``dataset``, ``split`` or
+    ``task``, or ``nothing``. ``reasons`` gives, for every default threshold, why it stands there.
+    """
+
+    id: str
+    name: str
+    summary: str
+    severity: Literal["fail", "warn", "warn/fail", "fail/warn"]
+    scope: Literal["dataset", "split", "task", "model", "results"]
+    blocks: Literal["dataset", "split", "task", "nothing"]
+    target: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    needs: Literal["metadata", "slides", "spec"] = "slides"
+    checklist: tuple[str, ...] = ()
+    skip_fails: bool = False
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """A yardstick: a ``model`` (same contract as a user's), a ``diagnostic`` or a ``control``."""
+
+    id: str
+    name: str
+    summary: str
+    kind: Literal["model", "diagnostic", "control"]
+    families: tuple[str, ...]
+    target: str
+    needs: tuple[str, ...] = ()
+    memory: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """A kind of question: what the model is given and asked, and the yardsticks it must beat.
+
+    ``simple`` lists candidates for the simple learned baseline, best first: the first whose needs
+    the data set meets is the one that ``ridge`` stands for. ``required`` names further references
+    of the one rule beside the trivial and the simple one; ``margin`` is the default margin over
+    the simple baseline.
+    """
+
+    id: str
+    name: str
+    summary: str
+    method: str
+    primary: str
+    metrics: tuple[str, ...]
+    trivial: str
+    simple: tuple[str, ...]
+    baselines: tuple[str, ...]
+    target: str
+    required: tuple[str, ...] = ()
+    margin: float = 0.0
+    input_class: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """A design of train and test folds, made from the samples table alone."""
+
+    id: str
+    name: str
+    summary: str
+    target: str
+    min_patients: int = 1
+    params: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """A ``source:`` of slides."""
+
+    id: str
+    name: str
+    summary: str
+    target: str
+    source: str = ""
+
+
+R = TypeVar("R", Metric, Check, Baseline, Family, Split, Reader)
+
+
+class Catalogue(Generic[R]):
+    """Records of one kind, found by name, in the order of their ids."""
+
+    def __init__(self, kind: str, records: Iterable[R]) -> None:
+        self.kind = kind
+        self._records: dict[str, R] = {}
+        for record in records:
+            if record.name in self._records:
+                message = f"two {kind} records are called {record.name!r}: rename one of them"
+                raise StbenchError(message)
+            self._records[record.name] = record
+
+    def __iter__(self) -> Iterator[R]:
+        return iter(self._records.values())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._records
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all records."""
+        return tuple(self._records)
+
+    def get(self, name: str) -> R | None:
+        """Return the record called `name`, or None."""
+        return self._records.get(name)
+
+    def __getitem__(self, name: str) -> R:
+        if name not in self._records:
+            message = f"there is no {self.kind} {name!r}{nearest(name, self._records)}"
+            raise StbenchError(message)
+        return self._records[name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """All catalogues that a task file may name."""
+
+    metrics: Catalogue[Metric]
+    checks: Catalogue[Check]
+    baselines: Catalogue[Baseline]
+    families: Catalogue[Family]
+    splits: Catalogue[Split]
+    readers: Catalogue[Reader]
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the closest known name, or an empty string."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {matches[0]!r}?" if matches else ""
+
+
+def load_target(target: str) -> Any:
+    """Import ``"module:attribute"`` and return the attribute."""
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def external_records() -> list[Any]:
+    """Return the records other packages add by entry point.
+
+    An entry point of the group ``pytest_stbench.catalogues`` names a tuple of records.
+    """
+    found: list[Any] = []
+    for entry in metadata.entry_points(group=ENTRY_POINT_GROUP):
+        found.extend(entry.load())
+    return found
