@@ -1,0 +1,21 @@
+"""The readers: what ``source:`` of a data set may be."""
+
+from __future__ import annotations
+
+from pytest_stbench.registry import Reader
+
+READERS: tuple[Reader, ...] = (
+    Reader(
+        id="R01",
+        name="h5ad",
+        summary="AnnData files: one slide a file, or several slides in one file told apart by `keys.slide`",
+        target="pytest_stbench.data.readers.h5ad:open_source",
+        source="https://anndata.readthedocs.io/en/stable/fileformat-prose.html",
+    ),
+    Reader(
+        id="R02",
+        name="simulated",
+        summary="a seeded tumour cohort of several patients with known truth; `params` sets it up",
+        target="pytest_stbench.data.simulate:open_source",
+    ),
+)

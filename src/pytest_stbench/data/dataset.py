@@ -1,0 +1,209 @@
+"""A data set: its slides with the same genes on all of them."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from pytest_stbench.data.align import align_columns, measured_of, totals, universe_of
+from pytest_stbench.data.catalogue import READERS
+from pytest_stbench.data.checksums import file_sha256
+from pytest_stbench.data.manifest import load_manifest
+from pytest_stbench.data.roots import resolve_one
+from pytest_stbench.data.slide import Slide, SlideMeta
+from pytest_stbench.data.wording import listing
+from pytest_stbench.errors import DataError
+from pytest_stbench.registry import Catalogue, Reader, load_target, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pytest_stbench.data.readers.protocol import RawSlide, SlideSource
+    from pytest_stbench.spec.model import DatasetSpec
+    from pytest_stbench.splits.table import Sample
+
+
+class Dataset:
+    """The slides of one data set of a task file.
+
+    Nothing is read before it is asked for; a slide is read once and kept until :meth:`close`.
+
+    Parameters
+    ----------
+    name
+        Its name in the task file.
+    config
+        What the task file says of it.
+    samples
+        One row per slide, from :func:`~pytest_stbench.data.samples.load_samples`.
+    roots
+        Folders in which its paths are looked up, first choice first.
+    store
+        Folder in which checksums are kept; None keeps nothing.
+    readers
+        The known sources; by default those of this package.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: DatasetSpec,
+        samples: Sequence[Sample],
+        roots: Sequence[Path],
+        *,
+        store: Path | None = None,
+        readers: Iterable[Reader] = READERS,
+    ) -> None:
+        self.name = name
+        self.config = config
+        self.samples = tuple(samples)
+        self._roots = tuple(roots)
+        self._store = store
+        self._readers = tuple(readers)
+        self._samples = {sample.slide: sample for sample in self.samples}
+        self._slides: dict[str, Slide] = {}
+        self._notes: dict[str, dict[str, int]] = {}
+
+    @property
+    def slide_ids(self) -> tuple[str, ...]:
+        """Ids of all slides, in the order of the samples table."""
+        return tuple(self._samples)
+
+    @cached_property
+    def panels(self) -> Mapping[str, tuple[str, ...]]:
+        """The genes each slide measured, by slide id, in the order of its file."""
+        return MappingProxyType({slide_id: self._source.genes(slide_id) for slide_id in self.slide_ids})
+
+    @cached_property
+    def genes(self) -> NDArray[np.str_]:
+        """The genes that are columns of every slide, (G,), sorted.
+
+        Those that any slide measured where absent genes count as zero, else those that all slides
+        measured. Empty when slides have no gene in common.
+        """
+        return universe_of(self.panels.values(), union=self.config.absent_gene == "zero")
+
+    @property
+    def notes(self) -> Mapping[str, Mapping[str, int]]:
+        """What was counted while slides were read: note -> slide id -> number.
+
+        ``units``, ``genes`` (measured), ``genes_not_shared`` (left out because another slide did
+        not measure them), ``duplicate_symbols_summed`` and further notes of the reader.
+        """
+        return MappingProxyType(self._notes)
+
+    @cached_property
+    def checksum(self) -> str:
+        """The sha256 of all the slides depend on: names and content of files, samples table."""
+        digest = hashlib.sha256(self._source.fingerprint().encode())
+        for slide_id in sorted(self.slide_ids):
+            for path in self._source.files(slide_id):
+                digest.update(f"\n{slide_id}\0{path.name}\0{file_sha256(path, self._store)}".encode())
+        digest.update("\n".join(sorted(map(_row_text, self.samples))).encode())
+        return digest.hexdigest()
+
+    def slide(self, slide_id: str) -> Slide:
+        """Return a slide, read at the first call.
+
+        Raises ``DataError`` when there is no such slide or it cannot be read, ``DataMissing``
+        when the data is not on this machine.
+        """
+        if slide_id not in self._samples:
+            message = (
+                f"datasets.{self.name}: there is no slide {slide_id!r}; "
+                f"it has {listing(self._samples)}{nearest(slide_id, self._samples)}"
+            )
+            raise DataError(message)
+        if slide_id not in self._slides:
+            self._slides[slide_id] = self._aligned(self._source.read(slide_id), self._samples[slide_id])
+        return self._slides[slide_id]
+
+    def slides(self) -> Iterator[Slide]:
+        """Yield all slides in the order of the samples table."""
+        for slide_id in self.slide_ids:
+            yield self.slide(slide_id)
+
+    def close(self) -> None:
+        """Forget the slides that were read; they are read again when they are next asked for."""
+        self._slides.clear()
+
+    @cached_property
+    def _source(self) -> SlideSource:
+        record = Catalogue("source", self._readers)[self.config.source]
+        source: SlideSource = load_target(record.target)(self.config, self.samples, self._roots)
+        self._verify(source)
+        return source
+
+    def _verify(self, source: SlideSource) -> None:
+        """Compare the files with the manifest, if there is one.
+
+        The samples table is compared where it is listed: a table of one's own beside published
+        data is no change of the data.
+        """
+        if self.config.sha256 is None:
+            return
+        what = f"datasets.{self.name}"
+        manifest = load_manifest(
+            resolve_one(self.config.sha256, self._roots, get=self.config.get, what=f"{what}.sha256")
+        )
+        files = dict.fromkeys(path for slide_id in self.slide_ids for path in source.files(slide_id))
+        manifest.verify(files, self._store)
+        if self.config.samples is not None:
+            table = resolve_one(self.config.samples, self._roots, what=f"{what}.samples")
+            if manifest.lists(table):
+                manifest.verify([table], self._store)
+
+    def _aligned(self, raw: RawSlide, sample: Sample) -> Slide:
+        libsize, n_detected = totals(raw.counts)
+        measured = measured_of(self.genes, raw.genes)
+        found = {
+            "units": len(raw.unit_names),
+            "genes": len(raw.genes),
+            "genes_not_shared": len(raw.genes) - int(measured.sum()),
+            **raw.notes,
+        }
+        for note, number in found.items():
+            self._notes.setdefault(note, {})[raw.slide_id] = number
+        return Slide(
+            meta=self._meta(raw, sample),
+            unit_names=raw.unit_names,
+            genes=self.genes,
+            measured=measured,
+            counts=align_columns(raw.counts, raw.genes, self.genes),
+            libsize=libsize,
+            n_detected=n_detected,
+            xy_um=raw.xy_um,
+            xy_px=raw.xy_px,
+            array_index=raw.array_index,
+            image=raw.image,
+            embedding=raw.embedding,
+            labels=raw.labels,
+        )
+
+    def _meta(self, raw: RawSlide, sample: Sample) -> SlideMeta:
+        config = self.config
+        return SlideMeta(
+            slide_id=sample.slide,
+            patient_id=sample.patient,
+            site_id=sample.site or config.site,
+            technology=sample.technology or config.technology,
+            panel_id=sample.panel or config.panel,
+            corpus_id=sample.corpus or config.corpus,
+            organ=sample.organ or config.organ,
+            disease=sample.disease or config.disease,
+            preservation=sample.preservation or config.preservation,
+            resolution=sample.resolution or config.resolution,
+            pitch_um=raw.pitch_um,
+        )
+
+
+def _row_text(sample: Sample) -> str:
+    known = (sample.patient, sample.site, sample.technology, sample.panel, sample.corpus, sample.organ)
+    further = (sample.disease, sample.preservation, sample.resolution)
+    return "\0".join(value or "" for value in (sample.slide, *known, *further))

@@ -1,0 +1,89 @@
+"""Gene lists in files: panels, observed genes, genes to evaluate."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_stbench.data.wording import listing
+from pytest_stbench.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GENE_COLUMNS = ("gene", "symbol", "gene_symbol")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneList:
+    """Gene symbols in the order of the file, and how many repeats were dropped."""
+
+    names: tuple[str, ...]
+    duplicates: int
+
+
+def read_gene_list(path: Path) -> tuple[str, ...]:
+    """Return the gene symbols of `path`, each once, in the order of the file.
+
+    See :func:`load_gene_list`.
+    """
+    return load_gene_list(path).names
+
+
+def load_gene_list(path: Path) -> GeneList:
+    """Read one symbol a line, or the column ``gene``, ``symbol`` or ``gene_symbol`` of a table.
+
+    Tables are ``.csv`` (comma) and ``.tsv`` (tab) files with a header. Empty lines and lines that
+    start with ``#`` are left out.
+
+    Raises
+    ------
+    DataError
+        Unreadable, no such column, a line that is not one symbol, or no gene at all.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{path}: cannot be read as a gene list ({error})"
+        raise DataError(message) from error
+    lines = [
+        (number, line)
+        for number, line in enumerate(text.splitlines(), start=1)
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
+    if path.suffix.lower() in (".csv", ".tsv"):
+        symbols = _column(path, [line for _, line in lines])
+    else:
+        symbols = []
+        for number, line in lines:
+            symbol = line.strip()
+            if len(symbol.split()) > 1 or "," in symbol or ";" in symbol:
+                message = (
+                    f"{path}:{number}: one gene symbol a line is expected, found {symbol[:60]!r}; "
+                    "tables end in .csv or .tsv"
+                )
+                raise DataError(message)
+            symbols.append(symbol)
+    if not symbols:
+        message = f"{path}: holds no gene"
+        raise DataError(message)
+    names = tuple(dict.fromkeys(symbols))
+    return GeneList(names=names, duplicates=len(symbols) - len(names))
+
+
+def _column(path: Path, lines: list[str]) -> list[str]:
+    try:
+        rows = list(csv.reader(lines, delimiter="\t" if path.suffix.lower() == ".tsv" else ","))
+    except csv.Error as error:
+        message = f"{path}: not a readable table ({error})"
+        raise DataError(message) from error
+    if not rows:
+        return []
+    header = [name.strip() for name in rows[0]]
+    folded = [name.casefold() for name in header]
+    place = next((folded.index(name) for name in GENE_COLUMNS if name in folded), None)
+    if place is None:
+        message = f"{path}: no column {' or '.join(GENE_COLUMNS)}; its columns are {listing(header)}"
+        raise DataError(message)
+    return [row[place].strip() for row in rows[1:] if len(row) > place and row[place].strip()]

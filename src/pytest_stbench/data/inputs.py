@@ -1,0 +1,103 @@
+"""What models and baselines are given: built field by field, never a view of the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from anndata import AnnData
+    from numpy.typing import NDArray
+
+    from pytest_stbench.data.image import InputImage
+    from pytest_stbench.data.slide import SlideMeta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskInfo:
+    """What a model may know of the task it is fitted for.
+
+    ``genes`` are the columns it will be asked for; ``normalise`` and ``target_sum`` say the scale
+    of ``TrainSlide.target`` (``log1p(counts / library size * target_sum)`` for ``log1p_cp10k``
+    and ``log1p_median``).
+    """
+
+    name: str
+    family: str
+    genes: tuple[str, ...]
+    observed_genes: tuple[str, ...]
+    normalise: str
+    target_sum: float | None
+    seed: int
+    resolution: str | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ModelSlide:
+    """One slide as a model sees it.
+
+    ``units`` holds the names of the units, ``obsm["spatial"]`` in um and, where the family hands
+    them out, the counts of the observed genes in ``X`` and a declared ``obsm["embedding"]``.
+    """
+
+    units: AnnData
+    meta: SlideMeta
+    image: InputImage | None = None
+
+    @property
+    def n_units(self) -> int:
+        """Number of units, the rows every prediction must have."""
+        return int(self.units.n_obs)
+
+    def patches(
+        self, size: int = 224, mpp: float = 0.5, units: NDArray[np.intp] | slice | None = None
+    ) -> NDArray[np.uint8]:
+        """Return one RGB patch per unit, (n, size, size, 3) uint8, centred on the unit.
+
+        `mpp` is um per pixel; `units` (indices or a slice) goes through a slide in parts. What
+        lies outside the image is white. Raises ``ModelError`` when the slide has no image.
+        """
+        from pytest_stbench.errors import ModelError
+
+        if self.image is None:
+            message = f"slide {self.meta.slide_id} has no image: patches need one (`image:` in the task file)"
+            raise ModelError(message)
+        return self.image.patches(size=size, mpp=mpp, units=units)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainSlide(ModelSlide):
+    """A training slide: the input, and the truth a model may learn from.
+
+    ``target`` is (n, g) float32, columns ``TaskInfo.genes``, on the task's scale; genes the slide
+    did not measure are nan. ``counts`` holds the raw counts of all measured genes.
+    """
+
+    target: NDArray[np.float32]
+    counts: AnnData
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TruthSlide:
+    """A slide as a diagnostic baseline sees it: the input with the truth beside it.
+
+    ``values`` is (n, g) float64 on the task's scale (nan where the slide did not measure the
+    gene), ``libsize`` the total count of each unit over all measured genes.
+    """
+
+    input: ModelSlide
+    values: NDArray[np.float64]
+    libsize: NDArray[np.float64]
+
+
+def digest(model_slide: ModelSlide) -> str:
+    """Return a hash of all fields of a model's input, to tell whether a model changed it.
+
+    Counts, names, coordinates, embedding, target and anything that was added (columns, layers,
+    ``uns`` ...) are hashed by content; of the image the units' places, since its pixels are
+    read-only.
+    """
+    from pytest_stbench.data.input_digest import digest_of
+
+    return digest_of(model_slide)

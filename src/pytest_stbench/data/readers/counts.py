@@ -1,0 +1,163 @@
+"""Count matrices of HDF5 files as CSR, row by row where the format allows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+from scipy import sparse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+# A slide whose rows are scattered over more runs than this is cut out of one read.
+_MAX_RUNS = 512
+_DENSE_BLOCK_BYTES = 64 * 2**20
+_INT32 = np.iinfo(np.int32)
+
+
+def shape_of(node: h5py.Group | h5py.Dataset) -> tuple[int, int]:
+    """Return (rows, columns) of a dense or sparse matrix without reading it."""
+    if isinstance(node, h5py.Dataset):
+        found = node.shape
+    else:
+        found = node.attrs["shape"] if "shape" in node.attrs else node.attrs["h5sparse_shape"]
+    if len(found) != 2:
+        message = f"a matrix has two axes, this has {len(found)}"
+        raise ValueError(message)
+    return int(found[0]), int(found[1])
+
+
+def read_rows(node: h5py.Group | h5py.Dataset, rows: NDArray[np.intp] | None = None) -> sparse.csr_matrix:
+    """Return the rows of a matrix as CSR with sorted indices, in the dtype of the file.
+
+    Parameters
+    ----------
+    node
+        CSR, CSC or dense matrix.
+    rows
+        Ascending indices; None for all.
+    """
+    shape = shape_of(node)
+    if isinstance(node, h5py.Dataset):
+        blocks = [sparse.csr_matrix(node[a:b]) for a, b in _dense_blocks(shape, node.dtype.itemsize, rows)]
+        empty = sparse.csr_matrix((0, shape[1]), dtype=node.dtype)
+        found = _picked(sparse.vstack([empty, *blocks], format="csr", dtype=node.dtype), rows)
+    elif _is_csc(node):
+        # The parts of a CSC matrix are those of the CSR matrix of its transpose.
+        found = _checked(node["data"][()], node["indices"][()], node["indptr"][()], shape[::-1]).T.tocsr()
+        found = found if rows is None else found[rows]
+    else:
+        found = _read_csr(node, shape, rows)
+    found.sum_duplicates()
+    return found
+
+
+def as_counts(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return `matrix` as int32 (int64 where that is too small) if all values are integral.
+
+    Anything else, nan included, stays as it was read, so that checks can judge it.
+    """
+    data = matrix.data
+    if data.dtype.kind == "f":
+        with np.errstate(invalid="ignore"):
+            if not (np.isfinite(data).all() and np.array_equal(data, np.rint(data))):
+                return matrix
+        if data.size and np.abs(data).max() > 2.0**53:
+            return matrix
+    small = not data.size or (data.min() >= _INT32.min and data.max() <= _INT32.max)
+    return matrix.astype(np.int32 if small else np.int64)
+
+
+def sum_duplicate_columns(
+    matrix: sparse.csr_matrix, names: NDArray[np.str_]
+) -> tuple[sparse.csr_matrix, NDArray[np.str_], int]:
+    """Sum the columns of equal name; return matrix, unique names in order, columns saved."""
+    unique, first, place = np.unique(names, return_index=True, return_inverse=True)
+    saved = len(names) - len(unique)
+    if not saved:
+        return matrix, names, 0
+    order = np.argsort(first)
+    rank = np.empty(len(order), dtype=np.intp)
+    rank[order] = np.arange(len(order))
+    # Summed in 64 bits: two large int32 counts could overflow.
+    wide = matrix.astype(np.int64) if matrix.dtype.kind in "iub" else matrix
+    summed = sparse.csr_matrix(
+        (wide.data, rank[place[wide.indices]], wide.indptr), shape=(matrix.shape[0], len(unique))
+    )
+    summed.sum_duplicates()
+    return as_counts(summed), unique[order], saved
+
+
+def _is_csc(node: h5py.Group) -> bool:
+    kind = node.attrs.get("encoding-type", node.attrs.get("h5sparse_format", ""))
+    kind = kind.decode() if isinstance(kind, bytes) else str(kind)
+    if kind.removesuffix("_matrix") not in ("csr", "csc"):
+        message = f"encoding {kind!r} is not a dense, csr or csc matrix"
+        raise ValueError(message)
+    return kind.startswith("csc")
+
+
+def _read_csr(node: h5py.Group, shape: tuple[int, int], rows: NDArray[np.intp] | None) -> sparse.csr_matrix:
+    indptr = node["indptr"][()]
+    if rows is None:
+        return _checked(node["data"][()], node["indices"][()], indptr, shape)
+    if len(indptr) != shape[0] + 1:
+        message = f"indptr has {len(indptr)} entries for {shape[0]} rows"
+        raise ValueError(message)
+    parts = []
+    for first, last in _runs(rows):
+        span = slice(int(indptr[first]), int(indptr[last]))
+        part = _checked(
+            node["data"][span],
+            node["indices"][span],
+            indptr[first : last + 1] - indptr[first],
+            (last - first, shape[1]),
+        )
+        parts.append(part)
+    whole = sparse.vstack(parts, format="csr") if parts else sparse.csr_matrix((0, shape[1]))
+    return _picked(whole, rows)
+
+
+def _runs(rows: NDArray[np.intp]) -> list[tuple[int, int]]:
+    """Return the first and last + 1 of each run of rows, or of one run around all of them."""
+    if not len(rows):
+        return []
+    cuts = np.flatnonzero(np.diff(rows) != 1) + 1
+    if len(cuts) >= _MAX_RUNS:
+        return [(int(rows[0]), int(rows[-1]) + 1)]
+    return [(int(run[0]), int(run[-1]) + 1) for run in np.split(rows, cuts)]
+
+
+def _picked(found: sparse.csr_matrix, rows: NDArray[np.intp] | None) -> sparse.csr_matrix:
+    """Return `rows` of what was read: `found` holds just them, or all from first to last."""
+    return found if rows is None or found.shape[0] == len(rows) else found[rows - rows[0]]
+
+
+def _dense_blocks(
+    shape: tuple[int, int], itemsize: int, rows: NDArray[np.intp] | None
+) -> Iterator[tuple[int, int]]:
+    step = max(1, _DENSE_BLOCK_BYTES // max(1, shape[1] * itemsize))
+    for first, last in [(0, shape[0])] if rows is None else _runs(rows):
+        for start in range(first, last, step):
+            yield start, min(start + step, last)
+
+
+def _checked(
+    data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], shape: tuple[int, int]
+) -> sparse.csr_matrix:
+    steps = np.diff(indptr)
+    if (
+        len(indptr) != shape[0] + 1
+        or indptr[0] != 0
+        or (steps < 0).any()
+        or indptr[-1] != len(data)
+        or len(indices) != len(data)
+        or (len(indices) and (indices.min() < 0 or indices.max() >= shape[1]))
+    ):
+        message = "the parts of the sparse matrix do not fit together"
+        raise ValueError(message)
+    return sparse.csr_matrix((data, indices, indptr), shape=shape)

@@ -1,0 +1,92 @@
+"""What a reader gives: slides as their source has them, before they are aligned to a data set.
+
+A reader is a function ``open_source(config, samples, roots)`` named by a
+:class:`~pytest_stbench.registry.Reader` record. It finds the slides without reading them and
+returns a :class:`SlideSource`. Readers keep what they find: they never judge, repair or make up a
+value, so that checks can judge the data as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
+
+    from pytest_stbench.data.image import Image
+    from pytest_stbench.spec.model import DatasetSpec
+    from pytest_stbench.splits.table import Sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RawSlide:
+    """One slide as its source has it.
+
+    ``counts`` (n, g) CSR has one column per entry of ``genes``, the slide's own unique symbols:
+    int32 where every value is integral, else float as read. Library sizes and detection counts
+    are made from it by the data set, so it must hold **all** genes that were measured.
+    ``labels`` maps ``niche`` and ``cell_type`` to (n,) objects: str, or None where the unit has no
+    label; other names may be added. Fields the source does not have stay None. ``notes`` counts
+    what was done on the way (``duplicate_symbols_summed``).
+    """
+
+    slide_id: str
+    unit_names: NDArray[np.str_]
+    genes: NDArray[np.str_]
+    counts: csr_matrix
+    xy_um: NDArray[np.float64]
+    xy_px: NDArray[np.float64] | None = None
+    array_index: NDArray[np.int64] | None = None
+    image: Image | None = None
+    embedding: NDArray[np.float32] | None = None
+    labels: dict[str, NDArray[np.object_]] = field(default_factory=dict)
+    pitch_um: float | None = None
+    notes: Mapping[str, int] = field(default_factory=dict)
+
+
+class SlideSource(Protocol):
+    """The slides of one data set, found and not yet read."""
+
+    def genes(self, slide_id: str) -> tuple[str, ...]:
+        """Return the symbols the slide measured: unique, in the order of :attr:`RawSlide.genes`.
+
+        Cheaper than :meth:`read`: no counts are touched.
+        """
+        ...
+
+    def read(self, slide_id: str) -> RawSlide:
+        """Read one slide from scratch; nothing is kept by the source."""
+        ...
+
+    def files(self, slide_id: str) -> tuple[Path, ...]:
+        """Return all files whose content the slide depends on, its image included.
+
+        Empty for slides that no file holds (simulated ones).
+        """
+        ...
+
+    def fingerprint(self) -> str:
+        """Return what the slides depend on beside :meth:`files`.
+
+        Reader name and version of its reading rules; for simulated slides also every parameter
+        and the version of the generator.
+        """
+        ...
+
+
+class OpenSource(Protocol):
+    """The function a reader record points at."""
+
+    def __call__(self, config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]) -> SlideSource:
+        """Find the slides `samples` below `roots` (first root that has them wins).
+
+        Raises ``DataMissing`` when nothing is there, ``DataError`` when what is there cannot be
+        used.
+        """
+        ...

@@ -1,0 +1,189 @@
+"""The samples table of a data set: from its csv, its simulation, or an index of its files.
+
+Collection needs nothing else of the data, so this module and a fresh index load no numpy.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, get_args
+
+from pytest_stbench.data.roots import resolve, resolve_one
+from pytest_stbench.data.wording import listing
+from pytest_stbench.errors import DataError
+from pytest_stbench.registry import nearest
+from pytest_stbench.spec.model import Resolution
+from pytest_stbench.splits.table import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_stbench.spec.model import DatasetSpec
+
+FIELDS = tuple(field.name for field in fields(Sample) if field.name not in ("slide", "patient", "extra"))
+CONSTANTS = ("site", "technology", "panel", "corpus", "organ", "disease", "preservation", "resolution")
+MISSING = frozenset({"", "na", "n/a", "nan", "none", "null"})
+
+
+def load_samples(
+    config: DatasetSpec, name: str, roots: Sequence[Path], store: Path | None = None
+) -> tuple[Sample, ...]:
+    """Return one row per slide of the data set `name`, in the order of the table.
+
+    The table comes from the csv `samples`, else from the parameters of a simulation, else from
+    ``obs`` of the files themselves (kept in ``store/index``). What a row leaves open is filled
+    from the data set's constants (``technology``, ``panel``, ``organ`` ...); what nobody says
+    stays None. Cells that are empty or ``NA``, ``N/A``, ``nan``, ``none``, ``null`` are missing.
+    ``slides`` of the data set restricts the table.
+
+    Raises
+    ------
+    DataMissing
+        The table, or the files an index would be made from, are not on this machine.
+    DataError
+        Missing column, slide listed twice, no row, unknown resolution, unknown slide in
+        ``slides``, unreadable file.
+    """
+    if config.source == "simulated" and config.samples is None:
+        from pytest_stbench.data.simulate.table import simulated_samples
+
+        rows: Iterable[Sample] = simulated_samples(config)
+    elif config.samples is not None:
+        path = resolve_one(config.samples, roots, get=config.get, what=f"datasets.{name}.samples")
+        rows = read_samples(path, config)
+    elif config.source == "h5ad" and config.path is not None:
+        from pytest_stbench.data.index import index_samples
+
+        files = resolve(config.path, roots, get=config.get, what=f"datasets.{name}.path")
+        rows = index_samples(files, config, store)
+    else:
+        message = (
+            f"datasets.{name}: `samples` is needed, a csv with one row per slide (source: {config.source})"
+        )
+        raise DataError(message)
+    table = tuple(_filled(sample, config, name) for sample in rows)
+    _refuse_repeats(table, name)
+    return _restricted(table, config.slides, name)
+
+
+def read_samples(path: Path, config: DatasetSpec) -> list[Sample]:
+    """Read a samples table: comma-separated, tab-separated if it ends in ``.tsv``.
+
+    ``keys`` of `config` names the columns of slide, patient, site and disease; the other fields
+    of a sample are columns of their own name; further columns are kept in ``extra``.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+            lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        message = f"{path}: cannot be read as a samples table ({error})"
+        raise DataError(message) from error
+    lines = [(number, row) for number, row in lines if any(row)]
+    if not lines:
+        message = f"{path}: empty; a header and one row per slide are needed"
+        raise DataError(message)
+    header = lines[0][1]
+    columns = _columns(path, header, config)
+    rows = []
+    for number, row in lines[1:]:
+        if len(row) != len(header):
+            message = f"{path}:{number}: {len(row)} cells, the header has {len(header)}"
+            raise DataError(message)
+        record = {
+            column: cell for column, cell in zip(header, row, strict=True) if cell.casefold() not in MISSING
+        }
+        if columns["slide"] not in record:
+            message = (
+                f"{path}:{number}: column {columns['slide']} is empty; every row needs the name of its slide"
+            )
+            raise DataError(message)
+        rows.append(make_sample(record, columns))
+    if not rows:
+        message = f"{path}: no slide below its header ({listing(header)})"
+        raise DataError(message)
+    return rows
+
+
+def key_columns(config: DatasetSpec) -> dict[str, str]:
+    """Return the name in ``obs`` and in the samples table of every field of a sample."""
+    columns = {field: field for field in FIELDS}
+    columns |= {"slide": config.keys.slide, "patient": config.keys.patient}
+    if config.keys.site is not None:
+        columns["site"] = config.keys.site
+    if config.keys.disease is not None:
+        columns["disease"] = config.keys.disease
+    return columns
+
+
+def required_keys(config: DatasetSpec) -> dict[str, str]:
+    """Return the columns a table must have, by the key of the task file that names them."""
+    keys = {"patient": config.keys.patient, "site": config.keys.site, "disease": config.keys.disease}
+    return {key: column for key, column in keys.items() if column is not None}
+
+
+def make_sample(record: Mapping[str, str], columns: Mapping[str, str]) -> Sample:
+    """Return the sample of a row; `record` holds only what is known."""
+    known = {field: record[column] for field, column in columns.items() if column in record}
+    used = set(columns.values())
+    extra = {column: value for column, value in record.items() if column not in used}
+    return Sample(**known, extra=extra)
+
+
+def _columns(path: Path, header: list[str], config: DatasetSpec) -> dict[str, str]:
+    repeated = {column for column in header if header.count(column) > 1}
+    if repeated:
+        message = f"{path}:1: columns named twice: {listing(sorted(repeated))}"
+        raise DataError(message)
+    for key, column in {"slide": config.keys.slide, **required_keys(config)}.items():
+        if column not in header:
+            message = (
+                f"{path}: no column {column!r} (keys.{key}); "
+                f"its columns are {listing(header)}{nearest(column, header)}"
+            )
+            raise DataError(message)
+    return key_columns(config)
+
+
+def _filled(sample: Sample, config: DatasetSpec, name: str) -> Sample:
+    constants = {
+        field: getattr(config, field)
+        for field in CONSTANTS
+        if getattr(sample, field) is None and getattr(config, field) is not None
+    }
+    allowed = get_args(Resolution)
+    if sample.resolution is not None and sample.resolution not in allowed:
+        message = (
+            f"datasets.{name}: slide {sample.slide}: resolution {sample.resolution!r} is not known"
+            f"; allowed are {listing(allowed)}{nearest(sample.resolution, allowed)}"
+        )
+        raise DataError(message)
+    return replace(sample, **constants) if constants else sample
+
+
+def _refuse_repeats(table: tuple[Sample, ...], name: str) -> None:
+    count = Counter(sample.slide for sample in table)
+    repeated = sorted(slide for slide, times in count.items() if times > 1)
+    if repeated:
+        message = (
+            f"datasets.{name}: slides that stand twice in the samples table, or in two files: "
+            f"{listing(repeated)}; every slide needs a name of its own"
+        )
+        raise DataError(message)
+
+
+def _restricted(table: tuple[Sample, ...], slides: tuple[str, ...] | None, name: str) -> tuple[Sample, ...]:
+    if slides is None:
+        return table
+    known = [sample.slide for sample in table]
+    for slide in slides:
+        if slide not in known:
+            message = (
+                f"datasets.{name}.slides: there is no slide {slide!r}; "
+                f"the samples table has {listing(known)}{nearest(slide, known)}"
+            )
+            raise DataError(message)
+    return tuple(sample for sample in table if sample.slide in slides)

@@ -1,0 +1,26 @@
+"""The simulated cohort: the embedded default data, generated from a seed, with known truth.
+
+Importing this package imports no numpy; :mod:`~pytest_stbench.data.simulate.table` serves
+collection with the standard library alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_stbench.data.simulate.source import open_source
+    from pytest_stbench.data.simulate.table import simulated_samples
+    from pytest_stbench.data.simulate.truth import latent
+
+__all__ = ["latent", "open_source", "simulated_samples"]
+
+_HOME = {"latent": "truth", "open_source": "source", "simulated_samples": "table"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

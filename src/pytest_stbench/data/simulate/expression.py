@@ -1,0 +1,118 @@
+"""Counts of one slide: latent factors to rates, rates and depth to counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_stbench.data.simulate.fields import Fields
+from pytest_stbench.data.simulate.programmes import HOUSEKEEPING, panel
+from pytest_stbench.data.simulate.settings import FACTORS, NICHES, SETTINGS
+from pytest_stbench.data.simulate.streams import RATE_DECIMALS, stream
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pytest_stbench.data.simulate.params import SimulationParams
+    from pytest_stbench.data.simulate.tissue import Tissue, TissueState
+
+PRIVATE_LENGTH_UM = 150.0
+BASE_SPREAD = 0.8
+CROSS_LOADING = 0.15
+PATIENT_DEPTH_SPREAD = 0.15
+SMOOTH_SHARE = 0.7
+"""Share of the variance of log depth, cellularity aside, that is smooth over the slide."""
+DISPERSION = 0.1
+"""Negative binomial counts: variance = mean + 0.1 mean^2."""
+FAILED_SHARE = 0.02
+FAILED_YIELD = 0.05
+"""A few spots catch almost nothing, so that filters have something to take out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Panel:
+    """Genes and what they follow: the same for all slides of a cohort.
+
+    ``base`` (g,) is the log rate, ``loadings`` (factors, g) the change per unit of each factor in
+    the order of :data:`~.settings.FACTORS`, effects of the setting included.
+    """
+
+    genes: tuple[str, ...]
+    base: NDArray[np.float64]
+    loadings: NDArray[np.float64]
+
+
+def draw_panel(params: SimulationParams) -> Panel:
+    """Return the genes of a cohort with their loadings.
+
+    A gene loads on the factor of its programme (0.6 to 1.4), weakly on all others, on depth with
+    its own sign; housekeeping genes load on nothing.
+    """
+    programmes = panel(params.genes)
+    names = np.array(list(programmes.values()))
+    rng = stream(params.seed, "panel")
+    base = rng.standard_normal(len(names)) * BASE_SPREAD
+    loadings = rng.standard_normal((len(FACTORS), len(names))) * CROSS_LOADING
+    member = np.array(FACTORS)[:, None] == names
+    loadings += member * (0.6 + 0.8 * rng.random(len(names)))
+    sign = np.where(rng.random(len(names)) < 0.5, -1.0, 1.0)
+    loadings[FACTORS.index("depth")] = sign * (0.6 + 0.8 * rng.random(len(names)))
+    effects = SETTINGS[params.setting].effects
+    loadings *= np.array([effects.get(factor, 0.0) for factor in FACTORS])[:, None]
+    loadings[:, names == HOUSEKEEPING] = 0.0
+    return Panel(genes=tuple(programmes), base=base, loadings=loadings)
+
+
+def draw_depth(
+    params: SimulationParams, patient_id: str, slide_id: str, tissue: Tissue, state: TissueState
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the standardised log depth of the units and their expected total counts, (n,) each."""
+    setting = SETTINGS[params.setting]
+    rng = stream(params.seed, "depth", slide_id)
+    smooth = Fields.draw(rng, n=1, length_um=PRIVATE_LENGTH_UM).at(tissue.lattice.xy_um)[:, 0]
+    own = np.sqrt(SMOOTH_SHARE) * smooth
+    own += np.sqrt(1 - SMOOTH_SHARE) * rng.standard_normal(len(smooth))
+    cells = (state.cellularity - 0.45) / 0.25
+    share = setting.cellularity_share
+    deviation = np.sqrt(share) * cells + np.sqrt(1 - share) * own
+    patient = stream(params.seed, "patient depth", patient_id).standard_normal() * PATIENT_DEPTH_SPREAD
+    expected = params.depth * np.exp(patient + setting.depth_spread * deviation)
+    failed = rng.random(len(smooth)) < FAILED_SHARE
+    return deviation, np.where(failed, FAILED_YIELD * expected, expected)
+
+
+def factor_matrix(state: TissueState, depth: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the factors (n, factors) on about one scale, columns as :data:`~.settings.FACTORS`."""
+    columns = {
+        **dict(zip(NICHES, 2.5 * (state.niches.T - 0.3), strict=True)),
+        "density": state.density,
+        "polarity": 1.5 * state.polarity,
+        "hypoxia": state.hypoxia,
+        "interferon": state.interferon,
+        "depth": depth,
+    }
+    return np.stack([columns[factor] for factor in FACTORS], axis=1)
+
+
+def draw_counts(
+    params: SimulationParams, patient_id: str, slide_id: str, tissue: Tissue, state: TissueState
+) -> NDArray[np.int32]:
+    """Return the counts (n, g) of a slide, columns as the genes of :func:`draw_panel`.
+
+    The expected total of a unit is its depth whatever its composition, so that depth carries
+    information on composition only where the setting says so.
+    """
+    genes = draw_panel(params)
+    depth, expected = draw_depth(params, patient_id, slide_id, tissue, state)
+    patient = stream(params.seed, "patient genes", patient_id).standard_normal(len(genes.genes))
+    rng = stream(params.seed, "counts", slide_id)
+    private = Fields.draw(rng, n=len(genes.genes), length_um=PRIVATE_LENGTH_UM)
+    log_rate = genes.base + params.patient_effect * patient + factor_matrix(state, depth) @ genes.loadings
+    log_rate += SETTINGS[params.setting].private * private.at(tissue.lattice.xy_um)
+    rate = np.exp(log_rate)
+    mean = expected[:, None] * rate / rate.sum(axis=1, keepdims=True)
+    noise = rng.standard_gamma(1 / DISPERSION, mean.shape) * DISPERSION
+    counts: NDArray[np.int32] = rng.poisson(np.round(mean * noise, RATE_DECIMALS)).astype(np.int32)
+    return counts

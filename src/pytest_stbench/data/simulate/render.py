@@ -1,0 +1,140 @@
+"""The H&E-like image of a slide, rendered from the tissue alone.
+
+The picture is put together in whole numbers (nuclei per pixel, eosin level) and coloured by a
+table, so that the last digit of a number cannot change it. Nuclei are drawn for every spot within the circle
+that touches its neighbours: `polarity` moves them between its left and right half and leaves
+their number alone, so that colour statistics of a patch cannot see it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from pytest_stbench.data.simulate.settings import NICHES
+from pytest_stbench.data.simulate.streams import RATE_DECIMALS, stream
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pytest_stbench.data.simulate.tissue import Tissue, TissueState
+
+MPP = 2.0
+GRID_PX = 8
+REACH_UM = 48.0
+NUCLEUS_PX = 2
+VACUOLE_PX = 9
+NUCLEI_PER_SPOT = 40
+VACUOLES_PER_SPOT = 9
+POLARISATION = 0.9
+EOSIN_LEVELS = 16
+EOSIN = np.array([0.35, 0.9, 0.2, 0.1])
+"""Relative eosin of tumour, stroma, immune and adipose tissue."""
+HEMATOXYLIN_OD = np.array([0.65, 0.70, 0.29])
+EOSIN_OD = np.array([0.07, 0.99, 0.11])
+"""Optical densities of the stains per channel (Ruifrok and Johnston 2001)."""
+STAIN_SPREAD = 0.06
+
+
+def render(
+    seed: int, patient_id: str, slide_id: str, tissue: Tissue, state: TissueState
+) -> NDArray[np.uint8]:
+    """Return the image (height, width, 3) uint8 RGB at :data:`MPP` um per pixel.
+
+    `state` is the tissue at its spots. Pixel (0, 0) covers the square from the origin of the
+    coordinates to (MPP, MPP) um. The stains of a patient's slides are a little stronger or weaker.
+    """
+    rng = stream(seed, "image", slide_id)
+    width, height = (int(np.ceil(side / MPP)) for side in tissue.lattice.size_um)
+    eosin, inside = _background(tissue, height, width)
+    eosin = (eosin + rng.integers(0, 3, eosin.shape, dtype=np.uint8)) * inside
+    nuclei = _nuclei(rng, tissue, state, height, width) * inside
+    holes = _vacuoles(rng, tissue, state, height, width)
+    nuclei[holes] = 0
+    eosin[holes] = 0
+    stain = 1 + STAIN_SPREAD * stream(seed, "stain", patient_id).standard_normal(2)
+    return _colours(stain)[nuclei, eosin]
+
+
+def _background(tissue: Tissue, height: int, width: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return the eosin level and the tissue mask of every pixel, interpolated from a coarse grid."""
+    rows, columns = -(-height // GRID_PX) + 1, -(-width // GRID_PX) + 1
+    y, x = np.indices((rows, columns)).reshape(2, -1) * GRID_PX * MPP
+    xy = np.stack([x, y], axis=1).astype(np.float64)
+    level = 1 + (tissue.at(xy).niches @ EOSIN) * EOSIN_LEVELS
+    depth = tissue.lattice.outline.depth(xy)
+    fine = [
+        ndimage.zoom(
+            np.round(values, RATE_DECIMALS).reshape(rows, columns),
+            GRID_PX,
+            order=1,
+            grid_mode=True,
+            mode="nearest",
+        )
+        for values in (level, depth)
+    ]
+    half = GRID_PX // 2  # a grid point is the centre of its zoomed block
+    level, depth = (values[half : half + height, half : half + width] for values in fine)
+    return np.round(level).astype(np.uint8), depth < 1
+
+
+def _nuclei(
+    rng: np.random.Generator, tissue: Tissue, state: TissueState, height: int, width: int
+) -> NDArray[np.uint8]:
+    """Return the number of nuclei over each pixel, at most 2."""
+    number = _whole(rng, 3 + NUCLEI_PER_SPOT * state.cellularity)
+    right = _whole(rng, number * (1 + POLARISATION * state.polarity) / 2)
+    unit = np.repeat(np.arange(len(number)), number)
+    rank = np.arange(len(unit)) - np.repeat(np.cumsum(number) - number, number)
+    side = np.where(rank < right[unit], 1.0, -1.0)
+    offset = _in_circle(rng, len(unit))
+    offset[:, 0] = np.abs(offset[:, 0]) * side
+    layers = _stamp(tissue.lattice.xy_um[unit] + offset, NUCLEUS_PX, height, width)
+    shown: NDArray[np.uint8] = np.minimum(layers, 2).astype(np.uint8)
+    return shown
+
+
+def _vacuoles(
+    rng: np.random.Generator, tissue: Tissue, state: TissueState, height: int, width: int
+) -> NDArray[np.bool_]:
+    """Return the white holes of adipose tissue."""
+    number = _whole(rng, VACUOLES_PER_SPOT * state.niches[:, NICHES.index("adipose")])
+    unit = np.repeat(np.arange(len(number)), number)
+    place = tissue.lattice.xy_um[unit] + _in_circle(rng, len(unit))
+    return _stamp(place, VACUOLE_PX, height, width) > 0
+
+
+def _whole(rng: np.random.Generator, expected: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Round up or down at random, so that the mean is `expected`."""
+    return np.floor(np.round(expected, RATE_DECIMALS) + rng.random(len(expected))).astype(np.int64)
+
+
+def _in_circle(rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+    """Return (n, 2) offsets spread evenly over the circle of a spot, in um."""
+    radius = REACH_UM * np.sqrt(rng.random(n))
+    angle = 2 * np.pi * rng.random(n)
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+
+
+def _stamp(xy_um: NDArray[np.float64], radius_px: int, height: int, width: int) -> NDArray[np.int64]:
+    """Return how many discs of `radius_px` around `xy_um` cover each pixel."""
+    centre = np.floor(np.round(xy_um / MPP, RATE_DECIMALS)).astype(np.int64)
+    steps = np.arange(-radius_px, radius_px + 1)
+    dy, dx = (step.ravel() for step in np.meshgrid(steps, steps, indexing="ij"))
+    disc = dx**2 + dy**2 <= (radius_px + 0.3) ** 2
+    x = (centre[:, :1] + dx[disc]).ravel()
+    y = (centre[:, 1:] + dy[disc]).ravel()
+    within = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    flat = y[within] * width + x[within]
+    return np.bincount(flat, minlength=height * width).reshape(height, width)
+
+
+def _colours(stain: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return the colour of every (nuclei, eosin level) pair, (3, levels, 3) uint8."""
+    nuclei = np.array([0.0, 0.8, 1.1])[:, None, None] * stain[0] * HEMATOXYLIN_OD
+    levels = np.arange(EOSIN_LEVELS + 4)[None, :, None] / EOSIN_LEVELS
+    eosin = 0.55 * levels * stain[1] * EOSIN_OD
+    table: NDArray[np.uint8] = np.round(np.exp(-(nuclei + eosin)) * 245).astype(np.uint8)
+    return table

@@ -1,0 +1,272 @@
+"""What a task file says, once it is valid.
+
+Short forms (``splits: [lopo]``, ``metrics: [spearman_gene]``) are normalised to the mapping form
+that stands here before validation. Names of records (families, metrics ...) are plain strings:
+the registry is checked in :mod:`pytest_stbench.spec.validate`.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotation at run time
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+
+Name = str
+Resolution = Literal["spot", "xisium", "bin", "cell", "transcript"]
+
+
+def _numeric(value: object) -> object:
+    """Refuse what pydantic would convert in silence: ``"5"`` and ``true`` are not numbers."""
+    if isinstance(value, bool | str):
+        message = "not a number"
+        raise ValueError(message)
+    return value
+
+
+def _length(value: object) -> object:
+    """Accept a positive number or ``uns:KEY``; refuse the rest before the union is tried."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+    where = isinstance(value, str) and value.startswith("uns:") and len(value) > len("uns:")
+    if not (number or where):
+        message = "not a length: a positive number (um), or 'uns:KEY' where the file says it"
+        raise ValueError(message)
+    return value
+
+
+def _iso_date(value: str) -> str:
+    """Refuse what is not a calendar day written YYYY-MM-DD."""
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != value:
+        message = "not a date: write YYYY-MM-DD"
+        raise ValueError(message)
+    return value
+
+
+Integer = Annotated[int, BeforeValidator(_numeric)]
+Number = Annotated[float, BeforeValidator(_numeric)]
+Length = Annotated[float | str, BeforeValidator(_length)]
+IsoDate = Annotated[str, AfterValidator(_iso_date)]
+
+
+class Part(BaseModel):
+    """Base of all parts of a task file: unknown keys are mistakes, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class KeysSpec(Part):
+    """Names in ``obs`` and in the samples table; null where the field does not exist."""
+
+    patient: str = "patient"
+    slide: str = "slide"
+    site: str | None = None
+    niche: str | None = None
+    cell_type: str | None = None
+    spatial: str = "spatial"
+    array_row: str | None = None
+    array_col: str | None = None
+    counts: str = "X"
+    embedding: str | None = None
+    disease: str | None = None
+
+
+class ScaleSpec(Part):
+    """How coordinates become micrometres: a number, or ``uns:KEY`` where the file says it."""
+
+    um_per_px: Length
+
+
+class ImageSpec(Part):
+    """The H&E image of each slide and the coordinates of the units in its pixels."""
+
+    path: str
+    um_per_px: Length
+    spatial: str = "spatial"
+    mpp: Number | None = Field(default=None, gt=0)
+
+
+class DatasetSpec(Part):
+    """One data set of a task file."""
+
+    source: str
+    path: str | None = None
+    samples: str | None = None
+    slides: tuple[str, ...] | None = None
+    sha256: str | None = None
+    get: str | None = None
+    keys: KeysSpec = KeysSpec()
+    scale: ScaleSpec | None = None
+    pitch_um: Number | None = Field(default=None, gt=0)
+    image: ImageSpec | None = None
+    technology: str | None = None
+    resolution: Resolution | None = None
+    panel: str | None = None
+    corpus: str | None = None
+    site: str | None = None
+    organ: str | None = None
+    disease: str | None = None
+    preservation: str | None = None
+    absent_gene: Literal["zero", "intersect"] = "intersect"
+    allow_nan: StrictBool = False
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class SplitSpec(Part):
+    """A split design with its parameters."""
+
+    name: str
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class FilterSpec(Part):
+    """Units below either threshold are left out, once and for every model.
+
+    Null is the default of the resolution.
+    """
+
+    min_counts: Integer | None = Field(default=None, ge=0)
+    min_genes: Integer | None = Field(default=None, ge=0)
+
+
+class GenesSpec(Part):
+    """Which genes are asked of the model, chosen on the training slides of each fold."""
+
+    select: Literal["svg", "hvg", "all", "list", "signatures"] = "svg"
+    n: Integer = Field(default=50, ge=1)
+    min_detection: Number = Field(default=0.1, ge=0, le=1)
+    names: tuple[str, ...] | None = None
+    file: str | None = None
+    provenance: str | None = None
+
+
+Normalisation = Literal["log1p_cp10k", "log1p_median", "log1p", "pearson_residuals"]
+
+
+class VariantSpec(Part):
+    """One preprocessing choice of the ablation; what is not written is as in the main setting."""
+
+    filter: FilterSpec | None = None
+    normalise: Normalisation | None = None
+    genes: GenesSpec | None = None
+
+
+class PreprocessSpec(Part):
+    """Filter, normalisation and gene selection; ``normalise: null`` = by the size of the panel."""
+
+    filter: FilterSpec = FilterSpec()
+    normalise: Normalisation | None = None
+    genes: GenesSpec = GenesSpec()
+    variants: dict[str, VariantSpec] = Field(default_factory=dict)
+
+
+class GeneListSpec(Part):
+    """Genes by name, or a file with one gene a line or a column ``gene``."""
+
+    names: tuple[str, ...] | None = None
+    file: str | None = None
+
+
+class HideSpec(Part):
+    """Hide one of `folds` random groups of genes, stratified by detection rate."""
+
+    folds: Integer = Field(default=5, ge=2)
+    fold: Integer = Field(default=0, ge=0)
+
+
+class ImputationSpec(Part):
+    """Settings of the family ``imputation``: the observed genes, or a random part hidden."""
+
+    observed: GeneListSpec | None = None
+    hide: HideSpec | None = None
+
+
+class MetricSpec(Part):
+    """A metric with its parameters."""
+
+    name: str
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class CheckSpec(Part):
+    """Changed thresholds of one check, or a waiver; loosening needs a written reason."""
+
+    params: dict[str, Any] = Field(default_factory=dict)
+    waive: StrictBool = False
+    reason: str | None = None
+    owner: str | None = None
+    until: IsoDate | None = None
+
+
+class BeatsSpec(Part):
+    """The one rule against each of `baselines` (null: the required references of the family)."""
+
+    baselines: tuple[str, ...] | None = None
+    margin: Number = Field(default=0.0, ge=0)
+
+
+class NotWorseSpec(Part):
+    """Non-inferiority against the run given with ``--stbench-compare``."""
+
+    margin: Number = Field(ge=0)
+
+
+class GateSpec(Part):
+    """Rules on the pooled score of one metric."""
+
+    beats: BeatsSpec | None = None
+    not_worse_than: NotWorseSpec | None = None
+    min: Number | None = None
+    min_lower: Number | None = None
+    min_patient: Number | None = None
+    max: Number | None = None
+
+
+class TaskSpec(Part):
+    """A valid task file."""
+
+    stbench: Literal[1]
+    name: str
+    version: Integer = Field(ge=1)
+    family: str
+    title: str | None = None
+    claim: Literal["population", "exploratory"] = "population"
+    datasets: dict[str, DatasetSpec] = Field(min_length=1)
+    splits: tuple[SplitSpec, ...] = ()
+    seeds: tuple[Annotated[Integer, Field(ge=0)], ...] = (0,)
+    preprocess: PreprocessSpec = PreprocessSpec()
+    imputation: ImputationSpec | None = None
+    primary: str | None = None
+    metrics: tuple[MetricSpec, ...] = ()
+    baselines: tuple[str, ...] = ()
+    checks: dict[str, CheckSpec] = Field(default_factory=dict)
+    gates: dict[str, GateSpec] = Field(default_factory=dict)
+    xfail: dict[str, str] = Field(default_factory=dict)
+    timeout: Number | None = Field(default=None, gt=0)
+    model: str | None = None
+    marks: tuple[str, ...] = ()
+
+
+class TaskFile(BaseModel):
+    """A loaded task file: the spec, where it stands, and the line of every key.
+
+    ``lines`` maps a key path such as ``("metrics", 0)`` to (file, 1-based line); keys that came
+    by ``extends`` point into the fragment.
+    """
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    path: Path
+    spec: TaskSpec
+    lines: dict[tuple[str | int, ...], tuple[Path, int]]
+
+    def line(self, *key: str | int) -> tuple[Path, int]:
+        """Return (file, line) of `key`, or of its nearest parent that was written."""
+        for size in range(len(key), -1, -1):
+            if key[:size] in self.lines:
+                return self.lines[key[:size]]
+        return self.path, 1

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_stbench.data.simulate.params import SimulationParams, parse_params
+from pytest_stbench.data.simulate.programmes import available_genes
+from pytest_stbench.errors import DataError
+
+
+def test_defaults():
+    assert parse_params({}) == SimulationParams()
+
+
+def test_whole_numbers_are_taken_for_real_ones():
+    assert parse_params({"depth": 800, "patient_effect": 0}) == SimulationParams(
+        depth=800.0, patient_effect=0.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("params", "parts"),
+    [
+        (
+            {"patient": 6},
+            ["params.patient: unknown parameter", "did you mean 'patients'?", "slides_per_patient"],
+        ),
+        ({"setting": "morfology"}, ["'morfology'", "did you mean 'morphology'?", "default, null, depth"]),
+        ({"setting": None}, ["params.setting: found None"]),
+        ({"patients": 0}, ["params.patients: found 0, expected a whole number from 1 to 999"]),
+        ({"patients": True}, ["params.patients: found True, expected a whole number"]),
+        ({"patients": 2.5}, ["params.patients: found 2.5, expected a whole number"]),
+        ({"units": "180"}, ["params.units: found '180', expected a whole number from 20 to 5000"]),
+        ({"seed": -1}, ["params.seed: found -1"]),
+        ({"depth": math.nan}, ["params.depth: found nan, expected a number from 50"]),
+        ({"depth": math.inf}, ["params.depth: found inf"]),
+        ({"patient_effect": [1]}, ["params.patient_effect: found [1], expected a number from 0 to 3"]),
+        ({"image": "yes"}, ["params.image: found 'yes', expected true or false"]),
+        ({"image": 1}, ["params.image: found 1, expected true or false"]),
+    ],
+)
+def test_mistakes_say_what_is_allowed(params, parts):
+    with pytest.raises(DataError) as caught:
+        parse_params(params)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_all_mistakes_are_reported_at_once():
+    with pytest.raises(DataError) as caught:
+        parse_params({"setting": ["null"], "genes": 1, "colour": "blue"})
+    assert all(f"params.{key}:" in str(caught.value) for key in ("setting", "genes", "colour"))
+
+
+def test_more_genes_than_signatures_hold_are_refused():
+    most = len(available_genes())
+    assert parse_params({"genes": most}).genes == most
+    with pytest.raises(DataError, match=f"from 50 to {most}"):
+        parse_params({"genes": most + 1})
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.dictionaries(
+        st.sampled_from([*SimulationParams().as_dict(), "other"]),
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()),
+    )
+)
+def test_any_value_is_taken_or_refused_in_words(params):
+    spoken = None
+    try:
+        parsed = parse_params(params)
+    except DataError as error:
+        spoken = str(error)
+    if spoken is None:
+        assert parsed.as_dict() == {**SimulationParams().as_dict(), **params}
+    else:
+        assert any(f"params.{key}" in spoken for key in params)

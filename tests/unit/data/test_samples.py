@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from pytest_stbench.data.samples import load_samples
+from pytest_stbench.errors import DataError, DataMissing
+from pytest_stbench.spec.model import DatasetSpec
+
+
+def spec_of(**parts):
+    return DatasetSpec(**{"source": "h5ad", "path": "*.h5ad", **parts})
+
+
+def table(tmp_path, text, **parts):
+    (tmp_path / "samples.csv").write_text(text)
+    return load_samples(spec_of(samples="samples.csv", **parts), "d", [tmp_path])
+
+
+def test_columns_are_mapped_by_keys_and_constants_fill_what_is_open(tmp_path):
+    samples = table(
+        tmp_path,
+        "\ufeffsample,person,hospital,panel,organ,age\nA1, A ,H1,p1,lung,60\nB1,B,,,NA,\n\n",
+        keys={"slide": "sample", "patient": "person", "site": "hospital"},
+        panel="whole",
+        organ="breast",
+        technology="ST",
+        resolution="spot",
+    )
+    first, second = samples
+    assert (first.slide, first.patient, first.site, first.panel, first.organ) == (
+        "A1",
+        "A",
+        "H1",
+        "p1",
+        "lung",
+    )
+    assert dict(first.extra) == {"age": "60"}
+    assert (second.site, second.panel, second.organ, second.technology) == (None, "whole", "breast", "ST")
+    assert (second.disease, second.preservation, dict(second.extra)) == (None, None, {})
+
+
+@pytest.mark.parametrize("word", ["", "NA", "nan", "None", "null", "N/A"])
+def test_a_missing_patient_stays_missing(tmp_path, word):
+    assert table(tmp_path, f"slide,patient\nA1,{word}\n")[0].patient is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "empty; a header and one row per slide"),
+        ("slide,patient\n", r"no slide below its header \(slide, patient\)"),
+        (
+            "slide,patient_id\nA1,A\n",
+            "no column 'patient'.*columns are slide, patient_id; did you mean 'patient_id'",
+        ),
+        ("sample,patient\nA1,A\n", "no column 'slide'"),
+        ("slide,patient\nA1,A\nA1,B\n", "twice in the samples table, or in two files: A1"),
+        ("slide,patient\nA1\n", "samples.csv:2: 1 cells, the header has 2"),
+        ("slide,patient\n,A\n", "samples.csv:2: column slide is empty"),
+        ("slide,patient,patient\nA1,A,A\n", "columns named twice: patient"),
+        ('slide,patient\n"A1,A\n', "cannot be read as a samples table"),
+        (
+            "slide,patient,resolution\nA1,A,spots\n",
+            "resolution 'spots' is not known; allowed are .*did you mean 'spot'",
+        ),
+    ],
+)
+def test_mistakes_of_a_table(tmp_path, text, message):
+    with pytest.raises(DataError, match=message):
+        table(tmp_path, text)
+
+
+def test_a_declared_site_column_must_be_there(tmp_path):
+    with pytest.raises(DataError, match=r"no column 'centre' \(keys.site\)"):
+        table(tmp_path, "slide,patient\nA1,A\n", keys={"site": "centre"})
+
+
+def test_slides_restrict_the_table(tmp_path):
+    text = "slide,patient\nsec_A1,A\nsec_A2,A\nsec_B1,B\n"
+    chosen = table(tmp_path, text, slides=("sec_B1", "sec_A1"))
+    assert [sample.slide for sample in chosen] == ["sec_A1", "sec_B1"]
+    with pytest.raises(DataError, match=r"d\.slides: there is no slide 'sec-B1'; .*did you mean 'sec_B1'"):
+        table(tmp_path, text, slides=("sec-B1",))
+
+
+def test_an_absent_table_says_how_to_get_it(tmp_path):
+    with pytest.raises(DataMissing, match="ask the consortium"):
+        load_samples(spec_of(samples="no.csv", get="ask the consortium"), "d", [tmp_path])
+
+
+def test_a_source_without_table_needs_one(tmp_path):
+    with pytest.raises(DataError, match="`samples` is needed"):
+        load_samples(DatasetSpec(source="xenium", path="x"), "d", [tmp_path])
+
+
+def test_the_index_reads_one_slide_per_file(tmp_path, write_slide):
+    write_slide("B1.h5ad", obs={"organ": ["breast"] * 6, "site": list("abcdef")})
+    write_slide("A1.h5ad")
+    samples = load_samples(spec_of(technology="ST"), "d", [tmp_path])
+    assert [(s.slide, s.patient, s.organ, s.site, s.technology) for s in samples] == [
+        ("A1", "A", None, None, "ST"),
+        ("B1", "B", "breast", None, "ST"),
+    ]
+
+
+def test_the_index_tells_slides_of_one_file_apart(tmp_path, write_slide):
+    obs = {"slide": list("xxyyzz"), "patient": list("ppqqqq")}
+    write_slide("all.h5ad", obs=obs)
+    samples = load_samples(spec_of(), "d", [tmp_path])
+    assert [(s.slide, s.patient) for s in samples] == [("x", "p"), ("y", "q"), ("z", "q")]
+
+
+@pytest.mark.parametrize(
+    ("obs", "keys", "message"),
+    [
+        ({"slide": list("xxyyzz"), "patient": list("pqqqqq")}, {}, "slide x has several values of .*: p, q"),
+        ({}, {"patient": "patients"}, "no column 'patients'.*columns are patient; did you mean 'patient'"),
+        ({}, {"slide": "smaple"}, r"no column 'smaple' \(keys.slide\)"),
+        ({"slide": ["x", "x", None, "y", "y", "y"]}, {}, "1 units have no value of obs\\['slide'\\]"),
+    ],
+)
+def test_mistakes_of_obs(tmp_path, write_slide, obs, keys, message):
+    write_slide("P.h5ad", obs=obs)
+    with pytest.raises(DataError, match=message):
+        load_samples(spec_of(keys=keys), "d", [tmp_path])
+
+
+def test_a_file_that_is_no_h5ad_is_named(tmp_path):
+    (tmp_path / "A1.h5ad").write_text("not HDF5")
+    with pytest.raises(DataError, match=r"A1\.h5ad: cannot be read as h5ad"):
+        load_samples(spec_of(), "d", [tmp_path])
+
+
+def test_the_index_follows_the_file_and_the_keys(tmp_path, write_slide, aged):
+    path, store = tmp_path / "A1.h5ad", tmp_path / "store"
+    write_slide("A1.h5ad", obs={"donor": ["D"] * 6})
+    aged(path)
+    assert load_samples(spec_of(), "d", [tmp_path], store)[0].patient == "A"
+    entry = next((store / "index").iterdir())
+    entry.write_text(entry.read_text().replace('"A"', '"kept"'))
+    assert load_samples(spec_of(), "d", [tmp_path], store)[0].patient == "kept"
+    assert load_samples(spec_of(keys={"patient": "donor"}), "d", [tmp_path], store)[0].patient == "D"
+    entry.write_text(json.dumps({"facts": 1}))
+    assert load_samples(spec_of(), "d", [tmp_path], store)[0].patient == "A"
+    write_slide("A1.h5ad", obs={"patient": ["new"] * 6})
+    assert load_samples(spec_of(), "d", [tmp_path], store)[0].patient == "new"
+
+
+@pytest.mark.parametrize("samples", [None, "samples.csv"])
+def test_collection_loads_nothing_heavy(tmp_path, write_slide, aged, samples):
+    write_slide("A1.h5ad")
+    aged(tmp_path / "A1.h5ad")
+    (tmp_path / "samples.csv").write_text("slide,patient\nA1,A\n")
+    config = spec_of(samples=samples)
+    load_samples(config, "d", [tmp_path], tmp_path / "store")
+    code = (
+        "import sys, pathlib\n"
+        "import pytest_stbench.data, pytest_stbench.data.catalogue\n"
+        "from pytest_stbench.data.samples import load_samples\n"
+        "from pytest_stbench.spec.model import DatasetSpec\n"
+        f"config = DatasetSpec(**{config.model_dump(exclude_unset=True)!r})\n"
+        f"root = pathlib.Path({str(tmp_path)!r})\n"
+        "table = load_samples(config, 'd', [root], root / 'store')\n"
+        "heavy = {'numpy', 'pandas', 'scipy', 'anndata', 'h5py', 'PIL', 'scanpy'} & set(sys.modules)\n"
+        "print(table[0].patient, sorted(heavy))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("A []\n", "")
