@@ -1,0 +1,170 @@
+"""A fresh model for every fold, from what a user gives."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import weakref
+from typing import Any
+
+from pytest_stbench.errors import ModelError
+from pytest_stbench.models.identity import Identity, identity, input_class, pretraining
+from pytest_stbench.models.protocol import PREDICTION_METHODS, has_fit, prediction_methods
+from pytest_stbench.registry import nearest
+
+PROBED = frozenset({"predict_expression", "impute"})
+
+
+class ModelHandle:
+    """A model that can be had anew.
+
+    Parameters
+    ----------
+    label
+        What the model is called in ids, messages and results.
+    source
+        A class or another callable without arguments that builds a model (it has no prediction
+        method itself), or a model. An object is deep-copied here and now, before any fit, and
+        every fresh model is a copy of that copy. An object that cannot be copied is used as it
+        is when it has no ``fit``.
+
+    Raises
+    ------
+    ModelError
+        When `source` is no model, or has ``fit`` and can neither be copied nor made anew.
+    """
+
+    def __init__(self, label: str, source: object) -> None:
+        self.label = label
+        self._factory = _is_factory(source)
+        self._unused: Any = None
+        self._latest: weakref.ref[Any] | None = None
+        if self._factory:
+            self._refuse_arguments(source)
+            self._source: Any = source
+        else:
+            self._refuse_no_model(source)
+            self._source = self._copy(source)
+        self._facts: tuple[Identity | None, frozenset[str], str | None, tuple[str, ...]] | None = None
+
+    def fresh(self) -> Any:
+        """Return a model that nobody has fitted; one with ``embed`` alone comes as a probe.
+
+        What the user's factory or constructor raises passes through.
+        """
+        from pytest_stbench.models.probe import EmbedProbe
+
+        model, self._unused = (self._make() if self._unused is None else self._unused), None
+        return EmbedProbe(model) if prediction_methods(model) == {"embed"} else model
+
+    @property
+    def identity(self) -> Identity | None:
+        """Identity of a fresh model, None when it has none."""
+        return self._known()[0]
+
+    @property
+    def methods(self) -> frozenset[str]:
+        """Methods of the contract the model can serve, those of the probe included."""
+        return self._known()[1]
+
+    @property
+    def input_class(self) -> str | None:
+        """Kind of input the model says it uses."""
+        return self._known()[2]
+
+    @property
+    def pretraining(self) -> tuple[str, ...]:
+        """Corpora the model says it was pretrained on."""
+        return self._known()[3]
+
+    def _known(self) -> tuple[Identity | None, frozenset[str], str | None, tuple[str, ...]]:
+        if self._facts is None:
+            self._unused = self._make()
+            model = self._unused
+            self._facts = (identity(model), methods(model), input_class(model), pretraining(model))
+        return self._facts
+
+    def _make(self) -> Any:
+        if not self._factory:
+            return self._copy(self._source)
+        model = self._source()
+        self._refuse_no_model(model)
+        if has_fit(model) and self._latest is not None and self._latest() is model:
+            message = (
+                f"the factory of model {self.label!r} returned the same {type(model).__name__} twice, so a "
+                "fold would start from the fit of another: let it build a new object at every call"
+            )
+            raise ModelError(message)
+        try:
+            self._latest = weakref.ref(model)
+        except TypeError:  # an object with __slots__ cannot be told apart from its successor
+            self._latest = None
+        return model
+
+    def _copy(self, model: object) -> object:
+        try:
+            twin = copy.deepcopy(model)
+        except Exception as error:  # noqa: BLE001  # a user's __deepcopy__ or __reduce__ may raise anything
+            reason = f"it cannot be deep-copied ({type(error).__name__}: {error})"
+        else:
+            if twin is not model:
+                return twin
+            reason = "its deep copy is the same object"
+        if not has_fit(model):
+            return model
+        message = (
+            f"model {self.label!r} ({type(model).__name__}) has `fit` and must be new for every fold, but "
+            f"{reason}: give its class or a function without arguments that builds it, for example "
+            "`return Model` or `return lambda: Model(size=4)` in the fixture"
+        )
+        raise ModelError(message)
+
+    def _refuse_arguments(self, source: Any) -> None:
+        try:
+            parameters = inspect.signature(source).parameters.values()
+        except (TypeError, ValueError):  # builtins without a signature: the call itself will tell
+            return
+        positional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        needed = [p.name for p in parameters if p.default is p.empty and p.kind not in positional]
+        if needed:
+            name = getattr(source, "__name__", type(source).__name__)
+            message = (
+                f"model {self.label!r} is built by {name}, which needs arguments ({', '.join(needed)}): give "
+                f"something that takes none, for example `return lambda: {name}({needed[0]}=...)`"
+            )
+            raise ModelError(message)
+
+    def _refuse_no_model(self, model: object) -> None:
+        if isinstance(model, type):
+            message = (
+                f"the factory of model {self.label!r} returned the class {model.__name__}, not a model: "
+                "give the class itself, or call it"
+            )
+            raise ModelError(message)
+        if prediction_methods(model):
+            return
+        if model is None:
+            found = "None: return the model from the fixture or factory"
+        else:
+            public = [name for name in dir(model) if not name.startswith("_")]
+            hints = (nearest(name, PREDICTION_METHODS) for name in public)
+            found = f"an object of type {type(model).__name__}{next((hint for hint in hints if hint), '')}"
+        message = (
+            f"model {self.label!r} has none of the methods {', '.join(PREDICTION_METHODS)}; found {found}"
+        )
+        raise ModelError(message)
+
+
+def methods(model: object) -> frozenset[str]:
+    """Return the methods of the contract `model` can serve; ``embed`` alone is probed."""
+    own = prediction_methods(model)
+    return own | PROBED if own == {"embed"} else own
+
+
+def supports(model: object, method: str) -> bool:
+    """Return whether `model` can serve `method`, by itself or through the probe."""
+    return method in methods(model)
+
+
+def _is_factory(source: object) -> bool:
+    return isinstance(source, type) or (callable(source) and not prediction_methods(source))

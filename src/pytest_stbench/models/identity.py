@@ -1,0 +1,142 @@
+"""Who a model is: what decides whether a stored prediction may be used for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_stbench.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """A model as the store and the results name it.
+
+    ``kind`` is the qualified name of its class, so that a subclass which inherits ``name`` and
+    ``revision`` is another model. ``pretraining`` is a statement about the model that its
+    predictions do not depend on, and no part of :attr:`digest`.
+    """
+
+    name: str
+    revision: str
+    kind: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    pretraining: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of name, revision, class and configuration."""
+        return digest_of(
+            {"name": self.name, "revision": self.revision, "kind": self.kind, "config": dict(self.config)}
+        )
+
+
+def identity(model: object) -> Identity | None:
+    """Return the identity of `model` from its attributes, or None.
+
+    Needs ``name`` and ``revision`` (strings that are not empty); ``config`` (a JSON-safe mapping)
+    and ``pretraining`` (names of corpora) are optional. A model without identity has its
+    predictions in memory only. Raises ``ModelError`` for an attribute of the wrong kind.
+    """
+    name = _text(model, "name")
+    revision = _text(model, "revision")
+    if name is None or revision is None:
+        return None
+    kind = f"{type(model).__module__}.{type(model).__qualname__}"
+    return Identity(
+        name=name, revision=revision, kind=kind, config=_config(model), pretraining=pretraining(model)
+    )
+
+
+def pretraining(model: object) -> tuple[str, ...]:
+    """Return the corpora `model` says it was pretrained on; empty when it says nothing."""
+    found = getattr(model, "pretraining", None)
+    if found is None:
+        return ()
+    if (
+        isinstance(found, str)
+        or not isinstance(found, Sequence | frozenset | set)
+        or not all(isinstance(corpus, str) for corpus in found)
+    ):
+        message = (
+            f"`pretraining` of the model must be a tuple of names of corpora, found {found!r}: "
+            "write for example pretraining = ('HEST', 'TCGA')"
+        )
+        raise ModelError(message)
+    return tuple(sorted(found)) if isinstance(found, set | frozenset) else tuple(found)
+
+
+def input_class(model: object) -> str | None:
+    """Return the kind of input `model` says it uses (``image``, ``image+coordinates`` ...)."""
+    return _text(model, "input_class")
+
+
+def canonical_json(value: object) -> str:
+    """Return the one JSON text of `value`: sorted keys, no blanks, no nan."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest_of(value: object) -> str:
+    """Return the SHA-256 (hex) of the canonical JSON of `value`."""
+    return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _text(model: object, attribute: str) -> str | None:
+    found = getattr(model, attribute, None)
+    if found is None or found == "":
+        return None
+    if not isinstance(found, str):
+        message = (
+            f"`{attribute}` of the model must be a string, found {found!r} ({type(found).__name__}): "
+            f"write for example {attribute} = {str(found) if isinstance(found, int | float) else 'v1'!r}"
+        )
+        raise ModelError(message)
+    return found
+
+
+def _config(model: object) -> Mapping[str, Any]:
+    found = getattr(model, "config", None)
+    if found is None:
+        return {}
+    if not isinstance(found, Mapping):
+        message = (
+            f"`config` of the model must be a mapping, found {type(found).__name__}: "
+            "give its settings as a dictionary, for example config = {'layers': 4}"
+        )
+        raise ModelError(message)
+    return {key: _json_safe(found[key], f"config[{key!r}]", (), key) for key in found}
+
+
+def _json_safe(value: Any, where: str, parents: tuple[int, ...], key: object) -> Any:
+    """Return a plain copy of `value`; `parents` are the ids of the containers around it."""
+    if not isinstance(key, str):
+        message = (
+            f"{where} of the model has a key that is not a string ({type(key).__name__}): write {str(key)!r}"
+        )
+        raise ModelError(message)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return float(value)
+    if id(value) in parents:
+        message = f"{where} of the model contains itself and cannot be written as JSON: give plain settings"
+        raise ModelError(message)
+    inside = (*parents, id(value))
+    if isinstance(value, Mapping):
+        return {k: _json_safe(value[k], f"{where}[{k!r}]", inside, k) for k in value}
+    if isinstance(value, list | tuple):
+        return [_json_safe(item, f"{where}[{i}]", inside, "") for i, item in enumerate(value)]
+    message = (
+        f"{where} of the model is {value!r} ({type(value).__name__}), which is not JSON-serialisable: "
+        "`config` may hold strings, finite numbers, booleans, None, lists and dictionaries; "
+        "convert it with str(), float(), int() or .tolist()"
+    )
+    raise ModelError(message)

@@ -1,0 +1,3 @@
+"""From task files to predictions, scores and verdicts; knows neither pytest nor reports."""
+
+from __future__ import annotations

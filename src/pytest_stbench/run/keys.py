@@ -1,0 +1,62 @@
+"""What a stored prediction depends on; any change of it is another key."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_stbench import __version__
+from pytest_stbench.models.identity import digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+REQUIRED = frozenset({"task", "dataset", "train", "test", "seed", "model", "genes"})
+SHAPING = ("baselines", "data", "families", "kernels", "models", "preprocess", "splits")
+"""Subpackages whose code decides what a model is given and what is kept of its output."""
+
+
+def cell_key(parts: Mapping[str, Any]) -> str:
+    """Return the key (SHA-256, hex) of one cell of the grid for one model.
+
+    Parameters
+    ----------
+    parts
+        JSON-safe; at least ``task`` (what of the task file matters to predictions: metrics,
+        gates and checks do not), ``dataset`` (checksum of the data), ``train`` and ``test``
+        (slide ids, and the blocks of a split within slides), ``seed``, ``model`` (digest of the
+        identity) and ``genes`` (those asked for, or their digest). The code version is added.
+
+    Raises
+    ------
+    ValueError
+        When one of these is missing: a key that leaves something out would serve the prediction
+        of another model, task or data set.
+    """
+    missing = sorted(REQUIRED - parts.keys())
+    if missing:
+        message = f"the key of a prediction needs {', '.join(missing)}"
+        raise ValueError(message)
+    return digest_of({"parts": dict(parts), "code": code_version()})
+
+
+@cache
+def code_version() -> str:
+    """Return the version of the package with a digest of the code that shapes predictions.
+
+    The digest changes with every edit of that code, so that a development checkout never serves
+    predictions of the day before.
+    """
+    return f"{__version__}+{source_digest(Path(__file__).parents[1], SHAPING)}"
+
+
+def source_digest(package: Path, subpackages: Sequence[str]) -> str:
+    """Return 16 hex digits over names and contents of the ``.py`` files of `subpackages`."""
+    digest = hashlib.sha256()
+    for name in sorted(subpackages):
+        for path in sorted((package / name).rglob("*.py")):
+            digest.update(path.relative_to(package).as_posix().encode() + b"\0")
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
