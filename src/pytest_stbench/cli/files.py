@@ -1,0 +1,47 @@
+"""Writing files so that none is ever left half-written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_stbench.errors import StbenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write `data` to `path` by replacing the file at once. Raises ``StbenchError``."""
+    if path.is_dir():
+        message = f"{path} is a folder: name a file"
+        raise StbenchError(message)
+    write_all(path.parent, {path.name: data})
+
+
+def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write `files` (relative name to content) below `folder`, which is made if need be.
+
+    All are written beside their place first and moved there only when each is complete. Raises
+    ``StbenchError`` where the folder cannot be written to.
+    """
+    staged: Path | None = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        staged = Path(tempfile.mkdtemp(prefix=".stbench-", dir=folder))
+        for name, data in files.items():
+            (staged / name).parent.mkdir(parents=True, exist_ok=True)
+            (staged / name).write_bytes(data)
+        for name in files:
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(staged / name, target)  # noqa: PTH105  # the one call that is atomic on every system
+    except OSError as error:
+        message = f"cannot write to {error.filename or folder}: {error.strerror or error}"
+        raise StbenchError(message) from None
+    finally:
+        if staged is not None:
+            shutil.rmtree(staged, ignore_errors=True)

@@ -1,0 +1,73 @@
+"""``stbench tasks``: the task files that come with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pytest_stbench.cli.files import write_all
+from pytest_stbench.cli.validate import TASK_SUFFIX
+from pytest_stbench.errors import StbenchError
+from pytest_stbench.resources import tasks_dir
+
+HEADER = ("NAME", "FAMILY", "CLAIM", "DATASETS", "NEEDS DATA")
+
+
+@click.group()
+def tasks() -> None:
+    """List or copy the shipped task files."""
+
+
+@tasks.command(name="list")
+def list_tasks() -> None:
+    """List the shipped task files: name, family, claim, data sets, whether data must be fetched."""
+    from pytest_stbench.run.registry import builtin_registry
+    from pytest_stbench.spec.validate import load_task
+
+    registry = builtin_registry()
+    rows = [HEADER]
+    for path in sorted(tasks_dir().rglob(f"*{TASK_SUFFIX}")):
+        spec = load_task(path, registry).spec
+        embedded = all(dataset.source == "simulated" for dataset in spec.datasets.values())
+        rows.append(
+            (spec.name, spec.family, spec.claim, ", ".join(spec.datasets), "no" if embedded else "yes")
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@tasks.command(name="copy")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Overwrite files that differ.")
+def copy_tasks(folder: Path, force: bool) -> None:  # noqa: FBT001  # click passes options by keyword
+    """Copy the shipped task files and their fragments to DIR, to run and change them there."""
+    from pytest_stbench.spec.extends import FRAGMENT_SUFFIX
+
+    source = tasks_dir()
+    suffixes = (TASK_SUFFIX, FRAGMENT_SUFFIX)
+    files = {
+        path.relative_to(source).as_posix(): path.read_bytes()
+        for path in sorted(source.rglob("*.yaml"))
+        if path.name.endswith(suffixes)
+    }
+    if folder.exists() and not folder.is_dir():
+        message = f"{folder} is a file: name a folder"
+        raise StbenchError(message)
+    changed = [name for name, data in files.items() if _differs(folder / name, data)]
+    if changed and not force:
+        names = ", ".join(changed)
+        message = (
+            f"{names} in {folder} would be overwritten: nothing was copied; use --force or another folder"
+        )
+        raise StbenchError(message)
+    write_all(folder, files)
+    click.echo(f"copied {len(files)} files to {folder}; run them with: pytest {folder} --stbench-model=ridge")
+
+
+def _differs(path: Path, data: bytes) -> bool:
+    """Return whether there is something at `path` that is not `data`."""
+    if path.is_symlink() or path.is_file():
+        return not path.is_file() or path.read_bytes() != data
+    return path.exists()

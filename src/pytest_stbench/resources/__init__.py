@@ -1,0 +1,91 @@
+"""Tables and task files that come with the package."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pytest_stbench.errors import StbenchError
+
+HERE = Path(__file__).resolve().parent
+HOUSEKEEPING_PREFIX = "HOUSEKEEPING"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LigandReceptor:
+    """A ligand-receptor pair; ``n_resources`` says how many public collections hold it."""
+
+    ligand: str
+    receptor: str
+    pathway: str
+    category: str
+    source: str
+    doi: str
+    n_resources: int
+
+
+@cache
+def _gene_sets() -> dict[str, tuple[str, ...]]:
+    sets: dict[str, list[str]] = {}
+    for row in _rows("signatures.csv"):
+        sets.setdefault(row["signature"], []).append(row["gene"])
+    return {name: tuple(genes) for name, genes in sets.items()}
+
+
+def signatures() -> dict[str, tuple[str, ...]]:
+    """Return the genes of each biological signature (40 unweighted sets), in the order of the table.
+
+    The two housekeeping lists are not among them: see :func:`housekeeping`.
+    """
+    return {name: genes for name, genes in _gene_sets().items() if not name.startswith(HOUSEKEEPING_PREFIX)}
+
+
+def housekeeping() -> frozenset[str]:
+    """Return the union of the two housekeeping lists (21 genes).
+
+    Sources: 10.1016/j.tig.2013.05.010 and 10.1186/gb-2002-3-7-research0034.
+    """
+    lists = (genes for name, genes in _gene_sets().items() if name.startswith(HOUSEKEEPING_PREFIX))
+    return frozenset(gene for genes in lists for gene in genes)
+
+
+@cache
+def lr_pairs() -> tuple[LigandReceptor, ...]:
+    """Return the 193 ligand-receptor pairs, in the order of the table."""
+    return tuple(
+        LigandReceptor(
+            ligand=row["ligand"],
+            receptor=row["receptor"],
+            pathway=row["pathway"],
+            category=row["category"],
+            source=row["source"],
+            doi=row["doi"],
+            n_resources=int(row["n_resources"]),
+        )
+        for row in _rows("lr_pairs.csv")
+    )
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (HERE / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def tasks_dir() -> Path:
+    """Return the folder of the shipped task files.
+
+    In an installed package it lies beside this file, in a source checkout at the top. Raises
+    ``StbenchError`` where neither is there.
+    """
+    checkout = HERE.parents[2]
+    candidates = [HERE / "tasks"]
+    if (checkout / "pyproject.toml").is_file():
+        candidates.append(checkout / "tasks")
+    for folder in candidates:
+        if folder.is_dir():
+            return folder
+    places = ", ".join(map(str, candidates))
+    message = f"the shipped task files are missing, looked in {places}: reinstall pytest-stbench"
+    raise StbenchError(message)

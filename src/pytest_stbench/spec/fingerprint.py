@@ -1,0 +1,122 @@
+"""What makes two runs comparable: a digest of exactly what changes the numbers.
+
+Titles, claims, gates, checks, baselines, expected failures, time limits, the model, the order of
+keys and the layout of fragments are not part of it. The contents of data files are not either:
+they have checksums of their own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_stbench.spec.defaults import preprocess_of
+from pytest_stbench.spec.paths import path_fields
+
+if TYPE_CHECKING:
+    from pytest_stbench.spec.model import DatasetSpec, ImputationSpec, PreprocessSpec, TaskSpec
+
+# Fields that change no number; every other field of the model is part of the fingerprint.
+IGNORED_TASK = frozenset(
+    {
+        "stbench", "title", "claim", "primary", "baselines", "checks", "gates", "xfail", "timeout", "model",
+        "marks",
+    }
+)  # fmt: skip
+IGNORED_DATASET = frozenset({"get", "sha256"})
+IGNORED_GENES = frozenset({"provenance"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """A digest, and the digests of its named parts (``dataset.her2st``, ``metrics.rmse`` ...)."""
+
+    digest: str
+    parts: Mapping[str, str]
+
+
+def fingerprint(task: TaskSpec, files: Mapping[str, str] | None = None) -> Fingerprint:
+    """Return the fingerprint of `task`.
+
+    `files` gives the sha256 of each gene list that the task names (:func:`gene_files`), since a
+    changed list changes the numbers. For defaults and written-out values to be equal, give it
+    what :func:`pytest_stbench.spec.defaults.with_defaults` returns.
+    """
+    parts: dict[str, Any] = {"name": task.name, "family": task.family, "version": task.version}
+    parts["seeds"] = sorted(task.seeds)
+    parts |= {f"dataset.{name}": _dataset(dataset) for name, dataset in task.datasets.items()}
+    parts |= {f"splits.{split.name}": split.params for split in task.splits}
+    parts |= {f"metrics.{metric.name}": metric.params for metric in task.metrics}
+    parts["preprocess"] = _preprocess(preprocess_of(task))
+    parts |= {f"variant.{name}": _preprocess(preprocess_of(task, name)) for name in task.preprocess.variants}
+    parts["imputation"] = _imputation(task.imputation)
+    parts |= {f"file.{path}": digest for path, digest in (files or {}).items()}
+    return _fingerprint(parts)
+
+
+def prediction_parts(task: TaskSpec, dataset: str, variant: str | None = None) -> dict[str, str]:
+    """Return the digests of what `task` says that changes the predictions for one data set and variant.
+
+    Metrics are not among them, nor splits and seeds: the slides of the fold, the genes and the
+    seed belong in the key of a prediction beside these parts.
+    """
+    parts = {
+        "name": task.name,
+        "family": task.family,
+        "version": task.version,
+        "dataset": {"name": dataset, **_dataset(task.datasets[dataset])},
+        "preprocess": _preprocess(preprocess_of(task, variant)),
+        "imputation": _imputation(task.imputation),
+    }
+    return dict(_fingerprint(parts).parts)
+
+
+def gene_files(task: TaskSpec) -> tuple[str, ...]:
+    """Return the paths of the gene lists that `task` names, each once, as written."""
+    found = [path for key, path in path_fields(task) if key[-1] == "file"]
+    return tuple(sorted(set(found)))
+
+
+def differences(one: Fingerprint, other: Fingerprint) -> tuple[str, ...]:
+    """Return the names of the parts that differ or that only one of the two has, sorted."""
+    names = {*one.parts, *other.parts}
+    return tuple(sorted(name for name in names if one.parts.get(name) != other.parts.get(name)))
+
+
+def canonical(value: Any) -> str:
+    """Return `value` as JSON that is the same for equal values: sorted keys, 50.0 as 50."""
+    return json.dumps(_plain(value), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(child) for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(child) for child in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _fingerprint(parts: Mapping[str, Any]) -> Fingerprint:
+    digests = {name: _sha256(canonical(part)) for name, part in sorted(parts.items())}
+    return Fingerprint(digest=_sha256(canonical(digests)), parts=digests)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _dataset(dataset: DatasetSpec) -> dict[str, Any]:
+    return dataset.model_dump(exclude=set(IGNORED_DATASET))
+
+
+def _preprocess(preprocess: PreprocessSpec) -> dict[str, Any]:
+    return preprocess.model_dump(exclude={"variants": True, "genes": set(IGNORED_GENES)})
+
+
+def _imputation(imputation: ImputationSpec | None) -> dict[str, Any] | None:
+    return None if imputation is None else imputation.model_dump()

@@ -1,0 +1,140 @@
+"""Rules on the design: name and family, data sets, splits, seeds, preprocessing, imputation."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pytest_stbench.spec.messages import shown, unknown
+from pytest_stbench.spec.paths import path_fields, path_mistake
+from pytest_stbench.spec.rules.common import (
+    Known,
+    Mistakes,
+    Rule,
+    is_identifier,
+    listed_twice,
+    parameters,
+    repeated,
+)
+
+if TYPE_CHECKING:
+    from pytest_stbench.spec.model import GeneListSpec, GenesSpec, TaskSpec
+    from pytest_stbench.spec.source import Key
+
+ID_PATTERN = re.compile(r"[A-Za-z0-9_.]+")
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+FILE_READERS = ("h5ad", "visium", "xenium", "cosmx", "merscope", "spatialdata", "hest")
+
+
+def _header(task: TaskSpec, known: Known) -> Mistakes:
+    if not NAME_PATTERN.fullmatch(task.name):
+        yield ("name",), f"found {shown(task.name)}; allowed: letters, digits, '_', '.', '-'"
+    if task.family not in known.families:
+        yield ("family",), unknown("family", task.family, known.families.names)
+    if task.model is not None and not is_identifier(task.model):
+        message = (
+            "expected the name of a fixture: a task file can never name code (--stbench-model=import:... can)"
+        )
+        yield ("model",), f"found {shown(task.model)}; {message}"
+    for index, mark in enumerate(task.marks):
+        if not is_identifier(mark):
+            yield ("marks", index), f"found {shown(mark)}; expected the name of a pytest marker, such as slow"
+
+
+def _datasets(task: TaskSpec, known: Known) -> Mistakes:
+    readers = known.registry.readers
+    for name, dataset in task.datasets.items():
+        key: Key = ("datasets", name)
+        yield from _id_name(key, name)
+        if dataset.source not in readers:
+            yield (*key, "source"), unknown("reader", dataset.source, readers.names)
+        elif dataset.source in FILE_READERS and dataset.path is None and not known.lacks(*key, "path"):
+            yield (*key, "path"), f"is missing: source {dataset.source!r} reads files"
+        for index, slide in repeated(dataset.slides or ()):
+            yield (*key, "slides", index), f"slide {slide!r} is listed twice"
+
+
+def _id_name(key: Key, name: str) -> Mistakes:
+    if not ID_PATTERN.fullmatch(name):
+        fix = re.sub(r"[^A-Za-z0-9_.]+", "_", name)
+        advice = f"; write {fix!r}" if fix.strip("_") else ""
+        yield key, f"the name {name!r} stands in test ids; allowed: letters, digits, '_', '.'{advice}"
+
+
+def _paths(task: TaskSpec, _known: Known) -> Mistakes:
+    for key, path in path_fields(task):
+        if mistake := path_mistake(path):
+            yield key, mistake
+
+
+def _splits(task: TaskSpec, known: Known) -> Mistakes:
+    splits = known.registry.splits
+    for index, split in enumerate(task.splits):
+        key: Key = ("splits", index)
+        if split.name and split.name not in splits:
+            yield key, unknown("split", split.name, splits.names)
+        elif split.name:
+            yield from parameters(key, split.params, splits[split.name].params, f"split {split.name!r}")
+    yield from listed_twice("splits", [split.name for split in task.splits], known)
+
+
+def _seeds(task: TaskSpec, known: Known) -> Mistakes:
+    if not task.seeds and not known.lacks("seeds"):
+        yield ("seeds",), "is empty: give at least one seed, or leave the key out for [0]"
+    for index, seed in repeated(task.seeds):
+        yield ("seeds", index), f"seed {seed} is listed twice: each seed is one run"
+
+
+def _preprocess(task: TaskSpec, known: Known) -> Mistakes:
+    yield from _genes(("preprocess", "genes"), task.preprocess.genes, known)
+    for name, variant in task.preprocess.variants.items():
+        key: Key = ("preprocess", "variants", name)
+        yield from _id_name(key, name)
+        if not variant.model_fields_set and not known.lacks(*key):
+            yield key, "changes nothing: give filter, normalise or genes"
+        if variant.genes is not None:
+            yield from _genes((*key, "genes"), variant.genes, known)
+
+
+def _genes(key: Key, genes: GenesSpec, known: Known) -> Mistakes:
+    if known.lacks(*key):
+        return
+    if genes.select == "list":
+        yield from _names_or_file(key, genes)
+    elif "select" in genes.model_fields_set or key == ("preprocess", "genes"):
+        for field in ("names", "file", "provenance"):
+            if getattr(genes, field) is not None:
+                yield (*key, field), f"is read only with `select: list`, not with {genes.select!r}"
+
+
+def _names_or_file(key: Key, genes: GenesSpec | GeneListSpec) -> Mistakes:
+    if genes.names is not None and genes.file is not None:
+        yield (*key, "file"), "names and file are both given: keep one of them"
+    elif genes.names is None and genes.file is None:
+        yield key, "names no genes: give `names: [...]` or `file: PATH`"
+    elif genes.names is not None and not genes.names:
+        yield (*key, "names"), "is empty: give at least one gene"
+    for index, name in repeated(genes.names or ()):
+        yield (*key, "names", index), f"gene {name!r} is listed twice"
+
+
+def _imputation(task: TaskSpec, known: Known) -> Mistakes:
+    if known.lacks("imputation"):
+        return
+    settings = task.imputation
+    if task.family != "imputation":
+        if settings is not None and task.family in known.families:
+            yield ("imputation",), f"holds settings of the family imputation; this task is of {task.family!r}"
+        return
+    if settings is None:
+        yield ("imputation",), "is missing: give `observed:` (the measured genes) or `hide:` (a random part)"
+    elif (settings.observed is None) == (settings.hide is None):
+        yield ("imputation",), "give exactly one of observed (the measured genes) and hide (a random part)"
+    elif settings.observed is not None:
+        yield from _names_or_file(("imputation", "observed"), settings.observed)
+    elif settings.hide is not None and settings.hide.fold >= settings.hide.folds:
+        last = settings.hide.folds - 1
+        yield ("imputation", "hide", "fold"), f"found {settings.hide.fold}; allowed: 0 to {last} (folds - 1)"
+
+
+DESIGN_RULES: tuple[Rule, ...] = (_header, _datasets, _paths, _splits, _seeds, _preprocess, _imputation)

@@ -1,0 +1,187 @@
+"""Rules on what is scored and judged: metrics, baselines, gates, expected failures, checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pytest_stbench.registry import nearest
+from pytest_stbench.spec.defaults import SIMPLE, baselines_of, metrics_of, primary_of
+from pytest_stbench.spec.messages import allowed, unknown
+from pytest_stbench.spec.rules.common import Known, Mistakes, Rule, listed_twice, parameters
+
+if TYPE_CHECKING:
+    from pytest_stbench.registry import Metric
+    from pytest_stbench.spec.model import CheckSpec, GateSpec, TaskSpec
+    from pytest_stbench.spec.source import Key
+
+LIMITS = ("min", "min_lower", "min_patient", "max")
+
+
+def _metrics(task: TaskSpec, known: Known) -> Mistakes:
+    metrics = known.registry.metrics
+    for index, metric in enumerate(task.metrics):
+        key: Key = ("metrics", index)
+        if metric.name and metric.name not in metrics:
+            yield key, unknown("metric", metric.name, metrics.names)
+        elif metric.name:
+            yield from parameters(key, metric.params, metrics[metric.name].params, f"metric {metric.name!r}")
+    yield from listed_twice("metrics", [metric.name for metric in task.metrics], known)
+    if task.primary is not None and task.primary not in metrics:
+        yield ("primary",), unknown("metric", task.primary, metrics.names)
+    elif task.primary is not None and metrics[task.primary].better == "context":
+        judged = [metric.name for metric in metrics if metric.better != "context"]
+        message = f"metric {task.primary!r} has no better direction, so no model can be judged by it"
+        yield ("primary",), f"{message}; {allowed(judged, task.primary)}"
+
+
+def _baselines(task: TaskSpec, known: Known) -> Mistakes:
+    records = known.registry.baselines
+    family = known.families.get(task.family)
+    names = _baseline_names(task, known)
+    for index, name in enumerate(task.baselines):
+        key: Key = ("baselines", index)
+        if name == SIMPLE:
+            continue
+        record = records.get(name)
+        if record is None:
+            yield key, unknown("baseline", name, names)
+        elif family and task.family not in record.families and name not in baselines_of(None, family):
+            families = ", ".join(record.families) or "none"
+            message = f"baseline {name!r} is not made for family {task.family!r}, only for {families}"
+            yield key, f"{message}; {allowed(names, name)}"
+    yield from listed_twice("baselines", list(task.baselines), known)
+
+
+def _baseline_names(task: TaskSpec, known: Known) -> list[str]:
+    """Return the baselines the family of `task` may list; all where the family is unknown."""
+    records = known.registry.baselines
+    if task.family not in known.families:
+        return [SIMPLE, *records.names]
+    fitting = [record.name for record in records if task.family in record.families]
+    return [SIMPLE, *(name for name in fitting if name != SIMPLE)]
+
+
+def _scored(task: TaskSpec, known: Known) -> set[str] | None:
+    """Return the names of the metrics that the file scores; None where that is not known."""
+    family = known.families.get(task.family)
+    if family is None or known.lacks("metrics") or any(not metric.name for metric in task.metrics):
+        return None
+    return {metric.name for metric in metrics_of(task, family)}
+
+
+def _scored_key(key: Key, name: str, what: str, scored: set[str] | None, known: Known) -> Mistakes:
+    if name not in known.registry.metrics:
+        yield key, unknown("metric", name, sorted(scored or known.registry.metrics.names))
+    elif scored is not None and name not in scored:
+        message = f"{what} on a metric that the file does not score{nearest(name, scored)}: add it to metrics"
+        yield key, f"{message}; {allowed(sorted(scored), name)}"
+
+
+def _gates(task: TaskSpec, known: Known) -> Mistakes:
+    scored = _scored(task, known)
+    for name, gate in task.gates.items():
+        key: Key = ("gates", name)
+        yield from _scored_key(key, name, "a gate", scored, known)
+        if not known.lacks(*key):
+            yield from _limits(key, gate)
+        yield from _references(key, task, gate, known)
+        if name in known.registry.metrics:
+            yield from _direction(key, gate, known.registry.metrics[name])
+
+
+def _limits(key: Key, gate: GateSpec) -> Mistakes:
+    if all(getattr(gate, field) is None for field in ("beats", "not_worse_than", *LIMITS)):
+        yield key, f"a gate without a rule; {allowed(('beats', 'not_worse_than', *LIMITS))}"
+    if gate.min is not None and gate.max is not None and gate.min > gate.max:
+        yield (*key, "min"), f"min {gate.min:g} is above max {gate.max:g}: nothing can pass"
+
+
+def _direction(key: Key, gate: GateSpec, metric: Metric) -> Mistakes:
+    if metric.better == "context":
+        for field in ("beats", "not_worse_than"):
+            if getattr(gate, field) is not None:
+                yield (
+                    (*key, field),
+                    f"metric {metric.name!r} has no better direction: use min, min_lower, min_patient or max",
+                )
+    low, high = metric.bounds
+    for field in LIMITS:
+        limit = getattr(gate, field)
+        if limit is not None and ((low is not None and limit < low) or (high is not None and limit > high)):
+            lowest = "-inf" if low is None else f"{low:g}"
+            highest = "inf" if high is None else f"{high:g}"
+            yield (*key, field), f"found {limit:g}; {metric.name!r} ranges from {lowest} to {highest}"
+
+
+def _references(key: Key, task: TaskSpec, gate: GateSpec, known: Known) -> Mistakes:
+    family = known.families.get(task.family)
+    if gate.beats is None or gate.beats.baselines is None:
+        return
+    key = (*key, "beats", "baselines")
+    if not gate.beats.baselines:
+        yield key, "is empty: name a baseline, or leave the key out for those that the family requires"
+    for index, name in enumerate(gate.beats.baselines):
+        if name != SIMPLE and name not in known.registry.baselines:
+            yield (*key, index), unknown("baseline", name, _baseline_names(task, known))
+        elif family and not known.lacks("baselines") and name not in (run := baselines_of(task, family)):
+            yield (
+                (*key, index),
+                f"{name!r} is not among the baselines of this file: add it there; {allowed(run, name)}",
+            )
+
+
+def _xfail(task: TaskSpec, known: Known) -> Mistakes:
+    scored = _scored(task, known)
+    family = known.families.get(task.family)
+    # The primary metric is held to the references of its family, gate or not.
+    judged = {*task.gates, primary_of(task, family)} if family else set(known.registry.metrics.names)
+    for name, reason in task.xfail.items():
+        key: Key = ("xfail", name)
+        wrong = list(_scored_key(key, name, "an expected failure", scored, known))
+        yield from wrong
+        if not wrong and name not in judged and not known.lacks("gates"):
+            message = f"metric {name!r} has no gate in this file, so it cannot fail"
+            yield key, f"{message}; {allowed(sorted(judged), name)}"
+        if not reason.strip():
+            yield key, "needs a reason: say why the gate is known to fail"
+
+
+def _checks(task: TaskSpec, known: Known) -> Mistakes:
+    checks = known.registry.checks
+    for name, change in task.checks.items():
+        key: Key = ("checks", name)
+        if name not in checks:
+            yield key, unknown("check", name, checks.names)
+            continue
+        defaults = checks[name].params
+        yield from parameters(key, change.params, defaults, f"check {name!r}")
+        yield from _reason(key, change, dict(defaults), known)
+
+
+def _reason(key: Key, change: CheckSpec, defaults: dict[str, Any], known: Known) -> Mistakes:
+    if known.lacks(*key, "reason"):
+        return
+    if change.reason is not None:
+        if not change.reason.strip():
+            yield (*key, "reason"), "is empty: say why the check is changed"
+        return
+    changed = [
+        name for name, value in change.params.items() if name in defaults and _differs(defaults[name], value)
+    ]
+    if change.waive:
+        yield (*key, "reason"), "is missing: a waived check needs a written reason"
+    elif changed:
+        yield (*key, "reason"), f"is missing: {', '.join(changed)} differs from the default, say why"
+
+
+def _differs(default: Any, value: Any) -> bool:
+    """Return whether `value` changes a threshold; of a mapping it may name some entries only."""
+    if isinstance(default, Mapping) and isinstance(value, Mapping):
+        return {**default, **value} != dict(default)
+    if isinstance(default, list | tuple) and isinstance(value, list | tuple):
+        return list(default) != list(value)
+    return bool(default != value)
+
+
+SCORE_RULES: tuple[Rule, ...] = (_metrics, _baselines, _gates, _xfail, _checks)

@@ -1,0 +1,319 @@
+from __future__ import annotations
+
+import copy
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_stbench.spec import model
+from pytest_stbench.spec.defaults import with_defaults
+from pytest_stbench.spec.fingerprint import canonical, differences, fingerprint, gene_files, prediction_parts
+from pytest_stbench.spec.model import TaskSpec
+from pytest_stbench.spec.validate import load_task
+
+TASK = {
+    "stbench": 1,
+    "name": "a",
+    "version": 1,
+    "family": "imputation",
+    "title": "t",
+    "claim": "population",
+    "datasets": {
+        "one": {
+            "source": "h5ad",
+            "path": "a/*.h5ad",
+            "samples": "s.csv",
+            "slides": ["x"],
+            "sha256": "SUMS",
+            "get": "ask",
+            "keys": {
+                "patient": "p",
+                "slide": "s",
+                "site": "c",
+                "niche": "n",
+                "cell_type": "t",
+                "spatial": "xy",
+                "array_row": "r",
+                "array_col": "k",
+                "counts": "X",
+                "embedding": "e",
+                "disease": "d",
+            },
+            "scale": {"um_per_px": 0.5},
+            "pitch_um": 100.0,
+            "image": {"path": "i.jpg", "um_per_px": 0.5, "spatial": "xy", "mpp": 0.5},
+            "technology": "ST",
+            "resolution": "spot",
+            "panel": "p",
+            "corpus": "c",
+            "site": "s",
+            "organ": "o",
+            "disease": "d",
+            "preservation": "f",
+            "absent_gene": "zero",
+            "allow_nan": False,
+            "params": {"a": 1},
+        },
+        "two": {"source": "simulated"},
+    },
+    "splits": [{"name": "lopo", "params": {}}, {"name": "pgkf", "params": {"k": 4}}],
+    "seeds": [0, 1],
+    "preprocess": {
+        "filter": {"min_counts": 1, "min_genes": 2},
+        "normalise": "log1p",
+        "genes": {
+            "select": "list",
+            "n": 5,
+            "min_detection": 0.1,
+            "names": ["A"],
+            "file": "g.csv",
+            "provenance": "p",
+        },
+        "variants": {"raw": {"filter": {"min_counts": 3}, "normalise": "log1p", "genes": {"n": 7}}},
+    },
+    "imputation": {"observed": {"names": ["B"], "file": "o.csv"}, "hide": {"folds": 5, "fold": 1}},
+    "primary": "rmse",
+    "metrics": [{"name": "rmse", "params": {}}, {"name": "niche_jaccard", "params": {"n": 5}}],
+    "baselines": ["coords"],
+    "checks": {
+        "c": {"params": {"x": 1}, "waive": False, "reason": "r", "owner": "o", "until": "2030-01-01"},
+    },
+    "gates": {
+        "rmse": {
+            "beats": {"baselines": ["ridge"], "margin": 0.1},
+            "not_worse_than": {"margin": 0.1},
+            "min": 0.1,
+            "min_lower": 0.1,
+            "min_patient": 0.1,
+            "max": 0.9,
+        }
+    },
+    "xfail": {"rmse": "r"},
+    "timeout": 5.0,
+    "model": "m",
+    "marks": ["slow"],
+}
+
+D, P, V = "datasets.one", "preprocess", "preprocess.variants.raw"
+# Every field of the model, with the parts of the fingerprint that a change of it changes.
+CLASSIFIED = {
+    "name": {"name"},
+    "version": {"version"},
+    "family": {"family"},
+    "stbench": set(),
+    "title": set(),
+    "claim": set(),
+    "primary": set(),
+    "baselines": set(),
+    "checks": set(),
+    "gates": set(),
+    "xfail": set(),
+    "timeout": set(),
+    "model": set(),
+    "marks": set(),
+    "seeds": {"seeds"},
+    "splits.1.name": {"splits.pgkf", "splits.other"},
+    "splits.1.params": {"splits.pgkf"},
+    "metrics.1.name": {"metrics.niche_jaccard", "metrics.other"},
+    "metrics.1.params": {"metrics.niche_jaccard"},
+    f"{D}.get": set(),
+    f"{D}.sha256": set(),
+    **{
+        f"{D}.{field}": {"dataset.one"}
+        for field in model.DatasetSpec.model_fields.keys() - {"get", "sha256", "keys", "scale", "image"}
+    },
+    **{f"{D}.keys.{field}": {"dataset.one"} for field in model.KeysSpec.model_fields},
+    **{f"{D}.scale.{field}": {"dataset.one"} for field in model.ScaleSpec.model_fields},
+    **{f"{D}.image.{field}": {"dataset.one"} for field in model.ImageSpec.model_fields},
+    f"{P}.filter.min_counts": {"preprocess"},  # the variant sets its own
+    f"{P}.filter.min_genes": {"preprocess", "variant.raw"},
+    f"{P}.normalise": {"preprocess"},
+    f"{P}.genes.n": {"preprocess"},
+    f"{P}.genes.provenance": set(),
+    **{
+        f"{P}.genes.{field}": {"preprocess", "variant.raw"}
+        for field in ("select", "min_detection", "names", "file")
+    },
+    f"{V}.filter.min_counts": {"variant.raw"},
+    f"{V}.filter.min_genes": {"variant.raw"},
+    f"{V}.normalise": {"variant.raw"},
+    f"{V}.genes.n": {"variant.raw"},
+    **{f"imputation.observed.{field}": {"imputation"} for field in model.GeneListSpec.model_fields},
+    **{f"imputation.hide.{field}": {"imputation"} for field in model.HideSpec.model_fields},
+}
+# Parts whose whole content is left out above (checks, gates), or whose fields stand under a parent.
+WHOLE = {model.CheckSpec, model.BeatsSpec, model.NotWorseSpec, model.GateSpec}
+CHOICES = {
+    "claim": "exploratory",
+    "select": "svg",
+    "normalise": "pearson_residuals",
+    "resolution": "cell",
+    "absent_gene": "intersect",
+}
+
+
+def _find(tree, path):
+    for key in path:
+        tree = tree[int(key)] if isinstance(tree, list) else tree[key]
+    return tree
+
+
+def _changed(path):
+    """Return the task with another value of the same kind at `path`, or with the key removed."""
+    data = copy.deepcopy(TASK)
+    *parents, last = path.split(".")
+    owner = _find(data, parents)
+    old = owner.get(last)
+    if last in CHOICES:
+        owner[last] = CHOICES[last]
+    elif last in ("checks", "gates", "xfail"):
+        del owner[last]
+    elif isinstance(old, bool):
+        owner[last] = not old
+    elif old is None:
+        owner[last] = 77
+    elif isinstance(old, int):
+        owner[last] = old + 1
+    elif isinstance(old, float):
+        owner[last] = old / 2
+    elif isinstance(old, str):
+        owner[last] = "other"
+    elif isinstance(old, dict):
+        owner[last] = {**old, "other": 1}
+    elif isinstance(old, list):
+        owner[last] = [9] if last == "seeds" else ["other"]
+    return data
+
+
+@pytest.mark.parametrize("path", [path for path in CLASSIFIED if path != "stbench"])
+def test_each_field_changes_exactly_the_parts_it_should(path):
+    changed = TaskSpec(**_changed(path))
+    before, after = fingerprint(TaskSpec(**TASK)), fingerprint(changed)
+
+    assert changed != TaskSpec(**TASK)
+    assert set(differences(before, after)) == CLASSIFIED[path]
+    assert (before.digest == after.digest) == (not CLASSIFIED[path])
+
+
+def test_every_field_of_the_model_is_classified():
+    places = {
+        model.TaskSpec: "",
+        model.DatasetSpec: D,
+        model.KeysSpec: f"{D}.keys",
+        model.ScaleSpec: f"{D}.scale",
+        model.ImageSpec: f"{D}.image",
+        model.SplitSpec: "splits.1",
+        model.MetricSpec: "metrics.1",
+        model.PreprocessSpec: P,
+        model.FilterSpec: f"{P}.filter",
+        model.GenesSpec: f"{P}.genes",
+        model.VariantSpec: V,
+        model.ImputationSpec: "imputation",
+        model.GeneListSpec: "imputation.observed",
+        model.HideSpec: "imputation.hide",
+    }
+    parts = {c for c in vars(model).values() if isinstance(c, type) and issubclass(c, model.Part)} - {
+        model.Part
+    }
+    assert parts == places.keys() | WHOLE
+
+    for part, place in places.items():
+        for field in part.model_fields:
+            path = f"{place}.{field}".removeprefix(".")
+            assert any(key == path or key.startswith(f"{path}.") for key in CLASSIFIED), path
+
+
+def test_removed_parts_are_told():
+    data = copy.deepcopy(TASK)
+    del data["datasets"]["two"], data["preprocess"]["variants"], data["splits"][0]
+
+    found = differences(fingerprint(TaskSpec(**TASK)), fingerprint(TaskSpec(**data)))
+
+    assert found == ("dataset.two", "splits.lopo", "variant.raw")
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 10**6))
+def test_the_order_of_keys_metrics_and_seeds_does_not_matter(seed):
+    rng = random.Random(seed)
+
+    def shuffled(value):
+        if isinstance(value, dict):
+            keys = list(value)
+            rng.shuffle(keys)
+            return {key: shuffled(value[key]) for key in keys}
+        return value
+
+    data = shuffled(TASK)
+    for field in ("metrics", "splits", "seeds"):
+        data[field] = rng.sample(data[field], len(data[field]))
+
+    assert fingerprint(TaskSpec(**data)) == fingerprint(TaskSpec(**TASK))
+
+
+def test_the_layout_of_fragments_and_short_forms_do_not_matter(write, registry):
+    whole = write(
+        "stbench: 1\nname: a\nversion: 1\nfamily: expression\ndatasets: {d: {source: simulated}}\n"
+        "metrics: [{name: rmse, params: {}}]\npreprocess: {genes: {select: hvg, n: 50}}\n",
+        "whole.stbench.yaml",
+    )
+    write(
+        "stbench: 1\nfamily: expression\npreprocess: {genes: hvg}\ndatasets: {d: {source: simulated}}\n",
+        "b.stbench-inc.yaml",
+    )
+    split = write(
+        "extends: b.stbench-inc.yaml\nversion: 1\nname: a\nmetrics: rmse\npreprocess: {genes: {n: 5e1}}\n",
+        "split.stbench.yaml",
+    )
+
+    one, two = load_task(whole, registry).spec, load_task(split, registry).spec
+
+    assert fingerprint(one) == fingerprint(two)
+
+
+def test_defaults_written_out_are_the_same_as_defaults(registry):
+    short = TaskSpec(**{**TASK, "metrics": [{"name": "niche_jaccard"}], "primary": None})
+    long = TaskSpec(
+        **{
+            **TASK,
+            "metrics": [{"name": "niche_jaccard", "params": {"n": 50.0}}, {"name": "spearman_gene"}],
+            "primary": "spearman_gene",
+        }
+    )
+
+    assert fingerprint(with_defaults(short, registry)) == fingerprint(with_defaults(long, registry))
+
+
+def test_a_changed_gene_list_changes_the_fingerprint():
+    task = TaskSpec(**TASK)
+    assert gene_files(task) == ("g.csv", "o.csv")
+
+    one = fingerprint(task, {"g.csv": "1", "o.csv": "2"})
+    two = fingerprint(task, {"g.csv": "1", "o.csv": "3"})
+
+    assert differences(one, two) == ("file.o.csv",)
+
+
+def test_prediction_parts_hold_what_predictions_depend_on_and_no_metric():
+    task = TaskSpec(**TASK)
+
+    def differing(data, variant=""):
+        one, two = prediction_parts(task, "one", variant), prediction_parts(TaskSpec(**data), "one", variant)
+        return {name for name in one if one[name] != two[name]}
+
+    for path in ("metrics.1.params", "splits.1.params", "seeds", "gates", "title", f"{D}.get"):
+        assert differing(_changed(path)) == set()
+    assert differing(_changed(f"{D}.scale.um_per_px")) == {"dataset"}
+    assert differing(_changed(f"{V}.genes.n")) == set()
+    assert differing(_changed(f"{V}.genes.n"), "raw") == {"preprocess"}
+    assert differing(_changed("imputation.hide.fold")) == {"imputation"}
+    assert differing(_changed("version")) == {"version"}
+    assert prediction_parts(task, "one")["dataset"] != prediction_parts(task, "two")["dataset"]
+
+
+def test_canonical_json_is_the_same_for_equal_values():
+    assert canonical({"b": 50.0, "a": (1, 2)}) == canonical({"a": [1, 2], "b": 50}) == '{"a":[1,2],"b":50}'
+    assert canonical(True) != canonical(1)
+    assert canonical(float("inf")) == "Infinity"
