@@ -1,0 +1,219 @@
+"""What was measured: scores, checks, gates and verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from pytest_stbench.results.stored import Stored, to_builtin
+
+__all__ = ["CheckRecord", "GateRecord", "ScoreRecord", "VerdictRecord", "to_builtin"]
+
+Outcome = Literal["pass", "fail", "underpowered", "not_evaluable"]
+Verdict = Literal["pass", "fail", "underpowered", "reference", "not_evaluable"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRecord(Stored):
+    """One metric of one model, on one fold or pooled over all folds of a split."""
+
+    KEY: ClassVar[tuple[str, ...]] = (
+        "task",
+        "dataset",
+        "variant",
+        "split",
+        "fold",
+        "seed",
+        "role",
+        "model",
+        "metric",
+    )
+
+    task: str
+    """Name of the task."""
+    task_version: int
+    """Version of the task; scores of different versions are never compared."""
+    family: str
+    """Family of the task, such as `imputation`."""
+    dataset: str
+    """Name of the data set in the task file."""
+    variant: str = ""
+    """Name of the ablation variant; empty for the main setting."""
+    split: str
+    """Name of the split, such as `lopo`."""
+    fold: str | None = None
+    """Name of the fold; null when pooled over all folds."""
+    seed: int | None = None
+    """Seed of the model; null when averaged over the seeds of the task."""
+    role: Literal["model", "baseline", "control"] = "model"
+    """Whether the model under test, a baseline or a control was scored."""
+    model: str
+    """Name of the model, baseline or control."""
+    metric: str
+    """Name of the metric."""
+    value: float | None
+    """Headline: mean over patients, in the units of the metric; null when no patient has a value."""
+    per_patient: dict[str, float | None]
+    """Value of each test patient (mean over the patient's slides); null where undefined."""
+    per_slide: dict[str, float | None] | None = None
+    """Value of each test slide; null where undefined, or as a whole when not kept."""
+    n_patients: int
+    """Number of patients with a defined value."""
+    n_units: int | None = None
+    """Number of units (spots, bins, cells) scored."""
+    n_genes: int | None = None
+    """Number of genes scored."""
+    ci_low: float | None = None
+    """Lower bound of the 95% interval of `value` over patients; null below four patients."""
+    ci_high: float | None = None
+    """Upper bound of the 95% interval of `value` over patients; null below four patients."""
+    ci_method: str | None = None
+    """`t` (4 or 5 patients, approximate) or `studentised` (bootstrap, from 6 patients on)."""
+    median: float | None = None
+    """Median over patients."""
+    min: float | None = None
+    """Smallest value of a patient."""
+    max: float | None = None
+    """Largest value of a patient."""
+    trivial: float | None = None
+    """The same metric of the trivial baseline."""
+    baseline: float | None = None
+    """The same metric of the simple learned baseline."""
+    ceiling: float | None = None
+    """What the noise of the truth allows at most; null when not estimated."""
+    skill: float | None = None
+    """(value - baseline) / (ceiling - baseline), sign-flipped where lower is better."""
+    undefined: dict[str, int] | None = None
+    """Number of undefined values (genes, units or pairs of a slide) by reason."""
+    flags: tuple[str, ...] = ()
+    """Remarks that leave the value as it is, such as `ties`."""
+    seconds: float | None = None
+    """Time of fitting and predicting, in seconds."""
+    peak_memory_mb: float | None = None
+    """Approximate (sampled) peak memory in MB; null when cells ran side by side."""
+    seed_sd: float | None = None
+    """Standard deviation of the headline over seeds, apart from the interval over patients."""
+    organ: str | None = None
+    """Organ of the data set."""
+    disease: str | None = None
+    """Disease of the data set."""
+    technology: str | None = None
+    """Technology of the data set, such as `Visium`."""
+    resolution: str | None = None
+    """`spot`, `xisium`, `bin`, `cell` or `transcript`."""
+    input_class: str | None = None
+    """What the model is given; models of different classes are never ranked together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRecord(Stored):
+    """One data-quality check."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("task", "name", "dataset", "split")
+
+    task: str
+    """Name of the task."""
+    id: str
+    """Id of the check, such as `Q03`."""
+    name: str
+    """Name of the check, such as `patient_leakage`."""
+    dataset: str | None = None
+    """Name of the data set; null for a check of the task."""
+    split: str | None = None
+    """Name of the split; null for a check of the data set or the task."""
+    scope: Literal["dataset", "split", "task", "model", "results"]
+    """What was judged."""
+    status: Literal["pass", "warn", "fail", "skip"]
+    """What was found."""
+    severity: str
+    """How serious a finding is: `fail`, `warn`, or both by degree."""
+    statistic: float | None = None
+    """The figure that was judged; null where there is none."""
+    threshold: float | None = None
+    """What the statistic was held against, in the same units."""
+    message: str = ""
+    """What was found, in one line."""
+    fix: str = ""
+    """What to do about it."""
+    slides: tuple[str, ...] = ()
+    """Slides the finding is about."""
+    genes: tuple[str, ...] = ()
+    """Genes the finding is about."""
+    blocks: str = "nothing"
+    """Which metrics a failure holds back: those of its `dataset`, `split` or `task`, or `nothing`."""
+    waived: bool = False
+    """Whether the task file waives the check."""
+    reason: str | None = None
+    """Why the check is waived or its threshold changed."""
+    owner: str | None = None
+    """Who answers for that."""
+    until: str | None = None
+    """Until when (ISO date) that holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateRecord(Stored):
+    """One rule on the pooled score of one metric."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("kind", "reference")
+
+    kind: Literal["beats", "not_worse_than", "min", "min_lower", "min_patient", "max"]
+    """The rule."""
+    reference: str | None = None
+    """Baseline (`beats`) or stored run (`not_worse_than`); null for rules on the score alone."""
+    margin: float | None = None
+    """Margin of `beats` and `not_worse_than`, in the units of the metric."""
+    threshold: float | None = None
+    """Threshold of the other rules, in the units of the metric."""
+    n: int
+    """Number of patients the rule was applied to: those with a value on both sides."""
+    estimate: float | None = None
+    """What was judged: mean paired difference (positive = model better), mean, or worst patient."""
+    low: float | None = None
+    """Lower bound of the 95% interval of the estimate over patients; null below four patients."""
+    high: float | None = None
+    """Upper bound of the 95% interval of the estimate over patients; null below four patients."""
+    ci_method: str | None = None
+    """`t` (4 or 5 patients, approximate) or `studentised` (bootstrap, from 6 patients on)."""
+    p: float | None = None
+    """Two-sided sign-flip p of difference - margin (`beats`); null below four patients."""
+    wilcoxon_p: float | None = None
+    """Wilcoxon signed-rank p of the same differences (zeros by Pratt), a sensitivity analysis."""
+    smallest: float | None = None
+    """Underpowered: the smallest mean difference six patients would show at the observed SD."""
+    worse: bool = False
+    """Failed with the whole interval below the margin, rather than merely not shown."""
+    excluded: tuple[str, ...] = ()
+    """Patients without a value on either side, left out of the rule."""
+    outcome: Outcome
+    """What came of it."""
+    message: str
+    """The finding in one line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictRecord(Stored):
+    """What the rules on one metric of the model come to."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("task", "dataset", "variant", "split", "model", "metric")
+
+    task: str
+    """Name of the task."""
+    dataset: str
+    """Name of the data set."""
+    variant: str = ""
+    """Name of the ablation variant; empty for the main setting."""
+    split: str
+    """Name of the split."""
+    model: str
+    """Name of the model under test."""
+    metric: str
+    """Name of the metric."""
+    verdict: Verdict
+    """`reference`: the model is one of the baselines it would be held against."""
+    primary: bool = False
+    """Whether this is the pre-registered primary metric of the task."""
+    gates: tuple[GateRecord, ...] = ()
+    """The rules one by one; empty for `reference` and `not_evaluable`."""
+    message: str = ""
+    """The verdict in one line: the first rule that decided it."""

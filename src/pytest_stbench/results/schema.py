@@ -1,0 +1,163 @@
+"""The results file: what it holds, how it is read, written and described.
+
+A file is JSON of the schema ``stbench-results/1``. It is replaced as a whole and atomically, by
+one writer at a time; what stands in it already is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pytest_stbench.errors import ResultsError
+from pytest_stbench.results.merge import conflicts, merged
+from pytest_stbench.results.provenance import (  # noqa: TC001  # pydantic reads the annotations when it runs
+    DatasetRecord,
+    LockRecord,
+    ModelRecord,
+    RunRecord,
+    TaskRecord,
+)
+from pytest_stbench.results.record import (  # noqa: TC001  # as above
+    CheckRecord,
+    ScoreRecord,
+    VerdictRecord,
+)
+from pytest_stbench.results.stored import Stored, adapter, parse
+
+SCHEMA = "stbench-results/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results(Stored):
+    """All records of a results file."""
+
+    schema: Literal["stbench-results/1"] = "stbench-results/1"
+    """Name and version of this format."""
+    run: RunRecord | None = None
+    """The last run that wrote to the file."""
+    earlier_runs: tuple[RunRecord, ...] = ()
+    """Runs whose records the last one was merged into, oldest first."""
+    models: tuple[ModelRecord, ...] = ()
+    """Models and baselines."""
+    tasks: tuple[TaskRecord, ...] = ()
+    """Tasks with their fingerprints."""
+    datasets: tuple[DatasetRecord, ...] = ()
+    """Data sets with checksum and patient map."""
+    checks: tuple[CheckRecord, ...] = ()
+    """Data-quality checks."""
+    scores: tuple[ScoreRecord, ...] = ()
+    """Scores of models, baselines and controls, by fold and pooled."""
+    verdicts: tuple[VerdictRecord, ...] = ()
+    """Verdicts with their gates."""
+    lock: tuple[LockRecord, ...] = ()
+    """Slides and genes of each fold."""
+
+
+def load(path: str | Path) -> Results:
+    """Read a results file.
+
+    Raises
+    ------
+    ResultsError
+        When there is no such file, or it is not JSON of this schema; says what to do.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = json.loads(text)
+    except FileNotFoundError:
+        message = f"{path}: there is no such results file; write one with --stbench-save={path}"
+        raise ResultsError(message) from None
+    except OSError as error:
+        message = f"{path}: the results file cannot be read: {error.strerror or error}"
+        raise ResultsError(message) from None
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        message = f"{path}: this is not JSON ({error}); {_ADVICE}"
+        raise ResultsError(message) from None
+    found = data.get("schema") if isinstance(data, dict) else None
+    if found != SCHEMA:
+        said = f"its schema is {found!r}" if found is not None else "it names no schema"
+        message = f"{path}: this is not a results file of the schema {SCHEMA} ({said}); {_ADVICE}"
+        raise ResultsError(message)
+    try:
+        results: Results = parse(Results, text, f"a results file of the schema {SCHEMA}")
+    except ResultsError as error:
+        message = f"{path}: {error}; {_ADVICE}"
+        raise ResultsError(message) from None
+    return results
+
+
+def save(path: str | Path, results: Results) -> Results:
+    """Merge `results` into the file at `path`, or write a new one; return what is in it then.
+
+    The new text goes to a temporary file in the same folder that then takes the place of the
+    old one, so that a failure at any moment leaves the old file as it was.
+
+    Raises
+    ------
+    ResultsError
+        When the file that is there cannot be read, or holds another version of the same task,
+        data set or model. It is left untouched.
+    """
+    path = Path(path).resolve()
+    joined = results
+    if path.exists():
+        stored = load(path)
+        differing = conflicts(stored, results)
+        if differing:
+            message = (
+                f"{path}: these results do not belong into this file, one name would stand for two things: "
+                f"{'; '.join(differing)}. The file was left as it is: save to another file, or remove "
+                "this one (predictions are kept in the store, a rerun is quick)"
+            )
+            raise ResultsError(message)
+        joined = merged(stored, results)
+    text = json.dumps(joined.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    # A file that could not be read again would lose everything at the next save.
+    parse(Results, text, "what a results file can hold (a mistake in a record of this run, please report it)")
+    try:
+        _replace(path, text)
+    except OSError as error:
+        message = f"{path}: the results cannot be written: {error.strerror or error}"
+        raise ResultsError(message) from error
+    return joined
+
+
+def results_schema() -> dict[str, Any]:
+    """Return the JSON Schema of ``stbench-results/1``, made from the records."""
+    schema: dict[str, Any] = adapter(Results).json_schema()
+    schema["required"] = ["schema"]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": SCHEMA,
+        "description": "Results of a pytest-stbench run.",
+    }
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, temporary)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+_ADVICE = (
+    "give a file that --stbench-save wrote, with this version of pytest-stbench or an older one, "
+    "or save to another path; nothing was overwritten"
+)

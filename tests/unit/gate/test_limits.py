@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from pytest_stbench.gate import at_least, at_most, lower_at_least, worst_at_least
+from pytest_stbench.kernels.resampling import studentised_interval, t_interval
+
+VALUES = {"A": 0.28, "B": 0.30, "C": 0.25, "D": 0.31, "E": 0.27, "F": 0.29}
+MEAN = sum(VALUES.values()) / 6
+
+
+def first(n):
+    return dict(list(VALUES.items())[:n])
+
+
+@pytest.mark.parametrize(("threshold", "outcome", "sign"), [(0.2, "pass", ">="), (0.2834, "fail", "<")])
+def test_min_compares_the_estimate(threshold, outcome, sign):
+    gate = at_least(VALUES, metric="r", threshold=threshold)
+    assert (gate.kind, gate.outcome, gate.n) == ("min", outcome, 6)
+    assert gate.estimate == pytest.approx(MEAN)
+    assert gate.message == f"r 0.283 [0.26, 0.30] n=6 patients: estimate 0.283 {sign} min {threshold:g}"
+
+
+@pytest.mark.parametrize(("threshold", "outcome", "sign"), [(0.2834, "pass", "<="), (0.2, "fail", ">")])
+def test_max_compares_the_estimate(threshold, outcome, sign):
+    gate = at_most(VALUES, metric="rmse", threshold=threshold)
+    assert (gate.kind, gate.outcome, gate.threshold) == ("max", outcome, threshold)
+    assert f"estimate 0.283 {sign} max {threshold:g}" in gate.message
+
+
+def test_an_estimate_at_the_limit_meets_it():
+    # The mean of six times 0.1 is below 0.1 in the last bit.
+    same = dict.fromkeys("ABCDEF", 0.1)
+    for rule in (at_least, at_most, lower_at_least, worst_at_least):
+        assert rule(same, metric="r", threshold=0.1).outcome == "pass"
+    half = dict.fromkeys("ABCDEF", 0.5)
+    assert at_most(half, metric="r", threshold=math.nextafter(0.5, 0)).outcome == "pass"
+    assert at_least(half, metric="r", threshold=math.nextafter(0.5, 1)).outcome == "pass"
+
+
+@pytest.mark.parametrize("n", [4, 6])
+def test_min_lower_compares_the_bound_of_the_report(n):
+    interval = (t_interval if n == 4 else studentised_interval)(list(first(n).values()))
+    above = lower_at_least(first(n), metric="r", threshold=interval.low + 1e-6)
+    below = lower_at_least(first(n), metric="r", threshold=interval.low - 1e-6)
+    assert (above.outcome, below.outcome) == ("fail", "pass")
+    assert (below.low, below.high) == (interval.low, interval.high)
+    assert below.ci_method == interval.method
+    assert f"lower bound {interval.low:.3f} >= min_lower" in below.message
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_min_lower_needs_four_patients(n):
+    gate = lower_at_least(first(n), metric="r", threshold=0.0)
+    assert gate.outcome == "underpowered"
+    assert "min_lower 0 needs 4 patients" in gate.message
+
+
+def test_min_patient_compares_the_worst():
+    gate = worst_at_least(VALUES, metric="r", threshold=0.26)
+    assert (gate.outcome, gate.estimate, gate.low) == ("fail", 0.25, None)
+    assert "worst patient C 0.250 < min_patient 0.26" in gate.message
+    assert worst_at_least(VALUES, metric="r", threshold=0.2).outcome == "pass"
+    assert "worst patient A 0.280" in worst_at_least({"B": 0.28, "A": 0.28}, metric="r", threshold=0).message
+
+
+@pytest.mark.parametrize("rule", [at_least, at_most, lower_at_least, worst_at_least])
+class TestEveryLimit:
+    def test_without_a_defined_patient_is_not_evaluable(self, rule):
+        gate = rule({"A": None, "B": math.nan}, metric="r", threshold=0.0)
+        assert (gate.outcome, gate.n, gate.estimate) == ("not_evaluable", 0, None)
+        assert gate.message.startswith("r undefined n=0 patients: not evaluable")
+        assert gate.excluded == ("A", "B")
+
+    def test_names_undefined_patients(self, rule):
+        gate = rule(VALUES | {"Z": None}, metric="r", threshold=0.0)
+        assert gate.n == 6
+        assert gate.message.endswith("; 1 patient without a value left out: Z")
