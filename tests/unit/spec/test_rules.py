@@ -191,7 +191,7 @@ def test_a_changed_line_is_one_problem(problems, old, new, key, part):
         "gates: {spearman_gene: {beats: {baselines: [train_mean, ridge, coords], margin: 0.02}, min: 0}}",
         "gates: {morans_i: {min: 0.1}}\nmetrics: [morans_i]",
         "primary: pearson_gene\ngates: {pearson_gene: {min: 0.1}}",
-        "xfail: {spearman_gene: known until v3}",
+        "gates: {spearman_gene: {min: 0.1}}\nxfail: {spearman_gene: known until v3}",
         "checks: {gene_sparsity: {max_sparse_share: 0.1}}",
         "checks: {empty_units: {min_counts: {spot: 200}, required: [a, b]}}",
         "checks: {gene_sparsity: {waive: true, reason: x, owner: me, until: 2020-01-31}}",

@@ -133,16 +133,13 @@ def _references(key: Key, task: TaskSpec, gate: GateSpec, known: Known) -> Mista
 
 def _xfail(task: TaskSpec, known: Known) -> Mistakes:
     scored = _scored(task, known)
-    family = known.families.get(task.family)
-    # The primary metric is held to the references of its family, gate or not.
-    judged = {*task.gates, primary_of(task, family)} if family else set(known.registry.metrics.names)
     for name, reason in task.xfail.items():
         key: Key = ("xfail", name)
         wrong = list(_scored_key(key, name, "an expected failure", scored, known))
         yield from wrong
-        if not wrong and name not in judged and not known.lacks("gates"):
+        if not wrong and name not in task.gates and not known.lacks("gates"):
             message = f"metric {name!r} has no gate in this file, so it cannot fail"
-            yield key, f"{message}; {allowed(sorted(judged), name)}"
+            yield key, f"{message}; {allowed(sorted(task.gates), name)}"
         if not reason.strip():
             yield key, "needs a reason: say why the gate is known to fail"
 

@@ -1,0 +1,158 @@
+"""Q07: coordinates that are missing or not in micrometres."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, on_slides, others, ranked
+from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.data.technology import lattice_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pytest_stbench.checks.subject import Subject
+    from pytest_stbench.data.slide import Slide
+
+LATTICES = frozenset({"spot", "xisium", "bin"})
+XISIUM_PITCHES_UM = (100.0, 55.0)
+
+
+def missing_coords(dataset: Subject, *, min_ratio: float = 0.8, max_ratio: float = 1.25) -> CheckResult:
+    """Q07: coordinates that are absent, all equal, or not in micrometres.
+
+    Any coordinate that is missing or not finite fails, and so does an axis on which all units of
+    a slide have one value. For spots and bins the median distance to the nearest neighbour (the
+    statistic, divided by the pitch) must lie between `min_ratio` and `max_ratio`; the pitch is
+    the slide's, the data set's (``pitch_um``) or that of the technology (Visium 100, ST v1 200,
+    Visium HD 16, xisium 100 or 55 um). A lattice of unknown pitch gives ``skip``; cells have no pitch.
+    """
+    findings: list[Finding] = []
+    ratios: dict[str, float] = {}
+    missing: dict[str, int] = {}
+    flat: list[str] = []
+    single: list[str] = []
+    unknown: list[str] = []
+    medians: dict[str, tuple[float, float]] = {}
+    n_slides = 0
+    for slide in dataset.slides():
+        n_slides += 1
+        name = slide.meta.slide_id
+        xy = as_numbers(slide.xy_um)
+        if xy.shape != (slide.n_units, 2):
+            missing[name] = slide.n_units
+            continue
+        finite = np.isfinite(xy).all(axis=1)
+        if not finite.all():
+            missing[name] = int((~finite).sum())
+        elif len(xy) < 2:  # one point has neither range nor neighbour
+            single.append(name)
+        elif (np.ptp(xy, axis=0) == 0).any():
+            flat.append(name)
+        elif (slide.meta.resolution or dataset.config.resolution) in LATTICES:
+            pitches = _pitches(dataset, slide)
+            if not pitches:
+                unknown.append(name)
+                continue
+            median = _median_neighbour(xy)
+            pitch = min(pitches, key=lambda value: (abs(np.log(median / value)), value))
+            ratios[name], medians[name] = median / pitch, (median, pitch)
+    if missing:
+        slides = ranked(missing)
+        findings.append(
+            Finding(
+                status="fail",
+                text=f"{count(missing[slides[0]], 'unit')} without coordinates on slide {slides[0]}"
+                f"{others(slides)}",
+                fix="fill the coordinates of every unit (`keys: {spatial: ...}`), or leave the unit out",
+                statistic=sum(missing.values()),
+                threshold=0.0,
+                slides=slides,
+            )
+        )
+    if flat:
+        findings.append(
+            Finding(
+                status="fail",
+                text=f"all units of slide {sorted(flat)[0]} have the same x or the same y{others(flat)}",
+                fix="check `keys: {spatial: ...}`: it must name x and y of each unit",
+                statistic=0.0,
+                threshold=0.0,
+                slides=tuple(sorted(flat)),
+            )
+        )
+    findings += _wrong_scale(ratios, medians, min_ratio, max_ratio)
+    if unknown:
+        findings.append(
+            Finding(
+                status="skip",
+                text=f"no pitch is known for the technology, so the spacing of {on_slides(sorted(unknown))} "
+                "cannot be judged",
+                fix="write `pitch_um:` (centre to centre, in um) under the data set",
+                slides=tuple(sorted(unknown)),
+            )
+        )
+    if single or not n_slides:
+        findings.append(
+            Finding(
+                status="skip",
+                text=f"{count(len(single), 'slide')} with fewer than two units" if single else "no slide",
+                fix="check `path:` and the files behind it",
+                slides=tuple(sorted(single)),
+            )
+        )
+    worst = max(ratios.values(), key=lambda ratio: abs(np.log(ratio)), default=None)
+    spacing = f", median spacing {worst:.3g} x the pitch at worst" if worst else ""
+    return conclude(
+        findings,
+        passed=f"coordinates of {count(n_slides, 'slide')} are complete{spacing}",
+        statistic=worst,
+        threshold=None if worst is None else (min_ratio if worst < 1 else max_ratio),
+        details={"spacing_over_pitch": ratios},
+    )
+
+
+def _pitches(dataset: Subject, slide: Slide) -> tuple[float, ...]:
+    for value in (slide.meta.pitch_um, dataset.config.pitch_um):
+        if value is not None and 0 < value < np.inf:
+            return (float(value),)
+    resolution = slide.meta.resolution or dataset.config.resolution
+    if resolution == "xisium":
+        return XISIUM_PITCHES_UM
+    lattice = lattice_of(slide.meta.technology or dataset.config.technology, resolution)
+    return (lattice.pitch_um,) if lattice else ()
+
+
+def _median_neighbour(xy: NDArray[np.float64]) -> float:
+    """Return the median distance to the nearest other place; units at one place count once."""
+    places = np.unique(xy, axis=0)
+    distances, _ = cKDTree(places).query(places, k=2)
+    return float(np.median(distances[:, 1]))
+
+
+def _wrong_scale(
+    ratios: dict[str, float], medians: dict[str, tuple[float, float]], low: float, high: float
+) -> list[Finding]:
+    off = sorted(
+        (name for name, ratio in ratios.items() if not low <= ratio <= high),
+        key=lambda name: (-abs(float(np.log(ratios[name]))), name),
+    )
+    if not off:
+        return []
+    median, pitch = medians[off[0]]
+    guess = "array indices" if median <= 2.5 else "pixels"  # steps of an array index are 1 or 2
+    return [
+        Finding(
+            status="fail",
+            text=f"neighbours on slide {off[0]} are {median:.3g} apart where the pitch is {pitch:g} um"
+            f"{others(off)}; these may be {guess}",
+            fix=f"set `scale: {{um_per_px: ...}}` to get um (here: about times {pitch / median:.3g}), "
+            "or correct `pitch_um:`",
+            statistic=ratios[off[0]],
+            threshold=low if ratios[off[0]] < low else high,
+            slides=tuple(off),
+        )
+    ]

@@ -1,0 +1,182 @@
+"""Q29 and Q34: a yardstick for every score, and splits that ask new tissue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, on_slides, some
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from pytest_stbench.splits.table import Fold, Sample
+
+SIMPLE = "ridge"
+
+
+def split_within_slide(
+    folds: Sequence[Fold],
+    samples: Sequence[Sample],  # noqa: ARG001  # every check of a split has the same first two arguments
+    *,
+    min_gap_um: float = 200.0,
+    min_block_um: float = 500.0,
+) -> CheckResult:
+    """Q34: slides that stand in train and test of one fold.
+
+    That fails, unless the fold is declared ``within`` and is cut into blocks of at least
+    `min_block_um` with a gap of at least `min_gap_um`: neighbouring spots are near-copies, so a
+    random split of spots rewards interpolation.
+    """
+    if not any(fold.train or fold.test for fold in folds):
+        finding = Finding(
+            status="skip",
+            text="the split has no fold with slides",
+            fix="choose a split that these samples allow",
+        )
+        return conclude([finding], passed="")
+    findings: list[Finding] = []
+    for fold in folds:
+        shared = tuple(slide for slide in dict.fromkeys(fold.test) if slide in set(fold.train))
+        if not shared:
+            continue
+        if not fold.within:
+            findings.append(
+                Finding(
+                    status="fail",
+                    text=f"{on_slides(shared)} in train and test of fold {fold.name}",
+                    fix="split by patient (lopo or pgkf), or declare the split `within`, "
+                    "which leaves a gap and is never called generalisation",
+                    statistic=len(shared),
+                    threshold=0.0,
+                    slides=shared,
+                )
+            )
+            continue
+        findings.extend(_too_close(fold, shared, (("gap_um", min_gap_um), ("block_um", min_block_um))))
+    within = sum(fold.within for fold in folds)
+    return conclude(
+        findings,
+        passed=f"no slide is in train and test of a fold ({count(len(folds), 'fold')})"
+        if not within
+        else f"{count(within, 'fold')} within a slide, with blocks and gap wide enough",
+        statistic=0.0,
+        threshold=0.0,
+    )
+
+
+def _too_close(fold: Fold, shared: tuple[str, ...], limits: Sequence[tuple[str, float]]) -> list[Finding]:
+    findings = []
+    for name, limit in limits:
+        value = fold.params.get(name)
+        if value is None or not value >= limit:
+            said = f"{name} is not given" if value is None else f"{name} {value:g}"
+            findings.append(
+                Finding(
+                    status="fail",
+                    text=f"fold {fold.name} cuts {on_slides(shared)} into train and test, and {said}",
+                    fix=f"set `{name}: {limit:g}` or more (um): nearer spots are near-copies of each other",
+                    statistic=None if value is None else float(value),
+                    threshold=limit,
+                    slides=shared,
+                )
+            )
+    return findings
+
+
+def baseline_missing(
+    *,
+    trivial: str | None,
+    simple: Sequence[str],
+    available: Mapping[str, Collection[str]],
+    declared: Collection[str] = (),
+    fallback: Collection[str] = ("coords",),
+) -> CheckResult:
+    """Q29: a trivial baseline T and a simple learned baseline S on every data set.
+
+    Parameters
+    ----------
+    trivial
+        Name of T of the family.
+    simple
+        Candidates for S, best first; the first that can run is S (``ridge`` for short).
+    available
+        Data set name to the baselines whose needs it meets.
+    declared
+        Baselines that the task runs (``ridge`` stands for S); empty means those of the family.
+    fallback
+        Candidates that see nothing but where a spot lies. When better candidates exist and none
+        of them can run, S is such a fallback: a warning.
+    """
+    findings: list[Finding] = []
+    chosen: dict[str, str] = {}
+    if not trivial:
+        findings.append(
+            Finding(
+                status="fail",
+                text="the family has no trivial baseline",
+                fix="name one in the family's record",
+            )
+        )
+    if not available:
+        findings.append(
+            Finding(status="skip", text="the task has no data set", fix="add one under `datasets:`")
+        )
+    for dataset, runs in available.items():
+        if trivial and trivial not in runs:
+            findings.append(
+                _cannot_run(f"the trivial baseline {trivial}", dataset, "check the data set's fields")
+            )
+        learned = next((name for name in simple if name in runs), None)
+        if learned is None:
+            candidates = some(list(simple)) or "none is known"
+            findings.append(
+                _cannot_run(
+                    f"no simple learned baseline ({candidates})",
+                    dataset,
+                    "declare an `image:` or `keys: {embedding: ...}`, or choose another family",
+                )
+            )
+            continue
+        chosen[dataset] = learned
+        if learned in fallback and simple[0] != learned:
+            better = ", ".join(name for name in simple if name not in fallback)
+            findings.append(
+                Finding(
+                    status="warn",
+                    text=f"{dataset} lacks what {better} need: its simple baseline is only {learned} "
+                    "(the position in the section)",
+                    fix="declare the H&E (`image:`) or an encoder's features (`keys: {embedding: ...}`)",
+                )
+            )
+    findings.extend(_undeclared(trivial, sorted(set(chosen.values())), declared))
+    return conclude(
+        findings,
+        passed=f"trivial baseline {trivial}, simple baseline {', '.join(sorted(set(chosen.values())))}",
+        details={"trivial": trivial, "simple": chosen},
+    )
+
+
+def _cannot_run(what: str, dataset: str, fix: str) -> Finding:
+    verb = "can run" if what.startswith("no ") else "cannot run"
+    return Finding(
+        status="fail", text=f"{what} {verb} on {dataset}, so scores there have no yardstick", fix=fix
+    )
+
+
+def _undeclared(trivial: str | None, learned: Sequence[str], declared: Collection[str]) -> list[Finding]:
+    if not declared:
+        return []
+    missing = [name for name in (trivial,) if name and name not in declared]
+    if SIMPLE not in declared:
+        missing += [name for name in learned if name not in declared]
+    if not missing:
+        return []
+    return [
+        Finding(
+            status="fail",
+            text=f"`baselines:` leaves out {' and '.join(missing)}, so scores would have no yardstick",
+            fix=f"add {', '.join(missing)} to `baselines:`",
+            statistic=len(missing),
+            threshold=0.0,
+        )
+    ]

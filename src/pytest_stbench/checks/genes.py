@@ -1,0 +1,291 @@
+"""Q16: gene names that are not current symbols of one species."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_stbench.checks.result import (
+    MAX_GENES,
+    CheckResult,
+    Finding,
+    conclude,
+    count,
+    others,
+    percent,
+    ranked,
+    some,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from pytest_stbench.checks.subject import Subject
+
+ENSEMBL = re.compile(r"ENS[A-Z]*G\d+(\.\d+)?")
+TITLE_CASE = re.compile(r"(?=.*[a-z])[A-Z][a-z0-9]+")
+READING_FRAME = re.compile(r"C(\d+|[XY])orf\d+")
+_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec)"
+DATE = re.compile(
+    rf"\d{{1,2}}-{_MONTH}(-\d{{2,4}})?|{_MONTH}-\d{{1,4}}|\d{{4}}-\d{{2}}-\d{{2}}( 00:00:00)?", re.IGNORECASE
+)
+
+
+@cache
+def aliases() -> Mapping[str, str]:
+    """Return retired gene symbols and the current symbol of each."""
+    table = resources.files("pytest_stbench") / "resources" / "gene_aliases.csv"
+    with table.open(encoding="utf-8") as lines:
+        return {row["alias"]: row["symbol"] for row in csv.DictReader(lines)}
+
+
+def gene_ids(
+    dataset: Subject,
+    *,
+    mixed_low: float = 0.02,
+    mixed_high: float = 0.98,
+    min_reference: float = 0.8,
+    reference: str | None = None,
+) -> CheckResult:
+    """Q16: gene names that are not current symbols of one species.
+
+    Fails when between `mixed_low` and `mixed_high` of a slide's names are Ensembl ids, or of its
+    symbols are in mouse case (``Erbb2``; open reading frames such as ``C1orf159`` excepted), when
+    slides disagree on either, and when a name is blank or a date of a spreadsheet (``1-Mar``).
+    Warns on Ensembl ids throughout, duplicates, retired symbols, and when less than
+    `min_reference` of the symbols are in the list `reference` (a file with one symbol a line or a
+    column ``gene``; without it that rule is not judged and ``details`` says so).
+    """
+    for _ in dataset.slides():
+        pass  # duplicates are noted while slides are read
+    panels = {str(slide): tuple(map(_name, genes)) for slide, genes in dataset.panels.items()}
+    names = sorted({name for genes in panels.values() for name in genes})
+    if not names:
+        finding = Finding(
+            status="skip", text="no slide lists a gene", fix="check the gene names of the files (`var`)"
+        )
+        return conclude([finding], passed="")
+    ensembl = {name for name in names if ENSEMBL.fullmatch(name)}
+    symbols = [name for name in names if name and name not in ensembl]
+    mouse = {name for name in symbols if TITLE_CASE.fullmatch(name) and not READING_FRAME.fullmatch(name)}
+    band = (mixed_low, mixed_high)
+    findings = [
+        *_spoilt(panels, names),
+        *_mixed(
+            panels, ensembl, frozenset(), band, "Ensembl ids",
+            "map Ensembl ids to HGNC symbols (without version) in every file",
+        ),
+        *_mixed(
+            panels, mouse, ensembl, band, "symbols in mouse case (Erbb2)",
+            "keep one species a data set, or map mouse genes to human orthologues",
+        ),
+        *_duplicates(panels, getattr(dataset, "notes", None)),
+    ]  # fmt: skip
+    if len(ensembl) / len(names) > mixed_high:
+        findings.append(
+            Finding(
+                status="warn",
+                text=f"{percent(len(ensembl) / len(names))} of the gene names are Ensembl ids: "
+                "no signature and no ligand-receptor pair will be found",
+                fix="name the genes by HGNC symbol",
+                statistic=len(ensembl) / len(names),
+                threshold=mixed_high,
+            )
+        )
+    retired = sorted(set(names) & aliases().keys())
+    if retired:
+        pairs = [f"{name} (now {aliases()[name]})" for name in retired]
+        findings.append(
+            Finding(
+                status="warn",
+                text=f"{count(len(retired), 'retired symbol')}: {some(pairs)}",
+                fix="rename them to the current symbol before genes are matched",
+                statistic=len(retired),
+                threshold=0.0,
+                genes=tuple(retired),
+            )
+        )
+    findings += _unlisted(symbols, reference, min_reference)
+    return conclude(
+        findings,
+        passed=f"{count(len(names), 'gene name')}, current symbols of one species as far as can be told",
+        statistic=len(ensembl) / len(names),
+        threshold=mixed_low,
+        details={
+            "names": len(names),
+            "ensembl": len(ensembl),
+            "mouse_case": len(mouse),
+            "retired": {name: aliases()[name] for name in retired},
+            "reference": reference or "not judged: no list of reference symbols is given (`reference: FILE`)",
+        },
+    )
+
+
+def _name(value: object) -> str:
+    """Return a gene name as text; None and nan are blank."""
+    if value is None or value != value:  # nan, of whatever float type, is not itself
+        return ""
+    return str(value).strip()
+
+
+def _spoilt(panels: Mapping[str, Sequence[str]], names: Iterable[str]) -> list[Finding]:
+    findings = []
+    dates = [name for name in names if DATE.fullmatch(name)]
+    if dates:
+        where = tuple(sorted(slide for slide, genes in panels.items() if set(dates) & set(genes)))
+        findings.append(
+            Finding(
+                status="fail",
+                text=f"{count(len(dates), 'gene name')} that a spreadsheet made a date ({some(dates)})",
+                fix="export the names again without a spreadsheet (1-Mar was MARCHF1 or MTARC1)",
+                statistic=len(dates),
+                threshold=0.0,
+                slides=where,
+                genes=tuple(dates),
+            )
+        )
+    blank = {slide: n for slide, genes in panels.items() if (n := sum(not name for name in genes))}
+    if blank:
+        worst = sorted(blank, key=lambda slide: (-blank[slide], slide))
+        findings.append(
+            Finding(
+                status="fail",
+                text=f"{count(blank[worst[0]], 'blank gene name')} on slide {worst[0]}",
+                fix="write the symbol of every gene into the file's gene index, or drop the rows",
+                statistic=blank[worst[0]],
+                threshold=0.0,
+                slides=tuple(worst),
+            )
+        )
+    return findings
+
+
+def _mixed(
+    panels: Mapping[str, Sequence[str]],
+    kind: Collection[str],
+    left_out: Collection[str],
+    band: tuple[float, float],
+    what: str,
+    fix: str,
+) -> list[Finding]:
+    """Report slides where only a part of the names is of a `kind`, or slides that disagree."""
+    shares: dict[str, float] = {}
+    known: dict[tuple[str, ...], float | None] = {}
+    for slide, genes in panels.items():
+        key = tuple(genes)
+        if key not in known:
+            kept = [name for name in key if name and name not in left_out]
+            known[key] = sum(name in kind for name in kept) / len(kept) if kept else None
+        share = known[key]
+        if share is not None:
+            shares[slide] = share
+    low, high = band
+    mixed = sorted(
+        (s for s, share in shares.items() if low <= share <= high), key=lambda s: (abs(shares[s] - 0.5), s)
+    )
+    if mixed:
+        share, where = shares[mixed[0]], tuple(mixed)
+        text = f"{percent(share)} of the names of slide {mixed[0]} are {what}, the rest are not"
+    elif shares and min(shares.values()) < low and max(shares.values()) > high:
+        where = tuple(sorted(slide for slide, value in shares.items() if value > high))
+        share = len(where) / len(shares)
+        text = (
+            f"{count(len(where), 'slide')} of {len(shares):,} ({some(where)}) use {what}, the others do not"
+        )
+    else:
+        return []
+    return [
+        Finding(
+            status="fail",
+            text=text,
+            fix=fix,
+            statistic=share,
+            threshold=low,
+            slides=where,
+            genes=tuple(sorted(set(panels[where[0]]) & set(kind))[:MAX_GENES]),
+        )
+    ]
+
+
+def _duplicates(panels: Mapping[str, Sequence[str]], notes: object) -> list[Finding]:
+    """Report genes that have several columns in a file.
+
+    Readers sum such columns and note how many (``duplicate_symbols_summed``) or which
+    (``duplicate_genes``) they were; an old and a new symbol of one gene stay two columns.
+    """
+    table = aliases()
+    found: dict[str, int] = {}
+    named: dict[str, set[str]] = {}
+    for note in ("duplicate_symbols_summed", "duplicate_genes"):
+        for slide, noted in dict(notes.get(note, {}) if isinstance(notes, Mapping) else {}).items():
+            listed = set() if isinstance(noted, int) else set(map(str, noted))
+            found[slide] = max(found.get(slide, 0), noted if isinstance(noted, int) else len(listed))
+            named.setdefault(slide, set()).update(listed)
+    for slide, genes in panels.items():
+        times = Counter(genes)
+        twice = {name for name, n in times.items() if n > 1 and name}
+        twice |= {name for name in times.keys() & table.keys() if table[name] in times}
+        found[slide] = found.get(slide, 0) + len(twice)
+        named.setdefault(slide, set()).update(twice)
+    slides = ranked({slide: n for slide, n in found.items() if n})
+    if not slides:
+        return []
+    names = sorted(named[slides[0]])
+    which = f" ({some(names)})" if names else ""
+    what = f"{count(found[slides[0]], 'gene')} with more than one column{which}"
+    return [
+        Finding(
+            status="warn",
+            text=f"{what} on slide {slides[0]}{others(slides)}",
+            fix="give every gene one column: its columns are summed, an old and a new symbol are not",
+            statistic=max(found.values()),
+            threshold=0.0,
+            slides=slides,
+            genes=tuple(sorted(set().union(*named.values()))),
+        )
+    ]
+
+
+def _unlisted(symbols: Sequence[str], reference: str | None, min_reference: float) -> list[Finding]:
+    if reference is None or not symbols:
+        return []
+    try:
+        listed = _read_list(Path(reference))
+    except (OSError, UnicodeDecodeError) as error:
+        return [
+            Finding(
+                status="warn",
+                text=f"the list of reference symbols {reference} cannot be read ({type(error).__name__})",
+                fix="give `reference:` the path of a text file with one symbol a line",
+            )
+        ]
+    absent = [name for name in symbols if name not in listed]
+    share = 1 - len(absent) / len(symbols)
+    if share >= min_reference:
+        return []
+    return [
+        Finding(
+            status="warn",
+            text=f"{percent(share)} of {count(len(symbols), 'symbol')} are in the reference list, "
+            f"less than {percent(min_reference)} (not: {some(absent)})",
+            fix="check species and naming of the genes, or give the reference list of the right annotation",
+            statistic=share,
+            threshold=min_reference,
+            genes=tuple(absent),
+        )
+    ]
+
+
+def _read_list(path: Path) -> frozenset[str]:
+    """Return the genes of a file with one a line, or of its column ``gene``."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    header = [cell.strip() for cell in lines[0].split(",")] if lines else []
+    if "gene" in header:
+        return frozenset(row["gene"].strip() for row in csv.DictReader(lines) if row["gene"])
+    return frozenset(line.strip() for line in lines if line.strip())

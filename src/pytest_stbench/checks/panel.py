@@ -1,0 +1,201 @@
+"""Q01: slides that do not measure the same genes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, percent, some
+from pytest_stbench.checks.subject import is_whole_transcriptome, panel_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from pytest_stbench.checks.subject import Subject
+
+Genes = frozenset[str]
+
+
+def panel_mismatch(
+    dataset: Subject,
+    *,
+    task_genes: Collection[str] | None = None,
+    min_genes: int = 50,
+    min_share: float = 0.3,
+    warn_share: float = 0.6,
+    max_missing: float = 0.2,
+) -> CheckResult:
+    """Q01: how many genes all slides share, and which slides lack genes of the task.
+
+    Fails when fewer than `min_genes` genes are shared, when they are less than `min_share` of the
+    smallest panel, or when a slide lacks more than `max_missing` of `task_genes` (None: not
+    judged); warns below `warn_share`. The statistic is the shared part of the smallest panel.
+
+    Under ``absent_gene: zero`` a gene that a whole-transcriptome slide does not list was measured
+    and not seen, so no gene of the task is missing there. That never holds for a targeted panel:
+    its slides are judged by the genes they list.
+    """
+    panels = {str(slide): frozenset(map(str, genes)) for slide, genes in dataset.panels.items()}
+    if not panels:
+        finding = Finding(
+            status="skip", text="the data set has no slide", fix="check `path:` and the samples table"
+        )
+        return conclude([finding], passed="")
+    zero = dataset.config.absent_gene == "zero"
+    union: Genes = frozenset().union(*panels.values())
+    complete = {
+        slide: zero and is_whole_transcriptome(panel_of(dataset, slide), len(genes))
+        for slide, genes in panels.items()
+    }
+    shared: Genes = frozenset.intersection(*panels.values())
+    smallest = min(panels, key=lambda slide: (len(panels[slide]), slide))
+    share = len(shared) / len(panels[smallest]) if panels[smallest] else 0.0
+    findings = [
+        *_overlap(panels, shared, smallest, share, min_genes=min_genes, min_share=min_share),
+        *_requested(panels, union, complete, task_genes, max_missing),
+    ]
+    if all(complete.values()):
+        findings += _other_probes(panels, union, warn_share)
+    elif min_share <= share < warn_share:
+        findings.append(
+            Finding(
+                status="warn",
+                text=f"{count(len(shared), 'gene')} shared, {percent(share)} of the smallest panel "
+                f"(slide {smallest}, {count(len(panels[smallest]), 'gene')}; {percent(warn_share)} wanted)",
+                fix="evaluate panels separately, or choose task genes that all panels measure",
+                statistic=share,
+                threshold=warn_share,
+                slides=(smallest,),
+            )
+        )
+    return conclude(
+        findings,
+        passed=f"{count(len(shared), 'gene')} shared by {count(len(panels), 'slide')}, "
+        f"{percent(share)} of the smallest panel",
+        statistic=share,
+        threshold=warn_share,
+        details={
+            "shared": len(shared),
+            "smallest": len(panels[smallest]),
+            "union": len(union),
+            "panels": len(set(panels.values())),
+            "absent_as_zero": all(complete.values()),
+            "task_genes": None if task_genes is None else len(set(task_genes)),
+        },
+    )
+
+
+def _overlap(
+    panels: Mapping[str, Genes],
+    shared: Genes,
+    smallest: str,
+    share: float,
+    *,
+    min_genes: int,
+    min_share: float,
+) -> list[Finding]:
+    distinct = len(set(panels.values()))
+    culprits, gain = _costliest(panels)
+    hint = f" (without {some(culprits)}: {count(len(shared) + gain, 'gene')})" if gain else ""
+    where = f"{distinct:,} panels" if distinct > 1 else "the panel"
+    findings = []
+    if len(shared) < min_genes:
+        fix = "evaluate panels separately, or use genes common to both"
+        if distinct == 1:
+            fix = f"use a panel of {min_genes:,} genes or more, or a task without genes (cell types, ...)"
+        findings.append(
+            Finding(
+                status="fail",
+                text=f"{count(len(shared), 'gene')} {'shared by' if distinct > 1 else 'in'} {where}, "
+                f"fewer than {min_genes:,}{hint}",
+                fix=fix,
+                statistic=len(shared),
+                threshold=min_genes,
+                slides=culprits or (smallest,),
+                genes=tuple(sorted(shared)),
+            )
+        )
+    if share < min_share:
+        findings.append(
+            Finding(
+                status="fail",
+                text=f"{where} share {percent(share)} of the smallest (slide {smallest}, "
+                f"{count(len(panels[smallest]), 'gene')}), less than {percent(min_share)}",
+                fix="evaluate panels separately, or use genes common to both",
+                statistic=share,
+                threshold=min_share,
+                slides=culprits or (smallest,),
+            )
+        )
+    return findings
+
+
+def _costliest(panels: Mapping[str, Genes]) -> tuple[tuple[str, ...], int]:
+    """Return the slides of the panel whose removal adds most shared genes, and how many."""
+    by_panel: dict[Genes, list[str]] = {}
+    for slide, genes in panels.items():
+        by_panel.setdefault(genes, []).append(slide)
+    if len(by_panel) < 2:  # one panel has nothing to be compared with
+        return (), 0
+    having = Counter(gene for genes in by_panel for gene in genes)
+    nearly = frozenset(gene for gene, n in having.items() if n == len(by_panel) - 1)
+    costs = {genes: len(nearly - genes) for genes in by_panel}
+    worst = max(costs, key=lambda genes: (costs[genes], sorted(by_panel[genes])))
+    return (tuple(sorted(by_panel[worst])), costs[worst]) if costs[worst] else ((), 0)
+
+
+def _requested(
+    panels: Mapping[str, Genes],
+    union: Genes,
+    complete: Mapping[str, bool],
+    task_genes: Collection[str] | None,
+    max_missing: float,
+) -> list[Finding]:
+    wanted = frozenset(map(str, task_genes or ()))
+    if not wanted:
+        return []
+    lacking = {slide: wanted - (union if complete[slide] else genes) for slide, genes in panels.items()}
+    over: Sequence[str] = sorted(
+        (slide for slide, genes in lacking.items() if len(genes) / len(wanted) > max_missing),
+        key=lambda slide: (-len(lacking[slide]), slide),
+    )
+    if not over:
+        return []
+    worst = over[0]
+    others = (
+        f" ({count(len(over) - 1, 'other slide')} over {percent(max_missing)} too)" if len(over) > 1 else ""
+    )
+    return [
+        Finding(
+            status="fail",
+            text=f"slide {worst} lacks {len(lacking[worst]):,} of {count(len(wanted), 'task gene')} "
+            f"({percent(len(lacking[worst]) / len(wanted))}; {percent(max_missing)} allowed){others}",
+            fix="leave these slides out, or ask only for genes that every slide measured",
+            statistic=len(lacking[worst]) / len(wanted),
+            threshold=max_missing,
+            slides=tuple(over),
+            genes=tuple(sorted(lacking[worst])),
+        )
+    ]
+
+
+def _other_probes(panels: Mapping[str, Genes], union: Genes, warn_share: float) -> list[Finding]:
+    """Slides that list so few of all genes that absent cannot simply mean "not seen"."""
+    few = sorted(
+        (slide for slide, genes in panels.items() if len(genes) < warn_share * len(union)),
+        key=lambda slide: (len(panels[slide]), slide),
+    )
+    if not few:
+        return []
+    share = len(panels[few[0]]) / len(union)
+    return [
+        Finding(
+            status="warn",
+            text=f"{count(len(few), 'slide')} ({some(few)}) list as little as {percent(share)} of the "
+            f"{count(len(union), 'gene')} of the data set: another probe set, or a failed array",
+            fix="write `absent_gene: intersect` if probe sets differ, else leave failed arrays out",
+            statistic=share,
+            threshold=warn_share,
+            slides=tuple(few),
+        )
+    ]

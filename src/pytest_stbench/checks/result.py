@@ -1,0 +1,132 @@
+"""What a data-quality check found, and how single findings become one result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+Status = Literal["pass", "warn", "fail", "skip"]
+
+MAX_GENES = 20
+MAX_TEXT = 200
+MAX_NAME = 40
+_RANK = {"fail": 0, "warn": 1, "skip": 2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """Outcome of one check on one data set, split or task.
+
+    ``message`` is complete: what was found with its figures and, unless the check passed, ends
+    with ``fix``. ``statistic`` and ``threshold`` belong to the rule that decided; they are None
+    where the rule is not a number. ``slides`` names the slides at fault, worst first, ``genes``
+    at most 20 genes. ``details`` holds builtin values only (it goes into results files).
+    ``waived`` marks a failure that the task file accepts for a written reason.
+    """
+
+    status: Status
+    message: str
+    statistic: float | None = None
+    threshold: float | None = None
+    fix: str = ""
+    slides: tuple[str, ...] = ()
+    genes: tuple[str, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+    waived: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One broken rule: what was found, with its figures, and what to do about it."""
+
+    status: Literal["warn", "fail", "skip"]
+    text: str
+    fix: str
+    statistic: float | None = None
+    threshold: float | None = None
+    slides: tuple[str, ...] = ()
+    genes: tuple[str, ...] = ()
+
+
+def conclude(
+    findings: Iterable[Finding],
+    *,
+    passed: str,
+    statistic: float | None = None,
+    threshold: float | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> CheckResult:
+    """Return the result of a check from its `findings`.
+
+    The gravest finding decides (fail before warn before skip, else the order given) and gives
+    statistic, threshold and fix; findings of the same status are added to the message as long as
+    it stays short. Without findings the check passed with the message `passed`. All texts stand
+    in ``details["findings"]``.
+    """
+    ordered = sorted(findings, key=lambda finding: _RANK[finding.status])
+    info = dict(details or {})
+    if not ordered:
+        return CheckResult(
+            status="pass", message=passed, statistic=statistic, threshold=threshold, details=info
+        )
+    first = ordered[0]
+    info["findings"] = [f"{finding.status}: {finding.text}: {finding.fix}" for finding in ordered]
+    return CheckResult(
+        status=first.status,
+        message=f"{_texts(ordered)}: {first.fix}",
+        statistic=first.statistic,
+        threshold=first.threshold,
+        fix=first.fix,
+        slides=first.slides,
+        genes=first.genes[:MAX_GENES],
+        details=info,
+    )
+
+
+def _texts(ordered: Sequence[Finding]) -> str:
+    text = ordered[0].text
+    rest = ordered[1:]
+    for finding in list(rest):
+        if finding.status != ordered[0].status or len(text) + len(finding.text) > MAX_TEXT:
+            break
+        text = f"{text}; {finding.text}"
+        rest = rest[1:]
+    return f"{text} (and {count(len(rest), 'further finding')})" if rest else text
+
+
+def percent(share: float) -> str:
+    """Return a share (0 to 1) as text, three significant digits: ``0.6%``, ``34%``."""
+    return f"{100 * share:.3g}%"
+
+
+def count(number: int, noun: str) -> str:
+    """Return number and noun with its plural: ``1 slide``, ``1,200 slides``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def some(names: Collection[object], shown: int = 3) -> str:
+    """Return the first names as text, with how many more there are: ``A1, A2, A3 and 27 more``."""
+    first = [str(name) for name in list(names)[:shown]]
+    first = [name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 3]}..." for name in first]
+    text = ", ".join(first)
+    return f"{text} and {len(names) - shown:,} more" if len(names) > shown else text
+
+
+def on_slides(slides: Collection[str]) -> str:
+    """Return where something was found: ``slide A1``, ``slides A1, A2``, ``30 slides (A1, ...)``."""
+    if len(slides) == 1:
+        return f"slide {some(slides)}"
+    return f"slides {some(slides)}"
+
+
+def others(slides: Collection[str]) -> str:
+    """Return how many slides besides the first are concerned: `` (and 3 other slides)`` or nothing."""
+    return f" (and {count(len(slides) - 1, 'other slide')})" if len(slides) > 1 else ""
+
+
+def ranked(values: Mapping[str, float]) -> tuple[str, ...]:
+    """Return the keys of `values`, largest value first, equal values by name."""
+    return tuple(sorted(values, key=lambda name: (-values[name], name)))

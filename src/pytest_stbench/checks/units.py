@@ -1,0 +1,276 @@
+"""Q05 and Q06: units that are there twice, or hold nothing."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from scipy.spatial import cKDTree
+
+from pytest_stbench.checks.result import (
+    CheckResult,
+    Finding,
+    conclude,
+    count,
+    on_slides,
+    others,
+    percent,
+    ranked,
+    some,
+)
+from pytest_stbench.checks.rows import equal_rows
+from pytest_stbench.checks.values import as_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from pytest_stbench.checks.subject import Subject
+    from pytest_stbench.data.slide import Slide
+    from pytest_stbench.spec.model import FilterSpec
+
+MIN_COUNTS: Mapping[str, int] = MappingProxyType({"spot": 200, "xisium": 50, "bin": 10, "cell": 10})
+MIN_GENES: Mapping[str, int] = MappingProxyType({"spot": 100, "xisium": 0, "bin": 0, "cell": 5})
+ROUNDING_UM = 1e-6
+
+
+def duplicate_units(
+    dataset: Subject,
+    *,
+    max_coordinates: float = 0.001,
+    tolerance_um: float = 0.1,
+    max_identical: float = 0.01,
+    min_counts: int = 50,
+) -> CheckResult:
+    """Q05: units that stand twice in a slide, by name, place or counts.
+
+    Any repeated name fails; more than `max_coordinates` of the units with another unit within
+    `tolerance_um` fail; more than `max_identical` of the units with more than `min_counts` counts
+    whose counts equal those of another unit warn. Shares count every unit that has a double, and
+    the worst slide decides. Names may repeat between slides.
+    """
+    names: dict[str, list[str]] = {}
+    places: dict[str, float] = {}
+    twins: dict[str, float] = {}
+    units = n_slides = 0
+    for slide in dataset.slides():
+        slide_id = slide.meta.slide_id
+        n_slides += 1
+        units += slide.n_units
+        if not slide.n_units:
+            continue
+        repeated = _repeated_names(slide)
+        if repeated:
+            names[slide_id] = repeated
+        places[slide_id] = float(_close(as_numbers(slide.xy_um), tolerance_um).mean())
+        twins[slide_id] = _identical_share(slide, min_counts)
+    if not units:
+        finding = Finding(
+            status="skip", text="the data set has no unit", fix="check `path:` and the files behind it"
+        )
+        return conclude([finding], passed="")
+    findings = []
+    if names:
+        worst = ranked({name: len(repeated) for name, repeated in names.items()})
+        findings.append(
+            Finding(
+                status="fail",
+                text=f"{count(len(names[worst[0]]), 'unit name')} more than once on slide {worst[0]} "
+                f"({some(names[worst[0]])}){others(worst)}",
+                fix="remove the repeated units, or name every unit once",
+                statistic=sum(map(len, names.values())),
+                threshold=0.0,
+                slides=worst,
+            )
+        )
+    findings += _over(
+        places, max_coordinates, "fail", f"lie within {tolerance_um:g} um of another unit",
+        "remove repeated units, or check whether two sections lie in one coordinate system",
+    )  # fmt: skip
+    findings += _over(
+        twins, max_identical, "warn", f"above {min_counts:,} counts have exactly the counts of another unit",
+        "find out whether spots were copied or imputed, and remove the copies",
+    )  # fmt: skip
+    return conclude(
+        findings,
+        passed=f"{count(units, 'unit')} on {count(n_slides, 'slide')}, no name twice, "
+        f"at most {percent(max(places.values()))} share a place, {percent(max(twins.values()))} their counts",
+        statistic=max(places.values()),
+        threshold=max_coordinates,
+        details={"same_place": places, "same_counts": twins},
+    )
+
+
+def empty_units(
+    dataset: Subject,
+    *,
+    unit_filter: FilterSpec | None = None,
+    warn_share: float = 0.1,
+    fail_share: float = 0.3,
+    min_counts: Mapping[str, int] = MIN_COUNTS,
+) -> CheckResult:
+    """Q06: background units, before and after the task's filter.
+
+    Before the filter the share of units below `min_counts` of the resolution (spot 200,
+    xisium 50, bin and cell 10) warns above `warn_share` and fails above `fail_share`; the worst
+    slide decides and is the statistic. After the filter (`unit_filter`; what it leaves open is
+    the default of the resolution) any unit with zero counts fails, and so does a slide of which
+    no unit is left. Slides of unknown resolution cannot be judged.
+    """
+    limits = dict(min_counts)
+    shares: dict[str, float] = {}
+    zeros: dict[str, int] = {}
+    gone: list[str] = []
+    unknown: list[str] = []
+    least: dict[str, int] = {}
+    for slide in dataset.slides():
+        name = slide.meta.slide_id
+        resolution = slide.meta.resolution or dataset.config.resolution
+        if resolution not in limits or not slide.n_units:
+            unknown.append(name)
+            continue
+        totals = as_numbers(slide.libsize)
+        least[name] = limits[resolution]
+        shares[name] = float((~(totals >= limits[resolution])).mean())
+        kept = _kept(slide, totals, resolution, limits, unit_filter)
+        if not kept.any():
+            gone.append(name)
+        left_empty = int((kept & ~(totals > 0)).sum())
+        if left_empty:
+            zeros[name] = left_empty
+    findings: list[Finding] = []
+    if zeros:
+        worst = ranked(zeros)
+        findings.append(
+            Finding(
+                status="fail",
+                text=f"{count(zeros[worst[0]], 'unit')} of slide {worst[0]} without a count after the filter"
+                f"{others(worst)}",
+                fix="raise `filter: {min_counts: ...}` above 0, or leave it out to get the default",
+                statistic=sum(zeros.values()),
+                threshold=0.0,
+                slides=worst,
+            )
+        )
+    if gone:
+        findings.append(
+            Finding(
+                status="fail",
+                text=f"no unit of slide {sorted(gone)[0]} passes the filter{others(gone)}",
+                fix="leave the slide out, or lower `filter:` if the technology is that shallow",
+                statistic=len(gone),
+                threshold=0.0,
+                slides=tuple(sorted(gone)),
+            )
+        )
+    findings += _shallow(shares, least, warn_share, fail_share)
+    if unknown:
+        findings.append(
+            Finding(
+                status="skip",
+                text=f"no units, or no known resolution, on {on_slides(sorted(unknown))}",
+                fix=f"write `resolution:` ({', '.join(limits)}) under the data set",
+                slides=tuple(sorted(unknown)),
+            )
+        )
+    return conclude(
+        findings,
+        passed=f"at most {percent(max(shares.values(), default=0.0))} of a slide's units have too few counts "
+        f"before the filter, none is empty after it ({count(len(shares), 'slide')})",
+        statistic=max(shares.values(), default=None),
+        threshold=warn_share,
+        details={"below_minimum": shares},
+    )
+
+
+def _over(values: Mapping[str, float], limit: float, status: str, what: str, fix: str) -> list[Finding]:
+    slides = ranked({name: share for name, share in values.items() if share > limit})
+    if not slides:
+        return []
+    return [
+        Finding(
+            status="fail" if status == "fail" else "warn",
+            text=f"{percent(values[slides[0]])} of the units of slide {slides[0]} {what} "
+            f"({percent(limit)} allowed){others(slides)}",
+            fix=fix,
+            statistic=values[slides[0]],
+            threshold=limit,
+            slides=slides,
+        )
+    ]
+
+
+def _shallow(
+    shares: Mapping[str, float], least: Mapping[str, int], warn_share: float, fail_share: float
+) -> list[Finding]:
+    over = ranked({name: share for name, share in shares.items() if share > min(warn_share, fail_share)})
+    if not over:
+        return []
+    share = shares[over[0]]
+    failed = share > fail_share
+    limit = fail_share if failed else warn_share
+    return [
+        Finding(
+            status="fail" if failed else "warn",
+            text=f"{percent(share)} of the units on {over[0]} have fewer than {least[over[0]]:,} counts "
+            f"({percent(limit)} allowed){others(over)}",
+            fix="drop units outside the tissue from the files, or leave a failed slide out",
+            statistic=share,
+            threshold=limit,
+            slides=over,
+        )
+    ]
+
+
+def _kept(
+    slide: Slide,
+    totals: NDArray[np.float64],
+    resolution: str,
+    limits: Mapping[str, int],
+    unit_filter: FilterSpec | None,
+) -> NDArray[np.bool_]:
+    counts = unit_filter.min_counts if unit_filter else None
+    genes = unit_filter.min_genes if unit_filter else None
+    least_counts = limits[resolution] if counts is None else counts
+    least_genes = MIN_GENES.get(resolution, 0) if genes is None else genes
+    return (totals >= least_counts) & (as_numbers(slide.n_detected) >= least_genes)
+
+
+def _repeated_names(slide: Slide) -> list[str]:
+    found, times = np.unique(np.asarray(slide.unit_names).astype(str), return_counts=True)
+    return [str(name) for name in found[times > 1]]
+
+
+def _close(xy: NDArray[np.float64], tolerance_um: float) -> NDArray[np.bool_]:
+    """Return which units have another unit within the tolerance, (n,); unknown places have none.
+
+    Units at exactly one place are merged first: a tree of many equal points is slow.
+    """
+    close = np.zeros(len(xy), dtype=bool)
+    if xy.ndim != 2 or xy.shape[1] != 2:  # coordinates are x and y
+        return close
+    finite = np.flatnonzero(np.isfinite(xy).all(axis=1))
+    if len(finite) < 2:  # one unit has no double
+        return close
+    places, place, times = np.unique(xy[finite], axis=0, return_inverse=True, return_counts=True)
+    near = times > 1
+    if len(places) > 1:
+        # a rounding error of large coordinates must not move a distance of exactly the tolerance
+        distance, _ = cKDTree(places).query(places, k=2, distance_upper_bound=tolerance_um + ROUNDING_UM)
+        near |= np.isfinite(distance[:, 1])
+    close[finite] = near[place.ravel()]
+    return close
+
+
+def _identical_share(slide: Slide, min_counts: int) -> float:
+    """Return the share of units above `min_counts` whose counts equal those of another unit."""
+    counts = csr_matrix(slide.counts)
+    if not counts.has_canonical_format:
+        counts = counts.copy()
+        counts.sum_duplicates()
+    totals = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+    deep = np.flatnonzero((totals > min_counts) & np.isfinite(totals))
+    return float(equal_rows(counts[deep]).mean()) if len(deep) > 1 else 0.0

@@ -1,0 +1,214 @@
+"""Defects written into raw h5ad files and tables, read by the package, judged by all checks."""
+
+from __future__ import annotations
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from pytest_stbench.checks import CHECKS, run_check
+from pytest_stbench.data.dataset import Dataset
+from pytest_stbench.data.samples import load_samples
+from pytest_stbench.registry import load_target
+from pytest_stbench.spec.model import DatasetSpec
+from pytest_stbench.splits.table import Fold
+
+PATIENTS = "ABCDEF"
+
+
+def _cohort():
+    """Return six sections of six patients as plain arrays: a 15 x 15 lattice of 200 um, 150 genes."""
+    rng = np.random.default_rng(11)
+    share = rng.dirichlet(np.full(150, 2.0))
+    rows, columns = np.divmod(np.arange(225), 15)
+    files = {}
+    for patient in PATIENTS:
+        depth = rng.lognormal(np.log(3000), 0.3, size=225)
+        files[f"{patient}1"] = {
+            "counts": rng.poisson(depth[:, None] * share).astype(float),
+            "genes": [f"GENE{i}" for i in range(150)],
+            "names": [f"{row}x{column}" for row, column in zip(rows, columns, strict=True)],
+            "xy": np.column_stack([columns, rows]) * 200.0,
+            "patient": patient,
+            "preservation": "frozen",
+        }
+    return files
+
+
+def _verdicts(files, folder, folds=None, **config):
+    sections = folder / "sections"
+    sections.mkdir()
+    for slide, file in files.items():
+        adata = anndata.AnnData(sparse.csr_matrix(file["counts"]))
+        adata.obs_names = file["names"]
+        adata.var_names = file["genes"]
+        adata.obsm["spatial"] = file["xy"]
+        adata.write_h5ad(sections / f"{slide}.h5ad")
+    table = [
+        {"slide": s, "patient": f["patient"], "preservation": f["preservation"]} for s, f in files.items()
+    ]
+    pd.DataFrame(table).to_csv(folder / "samples.csv", index=False)
+    said = {
+        "technology": "ST", "resolution": "spot", "panel": "panel150", "organ": "breast", "disease": "IDC",
+        "scale": {"um_per_px": 1.0},
+    }  # fmt: skip
+    spec = DatasetSpec(source="h5ad", path="sections/*.h5ad", samples="samples.csv", **{**said, **config})
+    samples = load_samples(spec, "toy", [folder])
+    if folds is None:
+        slides = [sample.slide for sample in samples]
+        folds = [Fold(name=t, train=tuple(s for s in slides if s != t), test=(t,)) for t in slides]
+    facts = {
+        "dataset": {
+            "dataset": Dataset("toy", spec, samples, [folder]),
+            "claim": "population",
+            "intervals": True,
+        },
+        "split": {"folds": folds, "samples": samples, "grouped": True, "dataset": "toy"},
+        "task": {
+            "trivial": "train_mean",
+            "simple": ("coords",),
+            "available": {"toy": {"train_mean", "coords"}},
+        },
+    }
+    results = {r.name: run_check(r, load_target(r.target), facts[r.scope]) for r in CHECKS}
+    return {name: result.status for name, result in results.items() if result.status != "pass"}
+
+
+def _negative(files):
+    files["A1"]["counts"][0, 0] = -1
+
+
+def _logged(files):
+    files["B1"]["counts"] = np.log1p(files["B1"]["counts"])
+
+
+def _same_total(files):
+    for file in files.values():
+        rng = np.random.default_rng(0)
+        weights = file["counts"] / file["counts"].sum(axis=1, keepdims=True)
+        file["counts"] = np.stack([rng.multinomial(3000, w) for w in weights]).astype(float)
+
+
+def _copied_spot(files):
+    for field in ("counts", "xy"):
+        files["C1"][field][7] = files["C1"][field][8]
+
+
+def _background(files):
+    files["D1"]["counts"][:80] = 0
+    files["D1"]["counts"][:80, 0] = np.arange(80)
+
+
+def _some_background(files):
+    files["D1"]["counts"][:30] = 0
+    files["D1"]["counts"][:30, 0] = np.arange(30)
+
+
+def _no_places(files):
+    files["E1"]["xy"][:] = 0
+
+
+def _pixels(files):
+    for file in files.values():
+        file["xy"] /= 0.65
+
+
+def _lost_place(files):
+    files["E1"]["xy"][3, 1] = np.nan
+
+
+def _no_panel_shared(files):
+    files["F1"]["genes"] = [f"OTHER{i}" for i in range(130)] + [f"GENE{i}" for i in range(20)]
+
+
+def _ensembl(files):
+    files["A1"]["genes"] = [f"ENSG{i:011d}" for i in range(150)]
+
+
+def _dates(files):
+    for file in files.values():
+        file["genes"][0] = "1-Mar"
+
+
+def _duplicated_gene(files):
+    for file in files.values():
+        file["genes"][1] = "GENE0"
+
+
+def _three_people(files):
+    for patient, file in zip("AABBCC", files.values(), strict=True):
+        file["patient"] = patient
+
+
+def _spelt_twice(files):
+    files["A1"]["patient"], files["B1"]["patient"] = "P01", "p-01"
+
+
+def _nameless(files):
+    files["A1"]["patient"] = None
+
+
+def _blank(files):
+    files["A1"]["preservation"] = None
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (None, {}),
+        (_negative, {"nonfinite_negative": "fail"}),
+        (_logged, {"normalised_not_counts": "fail"}),
+        (_same_total, {"normalised_not_counts": "fail"}),
+        (_copied_spot, {"duplicate_units": "fail"}),
+        (_some_background, {"empty_units": "warn"}),
+        (_background, {"empty_units": "fail"}),
+        (_no_places, {"missing_coords": "fail", "duplicate_units": "fail"}),
+        (_pixels, {"missing_coords": "fail"}),
+        (_lost_place, {"missing_coords": "fail", "nonfinite_negative": "fail"}),
+        (_no_panel_shared, {"panel_mismatch": "fail"}),
+        (_dates, {"gene_ids": "fail"}),
+        (_duplicated_gene, {"gene_ids": "warn"}),
+        (_three_people, {"too_few_patients": "fail", "patient_leakage": "fail"}),
+        (_spelt_twice, {"too_few_patients": "warn", "patient_leakage": "fail"}),
+        (_nameless, {"metadata_missing": "fail", "patient_leakage": "fail", "too_few_patients": "warn"}),
+        (_blank, {"metadata_missing": "warn"}),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_defect_fires_its_own_checks_and_no_other(tmp_path, spoil, expected):
+    files = _cohort()
+    if spoil:
+        spoil(files)
+    verdicts = _verdicts(files, tmp_path)
+    if spoil is _logged:  # log values are shallow as well
+        verdicts.pop("empty_units", None)
+    assert verdicts == expected
+
+
+def test_one_slide_with_ensembl_ids_shares_no_gene(tmp_path):
+    files = _cohort()
+    _ensembl(files)
+    verdicts = _verdicts(files, tmp_path)
+    assert verdicts["gene_ids"] == "fail"
+    assert verdicts["panel_mismatch"] == "fail"
+
+
+def test_a_random_split_of_spots(tmp_path):
+    slides = tuple(f"{patient}1" for patient in PATIENTS)
+    verdicts = _verdicts(_cohort(), tmp_path, folds=[Fold(name="test", train=slides, test=slides)])
+    assert verdicts == {"patient_leakage": "fail", "split_within_slide": "fail"}
+
+
+def test_blocks_with_a_gap_within_each_slide(tmp_path):
+    params = {"gap_um": 200.0, "block_um": 500.0}
+    folds = [
+        Fold(name=f"{p}1", train=(f"{p}1",), test=(f"{p}1",), within=True, params=params) for p in PATIENTS
+    ]
+    assert _verdicts(_cohort(), tmp_path, folds=folds) == {}
+
+
+def test_a_blank_technology(tmp_path):
+    verdicts = _verdicts(_cohort(), tmp_path, technology=None)
+    assert verdicts == {"metadata_missing": "fail", "missing_coords": "skip"}
