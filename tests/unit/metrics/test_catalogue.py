@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+from pytest_stbench import metrics
+from pytest_stbench.metrics.catalogue import METRICS
+from pytest_stbench.registry import Catalogue, load_target
+
+CORRELATION = ((-1.0, 1.0), "up", 0.0, None)
+EXPECTED = {
+    "pearson_gene": ("M01", *CORRELATION),
+    "spearman_gene": ("M02", *CORRELATION),
+    "pearson_spot": ("M03", *CORRELATION),
+    "spearman_spot": ("M03", *CORRELATION),
+    "pearson_spot_residual": ("M04", *CORRELATION),
+    "partial_pearson_gene": ("M05", *CORRELATION),
+    "partial_spearman_gene": ("M05", *CORRELATION),
+    "rmse": ("M06", (0.0, None), "down", None, None),
+    "mae": ("M07", (0.0, None), "down", None, None),
+    "r2": ("M08", (None, 1.0), "up", None, -1.0),
+    "cosine_gene": ("M09", *CORRELATION),
+    "cosine_spot": ("M09", *CORRELATION),
+    "jsd_map": ("M10", (0.0, 1.0), "down", 1.0, None),
+    "concordance": ("M11", *CORRELATION),
+}
+
+
+def test_records_say_what_the_metric_reference_says():
+    found = {r.name: (r.id, r.bounds, r.better, r.fill, r.floor) for r in METRICS}
+    assert {name: found.get(name) for name in EXPECTED} == EXPECTED
+    ids = [record.id for record in METRICS]
+    assert ids == sorted(ids)
+    assert Catalogue("metric", METRICS).names == tuple(found)
+
+
+@pytest.mark.parametrize("record", METRICS, ids=lambda record: record.name)
+def test_a_record_fits_its_function(record):
+    function = load_target(record.target)
+    assert function.__name__ == record.name
+    assert getattr(metrics, record.name) is function
+    parameters = inspect.signature(function).parameters
+    required = {n for n, p in parameters.items() if p.default is p.empty}
+    assert required == {"truth", "prediction", *record.inputs}
+    assert ("genes" in parameters, "units" in parameters) == (record.over == "gene", record.over == "unit")
+    assert "measured" in parameters
+    assert record.summary
+    assert not record.summary.endswith(".")
+    assert function.__doc__
+    direction = {"up": "higher is better", "down": "lower is better"}[record.better]
+    assert direction in " ".join(function.__doc__.split())
+
+
+def test_the_package_offers_every_public_name():
+    assert set(EXPECTED) <= set(metrics.__all__) == set(dir(metrics))
+    for name in metrics.__all__:
+        assert getattr(metrics, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'pearson'"):
+        metrics.pearson  # noqa: B018 (looking the name up is the test)
+
+
+def test_the_catalogue_imports_nothing_heavy():
+    code = (
+        "import sys\n"
+        "import pytest_stbench.metrics, pytest_stbench.metrics.catalogue, pytest_stbench.kernels\n"
+        "heavy = {'numpy', 'scipy', 'pandas', 'anndata', 'scanpy', 'sklearn', 'numba', 'pytest'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
