@@ -7,7 +7,10 @@ found, where, what is allowed and what to do, so that callers print it without a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class StbenchError(Exception):

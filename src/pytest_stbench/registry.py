@@ -9,27 +9,16 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from pytest_stbench.errors import StbenchError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
 ENTRY_POINT_GROUP = "pytest_stbench.catalogues"
-
-
-class Record(Protocol):
-    """What every record has."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def summary(self) -> str: ...
-    @property
-    def target(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,26 @@
+"""The yardsticks: transparent baselines that every score is read against, one file each."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "Coords": "coords",
+    "GeneGeneRidge": "gene_gene_ridge",
+    "HeColour": "he_colour",
+    "Libsize": "libsize",
+    "OraclePatientMean": "oracle_patient_mean",
+    "PcaRidge": "pca_ridge",
+    "Smooth": "smooth",
+    "TrainMean": "train_mean",
+    "shuffled": "controls",
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)

@@ -1,0 +1,107 @@
+"""Records of the baselines."""
+
+from __future__ import annotations
+
+from pytest_stbench.registry import Baseline
+
+_EXPRESSION = (
+    "expression",
+    "signatures",
+    "imputation",
+    "niche_signatures",
+    "coexpression",
+    "communication",
+)
+"""Families scored from predicted expression."""
+
+_FROM_COUNTS = ("imputation", "signatures", "niche_signatures", "coexpression", "communication")
+_HERE = "pytest_stbench.baselines"
+
+BASELINES: tuple[Baseline, ...] = (
+    Baseline(
+        id="B01",
+        name="train_mean",
+        summary="Each gene's mean over the training patients: knows nothing of the test slide.",
+        kind="model",
+        families=_EXPRESSION,
+        target=f"{_HERE}.train_mean:TrainMean",
+        memory="O(genes)",
+    ),
+    Baseline(
+        id="B02",
+        name="oracle_patient_mean",
+        summary="Each gene's mean over the test patient: all that can be known without knowing any place.",
+        kind="diagnostic",
+        families=_EXPRESSION,
+        target=f"{_HERE}.oracle_patient_mean:OraclePatientMean",
+        memory="O(genes)",
+    ),
+    Baseline(
+        id="B03",
+        name="libsize",
+        summary="A smooth curve of each unit's true library size: how much of the score is sequencing depth.",
+        kind="diagnostic",
+        families=_EXPRESSION,
+        target=f"{_HERE}.libsize:Libsize",
+        memory="O(genes)",
+        source="10.1186/s13059-024-03241-7",
+    ),
+    Baseline(
+        id="B04",
+        name="coords",
+        summary="Ridge on the place of a unit on its slide: how much of the score is centre and rim.",
+        kind="model",
+        families=_EXPRESSION,
+        target=f"{_HERE}.coords:Coords",
+        memory="O(1)",
+    ),
+    Baseline(
+        id="B05",
+        name="he_colour",
+        summary="Ridge on 24 numbers of colour, nuclei and edges of the H&E patch of a unit.",
+        kind="model",
+        families=_EXPRESSION,
+        target=f"{_HERE}.he_colour:HeColour",
+        needs=("image",),
+        memory="O(24^2), patches streamed",
+    ),
+    Baseline(
+        id="B06",
+        name="pca_ridge",
+        summary="PCA and ridge on the embedding of a frozen image encoder that the data set declares.",
+        kind="model",
+        families=_EXPRESSION,
+        target=f"{_HERE}.pca_ridge:PcaRidge",
+        needs=("embedding",),
+        memory="O(dimensions^2)",
+    ),
+    Baseline(
+        id="B08",
+        name="smooth",
+        summary="Ridge from the observed genes averaged over neighbouring units; never reads a hidden gene.",
+        kind="model",
+        families=_FROM_COUNTS,
+        target=f"{_HERE}.smooth:Smooth",
+        needs=("observed",),
+        memory="O(units), O(observed genes^2)",
+    ),
+    Baseline(
+        id="B13",
+        name="gene_gene_ridge",
+        summary="Ridge from the observed genes of a unit to its hidden genes.",
+        kind="model",
+        families=_FROM_COUNTS,
+        target=f"{_HERE}.gene_gene_ridge:GeneGeneRidge",
+        needs=("observed",),
+        memory="O(observed genes^2)",
+    ),
+    Baseline(
+        id="B16",
+        name="shuffled",
+        summary="The model's own predictions in a random order of units: what is left without their place.",
+        kind="control",
+        families=_EXPRESSION,
+        target=f"{_HERE}.controls:shuffled",
+        memory="O(units)",
+    ),
+)

@@ -1,0 +1,141 @@
+"""What the linear baselines share: training statistics by patient, penalty, prediction by name."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+from pytest_stbench.errors import ModelError
+from pytest_stbench.kernels.ridge import GroupedGram, RidgeFit, alpha_grid, fit_ridge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
+
+    from pytest_stbench.data.inputs import ModelSlide, TaskInfo, TrainSlide
+
+BLOCK_ELEMENTS = 1 << 23
+"""Features made dense at once: 64 MiB of float64."""
+
+MAX_GROUPS = 5
+"""Groups of the inner cross-validation: patients up to this number, patients dealt to them above."""
+
+
+def inner_groups(train: Sequence[TrainSlide]) -> list[int]:
+    """Return the inner cross-validation group of each training slide.
+
+    Groups are patients. More than five patients are dealt to five groups in the order of their
+    names, which bounds memory and time. With a single patient the groups are its slides; with a
+    single slide nothing can be left out, and the middle of the penalties is used.
+    """
+    patients = [slide.meta.patient_id or slide.meta.slide_id for slide in train]
+    if len(set(patients)) == 1:
+        patients = [slide.meta.slide_id for slide in train]
+    number = {name: position % MAX_GROUPS for position, name in enumerate(sorted(set(patients)))}
+    return [number[name] for name in patients]
+
+
+def pick(fitted: Sequence[str], genes: Sequence[str], who: str) -> NDArray[np.intp]:
+    """Return the columns of `genes` among the `fitted` ones.
+
+    Raises ``ModelError`` for genes the baseline was not fitted for.
+    """
+    column_of = {gene: column for column, gene in enumerate(fitted)}
+    unknown = [gene for gene in genes if gene not in column_of]
+    if unknown:
+        message = (
+            f"{who} was fitted for {len(fitted)} genes and asked for {len(unknown)} others, "
+            f"such as {unknown[0]}: ask for genes of the task"
+        )
+        raise ModelError(message)
+    return np.array([column_of[gene] for gene in genes], dtype=np.intp)
+
+
+class LinearBaseline(ABC):
+    """Ridge from features of a slide to the targets of the task.
+
+    Features are standardised with the training units where ``standardise`` says so; the
+    intercept is not penalised. The penalty is the one of 13 (1e-3 to 1e3 times the mean
+    eigenvalue of the Gram matrix) with the least error when training groups are left out in turn
+    (:func:`inner_groups`), errors of genes counted relative to their variance. Targets that a
+    slide did not measure are fitted on the slides that did; a gene that no training slide
+    measured is predicted as 0.
+    """
+
+    name: str
+    revision = "1"
+    n_components: int | None = None
+    standardise = True
+
+    def __init__(self) -> None:
+        self.genes: tuple[str, ...] = ()
+        self.ridge: RidgeFit | None = None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What the results of the baseline depend on."""
+        return {"n_components": self.n_components, "standardise": self.standardise, "groups": MAX_GROUPS}
+
+    @abstractmethod
+    def features(self, slide: ModelSlide) -> NDArray[np.floating] | csr_matrix:
+        """Return the features of a slide, (n, d), finite; sparse ones are made dense in blocks."""
+
+    def prepare(self, train: Sequence[TrainSlide], task: TaskInfo) -> None:  # noqa: B027  # most need nothing
+        """Learn what the features need, before the first is computed."""
+
+    def penalties(self, gram: GroupedGram) -> NDArray[np.float64]:
+        """Return the penalties to choose from."""
+        return alpha_grid(gram, standardise=self.standardise, n_components=self.n_components)
+
+    def fit(self, train: Sequence[TrainSlide], task: TaskInfo) -> None:
+        """Fit on training slides, one in memory at a time."""
+        self.genes = task.genes
+        self.prepare(train, task)
+        gram: GroupedGram | None = None
+        for group, slide in zip(inner_groups(train), train, strict=True):
+            x = self.features(slide)
+            gram = gram or GroupedGram(x.shape[1], len(task.genes))
+            for rows, block in _dense_blocks(x):
+                gram.add(group, block, slide.target[rows])
+        if gram is None or gram.n == 0:
+            message = f"{self.name} needs at least one training unit"
+            raise ModelError(message)
+        self.ridge = fit_ridge(
+            gram, self.penalties(gram), standardise=self.standardise, n_components=self.n_components
+        )
+
+    def predict_expression(self, slide: ModelSlide, genes: Sequence[str]) -> NDArray[np.float32]:
+        """Return predictions (n, g) on the task's scale."""
+        if self.ridge is None:
+            message = f"{self.name} was asked to predict before it was fitted"
+            raise ModelError(message)
+        columns = pick(self.genes, genes, self.name)
+        result = np.empty((slide.n_units, len(columns)), np.float32)
+        for rows, block in _dense_blocks(self.features(slide)):
+            result[rows] = self.ridge.predict(block)[:, columns]
+        return result
+
+    def impute(
+        self,
+        slide: ModelSlide,
+        observed_genes: Sequence[str],  # noqa: ARG002  # part of the model contract
+        target_genes: Sequence[str],
+    ) -> NDArray[np.float32]:
+        """Return predictions (n, g) of the hidden genes."""
+        return self.predict_expression(slide, target_genes)
+
+
+def _dense_blocks(x: Any) -> Iterator[tuple[slice, NDArray[np.floating]]]:
+    """Yield (rows, dense features) that cover `x`: dense input at once, sparse input in blocks."""
+    if not issparse(x):
+        yield slice(0, len(x)), x
+        return
+    step = max(1, BLOCK_ELEMENTS // max(1, x.shape[1]))
+    for start in range(0, x.shape[0], step):
+        rows = slice(start, start + step)
+        yield rows, x[rows].toarray()

@@ -1,0 +1,46 @@
+"""B06: a linear probe of a frozen image encoder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_stbench.baselines.linear import LinearBaseline
+from pytest_stbench.errors import ModelError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pytest_stbench.data.inputs import ModelSlide
+
+
+class PcaRidge(LinearBaseline):
+    """Ridge on the first 256 principal components of the declared embedding.
+
+    The embedding (``slide.units.obsm["embedding"]``) is standardised, the components are fitted
+    on training units, those of the inner cross-validation on its own training groups.
+    """
+
+    name = "pca_ridge"
+    n_components = 256
+
+    def features(self, slide: ModelSlide) -> NDArray[np.floating]:
+        """Return the embedding of a slide, (n, d) float32.
+
+        Raises ``ModelError`` where it is missing or not finite.
+        """
+        if "embedding" not in slide.units.obsm:
+            message = (
+                f"slide {slide.meta.slide_id} has no embedding: declare `keys.embedding` of the data set, "
+                f"or use the baseline he_colour"
+            )
+            raise ModelError(message)
+        embedding = np.asarray(slide.units.obsm["embedding"], dtype=np.float32)
+        bad = int((~np.isfinite(embedding).all(axis=1)).sum())
+        if bad:
+            message = (
+                f"slide {slide.meta.slide_id}: the embedding of {bad} units is not finite; compute it again"
+            )
+            raise ModelError(message)
+        return embedding

@@ -1,0 +1,136 @@
+"""What gene selection needs to know of one slide, computed once a slide."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from pytest_stbench.kernels.graph import cell_graph, lattice_graph
+from pytest_stbench.kernels.hvg import standardised_variance
+from pytest_stbench.kernels.moran import morans_i
+from pytest_stbench.preprocess.normalise import normalise_counts
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
+
+    from pytest_stbench.data.slide import Slide
+    from pytest_stbench.spec.model import Normalisation
+
+BLOCK_ELEMENTS = 1 << 23
+"""Normalised values held at once while Moran's I goes over the genes: 64 MiB."""
+
+ROUNDING = 1e-9
+CELL_RESOLUTIONS = ("cell", "transcript")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SlideStatistics:
+    """Per-gene statistics of one slide, each (G,).
+
+    ``detection`` is the share of units with a count (nan where the gene was not measured),
+    ``morans_i`` of the normalised values (nan below the detection threshold, for constant genes
+    and on slides of fewer than 20 units with neighbours), ``hvg_score`` the standardised
+    variance of the counts (nan without variance or not measured).
+    """
+
+    detection: NDArray[np.float64]
+    morans_i: NDArray[np.float64]
+    hvg_score: NDArray[np.float64]
+
+
+class StatisticsKey(NamedTuple):
+    """What the statistics of a slide depend on; ``units`` is a digest of the units' names."""
+
+    slide: str
+    units: str
+    method: str
+    scale: float | None
+    min_detection: float
+
+
+StatisticsCache = dict[StatisticsKey, SlideStatistics]
+"""Statistics already computed. A caller that keeps it beyond a run adds the data's checksum."""
+
+
+def statistics_key(
+    slide: Slide, method: Normalisation, scale: float | None, min_detection: float
+) -> StatisticsKey:
+    """Return the key under which the statistics of `slide` are kept."""
+    names = np.ascontiguousarray(np.asarray(slide.unit_names, dtype=np.str_))
+    units = hashlib.blake2b("\n".join(names.tolist()).encode(), digest_size=16).hexdigest()
+    return StatisticsKey(slide.meta.slide_id, units, method, scale, min_detection)
+
+
+def slide_statistics(
+    slide: Slide,
+    method: Normalisation,
+    scale: float | None,
+    min_detection: float,
+    cache: MutableMapping[StatisticsKey, SlideStatistics] | None = None,
+) -> SlideStatistics:
+    """Return the statistics of a filtered slide, from `cache` where they are in it.
+
+    Parameters
+    ----------
+    slide
+        The units that passed the filter.
+    method, scale
+        Normalisation of the values Moran's I is computed on.
+    min_detection
+        Genes detected in a smaller share of units get no Moran's I.
+    cache
+        Looked up and filled; None computes anew.
+    """
+    key = statistics_key(slide, method, scale, min_detection)
+    if cache is not None and key in cache:
+        return cache[key]
+    detection = detection_rate(slide)
+    hvg_score = np.full(len(slide.genes), np.nan)
+    measured = np.flatnonzero(slide.measured)
+    hvg_score[measured] = standardised_variance(slide.counts[:, measured])
+    statistics = SlideStatistics(
+        detection=detection,
+        morans_i=_morans_i(slide, np.flatnonzero(is_detected(detection, min_detection)), method, scale),
+        hvg_score=hvg_score,
+    )
+    if cache is not None:
+        cache[key] = statistics
+    return statistics
+
+
+def detection_rate(slide: Slide) -> NDArray[np.float64]:
+    """Return the share of units in which each gene has a count, (G,); nan where not measured."""
+    counts = slide.counts
+    seen = np.bincount(counts.indices[counts.data > 0], minlength=len(slide.genes))
+    return np.where(slide.measured, seen / max(slide.n_units, 1), np.nan)
+
+
+def is_detected(detection: NDArray[np.float64], min_detection: float) -> NDArray[np.bool_]:
+    """Return which genes reach the detection threshold; nan (not measured) never does."""
+    return np.asarray(detection >= min_detection - ROUNDING)
+
+
+def unit_graph(slide: Slide) -> csr_matrix:
+    """Return the neighbourhood graph of a slide: 6 nearest for cells, else 1.5 lattice pitches."""
+    if slide.meta.resolution in CELL_RESOLUTIONS:
+        return cell_graph(slide.xy_um)
+    return lattice_graph(slide.xy_um, slide.meta.pitch_um)
+
+
+def _morans_i(
+    slide: Slide, columns: NDArray[np.intp], method: Normalisation, scale: float | None
+) -> NDArray[np.float64]:
+    result = np.full(len(slide.genes), np.nan)
+    graph = unit_graph(slide)
+    by_gene = slide.counts.tocsc()
+    width = max(1, BLOCK_ELEMENTS // max(slide.n_units, 1))
+    for start in range(0, len(columns), width):
+        block = columns[start : start + width]
+        result[block] = morans_i(normalise_counts(by_gene, slide.libsize, block, method, scale), graph)
+    return result

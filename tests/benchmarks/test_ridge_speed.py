@@ -1,0 +1,86 @@
+"""Probes of an embedding, beside scikit-learn. Full size with STBENCH_BENCH=full."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from pytest_stbench.kernels.ridge import GroupedGram, fit_ridge
+
+FULL = os.environ.get("STBENCH_BENCH") == "full"
+N, D, T, K = (10_000, 1536, 250, 256) if FULL else (600, 128, 20, 32)
+ALPHAS = 10.0 ** np.arange(-2, 4, 0.5)
+
+
+@pytest.fixture(scope="module")
+def embedding():
+    rng = np.random.default_rng(0)
+    factors = rng.normal(size=(N, 60))
+    strength = np.linspace(3, 0.3, 60)[:, None]
+    x = factors @ (rng.normal(size=(60, D)) * strength) + rng.normal(size=(N, D))
+    y = factors @ rng.normal(size=(60, T)) * 0.3 + rng.normal(size=(N, T))
+    return x.astype(np.float32), y.astype(np.float32)
+
+
+def our_probe(x, y):
+    gram = GroupedGram(x.shape[1], y.shape[1])
+    gram.add("training", x, y)
+    return fit_ridge(gram, [1.0], n_components=K).predict(x)
+
+
+def our_alphas(x, y):
+    gram = GroupedGram(x.shape[1], y.shape[1])
+    for group in range(2):
+        gram.add(group, x[group::2], y[group::2])
+    return fit_ridge(gram, ALPHAS).predict(x)
+
+
+def sklearn_probe(x, y):
+    probe = make_pipeline(StandardScaler(), PCA(K, random_state=0), Ridge(1.0, solver="lsqr"))
+    return probe.fit(x, y).predict(x)
+
+
+def sklearn_alphas(x, y):
+    """The same work: each half left out in turn for every penalty, then the fit on all rows."""
+    groups = np.arange(len(x)) % 2
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), Ridge()),
+        {"ridge__alpha": ALPHAS},
+        cv=LeaveOneGroupOut(),
+        scoring="neg_mean_squared_error",
+    )
+    return search.fit(x, y, groups=groups).predict(x)
+
+
+@pytest.mark.benchmark(group="pca_ridge")
+def test_pca_ridge_ours(benchmark, embedding):
+    found = benchmark.pedantic(our_probe, args=embedding, rounds=3, warmup_rounds=1)
+    x, y = embedding
+    exact = make_pipeline(StandardScaler(), PCA(K, svd_solver="full"), Ridge(1.0)).fit(x.astype(float), y)
+    expected = exact.predict(x.astype(float))
+    assert np.linalg.norm(found - expected) < 1e-3 * np.linalg.norm(expected - expected.mean(axis=0))
+
+
+@pytest.mark.benchmark(group="pca_ridge")
+def test_pca_ridge_sklearn(benchmark, embedding):
+    found = benchmark.pedantic(sklearn_probe, args=embedding, rounds=3, warmup_rounds=1)
+    assert found.shape == (N, T)
+
+
+@pytest.mark.benchmark(group="ridge_12_alphas")
+def test_ridge_alphas_ours(benchmark, embedding):
+    found = benchmark.pedantic(our_alphas, args=embedding, rounds=3, warmup_rounds=1)
+    assert found.shape == (N, T)
+
+
+@pytest.mark.benchmark(group="ridge_12_alphas")
+def test_ridge_alphas_sklearn(benchmark, embedding):
+    found = benchmark.pedantic(sklearn_alphas, args=embedding, rounds=3, warmup_rounds=1)
+    assert found.shape == (N, T)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from pytest_stbench.baselines.catalogue import BASELINES
+from pytest_stbench.registry import Catalogue, load_target
+
+IDS = {
+    "train_mean": "B01", "oracle_patient_mean": "B02", "libsize": "B03", "coords": "B04", "he_colour": "B05",
+    "pca_ridge": "B06", "smooth": "B08", "gene_gene_ridge": "B13", "shuffled": "B16",
+}  # fmt: skip
+
+
+def test_ids_and_names():
+    assert {record.name: record.id for record in Catalogue("baseline", BASELINES)} == IDS
+
+
+@pytest.mark.parametrize("record", BASELINES, ids=lambda record: record.name)
+def test_targets_have_the_methods_of_their_kind(record):
+    target = load_target(record.target)
+    if record.kind == "control":
+        assert callable(target)
+        return
+    made = target()
+    assert made.name == record.name
+    assert isinstance(made.revision, str)
+    assert isinstance(made.config, dict)
+    methods = {"model": ("fit", "predict_expression", "impute"), "diagnostic": ("fit", "predict")}[
+        record.kind
+    ]
+    assert all(callable(getattr(made, method)) for method in methods)
+
+
+def test_only_models_are_models():
+    kinds = {record.name: record.kind for record in BASELINES}
+    assert [name for name, kind in kinds.items() if kind == "diagnostic"] == [
+        "oracle_patient_mean",
+        "libsize",
+    ]
+    assert [name for name, kind in kinds.items() if kind == "control"] == ["shuffled"]
+
+
+@pytest.mark.parametrize(
+    "module", ["baselines.catalogue", "baselines", "preprocess", "preprocess.gene_families"]
+)
+def test_nothing_heavy_is_imported(module):
+    code = (
+        f"import sys, pytest_stbench.{module}; "
+        "print([name for name in ('numpy', 'scipy', 'anndata', 'scanpy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_public_names_load_on_first_use():
+    import pytest_stbench.baselines as package
+
+    for name in package.__all__:
+        assert callable(getattr(package, name))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        getattr(package, "nothing")  # noqa: B009  # the lookup is the point
