@@ -10,6 +10,7 @@ effects, S9 sparsity, S10 library size, S12 baselines and scope.
 from __future__ import annotations
 
 from pytest_stbench.registry import Check
+from pytest_stbench.spec.thresholds import MIN_UNIT
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -111,7 +112,7 @@ CHECKS: tuple[Check, ...] = (
         params={
             "warn_share": 0.1,
             "fail_share": 0.3,
-            "min_counts": {"spot": 200, "xisium": 50, "bin": 10, "cell": 10},
+            "min_counts": {name: counts for name, (counts, _) in MIN_UNIT.items()},
         },
         reasons={
             "warn_share": "her2st sections have 0.6% (median) to 3% of their spots below 200 counts",

@@ -22,6 +22,7 @@ from pytest_stbench.checks.result import (
 )
 from pytest_stbench.checks.rows import equal_rows
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.spec.thresholds import MIN_UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.spec.model import FilterSpec
 
-MIN_COUNTS: Mapping[str, int] = MappingProxyType({"spot": 200, "xisium": 50, "bin": 10, "cell": 10})
-MIN_GENES: Mapping[str, int] = MappingProxyType({"spot": 100, "xisium": 0, "bin": 0, "cell": 5})
+MIN_COUNTS: Mapping[str, int] = MappingProxyType({name: counts for name, (counts, _) in MIN_UNIT.items()})
 ROUNDING_UM = 1e-6
 
 
@@ -115,7 +115,7 @@ def empty_units(
     """Q06: background units, before and after the task's filter.
 
     Before the filter the share of units below `min_counts` of the resolution (spot 200,
-    xisium 50, bin and cell 10) warns above `warn_share` and fails above `fail_share`; the worst
+    xisium 50, bin, cell and transcript 10) warns above `warn_share` and fails above `fail_share`; the worst
     slide decides and is the statistic. After the filter (`unit_filter`; what it leaves open is
     the default of the resolution) any unit with zero counts fails, and so does a slide of which
     no unit is left. Slides of unknown resolution cannot be judged.
@@ -235,7 +235,7 @@ def _kept(
     counts = unit_filter.min_counts if unit_filter else None
     genes = unit_filter.min_genes if unit_filter else None
     least_counts = limits[resolution] if counts is None else counts
-    least_genes = MIN_GENES.get(resolution, 0) if genes is None else genes
+    least_genes = MIN_UNIT[resolution][1] if genes is None else genes
     return (totals >= least_counts) & (as_numbers(slide.n_detected) >= least_genes)
 
 

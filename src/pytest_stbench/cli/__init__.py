@@ -17,6 +17,7 @@ EXIT_ERROR = 2
 
 # Commands are imported when they are called or listed, so that `stbench --version` is fast.
 COMMANDS: Mapping[str, str] = {
+    "reference": "pytest_stbench.cli.reference:reference",
     "schema": "pytest_stbench.cli.schema:schema",
     "tasks": "pytest_stbench.cli.tasks:tasks",
     "validate": "pytest_stbench.cli.validate:validate",

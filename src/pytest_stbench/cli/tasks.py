@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from pytest_stbench.cli.files import write_all
-from pytest_stbench.cli.validate import TASK_SUFFIX
 from pytest_stbench.errors import StbenchError
 from pytest_stbench.resources import tasks_dir
+from pytest_stbench.spec import TASK_SUFFIX
 
 HEADER = ("NAME", "FAMILY", "CLAIM", "DATASETS", "NEEDS DATA")
 

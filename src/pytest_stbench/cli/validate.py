@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from pytest_stbench.errors import Problem, StbenchError, TaskFileError
-
-TASK_SUFFIX = ".stbench.yaml"
+from pytest_stbench.spec import TASK_SUFFIX
 
 
 @click.command()

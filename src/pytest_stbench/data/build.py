@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,8 +54,8 @@ def build_input(
 def build_train(slide: Slide, given: ModelSlide, target: NDArray[np.floating]) -> TrainSlide:
     """Return a training slide: `given` (what a model sees of it) and the truth it may learn from.
 
-    `target` is (n, g) on the task's scale and is copied to float32; ``counts`` becomes the raw
-    counts of all genes the slide measured. Raises ``DataError`` when rows do not fit.
+    `target` is (n, g) on the task's scale and is copied to float32; ``counts`` holds the raw
+    counts of all genes the slide measured, copied when they are asked for. Raises ``DataError`` when rows do not fit.
     """
     _refuse_rows(slide, given, len(target))
     return TrainSlide(
@@ -61,7 +63,9 @@ def build_train(slide: Slide, given: ModelSlide, target: NDArray[np.floating]) -
         meta=given.meta,
         image=given.image,
         target=np.array(target, dtype=np.float32, order="C"),
-        counts=_units(slide, np.flatnonzero(slide.measured)),
+        make_counts=partial(
+            _units, replace(slide, image=None, embedding=None, labels={}), np.flatnonzero(slide.measured)
+        ),
     )
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -71,11 +74,16 @@ class TrainSlide(ModelSlide):
     """A training slide: the input, and the truth a model may learn from.
 
     ``target`` is (n, g) float32, columns ``TaskInfo.genes``, on the task's scale; genes the slide
-    did not measure are nan. ``counts`` holds the raw counts of all measured genes.
+    did not measure are nan. ``make_counts`` gives what ``counts`` holds.
     """
 
     target: NDArray[np.float32]
-    counts: AnnData
+    make_counts: Callable[[], AnnData]
+
+    @cached_property
+    def counts(self) -> AnnData:
+        """Raw counts of all genes the slide measured, made when first asked for."""
+        return self.make_counts()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -72,6 +72,11 @@ class Claim:
             with suppress(OSError):
                 self.marker.write(name)
 
+    def model_is_done(self) -> None:
+        """Note that the model did its part: what ends the process from now on is not its doing."""
+        if self.marker is not None:
+            self.marker.remove()
+
     def died(self) -> None:
         """Note that the process is about to be ended because the model ran past its timeout."""
         self.phase(TIMEOUT)

@@ -162,7 +162,6 @@ CHANGES = {
     "uns": lambda s: s.units.uns.__setitem__("log1p", {"base": None}),
     "layer": lambda s: s.units.layers.__setitem__("raw", s.units.X.copy()),
     "target": lambda s: s.target.__setitem__((0, 0), 5.0),
-    "training counts": lambda s: s.counts.X.data.__setitem__(0, 99),
 }
 
 

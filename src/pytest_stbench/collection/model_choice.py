@@ -1,0 +1,171 @@
+"""``--stbench-model``: which fixture, baseline, entry point or import path is scored."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_stbench.errors import ModelError
+from pytest_stbench.registry import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PREFIXES = ("fixture", "baseline", "import", "predictions")
+ENTRY_POINT_GROUP = "pytest_stbench.models"
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineChoice:
+    """A built-in baseline in the place of a model."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoModel:
+    """Why there is no model; every item that needs one is blocked by this one cause."""
+
+    cause: str
+    message: str
+
+
+NOT_GIVEN = NoModel(
+    "no model",
+    "no model was given: add --stbench-model=NAME (a fixture of yours, a baseline such as ridge, an entry point "
+    "or import:PACKAGE.MODULE:ATTRIBUTE), or run the data checks alone with -m stbench_check",
+)
+
+
+def split_choice(text: str) -> tuple[str, str]:
+    """Return (form, name) of one ``--stbench-model`` value; a bare name has the form ``name``."""
+    form, colon, rest = text.partition(":")
+    if colon and form in PREFIXES:
+        return form, rest
+    return "name", text
+
+
+def resolve_bare(name: str) -> Any:
+    """Return what a bare NAME stands for where no fixture has that name."""
+    from importlib import metadata
+
+    from pytest_stbench.models.imports import load_entry_point
+    from pytest_stbench.run.contestants import RIDGE
+    from pytest_stbench.run.registry import builtin_registry
+
+    baselines = builtin_registry().baselines.names
+    if name == RIDGE or name in baselines:
+        return BaselineChoice(name)
+    entries = [entry.name for entry in metadata.entry_points(group=ENTRY_POINT_GROUP)]
+    if name in entries:
+        return _loaded(load_entry_point, name)
+    known = [RIDGE, *baselines, *entries]
+    return NoModel(
+        f"unknown model {name}",
+        f"--stbench-model={name}: there is no fixture, baseline or entry point of that name{nearest(name, known)}. "
+        f"Define a fixture {name!r} in a conftest.py beside or above the task file, or choose one of: {', '.join(known)}",
+    )
+
+
+def resolve_explicit(form: str, name: str) -> Any:
+    """Return what ``baseline:NAME``, ``import:PATH`` or ``predictions:DIR`` stands for."""
+    from pytest_stbench.models.imports import load_import
+
+    if form == "baseline":
+        return BaselineChoice(name)
+    if form == "predictions":
+        return NoModel(
+            f"predictions:{name}",
+            "scoring predictions from files is not part of this version: use a fixture or import: instead",
+        )
+    return _loaded(load_import, name)
+
+
+def _loaded(load: Callable[[str], Any], name: str) -> Any:
+    try:
+        return load(name)
+    except ModelError as error:
+        return NoModel(f"model {name}", str(error))
+
+
+def register_fallbacks(config: pytest.Config) -> None:
+    """Register, for every bare name, a fixture that a fixture of the user's conftest shadows."""
+    module = ModuleType("pytest_stbench_fallback_models")
+    for text in config.getoption("stbench_model"):
+        form, name = split_choice(text)
+        if form == "name" and name.isidentifier():
+            setattr(module, f"fallback_{name}", _fallback(name))
+    config.pluginmanager.register(module, "stbench-fallback-models")
+
+
+def _fallback(name: str) -> Any:
+    @pytest.fixture(name=name)
+    def fallback() -> Any:
+        return resolve_bare(name)
+
+    return fallback
+
+
+def model_fixture(choices: list[str]) -> Any:
+    """Return the fixture ``stbench_model`` of a task module.
+
+    One choice by name is a static dependency, so that every scope and parametrisation of the
+    user's fixture works; several are looked up by name when an item runs.
+    """
+    if not choices:
+        return _constant(NOT_GIVEN)
+    if len(choices) > 1:
+        return _one_of_several()
+    form, name = split_choice(choices[0])
+    if form in ("name", "fixture"):
+        if name.isidentifier():
+            return _static(name)
+        return _constant(resolve_bare(name))
+    return _constant(resolve_explicit(form, name))
+
+
+def _static(name: str) -> Any:
+    def stbench_model(**fixtures: Any) -> Any:
+        return fixtures[name]
+
+    parameter = inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    stbench_model.__signature__ = inspect.Signature([parameter])  # type: ignore[attr-defined]  # read by inspect.signature
+    return pytest.fixture(stbench_model)
+
+
+def _constant(value: Any) -> Any:
+    @pytest.fixture
+    def stbench_model() -> Any:
+        return value
+
+    return stbench_model
+
+
+def _one_of_several() -> Any:
+    @pytest.fixture
+    def stbench_model(request: pytest.FixtureRequest, stbench_model_name: str) -> Any:
+        form, name = split_choice(stbench_model_name)
+        if form not in ("name", "fixture") or not name.isidentifier():
+            return resolve_explicit(form, name) if form != "name" else resolve_bare(name)
+        try:
+            return request.getfixturevalue(name)
+        except pytest.fail.Exception as error:
+            if "has no parameter defined" not in str(error):
+                raise
+            return NoModel(
+                f"parametrised model {name}",
+                f"the fixture {name} is parametrised, which works only for a single --stbench-model: "
+                f"run pytest with --stbench-model={name} alone",
+            )
+
+    return stbench_model
+
+
+def model_label(choice: str) -> str:
+    """Return the name a model has in ids and tables."""
+    form, name = split_choice(choice)
+    return name.rpartition(":")[2] if form == "import" else name

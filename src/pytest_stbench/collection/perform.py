@@ -1,0 +1,233 @@
+"""What the items do: each function prepares one and returns what its call runs."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_stbench.collection.model_choice import NOT_GIVEN, BaselineChoice, NoModel, model_label
+from pytest_stbench.collection.outcomes import (
+    NOT_EVALUABLE,
+    BlockedItem,
+    GateNotMet,
+    GateUndecided,
+    ItemFailed,
+    StbenchWarning,
+    payload,
+)
+from pytest_stbench.collection.plan_items import CONTRACT, MODEL_NAME
+from pytest_stbench.collection.properties import add_properties, score_properties
+from pytest_stbench.collection.session import task_run_of
+from pytest_stbench.errors import DataError, DataMissing, ModelError
+from pytest_stbench.run.cells import Cell, Pool
+from pytest_stbench.run.contestants import Contestant, user_contestant
+from pytest_stbench.run.records import check_record
+from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_stbench.collection.plan_items import DatasetCell, ItemFunction, TaskItems
+    from pytest_stbench.run.recorder import Recorder
+    from pytest_stbench.run.task_run import TaskRun
+
+
+def check(item: pytest.Item, cell: DatasetCell | Pool | None = None) -> Callable[[], None]:
+    """Prepare a check: of a data set, of a split, or of the task file."""
+    items, function, run, recorder = _parts(item)
+    assert function.check is not None
+    record = function.check
+    dataset = cell.dataset if cell is not None else ""
+    if dataset:
+        with _Preparing(item):
+            if dataset in items.grid.missing:
+                raise DataMissing(items.grid.missing[dataset])
+            try:
+                run.dataset(dataset)
+            except DataError as error:
+                raise Blocked(cause=f"data[{dataset}]", detail=str(error)) from None
+
+    def call() -> None:
+        result = run.checking.run(record, dataset, cell if isinstance(cell, Pool) else None)
+        found = check_record(run.spec, record, result, dataset, cell.split if isinstance(cell, Pool) else None)
+        payload(item)["checks"] = [found.to_dict()]
+        if dataset:
+            payload(item)["datasets"] = [recorder.dataset(dataset).to_dict()]
+        add_properties(item, {"task": run.spec.name, "family": run.spec.family, "dataset": dataset or None, "check": record.name, "verdict": result.status, "value": result.statistic})
+        if result.status == "fail":
+            raise ItemFailed(f"{record.name}: {result.message}")
+        if result.status == "warn":
+            _warn(item, f"{record.name}[{dataset}]: {result.message}" if dataset else f"{record.name}: {result.message}")
+        if result.status == "skip":
+            _skip(item, f"{record.name}: {result.message}")
+
+    return call
+
+
+def baselines(item: pytest.Item, cell: Cell) -> Callable[[], None]:
+    """Prepare the run of all baselines of a cell."""
+    items, _, run, _ = _parts(item)
+    with _Preparing(item):
+        if not items.choices:
+            raise Blocked(cause=NOT_GIVEN.cause, detail=NOT_GIVEN.message)
+        run.require_data(cell)
+        run.fold(cell)
+
+    def call() -> None:
+        ladder = run.ladder(cell.dataset)
+        if ladder.missing:
+            raise ItemFailed("\n".join(f"baseline {name} cannot run: {why}" for name, why in ladder.missing))
+        for record in ladder.baselines:
+            try:
+                run.baseline_scores(record, cell)
+            except CellFailed as error:
+                raise ItemFailed(f"baseline {error}") from None
+
+    return call
+
+
+def model_item(item: pytest.Item, cell: Cell | Pool, given: Any) -> Callable[[], None]:
+    """Prepare the contract item or a metric item of one model."""
+    _, function, run, recorder = _parts(item)
+    with _Preparing(item):
+        contestant = _contestant(item, cell, given, run)
+        run.require_data(cell)
+        run.require_method(contestant)
+        if function.kind == CONTRACT:
+            assert isinstance(cell, Cell)
+            run.fold(cell)
+        else:
+            for part in cell.cells if isinstance(cell, Pool) else (cell,):
+                run.ready(contestant, part)
+    if isinstance(cell, Pool):
+        return lambda: _pooled(item, run, recorder, contestant, cell, function.name)
+    if function.kind == CONTRACT:
+        return lambda: _contract(item, run, recorder, contestant, cell)
+    return lambda: _fold(item, recorder, contestant, cell, function.name)
+
+
+def _contract(
+    item: pytest.Item, run: TaskRun, recorder: Recorder, contestant: Contestant, cell: Cell
+) -> None:
+    payload(item)["models"] = [recorder.model(contestant).to_dict()]
+    place = recorder.place(cell)
+    place.pop("task_version")
+    add_properties(item, {**place, "fold": cell.fold.name, "model": contestant.label})
+    try:
+        prediction = run.prediction(contestant, cell)
+    except CellFailed as error:
+        raise ItemFailed(str(error)) from None
+    payload(item)["lock"] = [recorder.lock(cell).to_dict()]
+    for remark in prediction.remarks:
+        _warn(item, remark)
+
+
+def _fold(item: pytest.Item, recorder: Recorder, contestant: Contestant, cell: Cell, metric: str) -> None:
+    record = recorder.fold(contestant, cell, metric)
+    payload(item)["scores"] = [record.to_dict()]
+    add_properties(item, score_properties(record))
+    if record.value is None:
+        payload(item)["outcome"] = NOT_EVALUABLE
+
+
+def _pooled(
+    item: pytest.Item, run: TaskRun, recorder: Recorder, contestant: Contestant, pool: Pool, metric: str
+) -> None:
+    pooled = recorder.pooled(contestant, pool, metric)
+    told = payload(item)
+    told["scores"] = [record.to_dict() for record in pooled.scores]
+    told["verdicts"] = [pooled.verdict.to_dict()] if pooled.verdict else []
+    told["tasks"] = [recorder.task().to_dict()]
+    told["comparisons"] = [pooled.comparison] if pooled.comparison else []
+    add_properties(item, score_properties(pooled.scores[0]))
+    add_properties(item, {"verdict": pooled.verdict.verdict if pooled.verdict else None})
+    if pooled.scores[0].value is None:
+        told["outcome"] = NOT_EVALUABLE
+    refused = pooled.comparison["refused"] if pooled.comparison else []
+    spec = run.spec.gates.get(metric)
+    if spec is not None and spec.not_worse_than is not None and refused:
+        raise GateUndecided(f"{metric}: not comparable with {pooled.comparison['name']}: {'; '.join(refused)}")  # type: ignore[index]  # refused is empty without a comparison
+    if pooled.gate is None:
+        return
+    if pooled.gate.verdict == "fail":
+        raise GateNotMet(pooled.gate.message)
+    if pooled.gate.verdict == "not_evaluable":
+        raise GateUndecided(pooled.gate.message)
+    if pooled.gate.verdict == "underpowered":
+        told["outcome"] = "underpowered"
+        if run.spec.claim == "population":
+            raise GateUndecided(pooled.gate.message)
+
+
+LATEST: pytest.StashKey[dict[str, tuple[object, Contestant]]] = pytest.StashKey()
+
+
+def _contestant(item: pytest.Item, cell: Cell | Pool, given: Any, run: TaskRun) -> Contestant:
+    if isinstance(given, NoModel):
+        raise Blocked(cause=given.cause, detail=given.message)
+    label = _label(item, cell)
+    try:
+        if isinstance(given, BaselineChoice):
+            return run.baseline(given.name, cell.dataset)
+        return _from_user(item.config, label, given)
+    except ModelError as error:
+        raise Blocked(cause=f"model {label}", detail=str(error)) from None
+
+
+def _from_user(config: pytest.Config, label: str, given: object) -> Contestant:
+    """The contestant of a fixture's value; the same value gives the same one, copied once."""
+    latest = config.stash.setdefault(LATEST, {})
+    if label not in latest or latest[label][0] is not given:
+        latest[label] = (given, user_contestant(label, given))
+    return latest[label][1]
+
+
+def _label(item: pytest.Item, cell: Cell | Pool) -> str:
+    """The name of the model, with the parameter of its fixture where there is one."""
+    items: TaskItems = item.getparent(pytest.Module).obj.__stbench__  # type: ignore[union-attr]  # items always have a module
+    callspec = item.callspec  # type: ignore[attr-defined]  # model items are always parametrised
+    choice = callspec.params.get(MODEL_NAME)
+    if choice is not None:
+        return model_label(choice)
+    name = model_label(items.choices[0])
+    parameter = callspec.id.removesuffix(cell.id).rstrip("-")
+    return f"{name}[{parameter}]" if parameter else name
+
+
+def _parts(item: pytest.Item) -> tuple[TaskItems, ItemFunction, TaskRun, Recorder]:
+    items: TaskItems = item.getparent(pytest.Module).obj.__stbench__  # type: ignore[union-attr]  # items always have a module
+    function = items.functions[item.originalname]  # type: ignore[attr-defined]  # items are functions
+    return items, function, *task_run_of(item.config, items)
+
+
+def _warn(item: pytest.Item, message: str) -> None:
+    """Warn from the line of the task file that the item stands for."""
+    file, line, _ = item.location
+    warnings.warn_explicit(message, StbenchWarning, file, (line or 0) + 1)
+
+
+def _skip(item: pytest.Item, reason: str) -> None:
+    if item.config.getoption("stbench_no_skip"):
+        raise ItemFailed(f"{reason} (skips are failures under --stbench-no-skip)") from None
+    pytest.skip(reason)
+
+
+class _Preparing:
+    """Turns what keeps an item from its score into the outcome it has in pytest."""
+
+    def __init__(self, item: pytest.Item) -> None:
+        self._item = item
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, DataMissing | NotSupported):
+            _skip(self._item, str(error))
+        if isinstance(error, Blocked):
+            payload(self._item).update(outcome="blocked", cause=error.cause, detail=error.detail)
+            raise BlockedItem(str(error)) from None
+
+

@@ -1,0 +1,64 @@
+"""What a run was: command, versions, commit, time."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from pytest_stbench.results.provenance import RunRecord
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+PACKAGES = ("pytest-stbench", "pytest", "numpy", "scipy", "pandas", "anndata", "scanpy", "scikit-learn", "scikit-image")
+RESAMPLING_SEED = 0
+
+
+def run_record(config: pytest.Config, started: float) -> RunRecord:
+    """Return the record of this run."""
+    commit, dirty = _commit(config.invocation_params.dir)
+    return RunRecord(
+        started=datetime.fromtimestamp(started, UTC).isoformat(timespec="microseconds"),
+        seconds=round(time.time() - started, 3),
+        command=shlex.join(["pytest", *map(str, config.invocation_params.args)]),
+        commit=commit,
+        dirty=dirty,
+        seed=RESAMPLING_SEED,
+        versions={"python": platform.python_version(), **_versions()},
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _commit(folder: Path) -> tuple[str | None, bool | None]:
+    commit = _git(folder, "rev-parse", "HEAD")
+    if commit is None:
+        return None, None
+    return commit, bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            capture_output=True, text=True, timeout=10, check=True, encoding=sys.getdefaultencoding(),
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

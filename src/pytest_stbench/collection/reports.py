@@ -1,0 +1,106 @@
+"""From items to the reporting process, and from there to the results file."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_stbench.collection.collector import Told
+from pytest_stbench.collection.outcomes import PAYLOAD
+from pytest_stbench.collection.session import RUNNER, settings_of
+from pytest_stbench.errors import ResultsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_stbench.results.schema import Results
+
+TOLD: pytest.StashKey[Told] = pytest.StashKey()
+SAVE_ERROR: pytest.StashKey[str] = pytest.StashKey()
+
+
+def told_of(config: pytest.Config) -> Told:
+    """Return what the items of this run told so far."""
+    return config.stash.setdefault(TOLD, Told())
+
+
+def attach(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Put on `report` what the item told in this phase."""
+    told = item.stash.get(PAYLOAD, {})
+    item.stash[PAYLOAD] = {}
+    runner = item.config.stash.get(RUNNER, None)
+    if report.when == "call" and runner is not None:
+        tally = runner.tally
+        told["tally"] = {
+            "process": os.getpid(),
+            "computed": tally.computed,
+            "reused": tally.reused,
+            "memory_only": sorted(tally.memory_only),
+        }
+    report.stbench = told  # type: ignore[attr-defined]  # pytest keeps further attributes of reports
+
+
+def hear(config: pytest.Config, report: pytest.TestReport) -> None:
+    """Take in a report."""
+    told_of(config).hear(report)
+
+
+def check_files(config: pytest.Config) -> None:
+    """Refuse results files that cannot be used before anything is run."""
+    from pytest_stbench.results.schema import load
+
+    try:
+        settings = settings_of(config)
+        if settings.compare:
+            load(settings.compare)
+        path = save_path(config)
+        if path is not None and path.exists():
+            load(path)
+    except ResultsError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def save_path(config: pytest.Config) -> Path | None:
+    """Return where the results are written."""
+    file = config.getoption("stbench_save")
+    return (config.invocation_params.dir / file).resolve() if file else None
+
+
+def save(session: pytest.Session, started: float) -> None:
+    """Write the results of the run, merged with what the file holds."""
+    from pytest_stbench.collection.provenance import run_record
+    from pytest_stbench.results.schema import save as save_results
+
+    path = save_path(session.config)
+    told = told_of(session.config)
+    if path is None or told.empty:
+        return
+    try:
+        save_results(path, results_of(told, run_record(session.config, started)))
+    except ResultsError as error:
+        session.config.stash[SAVE_ERROR] = str(error)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def results_of(told: Told, run: object = None) -> Results:
+    """Return the records of a run, the latest of each key."""
+    from pytest_stbench.results.provenance import DatasetRecord, LockRecord, ModelRecord, TaskRecord
+    from pytest_stbench.results.record import CheckRecord, ScoreRecord, VerdictRecord
+    from pytest_stbench.results.schema import Results
+
+    kinds = {
+        "models": ModelRecord,
+        "tasks": TaskRecord,
+        "datasets": DatasetRecord,
+        "checks": CheckRecord,
+        "scores": ScoreRecord,
+        "verdicts": VerdictRecord,
+        "lock": LockRecord,
+    }
+    found = {}
+    for name, kind in kinds.items():
+        records = (kind.from_dict(data) for data in told.records[name])
+        found[name] = tuple({record.key: record for record in records}.values())
+    return Results(run=run, **found)  # type: ignore[arg-type]  # one tuple of its kind per field

@@ -1,0 +1,20 @@
+"""Distribution over pytest-xdist workers: the items of one cell of the grid stay together.
+
+Only time is at stake: whatever the scheduler, the store sees to it that nothing is computed twice.
+"""
+
+from __future__ import annotations
+
+from xdist.scheduler import LoadScopeScheduling
+
+from pytest_stbench.spec import TASK_SUFFIX
+
+
+class CellScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no types
+    """Group by task file and cell; every other test is a group of its own."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, item = nodeid.partition("::")
+        if not file.endswith(TASK_SUFFIX):
+            return nodeid
+        return f"{file}::{item.partition('[')[2]}"

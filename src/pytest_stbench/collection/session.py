@@ -1,0 +1,74 @@
+"""What the items of a pytest session share: settings, registry, runner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_stbench.collection.plan_items import TaskItems
+from pytest_stbench.collection.progress import Progress
+from pytest_stbench.data.roots import data_roots
+from pytest_stbench.data.samples import load_samples
+from pytest_stbench.run.cells import make_grid
+from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.settings import RunSettings
+from pytest_stbench.spec.defaults import metrics_of
+from pytest_stbench.spec.validate import load_task
+
+if TYPE_CHECKING:
+    from pytest_stbench.run.recorder import Recorder
+    from pytest_stbench.run.runner import Runner
+    from pytest_stbench.run.task_run import TaskRun
+
+RUNNER: pytest.StashKey[Runner] = pytest.StashKey()
+
+
+def settings_of(config: pytest.Config) -> RunSettings:
+    """Return the settings the command line and environment give."""
+    data = config.getoption("stbench_data")
+    compare = config.getoption("stbench_compare")
+    return RunSettings(
+        data=_from_invocation(config, data) if data else None,
+        store=_from_invocation(config, config.getoption("stbench_store")),
+        retry=config.getoption("stbench_retry"),
+        no_skip=config.getoption("stbench_no_skip"),
+        compare=_from_invocation(config, compare) if compare else None,
+        run_id=getattr(config, "workerinput", {}).get("testrunuid"),
+    )
+
+
+def _from_invocation(config: pytest.Config, path: str) -> Path:
+    return (config.invocation_params.dir / path).resolve()
+
+
+def load_items(path: Path, config: pytest.Config) -> TaskItems:
+    """Load a task file and lay out its items. Raises ``TaskFileError`` and ``DataError``."""
+    registry = builtin_registry()
+    settings = settings_of(config)
+    task = load_task(path, registry)
+    roots = data_roots(path.parent, settings.data)
+    grid = make_grid(
+        task, lambda name, dataset: load_samples(dataset, name, roots, settings.store), registry.splits
+    )
+    choices = list(config.getoption("stbench_model")) or ([f"fixture:{task.spec.model}"] if task.spec.model else [])
+    return TaskItems(
+        task=task, grid=grid, registry=registry, metrics=metrics_of(task.spec, registry.families[task.spec.family]), choices=choices
+    )
+
+
+def runner_of(config: pytest.Config) -> Runner:
+    """Return the runner of the session; numpy and its kind are imported here, not before."""
+    if RUNNER not in config.stash:
+        from pytest_stbench.run.runner import Runner
+
+        config.stash[RUNNER] = Runner(settings_of(config), builtin_registry(), Progress(config))
+    return config.stash[RUNNER]
+
+
+def task_run_of(config: pytest.Config, items: TaskItems) -> tuple[TaskRun, Recorder]:
+    """Return run and recorder of a task file."""
+    runner = runner_of(config)
+    roots = data_roots(items.task.path.parent, runner.settings.data)
+    return runner.task_run(items.task, items.grid, items.metrics, roots)

@@ -1,0 +1,144 @@
+"""The summary at the end of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_stbench.collection.reports import SAVE_ERROR, results_of, save_path, told_of
+from pytest_stbench.report.tables import make_tables, table_lines, undefined_line
+from pytest_stbench.run.registry import builtin_registry
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_stbench.collection.collector import Told
+    from pytest_stbench.report.tables import Table
+    from pytest_stbench.results.provenance import TaskRecord
+    from pytest_stbench.results.record import CheckRecord
+    from pytest_stbench.results.schema import Results
+
+CHANGES_SHOWN = 3
+
+
+def write_summary(reporter: Any, config: pytest.Config) -> None:
+    """Write tables, verdicts, checks, comparisons and what the store did."""
+    told = told_of(config)
+    results = results_of(told)
+    tasks = {task.name: task for task in results.tasks}
+    tables = make_tables(results)
+    titled = ""
+    for table in tables:
+        task = tasks.get(table.place[0])
+        if task is None:
+            continue
+        if task.name != titled:
+            reporter.section(f"stbench: {task.name} v{task.version}")
+            titled = task.name
+        _write_table(reporter, table, task, results)
+    if not tables:
+        reporter.section("stbench")
+    _write_checks(reporter, results.checks, told)
+    _write_blocked(reporter, told, results.checks)
+    _write_comparisons(reporter, told)
+    _write_store(reporter, config, told)
+
+
+def _write_table(reporter: Any, table: Table, task: TaskRecord, results: Results) -> None:
+    registry = builtin_registry()
+    family = registry.families[task.family]
+    _, dataset, variant, split = table.place
+    facts = next((d for d in results.datasets if (d.task, d.name) == (task.name, dataset)), None)
+    head = [task.family, f"{task.claim} claim", f"{dataset}{f'+{variant}' if variant else ''}"]
+    if facts is not None:
+        head += [f"{len(set(facts.patients.values()))} patients", f"{facts.n_slides} slides", f"{facts.n_units:,} units"]
+    genes = table.scores[0].n_genes
+    head += [f"{genes} genes"] if genes is not None else []
+    reporter.write_line(", ".join([*head, split]))
+    ladder_names = {name for scores in table.ladder.values() for name in scores}
+    simple = next((name for name in family.simple if name in ladder_names), "")
+    reporter.write_line(f"model {_model(table.model, results)}   T = {family.trivial}   S = {simple}")
+    for line in table_lines(table, task.primary, family.trivial, simple):
+        reporter.write_line(f"  {line}")
+    for verdict in table.verdicts.values():
+        for gate in verdict.gates:
+            markup = {"fail": {"red": True}, "underpowered": {"yellow": True}}.get(gate.outcome, {})
+            reporter.write_line(f"  {gate.outcome.replace('_', ' ').upper():12} {gate.message}", **markup)
+        if not verdict.gates:
+            reporter.write_line(f"  {verdict.verdict.replace('_', ' ').upper():12} {verdict.message}")
+    counted = undefined_line(score for score in table.scores if score.metric == task.primary)
+    if counted:
+        reporter.write_line(f"  undefined    {counted}")
+    reporter.write_line("")
+
+
+def _model(name: str, results: Results) -> str:
+    record = next((model for model in results.models if model.name == name), None)
+    return f"{name} {record.revision}" if record and record.revision else name
+
+
+def _write_checks(reporter: Any, checks: tuple[CheckRecord, ...], told: Told) -> None:
+    if not checks:
+        return
+    counts = {status: sum(check.status == status for check in checks) for status in ("pass", "warn", "fail", "skip")}
+    words = {"pass": "passed", "warn": "warned", "fail": "failed", "skip": "skipped"}
+    reporter.write_line("checks  " + ", ".join(f"{counts[s]} {words[s]}" for s in counts if counts[s] or s == "pass"))
+    for check in checks:
+        if check.status == "pass":
+            continue
+        place = "-".join(part for part in (check.dataset, check.split) if part)
+        name = f"{check.name}[{place}]" if place else check.name
+        held = told.blocked.get(name, ("", 0))[1]
+        behind = f"   blocks {held} items" if held else ""
+        markup = {"fail": {"red": True}, "warn": {"yellow": True}}.get(check.status, {})
+        reporter.write_line(f"  {check.status.upper():4}  {name}  {check.message}{behind}", **markup)
+
+
+def _write_blocked(reporter: Any, told: Told, checks: tuple[CheckRecord, ...]) -> None:
+    """One line per cause that no line above stands for."""
+    shown = {
+        f"{c.name}[{'-'.join(p for p in (c.dataset, c.split) if p)}]" if c.dataset else c.name
+        for c in checks
+        if c.status != "pass"
+    }
+    for cause, (detail, count) in told.blocked.items():
+        if cause not in shown:
+            reporter.write_line(f"blocked {count} item{'s' if count > 1 else ''} by {cause}: {detail}", red=True)
+
+
+def _write_comparisons(reporter: Any, told: Told) -> None:
+    for found in told.records["comparisons"]:
+        place = f"{found['metric']}[{found['dataset']}-{found['split']}]"
+        if found["refused"]:
+            reporter.write_line(f"compare {place}: not comparable with {found['name']}: {'; '.join(found['refused'])}", yellow=True)
+            continue
+        if not found["changes"]:
+            reporter.write_line(f"compare {place}: {found['name']} has no score to compare with")
+            continue
+        lost = [_change(change) for change in found["changes"][:CHANGES_SHOWN] if change["difference"] < 0]
+        what = "lost most: " + ", ".join(lost) if lost else "no patient lost"
+        reporter.write_line(f"compare {place} with {found['name']} ({found['model']} {found['value']:.3f}): {what}")
+
+
+def _change(change: dict[str, Any]) -> str:
+    slides = [slide for slide in change["slides"] if slide["difference"] < 0]
+    worst = f" (slide {slides[0]['slide']} {slides[0]['difference']:+.3f})" if len(change["slides"]) > 1 and slides else ""
+    return f"{change['patient']} {change['difference']:+.3f}{worst}"
+
+
+def _write_store(reporter: Any, config: pytest.Config, told: Told) -> None:
+    tallies = told.tallies.values()
+    computed = sum(tally["computed"] for tally in tallies)
+    reused = sum(tally["reused"] for tally in tallies)
+    store = config.getoption("stbench_store")
+    if computed or reused:
+        reporter.write_line(f"store   {store}: {computed} cells computed, {reused} reused")
+    memory_only = sorted({label for tally in tallies for label in tally["memory_only"]})
+    for label in memory_only:
+        reporter.write_line(
+            f"store   {label} has no identity (attributes `name` and `revision`): its predictions are not kept and "
+            "are computed again by the next run"
+        )
+    if SAVE_ERROR in config.stash:
+        reporter.write_line(f"results NOT saved: {config.stash[SAVE_ERROR]}", red=True, bold=True)
+    elif config.getoption("stbench_save"):
+        reporter.write_line(f"results saved to {save_path(config)}")

@@ -1,0 +1,164 @@
+"""The hooks of the pytest plugin; each only hands over to :mod:`pytest_stbench.collection`.
+
+Every pytest run on a machine where the package is installed loads this module, so it imports
+nothing beyond the standard library and pytest.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_stbench.spec import TASK_SUFFIX
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MARKERS = (
+    "stbench: every item of a stbench task file",
+    "stbench_check: data-quality check of a stbench task; needs no model",
+    "stbench_contract: the model ran and returned what it must",
+    "stbench_metric: score of a model",
+    "stbench_gate: item that carries a release gate",
+)
+FAMILIES = (
+    "expression", "signatures", "niches", "niche_detection", "niche_signatures", "coexpression",
+    "communication", "cell_types", "proportions", "segmentation", "imputation", "embedding",
+    "transfer", "robustness",
+)  # fmt: skip
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the plugin."""
+    group = parser.getgroup("stbench", "benchmarks of spatial-transcriptomics models")
+    add = group.addoption
+    add(
+        "--stbench-model",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="model to score: a fixture, a built-in baseline (ridge, train_mean ...), an entry point, or "
+        "import:PACKAGE.MODULE:ATTRIBUTE; may be given several times",
+    )
+    add("--stbench-data", metavar="DIR", help="folder that paths in task files are relative to (default: $STBENCH_DATA, then the task file's folder)")  # fmt: skip
+    add("--stbench-store", metavar="DIR", default=".stbench", help="folder of computed predictions, reused by later runs (default: .stbench)")  # fmt: skip
+    add("--stbench-save", metavar="FILE", help="write the results as JSON, merged with what the file holds")
+    add("--stbench-compare", metavar="FILE", help="results of an earlier run to compare with (gate not_worse_than)")  # fmt: skip
+    add("--stbench-plan", action="store_true", help="print what would run and which gates could be decided, and stop")  # fmt: skip
+    add("--stbench-retry", action="store_true", help="run cells again in which a model ended the process")
+    add("--stbench-no-skip", action="store_true", help="fail where data or a method of the model is missing, instead of skipping")  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers and, for named models, the fixtures they fall back to."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    for family in FAMILIES:
+        config.addinivalue_line("markers", f"{family}: stbench tasks of the family {family}")
+    config.pluginmanager.register(Reporting(config), "stbench-reporting")
+    if config.getoption("stbench_model"):
+        from pytest_stbench.collection.model_choice import register_fallbacks
+        from pytest_stbench.run.death import keep_stderr
+
+        keep_stderr()
+        register_fallbacks(config)
+    if config.getoption("stbench_save") or config.getoption("stbench_compare"):
+        from pytest_stbench.collection.reports import check_files
+
+        check_files(config)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect task files."""
+    if not file_path.name.endswith(TASK_SUFFIX):
+        return None
+    from pytest_stbench.collection.module import TaskModule
+
+    module: pytest.Collector = TaskModule.from_parent(parent, path=file_path)
+    return module
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Parametrise the items of a task file by the cells of its grid.
+
+    Last of all plugins, so that the parameter of a user's model fixture stands first in the id.
+    """
+    task = getattr(metafunc.module, "__stbench__", None)
+    if task is not None:
+        task.parametrise(metafunc)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Under ``-n``, keep the items of one cell of the grid on one worker."""
+    if not config.getoption("stbench_model") or config.getoption("dist") != "load":
+        return None
+    from pytest_stbench.collection.schedule import CellScheduling
+
+    return CellScheduling(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Attach what an item has to tell to its report, which xdist carries to the controller."""
+    report = yield
+    if item.get_closest_marker("stbench") is not None:
+        from pytest_stbench.collection.reports import attach
+
+        attach(item, report)
+    return report
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> Any:
+    """Give blocked, underpowered and not evaluable items letters of their own."""
+    if not hasattr(report, "stbench"):
+        return None
+    from pytest_stbench.collection.outcomes import status
+
+    return status(report)
+
+
+class Reporting:
+    """Gathers in one process what the items told; becomes active with the first task file."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._started = time.time()
+        self._heard = False
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Gather what an item told."""
+        if hasattr(report, "stbench"):
+            from pytest_stbench.collection.reports import hear
+
+            self._heard = True
+            hear(self._config, report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the results file, once for all workers."""
+        if self._heard and self._config.getoption("stbench_save") and not hasattr(self._config, "workerinput"):
+            from pytest_stbench.collection.reports import save
+
+            save(session, self._started)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Show tables, checks and verdicts."""
+        if self._heard:
+            from pytest_stbench.collection.terminal import write_summary
+
+            write_summary(terminalreporter, self._config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Under ``--stbench-plan``, print the plan in the place of running it."""
+    if not session.config.getoption("stbench_plan") or session.testsfailed:
+        return None
+    from pytest_stbench.collection.planning import write_plan
+
+    write_plan(session)
+    return True

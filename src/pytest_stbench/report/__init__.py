@@ -1,0 +1,3 @@
+"""Results as people read them, made from records alone."""
+
+from __future__ import annotations

@@ -1,0 +1,193 @@
+"""Reference pages made from the records: one Markdown page for each kind.
+
+What a page says of a record stands in the record and in the docstring of its target, so that the
+pages cannot tell another story than the code.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pytest_stbench.registry import load_target
+from pytest_stbench.report.docstrings import to_markdown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_stbench.registry import Baseline, Check, Family, Metric, Registry, Split
+
+Facts = Mapping[str, str]
+
+NOTE = "<!-- Made by `stbench reference` from the records of the package: change those, not this page. -->"
+
+
+def reference_pages(registry: Registry) -> dict[str, str]:
+    """Return the text of every page by file name."""
+    return {
+        "metrics.md": _page(
+            "Metrics",
+            "Names for `metrics:`, `primary:` and `gates:` of a task file. Every metric is a plain function, truth "
+            "first, prediction second: `from pytest_stbench.metrics import pearson_gene`. The value of a slide is "
+            "the mean over its genes (or units), that of a patient the mean over its slides, the headline the mean "
+            "over patients.",
+            registry.metrics,
+            _metric,
+        ),
+        "checks.md": _page(
+            "Checks",
+            "Names for `checks:` of a task file, in the order in which they run. All of them run by default, before "
+            "any model.",
+            registry.checks,
+            _check,
+        ),
+        "baselines.md": _page(
+            "Baselines",
+            "Names for `baselines:` of a task file. Those of kind *model* can stand in the place of a model "
+            "(`--stbench-model=NAME`); `ridge` is short for the simple learned baseline of whatever family is asked. "
+            "A *diagnostic* is given the truth or the library size, a *control* transforms the predictions of the "
+            "model under test: neither can be the model.",
+            registry.baselines,
+            _baseline,
+        ),
+        "families.md": _page("Families", "Names for `family:` of a task file.", registry.families, _family),
+        "splits.md": _page(
+            "Splits",
+            "Names for `splits:` of a task file. A design is made from the samples table alone (slide, patient, "
+            "site ...).",
+            registry.splits,
+            _split,
+        ),
+    }
+
+
+def _page(title: str, intro: str, records: Iterable[Any], facts: Callable[[Any], Facts]) -> str:
+    kept = list(records)
+    lines = [f"# {title}", "", NOTE, "", intro, "", "| name | id | what it is |", "|---|---|---|"]
+    for record in kept:
+        lines.append(f"| [`{record.name}`](#{record.name}) | {record.id} | {_cell(record.summary)} |")
+    for record in kept:
+        lines += ["", f"## {record.name}", "", _sentence(record.summary), "", "| | |", "|---|---|"]
+        lines += [f"| {name} | {_cell(value)} |" for name, value in facts(record).items() if value]
+        described = to_markdown(inspect.getdoc(load_target(record.target)) or "")
+        lines += ["", described] if described else []
+    return "\n".join(lines) + "\n"
+
+
+def _metric(record: Metric) -> Facts:
+    low, high = (_number(bound, open_end) for bound, open_end in zip(record.bounds, ("-inf", "inf"), strict=True))
+    better = {"up": "higher", "down": "lower", "context": "neither: it gives context and is never judged"}
+    fill = "" if record.fill is None else f"counts as {record.fill:g} in the mean"
+    return {
+        "id": record.id,
+        "range": f"{low} to {high}",
+        "better": better[record.better],
+        "one value for each": f"{record.over} of a slide",
+        "group": record.group.replace("_", " "),
+        "undefined by the model's own fault": fill or "left out of the mean",
+        "floor of a single value in the mean": "" if record.floor is None else f"{record.floor:g}",
+        "is also given": _code(record.inputs),
+        "parameters": _params(record.params),
+        "function": f"`{record.target}`",
+        "source": _source(record.source),
+    }
+
+
+def _check(record: Check) -> Facts:
+    held = {"nothing": "nothing"}.get(record.blocks, f"all metrics of its {record.blocks}")
+    thresholds = "<br>".join(
+        f"`{name}: {_value(value)}`" + (f": {record.reasons[name]}" if name in record.reasons else "")
+        for name, value in record.params.items()
+    )
+    return {
+        "id": record.id,
+        "severity": record.severity.replace("/", " or "),
+        "judges": {"dataset": "a data set", "split": "a split", "task": "the task file"}.get(
+            record.scope, f"the {record.scope}"
+        ),
+        "a failure holds back": held,
+        "reads": {"metadata": "the samples table", "slides": "the slides", "spec": "the task file"}[record.needs],
+        "when it cannot be computed": "fails" if record.skip_fails else "is skipped, with the reason",
+        "parameters, with the reason of each default": thresholds,
+        "checklist": ", ".join(record.checklist),
+        "source": _source(record.source),
+    }
+
+
+def _baseline(record: Baseline) -> Facts:
+    return {
+        "id": record.id,
+        "kind": record.kind,
+        "families": _code(record.families),
+        "needs": _code(record.needs),
+        "memory": record.memory,
+        "class or function": f"`{record.target}`",
+        "source": _source(record.source),
+    }
+
+
+def _family(record: Family) -> Facts:
+    return {
+        "id": record.id,
+        "method of the model": f"`{record.method}`",
+        "primary metric": f"`{record.primary}`",
+        "metrics by default": _code(record.metrics),
+        "T, the trivial baseline": f"`{record.trivial}`",
+        "S, the simple learned baseline (`ridge`)": f"the first of {_code(record.simple)} whose needs the data meets",
+        "further references that must be beaten": _code(record.required),
+        "margin over S": f"{record.margin:g}",
+        "baselines by default": _code(record.baselines),
+        "input class of its baselines": record.input_class,
+        "source": _source(record.source),
+    }
+
+
+def _split(record: Split) -> Facts:
+    return {
+        "fewest patients": str(record.min_patients),
+        "parameters": _params(record.params),
+        "source": _source(record.source),
+    }
+
+
+def _params(params: Mapping[str, Any]) -> str:
+    return "<br>".join(f"`{name}: {_value(value)}`" for name, value in params.items())
+
+
+def _value(value: Any) -> str:
+    """Return `value` as a task file writes it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {_value(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _number(bound: float | None, open_end: str) -> str:
+    return open_end if bound is None else f"{bound:g}"
+
+
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _source(source: str) -> str:
+    """Return DOIs and addresses as links."""
+    parts = [part.strip() for part in source.split(";") if part.strip()]
+    return "; ".join(
+        f"[{part}](https://doi.org/{part})" if part.startswith("10.") else f"<{part}>" if "://" in part else part
+        for part in parts
+    )
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

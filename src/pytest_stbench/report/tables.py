@@ -1,0 +1,145 @@
+"""Tables of scores: one for each task, data set, variant, split and model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_stbench.results.record import ScoreRecord, VerdictRecord
+    from pytest_stbench.results.schema import Results
+
+Place = tuple[str, str, str, str]
+FEW_PATIENTS = 3
+
+
+@dataclass(slots=True)
+class Table:
+    """Pooled scores of one model with its ladder, and the verdicts on them."""
+
+    place: Place
+    model: str
+    scores: list[ScoreRecord] = field(default_factory=list)
+    ladder: dict[str, dict[str, ScoreRecord]] = field(default_factory=dict)
+    verdicts: dict[str, VerdictRecord] = field(default_factory=dict)
+
+
+def place_of(record: ScoreRecord | VerdictRecord) -> Place:
+    """Return task, data set, variant and split of a record."""
+    return record.task, record.dataset, record.variant, record.split
+
+
+def make_tables(results: Results) -> list[Table]:
+    """Return the tables of a run, in the order in which their scores came."""
+    pooled = [score for score in results.scores if score.fold is None]
+    tables: dict[tuple[Place, str], Table] = {}
+    for score in pooled:
+        if score.role == "model":
+            table = tables.setdefault((place_of(score), score.model), Table(place_of(score), score.model))
+            table.scores.append(score)
+    for table in tables.values():
+        for score in pooled:
+            own = score.role == "baseline" or score.model.endswith(f"({table.model})")
+            if score.role != "model" and own and place_of(score) == table.place:
+                table.ladder.setdefault(score.metric, {})[score.model] = score
+        for verdict in results.verdicts:
+            if place_of(verdict) == table.place and verdict.model == table.model:
+                table.verdicts[verdict.metric] = verdict
+    return list(tables.values())
+
+
+def table_lines(table: Table, primary: str, trivial: str, simple: str) -> list[str]:
+    """Return the lines of one table: the primary metric is marked with ``*``."""
+    others = _others(table, trivial, simple)
+    header = ["", "metric", "value", "[95% CI]", "T", "S", *others, "ceiling", "skill", "patients", "verdict"]
+    rows = [header]
+    for score in table.scores:
+        ladder = table.ladder.get(score.metric, {})
+        verdict = table.verdicts.get(score.metric)
+        rows.append(
+            [
+                "*" if score.metric == primary else "",
+                score.metric,
+                number(score.value),
+                interval(score),
+                number(_value(ladder, trivial)),
+                number(_value(ladder, simple)),
+                *(number(_value(ladder, _full(name, table.model, ladder))) for name in others),
+                number(score.ceiling),
+                number(score.skill, 2),
+                str(score.n_patients),
+                _verdict(verdict, score),
+            ]
+        )
+    return [*_aligned(rows), *_few_patients(table, primary)]
+
+
+def number(value: float | None, places: int = 3) -> str:
+    """Return a value as people write it; a dash where there is none."""
+    return "-" if value is None else f"{value:.{places}f}"
+
+
+def interval(score: ScoreRecord) -> str:
+    """Return the interval of a score, or why there is none."""
+    if score.ci_low is None or score.ci_high is None:
+        return "no CI" if score.n_patients else ""
+    approximate = "~" if score.ci_method == "t" else ""
+    return f"{approximate}[{score.ci_low:.3f}, {score.ci_high:.3f}]"
+
+
+def _others(table: Table, trivial: str, simple: str) -> list[str]:
+    """Names of the ladder beside T and S, those of controls without the model they transform."""
+    names: dict[str, None] = {}
+    for scores in table.ladder.values():
+        for name in scores:
+            if name not in (trivial, simple):
+                names[name.partition("(")[0]] = None
+    return list(names)
+
+
+def _full(name: str, model: str, ladder: dict[str, ScoreRecord]) -> str:
+    return name if name in ladder else f"{name}({model})"
+
+
+def _value(ladder: dict[str, ScoreRecord], name: str) -> float | None:
+    return ladder[name].value if name in ladder else None
+
+
+def _verdict(verdict: VerdictRecord | None, score: ScoreRecord) -> str:
+    if verdict is not None:
+        return verdict.verdict.replace("_", " ")
+    return "" if score.value is not None else "not evaluable"
+
+
+def _few_patients(table: Table, primary: str) -> list[str]:
+    """With three patients or fewer there is no interval: every patient is shown."""
+    shown = [score for score in table.scores if score.metric == primary and score.n_patients <= FEW_PATIENTS]
+    return [
+        f"  {score.metric} by patient: "
+        + ", ".join(f"{patient} {number(value)}" for patient, value in score.per_patient.items())
+        for score in shown
+    ]
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    left = {0, 1, len(widths) - 1}
+    return [
+        " ".join(
+            cell.ljust(width) if column in left else cell.rjust(width + 1)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def undefined_line(scores: Iterable[ScoreRecord]) -> str | None:
+    """Return how many values of the scores were undefined, by reason."""
+    parts = []
+    for score in scores:
+        if score.undefined:
+            counted = ", ".join(f"{reason} {count}" for reason, count in score.undefined.items())
+            parts.append(f"{score.metric}: {counted}")
+    return "; ".join(parts) or None

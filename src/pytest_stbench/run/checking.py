@@ -1,0 +1,117 @@
+"""Data-quality checks of one task: run once, remembered, and what each failure holds back."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from pytest_stbench.checks.run import run_check
+from pytest_stbench.registry import load_target
+from pytest_stbench.run.contestants import runnable
+from pytest_stbench.run.outcomes import Blocked
+from pytest_stbench.spec.defaults import baselines_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pytest_stbench.checks.result import CheckResult
+    from pytest_stbench.data.dataset import Dataset
+    from pytest_stbench.registry import Check, Family, Registry
+    from pytest_stbench.run.cells import Cell, Grid, Pool
+    from pytest_stbench.spec.model import TaskSpec
+
+
+class Checking:
+    """Runs the checks of one task file.
+
+    `open_dataset` gives a data set by name, `offered` what it offers to baselines, `listed_genes`
+    the genes a task file lists (None where they are chosen on training slides).
+    """
+
+    def __init__(
+        self,
+        spec: TaskSpec,
+        grid: Grid,
+        registry: Registry,
+        family: Family,
+        *,
+        open_dataset: Callable[[str], Dataset],
+        offered: Callable[[str], frozenset[str]],
+        listed_genes: Callable[[], tuple[str, ...] | None],
+    ) -> None:
+        self._spec = spec
+        self._grid = grid
+        self._registry = registry
+        self._family = family
+        self._open = open_dataset
+        self._offered = offered
+        self._listed_genes = listed_genes
+        self._results: dict[tuple[str, str], CheckResult] = {}
+
+    def run(self, record: Check, dataset: str = "", pool: Pool | None = None) -> CheckResult:
+        """Return the result of one check on its data set, split or task.
+
+        Raises ``DataMissing`` and ``DataError`` where the data set cannot be opened.
+        """
+        place = pool.id if pool else dataset
+        if (record.name, place) not in self._results:
+            facts = self._facts(record, dataset, pool)
+            function = load_target(record.target)
+            accepted = inspect.signature(function).parameters
+            arguments = {name: value() for name, value in facts.items() if name in accepted}
+            self._results[record.name, place] = run_check(
+                record, function, arguments, self._spec.checks.get(record.name)
+            )
+        return self._results[record.name, place]
+
+    def require(self, cell: Cell | Pool) -> None:
+        """Raise ``Blocked`` for the first check that failed and holds back the cell."""
+        for record, dataset, pool in self._blocking(cell):
+            result = self.run(record, dataset, pool)
+            if result.status == "fail":
+                place = pool.id if pool else dataset
+                raise Blocked(
+                    cause=f"{record.name}[{place}]" if place else record.name, detail=result.message
+                )
+
+    def _blocking(self, cell: Cell | Pool) -> Iterable[tuple[Check, str, Pool | None]]:
+        for record in self._registry.checks:
+            if record.blocks == "nothing":
+                continue
+            if record.scope == "task":
+                yield record, "", None
+            elif record.scope == "dataset":
+                yield record, cell.dataset, None
+            elif record.scope == "split":
+                for pool in self._grid.of(cell.dataset):
+                    if pool.split == cell.split and not pool.variant:
+                        yield record, cell.dataset, pool
+
+    def _facts(self, record: Check, dataset: str, pool: Pool | None) -> dict[str, Callable[[], Any]]:
+        """Everything a check may ask for by the name of a parameter, made when it is asked for."""
+        if record.scope == "task":
+            return {
+                "trivial": lambda: self._family.trivial,
+                "simple": lambda: self._family.simple,
+                "available": lambda: {name: self._available(name) for name in self._spec.datasets},
+                "declared": lambda: baselines_of(self._spec, self._family),
+            }
+        samples = self._grid.samples[dataset]
+        if record.scope == "split" and pool is not None:
+            return {
+                "folds": lambda: pool.folds,
+                "samples": lambda: samples,
+                "grouped": lambda: pool.split != "within",
+                "dataset": lambda: dataset,
+            }
+        return {
+            "dataset": lambda: self._open(dataset),
+            "claim": lambda: self._spec.claim,
+            "folds": lambda: [fold for pool in self._grid.of(dataset) for fold in pool.folds],
+            "unit_filter": lambda: self._spec.preprocess.filter,
+            "task_genes": self._listed_genes,
+        }
+
+    def _available(self, dataset: str) -> tuple[str, ...]:
+        offered = self._offered(dataset)
+        return tuple(b.name for b in self._registry.baselines if runnable(b, self._family, offered))

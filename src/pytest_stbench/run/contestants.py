@@ -1,0 +1,104 @@
+"""Who is scored: a user's model, or a baseline in the place of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_stbench.errors import ModelError
+from pytest_stbench.models.fresh import ModelHandle
+from pytest_stbench.registry import Baseline, Catalogue, Family, load_target, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_stbench.families.fold import FoldData
+
+RIDGE = "ridge"
+CONTROL_SEED = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Contestant:
+    """One model under test.
+
+    ``baseline`` is the name of the built-in baseline that stands in the model's place
+    (``ridge`` already resolved), None for a user's model.
+    """
+
+    label: str
+    handle: ModelHandle
+    baseline: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What distinguishes this model from every other one in a run."""
+        identity = self.handle.identity
+        return f"{self.label}:{identity.digest if identity else ''}"
+
+
+def simple_baseline(
+    family: Family, offered: frozenset[str], baselines: Catalogue[Baseline]
+) -> Baseline | None:
+    """Return what ``ridge`` stands for: the family's first simple baseline whose needs are met."""
+    for name in family.simple:
+        record = baselines[name]
+        if set(record.needs) <= offered:
+            return record
+    return None
+
+
+def runnable(record: Baseline, family: Family, offered: frozenset[str]) -> bool:
+    """Tell whether a baseline serves `family` and finds what it needs."""
+    return family.name in record.families and set(record.needs) <= offered
+
+
+def baseline_contestant(
+    name: str, family: Family, offered: frozenset[str], baselines: Catalogue[Baseline]
+) -> Contestant:
+    """Return the contestant for ``--stbench-model=NAME`` where NAME is a baseline.
+
+    Raises ``ModelError`` for diagnostics and controls, which see the truth, and for baselines
+    that do not serve the family or lack what they need.
+    """
+    record = simple_baseline(family, offered, baselines) if name == RIDGE else baselines.get(name)
+    if record is None:
+        message = (
+            f"there is no baseline {name!r} for the family {family.name}{nearest(name, baselines.names)}"
+        )
+        raise ModelError(message)
+    if record.kind != "model":
+        models = [b.name for b in baselines if b.kind == "model" and family.name in b.families]
+        message = (
+            f"{name} is a {record.kind}: it is given the truth, so it can never be the model under test; "
+            f"choose one of {', '.join(models)}"
+        )
+        raise ModelError(message)
+    if not runnable(record, family, offered):
+        lacking = sorted(set(record.needs) - offered)
+        reason = (
+            f"the data set offers no {' and no '.join(lacking)}"
+            if lacking
+            else f"it does not serve the family {family.name}"
+        )
+        message = f"the baseline {name} cannot run here: {reason}"
+        raise ModelError(message)
+    return Contestant(label=name, handle=ModelHandle(name, load_target(record.target)), baseline=record.name)
+
+
+def diagnostic_predictions(record: Baseline, fold: FoldData) -> dict[str, Any]:
+    """Fit a diagnostic on the training truth and predict every test slide."""
+    model = load_target(record.target)()
+    model.fit(fold.train_truths(), fold.task)
+    return {slide.meta.slide_id: model.predict(fold.test_truth(slide)) for slide in fold.test}
+
+
+def control_predictions(record: Baseline, predictions: Mapping[str, Any]) -> dict[str, Any]:
+    """Transform a model's own predictions."""
+    control = load_target(record.target)
+    return {slide: control(values, seed=CONTROL_SEED) for slide, values in predictions.items()}
+
+
+def user_contestant(label: str, source: object) -> Contestant:
+    """Return the contestant for what a user's fixture or import gave. Raises ``ModelError``."""
+    return Contestant(label=label, handle=ModelHandle(label, source))

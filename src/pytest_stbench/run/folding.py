@@ -1,0 +1,142 @@
+"""Folds made ready: filtered slides of both sides, genes chosen and scales fitted on training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_stbench.data.gene_lists import read_gene_list
+from pytest_stbench.data.inputs import TaskInfo
+from pytest_stbench.data.roots import resolve_one
+from pytest_stbench.errors import DataError
+from pytest_stbench.families.fold import FoldData
+from pytest_stbench.families.genes import FamilyGenes
+from pytest_stbench.preprocess.blocks import within_masks
+from pytest_stbench.preprocess.fitted import fit_preprocess
+from pytest_stbench.registry import load_target
+from pytest_stbench.spec.defaults import preprocess_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_stbench.data.dataset import Dataset
+    from pytest_stbench.data.slide import Slide
+    from pytest_stbench.registry import Family
+    from pytest_stbench.run.cells import Cell
+    from pytest_stbench.run.shelf import Shelf
+    from pytest_stbench.spec.model import PreprocessSpec, TaskSpec
+    from pytest_stbench.splits.table import Fold
+
+
+class Folding:
+    """Builds the folds of one task; keeps the latest, since items come sorted by cell."""
+
+    def __init__(self, spec: TaskSpec, family: Family, shelf: Shelf) -> None:
+        self._spec = spec
+        self._family = family
+        self._question = load_target(family.target)()
+        self._shelf = shelf
+        self._key: tuple[str, str, Fold] | None = None
+        self._fold: FoldData | None = None
+
+    def fold(self, cell: Cell, dataset: Dataset, roots: Sequence[Path]) -> FoldData:
+        """Return the fold of `cell`; a change of the seed alone does not build it again."""
+        key = (cell.dataset, cell.variant, cell.fold)
+        if self._fold is None or key != self._key:
+            self._fold = None
+            self._fold = self._build(cell, dataset, roots)
+            self._key = key
+        return self._fold
+
+    def forget(self) -> None:
+        """Drop the fold in memory."""
+        self._fold = self._key = None
+
+    def _build(self, cell: Cell, dataset: Dataset, roots: Sequence[Path]) -> FoldData:
+        preprocess = preprocess_of(self._spec, cell.variant or None)
+        train, test = self._sides(cell.fold, dataset, preprocess)
+        plan = self._question.plan_genes(train, self._family_genes(roots))
+        fitted = fit_preprocess(
+            train,
+            preprocess,
+            candidates=plan.candidates,
+            names=listed_genes(preprocess, roots),
+            statistics=self._shelf.statistics,
+        )
+        resolutions = {slide.meta.resolution for slide in test}
+        return FoldData(
+            task=TaskInfo(
+                name=self._spec.name,
+                family=self._family.name,
+                genes=fitted.genes,
+                observed_genes=tuple(str(gene) for gene in dataset.genes[plan.observed]),
+                normalise=fitted.normalise,
+                target_sum=fitted.target_sum,
+                seed=cell.seed,
+                resolution=resolutions.pop() if len(resolutions) == 1 else None,
+            ),
+            question=self._question,
+            fitted=fitted,
+            observed=plan.observed,
+            train=train,
+            test=test,
+            counted={**plan.counted, **fitted.counted},
+        )
+
+    def _sides(
+        self, fold: Fold, dataset: Dataset, preprocess: PreprocessSpec
+    ) -> tuple[tuple[Slide, ...], tuple[Slide, ...]]:
+        def slides(names: Sequence[str]) -> tuple[Slide, ...]:
+            return tuple(self._shelf.filtered(dataset, name, preprocess.filter) for name in names)
+
+        if not fold.within:
+            return _with_units(slides(fold.train), fold, "training"), _with_units(
+                slides(fold.test), fold, "test"
+            )
+        train, test = [], []
+        for slide in slides(fold.test):
+            in_train, in_test = within_masks(
+                slide.xy_um,
+                block_um=fold.params["block_um"],
+                gap_um=fold.params["gap_um"],
+                test_share=fold.params["test_share"],
+                seed=fold.seed,
+            )
+            train.append(slide.select(in_train))
+            test.append(slide.select(in_test))
+        return _with_units(tuple(train), fold, "training"), _with_units(tuple(test), fold, "test")
+
+    def _family_genes(self, roots: Sequence[Path]) -> FamilyGenes:
+        settings = self._spec.imputation
+        if settings is not None and settings.observed is not None:
+            names = settings.observed.names or _read(settings.observed.file, roots)
+            return FamilyGenes(observed=tuple(names))
+        if settings is not None and settings.hide is not None:
+            return FamilyGenes(hide_folds=settings.hide.folds, hide_fold=settings.hide.fold)
+        return FamilyGenes()
+
+
+def listed_genes(preprocess: PreprocessSpec, roots: Sequence[Path]) -> tuple[str, ...] | None:
+    """Return the genes a task file lists, None where they are chosen on training slides."""
+    genes = preprocess.genes
+    if genes.select != "list":
+        return None
+    return genes.names or _read(genes.file, roots)
+
+
+def _read(file: str | None, roots: Sequence[Path]) -> tuple[str, ...]:
+    if file is None:
+        message = "a list of genes needs `names` or `file`"
+        raise DataError(message)
+    return read_gene_list(resolve_one(file, roots))
+
+
+def _with_units(slides: tuple[Slide, ...], fold: Fold, side: str) -> tuple[Slide, ...]:
+    """Slides that kept units; a side that kept none cannot be used."""
+    kept = tuple(slide for slide in slides if slide.n_units)
+    if not kept:
+        message = (
+            f"fold {fold.name}: no unit of the {side} slides passes `preprocess.filter`: lower its thresholds"
+        )
+        raise DataError(message)
+    return kept

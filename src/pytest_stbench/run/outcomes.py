@@ -1,0 +1,26 @@
+"""What can keep an item from its score."""
+
+from __future__ import annotations
+
+from pytest_stbench.errors import StbenchError
+
+
+class Blocked(StbenchError):
+    """An item that was not measured because something before it failed.
+
+    `cause` names that something (one line of the summary stands for all items behind it),
+    `detail` is its message.
+    """
+
+    def __init__(self, *, cause: str, detail: str) -> None:
+        self.cause = cause
+        self.detail = detail
+        super().__init__(f"blocked by {cause}: {detail}")
+
+
+class NotSupported(StbenchError):
+    """The model has no method for the family: a skip, not a failure."""
+
+
+class CellFailed(StbenchError):
+    """A model or baseline that raised, hung, ended the process or broke its contract."""

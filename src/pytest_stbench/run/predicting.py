@@ -1,0 +1,186 @@
+"""Predictions of one cell: from memory, from the store, or by a fresh fit under guard."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pytest_stbench.data.inputs import digest
+from pytest_stbench.errors import StbenchError
+from pytest_stbench.models.contract import accept_expression
+from pytest_stbench.run.contestants import control_predictions, diagnostic_predictions
+from pytest_stbench.run.memory import PeakMemory
+from pytest_stbench.run.model_calls import ModelCalls
+from pytest_stbench.run.outcomes import CellFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pytest_stbench.families.fold import FoldData
+    from pytest_stbench.registry import Baseline
+    from pytest_stbench.run.contestants import Contestant
+    from pytest_stbench.run.store import Claim, Store, StoredPrediction
+
+    Predictions = Mapping[str, NDArray[np.float32]]
+    CellKey = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """Predicted values per test slide, what they cost, and remarks on the model."""
+
+    values: Predictions
+    seconds: float | None = None
+    peak_memory_mb: float | None = None
+    reused: bool = False
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many cells were computed and reused in this process."""
+
+    computed: int = 0
+    reused: int = 0
+    memory_only: set[str] = field(default_factory=set)
+
+
+class Predictor:
+    """Fits and predicts, at most once per model and cell.
+
+    `progress` is told what begins; a process-wide tally counts what was computed and reused.
+    """
+
+    def __init__(
+        self, store: Store, *, retry: bool, progress: Callable[[str], AbstractContextManager[Any]]
+    ) -> None:
+        self._store = store
+        self._retry = retry
+        self._progress = progress
+        self._memory: dict[str, Prediction | CellFailed] = {}
+        self.tally = Tally()
+
+    def forget(self) -> None:
+        """Drop predictions of cells that are done; failures stay known."""
+        self._memory = {key: known for key, known in self._memory.items() if isinstance(known, CellFailed)}
+
+    def model(
+        self, contestant: Contestant, fold: FoldData, cell_key: CellKey, label: str, timeout: float | None
+    ) -> Prediction:
+        """Return the prediction of a model-kind contestant.
+
+        Raises ``CellFailed`` with the message of the contract item.
+        """
+        identity = contestant.handle.identity
+        key = cell_key(identity.digest if identity else f"anonymous {contestant.label}")
+        if key not in self._memory:
+            try:
+                self._memory[key] = self._stored_or_computed(contestant, fold, key, label, timeout)
+            except CellFailed as error:
+                self._memory[key] = error
+        known = self._memory[key]
+        if isinstance(known, CellFailed):
+            raise known
+        return known
+
+    def diagnostic(self, record: Baseline, fold: FoldData, label: str) -> Prediction:
+        """Return the prediction of a baseline that is given the truth."""
+        start = time.perf_counter()
+        values = ModelCalls(label, ours=True).do("fit", lambda: diagnostic_predictions(record, fold))
+        return Prediction(values=values, seconds=time.perf_counter() - start)
+
+    def control(self, record: Baseline, prediction: Prediction, label: str) -> Prediction:
+        """Return a model's prediction, transformed by a control."""
+        values = ModelCalls(label, ours=True).do(
+            "control", lambda: control_predictions(record, prediction.values)
+        )
+        return Prediction(values=values)
+
+    def _stored_or_computed(
+        self, contestant: Contestant, fold: FoldData, key: str, label: str, timeout: float | None
+    ) -> Prediction:
+        named = contestant.handle.identity is not None
+        if not named:
+            self.tally.memory_only.add(contestant.label)
+        try:
+            with self._store.claim(key, label, retry=self._retry) as claim:
+                if claim.stored is not None:
+                    self.tally.reused += 1
+                    return _from_store(claim.stored)
+                prediction = self._compute(contestant, fold, label, timeout, claim)
+                claim.model_is_done()
+                if named:
+                    self._store.save(key, prediction.values, _meta(prediction, label))
+        except CellFailed:
+            raise
+        except StbenchError as error:
+            raise CellFailed(str(error)) from None
+        self.tally.computed += 1
+        return prediction
+
+    def _compute(
+        self, contestant: Contestant, fold: FoldData, label: str, timeout: float | None, claim: Claim
+    ) -> Prediction:
+        start = time.perf_counter()
+        calls = ModelCalls(label, timeout=timeout, claim=claim, ours=contestant.baseline is not None)
+        remarks: list[str] = []
+        values: dict[str, NDArray[np.float32]] = {}
+        with PeakMemory() as memory, self._progress(label):
+            model = calls.do("build", contestant.handle.fresh)
+            if hasattr(model, "fit"):
+                train = fold.train_inputs()
+                calls.do("fit", lambda: model.fit(train, fold.task))
+                del train
+            for slide in fold.test:
+                given = fold.input(slide)
+                before = digest(given)
+                raw = calls.do("predict", partial(fold.question.ask, model, given, fold.task))
+                if digest(given) != before:
+                    remarks.append(_changes_input(contestant.label, slide.meta.slide_id))
+                values[slide.meta.slide_id] = accept_expression(
+                    raw,
+                    n=slide.n_units,
+                    genes=fold.genes,
+                    unit_names=slide.unit_names,
+                    normalise_counts=fold.fitted.from_counts,
+                    where=f"{contestant.label}, slide {slide.meta.slide_id}",
+                )
+        return Prediction(
+            values=values,
+            seconds=time.perf_counter() - start,
+            peak_memory_mb=memory.peak_mb,
+            remarks=tuple(remarks),
+        )
+
+
+def _changes_input(label: str, slide: str) -> str:
+    return (
+        f"{label} changes its input in predict (slide {slide}); here nothing else sees that copy, elsewhere "
+        "it would: copy before you change"
+    )
+
+
+def _meta(prediction: Prediction, label: str) -> dict[str, Any]:
+    return {
+        "label": label,
+        "seconds": prediction.seconds,
+        "peak_memory_mb": prediction.peak_memory_mb,
+        "remarks": list(prediction.remarks),
+    }
+
+
+def _from_store(stored: StoredPrediction) -> Prediction:
+    meta = stored.meta
+    return Prediction(
+        values=stored.values,
+        seconds=meta.get("seconds"),
+        peak_memory_mb=meta.get("peak_memory_mb"),
+        reused=True,
+        remarks=tuple(meta.get("remarks", ())),
+    )

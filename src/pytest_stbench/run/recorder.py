@@ -1,0 +1,286 @@
+"""Scores and verdicts of a task as records, and the facts they stand on."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pytest_stbench.data.roots import resolve_one
+from pytest_stbench.gate import judge, required_references, rules_for
+from pytest_stbench.results.provenance import DatasetRecord, LockRecord, ModelRecord, TaskRecord
+from pytest_stbench.results.record import ScoreRecord
+from pytest_stbench.run.pooling import pool_scores
+from pytest_stbench.spec.defaults import primary_of, with_defaults
+from pytest_stbench.spec.fingerprint import fingerprint, gene_files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_stbench.registry import Baseline
+    from pytest_stbench.results.record import VerdictRecord
+    from pytest_stbench.run.cells import Cell, Pool
+    from pytest_stbench.run.contestants import Contestant
+    from pytest_stbench.run.pooling import PooledScore
+    from pytest_stbench.run.scoring import CellScores
+    from pytest_stbench.run.stored_run import StoredRun
+    from pytest_stbench.run.task_run import TaskRun
+
+Role = Literal["model", "baseline", "control"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pooled:
+    """Everything known of one metric over all folds.
+
+    ``scores`` has the model first, then its ladder; ``verdict`` is that of the one rule for the
+    primary metric, else of the gates; ``gate`` is what the gates of the file alone come to.
+    """
+
+    scores: tuple[ScoreRecord, ...]
+    verdict: VerdictRecord | None
+    gate: VerdictRecord | None
+    comparison: Mapping[str, Any] | None
+
+
+class Recorder:
+    """Makes the records of one task run."""
+
+    def __init__(self, run: TaskRun, stored: StoredRun | None) -> None:
+        self._run = run
+        self._spec = run.spec
+        self._stored = stored
+        self._patients = {
+            name: {sample.slide: sample.patient or sample.slide for sample in samples}
+            for name, samples in run.grid.samples.items()
+        }
+
+    def place(self, cell: Cell | Pool) -> dict[str, Any]:
+        """Return where a score belongs: fields that every score record has."""
+        config = self._spec.datasets[cell.dataset]
+        samples = self._run.grid.samples[cell.dataset]
+        return {
+            "task": self._spec.name,
+            "task_version": self._spec.version,
+            "family": self._spec.family,
+            "dataset": cell.dataset,
+            "variant": cell.variant,
+            "split": cell.split,
+            "organ": config.organ or _common(sample.organ for sample in samples),
+            "disease": config.disease or _common(sample.disease for sample in samples),
+            "technology": config.technology or _common(sample.technology for sample in samples),
+            "resolution": config.resolution or _common(sample.resolution for sample in samples),
+        }
+
+    def fold(self, contestant: Contestant, cell: Cell, metric: str) -> ScoreRecord:
+        """Return the score of one fold, with the trivial and the simple baseline beside it."""
+        score = self._pool([(cell, self._run.scores(contestant, cell))], cell, metric)
+        ladder = self._run.ladder(cell.dataset)
+        beside = {
+            record.name: self._pool([(cell, self._run.baseline_scores(record, cell))], cell, metric)
+            for record in (ladder.trivial, ladder.simple)
+            if record is not None
+        }
+        return self._record(
+            score, cell, metric, role="model", name=contestant.label, contestant=contestant,
+            fold=cell.fold.name, seed=cell.seed if cell.seed_in_id else None,
+            trivial=beside[ladder.trivial.name],
+            simple=beside.get(ladder.simple.name) if ladder.simple else None,
+        )  # fmt: skip
+
+    def pooled(self, contestant: Contestant, pool: Pool, metric: str) -> Pooled:
+        """Return the score over all folds, the ladder, and the verdict."""
+        ladder = self._run.ladder(pool.dataset)
+        run = self._run
+        score = self._pool([(cell, run.scores(contestant, cell)) for cell in pool.cells], pool, metric)
+        first = tuple(cell for cell in pool.cells if cell.seed == pool.cells[0].seed)
+        beside: dict[str, tuple[Baseline, PooledScore]] = {
+            record.name: (
+                record,
+                self._pool([(c, run.baseline_scores(record, c)) for c in first], pool, metric),
+            )
+            for record in ladder.baselines
+        }
+        for control in ladder.controls:
+            parts = [(cell, run.control_scores(control, contestant, cell)) for cell in pool.cells]
+            beside[control.name] = (control, self._pool(parts, pool, metric))
+        trivial = beside[ladder.trivial.name][1]
+        simple = beside[ladder.simple.name][1] if ladder.simple else None
+        record = self._record(
+            score, pool, metric, role="model", name=contestant.label, contestant=contestant,
+            trivial=trivial, simple=simple,
+        )  # fmt: skip
+        others = tuple(
+            self._record(
+                found, pool, metric, role="control" if yardstick.kind == "control" else "baseline",
+                name=f"{name}({contestant.label})" if yardstick.kind == "control" else name,
+                trivial=trivial, simple=simple,
+            )
+            for name, (yardstick, found) in beside.items()
+        )  # fmt: skip
+        values = {name: found.per_patient for name, (_, found) in beside.items()}
+        better = run.registry.metrics[metric].better
+        comparison = self._stored.comparison(self, record, pool, better) if self._stored else None
+        verdict, gate = self._verdicts(contestant, pool, metric, score, values, comparison)
+        return Pooled(scores=(record, *others), verdict=verdict, gate=gate, comparison=comparison)
+
+    def _verdicts(
+        self,
+        contestant: Contestant,
+        pool: Pool,
+        metric: str,
+        score: PooledScore,
+        values: Mapping[str, Mapping[str, float]],
+        comparison: Mapping[str, Any] | None,
+    ) -> tuple[VerdictRecord | None, VerdictRecord | None]:
+        """Return the verdict that is shown and the one the item's outcome follows."""
+        ladder = self._run.ladder(pool.dataset)
+        simple = ladder.simple.name if ladder.simple else ""
+        primary = metric == primary_of(self._spec, self._run.family)
+        required = {
+            name: margin
+            for name, margin in required_references(self._run.family, simple).items()
+            if name in values
+        }
+        facts: dict[str, Any] = {
+            "task": self._spec.name,
+            "dataset": pool.dataset,
+            "variant": pool.variant,
+            "split": pool.split,
+            "model": contestant.label,
+            "metric": metric,
+            "better": self._run.registry.metrics[metric].better,
+            "references": values,
+            "baseline": contestant.baseline,
+            "primary": primary,
+            "stored": comparison["per_patient"] if comparison and not comparison["refused"] else None,
+            "stored_name": comparison["name"] if comparison else "",
+        }
+        spec = self._spec.gates.get(metric)
+
+        def judged(*, held_to_rule: bool) -> VerdictRecord | None:
+            rules = rules_for(spec, required=required, primary=held_to_rule, resolve={"ridge": simple})
+            return judge(score.per_patient, rules, **facts)
+
+        return judged(held_to_rule=primary), judged(held_to_rule=False) if spec else None
+
+    def _pool(self, parts: Sequence[tuple[Cell, CellScores]], place: Cell | Pool, metric: str) -> PooledScore:
+        return pool_scores(parts, metric, self._patients[place.dataset])
+
+    def _record(
+        self,
+        score: PooledScore,
+        place: Cell | Pool,
+        metric: str,
+        *,
+        role: Role,
+        name: str,
+        trivial: PooledScore | None,
+        simple: PooledScore | None,
+        contestant: Contestant | None = None,
+        fold: str | None = None,
+        seed: int | None = None,
+    ) -> ScoreRecord:
+        interval = score.reported.interval
+        return ScoreRecord(
+            **self.place(place),
+            fold=fold,
+            seed=seed,
+            role=role,
+            model=name,
+            metric=metric,
+            value=score.headline.value,
+            per_patient=dict(score.per_patient),
+            per_slide=dict(score.per_slide),
+            n_patients=score.headline.n_patients,
+            n_units=score.n_units,
+            n_genes=score.n_genes,
+            ci_low=interval.low if interval else None,
+            ci_high=interval.high if interval else None,
+            ci_method=interval.method if interval else None,
+            median=score.headline.median,
+            min=score.headline.min,
+            max=score.headline.max,
+            trivial=trivial.headline.value if trivial else None,
+            baseline=simple.headline.value if simple else None,
+            undefined=dict(score.undefined),
+            flags=score.flags,
+            seconds=score.seconds,
+            peak_memory_mb=score.peak_memory_mb,
+            seed_sd=score.seed_sd,
+            input_class=(contestant.handle.input_class if contestant else None)
+            or self._run.family.input_class,
+        )
+
+    def task(self) -> TaskRecord:
+        """Return the record of the task, fingerprint included."""
+        mark = fingerprint(with_defaults(self._spec, self._run.registry), self._gene_files())
+        return TaskRecord(
+            name=self._spec.name,
+            version=self._spec.version,
+            family=self._spec.family,
+            claim=self._spec.claim,
+            primary=primary_of(self._spec, self._run.family),
+            fingerprint=mark.digest,
+            fingerprint_parts=dict(mark.parts),
+        )
+
+    def _gene_files(self) -> dict[str, str]:
+        files = {}
+        for path in gene_files(self._spec):
+            content = resolve_one(path, self._run.roots).read_bytes()
+            files[path] = hashlib.sha256(content).hexdigest()
+        return files
+
+    def patients(self, dataset: str) -> Mapping[str, str]:
+        """Return the patient of each slide; a slide without one stands for itself."""
+        return self._patients[dataset]
+
+    def dataset(self, name: str) -> DatasetRecord:
+        """Return the record of an open data set."""
+        dataset = self._run.dataset(name)
+        filtered = self._run.filtered_counts(name)
+        place = self.place(next(self._run.grid.of(name)))
+        return DatasetRecord(
+            task=self._spec.name,
+            name=name,
+            checksum=dataset.checksum,
+            patients=self._patients[name],
+            n_slides=len(dataset.samples),
+            n_units=filtered["kept"],
+            n_units_filtered={"below_filter": filtered["left_out"]} if filtered["left_out"] else {},
+            n_genes=len(dataset.genes),
+            panels=tuple(sorted({sample.panel for sample in dataset.samples if sample.panel})),
+            **{key: place[key] for key in ("organ", "disease", "technology", "resolution")},
+        )
+
+    def model(self, contestant: Contestant) -> ModelRecord:
+        """Return the record of the model under test."""
+        identity = contestant.handle.identity
+        return ModelRecord(
+            name=contestant.label,
+            revision=identity.revision if identity else None,
+            config_digest=identity.digest if identity else None,
+            pretraining=contestant.handle.pretraining,
+            input_class=contestant.handle.input_class or self._run.family.input_class,
+            cached=identity is not None,
+        )
+
+    def lock(self, cell: Cell) -> LockRecord:
+        """Return the slides and genes of a fold."""
+        return LockRecord(
+            task=self._spec.name,
+            dataset=cell.dataset,
+            variant=cell.variant,
+            split=cell.split,
+            fold=cell.fold.name,
+            train=cell.fold.train,
+            test=cell.fold.test,
+            genes=self._run.fold(cell).genes,
+        )
+
+
+def _common(values: Any) -> str | None:
+    """Return the one value that all known ones agree on, else None."""
+    known = {value for value in values if value is not None}
+    return known.pop() if len(known) == 1 else None

@@ -1,0 +1,50 @@
+"""Records of what was measured, made from checks and scores."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from pytest_stbench.metrics.aggregate import headline
+from pytest_stbench.results.record import CheckRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_stbench.checks.result import CheckResult
+    from pytest_stbench.registry import Check
+    from pytest_stbench.spec.model import TaskSpec
+
+
+def check_record(
+    spec: TaskSpec, record: Check, result: CheckResult, dataset: str, split: str | None
+) -> CheckRecord:
+    """Return the record of a check."""
+    override = spec.checks.get(record.name)
+    return CheckRecord(
+        task=spec.name,
+        id=record.id,
+        name=record.name,
+        dataset=dataset or None,
+        split=split,
+        scope=record.scope,
+        status=result.status,
+        severity=record.severity,
+        statistic=result.statistic,
+        threshold=result.threshold,
+        message=result.message,
+        fix=result.fix,
+        slides=result.slides,
+        genes=result.genes,
+        blocks=record.blocks,
+        waived=result.waived,
+        reason=override.reason if override else None,
+        owner=override.owner if override else None,
+        until=str(override.until) if override and override.until else None,
+    )
+
+
+def mean_of_defined(values: Mapping[str, float]) -> float | None:
+    """Return the headline of patient values, None when no patient has one."""
+    value = headline(values).value
+    return None if math.isnan(value) else value

@@ -1,0 +1,77 @@
+"""The runner of a session: one store, one data set in memory, one run per task file."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from pytest_stbench.run.predicting import Predictor
+from pytest_stbench.run.recorder import Recorder
+from pytest_stbench.run.shelf import Shelf
+from pytest_stbench.run.store import Store
+from pytest_stbench.run.stored_run import StoredRun
+from pytest_stbench.run.task_run import TaskRun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from pytest_stbench.registry import Registry
+    from pytest_stbench.run.cells import Grid
+    from pytest_stbench.run.predicting import Tally
+    from pytest_stbench.run.settings import RunSettings
+    from pytest_stbench.spec.model import MetricSpec, TaskFile
+
+
+def no_progress(label: str) -> AbstractContextManager[None]:
+    """Tell nobody."""
+    del label
+    return contextlib.nullcontext()
+
+
+class Runner:
+    """Shares store and data set between the task files of a session.
+
+    `progress` is a context manager around each computed cell, told its label.
+    """
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        registry: Registry,
+        progress: Callable[[str], AbstractContextManager[Any]] = no_progress,
+    ) -> None:
+        self.settings = settings
+        self.registry = registry
+        self._stored = StoredRun(settings.compare) if settings.compare else None
+        self._shelf = Shelf(settings.store)
+        store = Store(settings.store, run_id=settings.run_id)
+        self._predictor = Predictor(store, retry=settings.retry, progress=progress)
+        self._runs: dict[Path, tuple[TaskRun, Recorder]] = {}
+        self._latest: TaskRun | None = None
+
+    @property
+    def tally(self) -> Tally:
+        """Cells computed and reused so far."""
+        return self._predictor.tally
+
+    def task_run(
+        self, task: TaskFile, grid: Grid, metrics: Sequence[MetricSpec], roots: tuple[Path, ...]
+    ) -> tuple[TaskRun, Recorder]:
+        """Return run and recorder of a task file; data of the one before leave memory."""
+        if task.path not in self._runs:
+            run = TaskRun(
+                task, grid, metrics, self.registry, roots=roots, shelf=self._shelf, predictor=self._predictor
+            )
+            self._runs[task.path] = (run, Recorder(run, self._stored))
+        run, recorder = self._runs[task.path]
+        if self._latest is not None and self._latest is not run:
+            self._latest.forget()
+            self._predictor.forget()
+        self._latest = run
+        return run, recorder
+
+    def close(self) -> None:
+        """Forget the data set in memory."""
+        self._shelf.close()

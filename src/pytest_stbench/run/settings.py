@@ -1,0 +1,24 @@
+"""What the command line says about a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PROGRESS_AFTER = 5.0
+GRACE = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """Where data and results are, and what to do about failures of earlier runs.
+
+    ``run_id`` is the same in all processes of one run.
+    """
+
+    data: Path | None = None
+    store: Path = Path(".stbench")
+    retry: bool = False
+    no_skip: bool = False
+    compare: Path | None = None
+    run_id: str | None = None

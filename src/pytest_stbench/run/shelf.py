@@ -1,0 +1,63 @@
+"""The data set in memory: one at a time, filtered once per setting, statistics kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_stbench.data.dataset import Dataset
+from pytest_stbench.preprocess.filter import filter_units
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_stbench.data.slide import Slide
+    from pytest_stbench.preprocess.statistics import StatisticsCache
+    from pytest_stbench.spec.model import DatasetSpec, FilterSpec
+    from pytest_stbench.splits.table import Sample
+
+
+class Shelf:
+    """Holds one open data set; opening another closes it.
+
+    What is derived from a data set (filtered slides, gene statistics) leaves memory with it.
+    """
+
+    def __init__(self, store: Path) -> None:
+        self._store = store
+        self._key: tuple[object, ...] | None = None
+        self._dataset: Dataset | None = None
+        self._filtered: dict[tuple[str, FilterSpec], Slide] = {}
+        self.statistics: StatisticsCache = {}
+
+    def open(
+        self, name: str, config: DatasetSpec, samples: tuple[Sample, ...], roots: Sequence[Path]
+    ) -> Dataset:
+        """Return the data set, opening it unless it is the one in memory.
+
+        Raises ``DataMissing`` and ``DataError``.
+        """
+        key = (name, config.model_dump_json(), samples, tuple(roots))
+        if self._dataset is None or key != self._key:
+            self.close()
+            self._dataset = Dataset(name, config, samples, roots, store=self._store)
+            self._key = key
+        return self._dataset
+
+    def close(self) -> None:
+        """Forget the data set and all that was derived from it."""
+        if self._dataset is not None:
+            self._dataset.close()
+        self._dataset = None
+        self._key = None
+        self._filtered.clear()
+        self.statistics.clear()
+
+    def filtered(self, dataset: Dataset, slide_id: str, spec: FilterSpec) -> Slide:
+        """Return the slide without the units below the thresholds of `spec`."""
+        key = (slide_id, spec)
+        if key not in self._filtered:
+            slide = dataset.slide(slide_id)
+            keep = filter_units(slide, spec)
+            self._filtered[key] = slide if keep.all() else slide.select(keep)
+        return self._filtered[key]

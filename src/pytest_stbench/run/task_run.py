@@ -1,0 +1,227 @@
+"""One task file while it runs: data, checks, predictions and scores, each made once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_stbench.errors import DataError, DataMissing
+from pytest_stbench.models.identity import digest_of
+from pytest_stbench.run.checking import Checking
+from pytest_stbench.run.contestants import Contestant, baseline_contestant
+from pytest_stbench.run.folding import Folding, listed_genes
+from pytest_stbench.run.keys import cell_key
+from pytest_stbench.run.ladder import Ladder, make_ladder
+from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported
+from pytest_stbench.run.scoring import CellScores, Scorer
+from pytest_stbench.spec.fingerprint import prediction_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_stbench.data.dataset import Dataset
+    from pytest_stbench.families.fold import FoldData, Truth
+    from pytest_stbench.registry import Baseline, Registry
+    from pytest_stbench.run.cells import Cell, Grid, Pool
+    from pytest_stbench.run.predicting import Prediction, Predictor
+    from pytest_stbench.run.shelf import Shelf
+    from pytest_stbench.spec.model import MetricSpec, TaskFile
+
+
+class TaskRun:
+    """Everything the items of one task file share."""
+
+    def __init__(
+        self,
+        task: TaskFile,
+        grid: Grid,
+        metrics: Sequence[MetricSpec],
+        registry: Registry,
+        *,
+        roots: tuple[Path, ...],
+        shelf: Shelf,
+        predictor: Predictor,
+    ) -> None:
+        self.task = task
+        self.spec = task.spec
+        self.grid = grid
+        self.registry = registry
+        self.family = registry.families[task.spec.family]
+        self.checking = Checking(
+            task.spec,
+            grid,
+            registry,
+            self.family,
+            open_dataset=self.dataset,
+            offered=self.offered,
+            listed_genes=lambda: listed_genes(task.spec.preprocess, roots),
+        )
+        self.roots = roots
+        self._shelf = shelf
+        self._predictor = predictor
+        self._folding = Folding(task.spec, self.family, shelf)
+        self._scorer = Scorer(metrics, registry.metrics)
+        self._fold: FoldData | None = None
+        self._truths: tuple[FoldData, dict[str, Truth]] | None = None
+        self._scores: dict[tuple[str, str], CellScores] = {}
+
+    def dataset(self, name: str) -> Dataset:
+        """Return an open data set. Raises ``DataMissing`` and ``DataError``."""
+        if name in self.grid.missing:
+            raise DataMissing(self.grid.missing[name])
+        return self._shelf.open(name, self.spec.datasets[name], self.grid.samples[name], self.roots)
+
+    def filtered_counts(self, name: str) -> dict[str, int]:
+        """Return how many units of a data set pass the filter of the main setting, and how many not."""
+        dataset = self.dataset(name)
+        kept = total = 0
+        for slide in dataset.slides():
+            total += slide.n_units
+            kept += self._shelf.filtered(dataset, slide.meta.slide_id, self.spec.preprocess.filter).n_units
+        return {"kept": kept, "left_out": total - kept}
+
+    def offered(self, name: str) -> frozenset[str]:
+        """Return what the data set offers to baselines, as its configuration declares it."""
+        config = self.spec.datasets[name]
+        simulated_image = config.source == "simulated" and config.params.get("image", True)
+        facts = {
+            "image": config.image is not None or bool(simulated_image),
+            "embedding": config.keys.embedding is not None,
+            "observed": self.family.method == "impute",
+        }
+        return frozenset(fact for fact, true in facts.items() if true)
+
+    def ladder(self, name: str) -> Ladder:
+        """Return the yardsticks of a data set."""
+        return make_ladder(self.spec, self.family, self.offered(name), self.registry.baselines)
+
+    def baseline(self, name: str, dataset: str) -> Contestant:
+        """Return a built-in baseline as the model under test. Raises ``ModelError``."""
+        return baseline_contestant(name, self.family, self.offered(dataset), self.registry.baselines)
+
+    def require_data(self, cell: Cell | Pool) -> None:
+        """Open the data and run the checks that can hold back the cell.
+
+        Raises ``DataMissing`` (a skip) and ``Blocked``.
+        """
+        try:
+            self.dataset(cell.dataset)
+            self.checking.require(cell)
+        except DataError as error:
+            raise Blocked(cause=f"data[{cell.dataset}]", detail=str(error)) from None
+
+    def require_method(self, contestant: Contestant) -> None:
+        """Raise ``NotSupported`` when the model has no method for the family."""
+        method = self.family.method
+        if method not in contestant.handle.methods:
+            message = f"{contestant.label} has no method {method}, which the family {self.family.name} asks"
+            raise NotSupported(message)
+
+    def fold(self, cell: Cell) -> FoldData:
+        """Return the fold of a cell. Raises ``Blocked`` when it cannot be made from the data."""
+        try:
+            fold = self._folding.fold(cell, self.dataset(cell.dataset), self.roots)
+        except DataError as error:
+            raise Blocked(cause=f"data[{cell.id}]", detail=str(error)) from None
+        if fold is not self._fold:
+            # Items come sorted by fold, and what was predicted is scored at once.
+            self._predictor.forget()
+            self._fold = fold
+        return fold
+
+    def prediction(self, contestant: Contestant, cell: Cell) -> Prediction:
+        """Return the prediction of a model for a cell. Raises ``CellFailed``."""
+        fold = self.fold(cell)
+        dataset = self.dataset(cell.dataset)
+        genes = {"asked": list(fold.genes), "observed": list(fold.task.observed_genes)}
+
+        def key(model: str) -> str:
+            return cell_key(
+                {
+                    "task": prediction_parts(self.spec, cell.dataset, cell.variant or None),
+                    "dataset": dataset.checksum,
+                    "train": list(cell.fold.train),
+                    "test": list(cell.fold.test),
+                    "blocks": {**cell.fold.params, "seed": cell.fold.seed} if cell.fold.within else None,
+                    "seed": cell.seed,
+                    "model": model,
+                    "genes": digest_of(genes),
+                }
+            )
+
+        label = f"{contestant.label} {self.spec.name} {cell.id}"
+        return self._predictor.model(contestant, fold, key, label, self.spec.timeout)
+
+    def run_baseline(self, record: Baseline, cell: Cell) -> Prediction:
+        """Return the prediction of a baseline of the ladder. Raises ``CellFailed``."""
+        if record.kind == "diagnostic":
+            return self._predictor.diagnostic(record, self.fold(cell), f"{record.name} {cell.id}")
+        return self.prediction(self.baseline(record.name, cell.dataset), cell)
+
+    def scores(self, contestant: Contestant, cell: Cell) -> CellScores:
+        """Return the scores of a model on a cell; controls of its prediction are scored with it.
+
+        Raises ``CellFailed``.
+        """
+        key = (contestant.key, cell.id)
+        if key not in self._scores:
+            prediction = self.prediction(contestant, cell)
+            for record in self.ladder(cell.dataset).controls:
+                control = self._predictor.control(record, prediction, record.name)
+                self._scores[f"{record.name} {contestant.key}", cell.id] = self._score(cell, control)
+            self._scores[key] = self._score(cell, prediction)
+        return self._scores[key]
+
+    def baseline_scores(self, record: Baseline, cell: Cell) -> CellScores:
+        """Return the scores of a baseline on a cell; the seed of a model does not concern it."""
+        key = (f"baseline {record.name}", f"{cell.variant} {cell.dataset} {cell.split} {cell.fold.name}")
+        if key not in self._scores:
+            self._scores[key] = self._score(cell, self.run_baseline(record, cell))
+        return self._scores[key]
+
+    def control_scores(self, record: Baseline, contestant: Contestant, cell: Cell) -> CellScores:
+        """Return the scores of a transformation of the model's own predictions."""
+        self.scores(contestant, cell)
+        return self._scores[f"{record.name} {contestant.key}", cell.id]
+
+    def forget(self) -> None:
+        """Drop what only items of this task need; scores stay."""
+        self._folding.forget()
+        self._fold = None
+        self._truths = None
+
+    def _score(self, cell: Cell, prediction: Prediction) -> CellScores:
+        fold = self.fold(cell)
+        if self._truths is None or self._truths[0] is not fold:
+            self._truths = (fold, {slide.meta.slide_id: fold.truth(slide) for slide in fold.test})
+        return self._scorer.score(fold, self._truths[1], prediction)
+
+    def ready(self, contestant: Contestant, cell: Cell) -> None:
+        """Predict and score a cell for the model and its whole ladder.
+
+        Raises ``Blocked`` with the item that failed: the contract, or the baselines.
+        """
+        try:
+            self.scores(contestant, cell)
+        except CellFailed as error:
+            raise Blocked(
+                cause=f"contract[{contestant.label}, {cell.id}]", detail=first_line(error)
+            ) from None
+        self.ready_baselines(cell)
+
+    def ready_baselines(self, cell: Cell) -> None:
+        """Predict and score the ladder of a cell. Raises ``Blocked``."""
+        ladder = self.ladder(cell.dataset)
+        cause = f"baselines[{cell.id}]"
+        if ladder.missing:
+            raise Blocked(cause=cause, detail=f"{ladder.missing[0][0]}: {ladder.missing[0][1]}")
+        try:
+            for record in ladder.baselines:
+                self.baseline_scores(record, cell)
+        except CellFailed as error:
+            raise Blocked(cause=cause, detail=first_line(error)) from None
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of a message; the item that failed shows all of it."""
+    return str(error).partition("\n")[0]
