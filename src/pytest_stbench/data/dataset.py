@@ -161,11 +161,13 @@ class Dataset:
 
     def _aligned(self, raw: RawSlide, sample: Sample) -> Slide:
         libsize, n_detected = totals(raw.counts)
-        measured = measured_of(self.genes, raw.genes)
+        listed = measured_of(self.genes, raw.genes)
+        zero = self.config.absent_gene == "zero"
         found = {
             "units": len(raw.unit_names),
             "genes": len(raw.genes),
-            "genes_not_shared": len(raw.genes) - int(measured.sum()),
+            "genes_not_shared": len(raw.genes) - int(listed.sum()),
+            "genes_absent_taken_as_zero": int((~listed).sum()) if zero else 0,
             **raw.notes,
         }
         for note, number in found.items():
@@ -174,7 +176,7 @@ class Dataset:
             meta=self._meta(raw, sample),
             unit_names=raw.unit_names,
             genes=self.genes,
-            measured=measured,
+            measured=listed | zero,
             counts=align_columns(raw.counts, raw.genes, self.genes),
             libsize=libsize,
             n_detected=n_detected,

@@ -90,7 +90,10 @@ def diagnostic_predictions(record: Baseline, fold: FoldData) -> dict[str, Any]:
     """Fit a diagnostic on the training truth and predict every test slide."""
     model = load_target(record.target)()
     model.fit(fold.train_truths(), fold.task)
-    return {slide.meta.slide_id: model.predict(fold.test_truth(slide)) for slide in fold.test}
+    truths = {slide.meta.slide_id: fold.test_truth(slide) for slide in fold.test}
+    if hasattr(model, "observe"):
+        model.observe(list(truths.values()))
+    return {slide: model.predict(truth) for slide, truth in truths.items()}
 
 
 def control_predictions(record: Baseline, predictions: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,6 +50,8 @@ class Recorder:
         self._run = run
         self._spec = run.spec
         self._stored = stored
+        self._task: TaskRecord | None = None
+        self._datasets: dict[str, DatasetRecord] = {}
         self._patients = {
             name: {sample.slide: sample.patient or sample.slide for sample in samples}
             for name, samples in run.grid.samples.items()
@@ -214,6 +216,11 @@ class Recorder:
 
     def task(self) -> TaskRecord:
         """Return the record of the task, fingerprint included."""
+        if self._task is None:
+            self._task = self._make_task()
+        return self._task
+
+    def _make_task(self) -> TaskRecord:
         mark = fingerprint(with_defaults(self._spec, self._run.registry), self._gene_files())
         return TaskRecord(
             name=self._spec.name,
@@ -237,7 +244,12 @@ class Recorder:
         return self._patients[dataset]
 
     def dataset(self, name: str) -> DatasetRecord:
-        """Return the record of an open data set."""
+        """Return the record of a data set. Raises ``DataError`` when it cannot be read."""
+        if name not in self._datasets:
+            self._datasets[name] = self._make_dataset(name)
+        return self._datasets[name]
+
+    def _make_dataset(self, name: str) -> DatasetRecord:
         dataset = self._run.dataset(name)
         filtered = self._run.filtered_counts(name)
         place = self.place(next(self._run.grid.of(name)))
