@@ -61,6 +61,12 @@ def _listed(genes: NDArray[np.str_], names: Sequence[str]) -> GenePlan:
     others = np.flatnonzero(~is_observed)
     related[others] = share_stem(genes[others].tolist(), genes[is_observed].tolist())
     candidates = np.flatnonzero(~is_observed & ~related)
+    if not len(candidates):
+        message = (
+            f"no gene is left to predict: of {len(genes)} genes {int(is_observed.sum())} are observed and "
+            f"{int(related.sum())} share a symbol stem with one of those: observe fewer genes"
+        )
+        raise DataError(message)
     return GenePlan(
         candidates=candidates,
         observed=np.flatnonzero(is_observed),

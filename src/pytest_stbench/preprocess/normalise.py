@@ -84,8 +84,11 @@ def normalise_counts(
         return _pearson(block.toarray().astype(np.float64), libsize, sums, float(libsize.sum()))
     block = block.tocsr().astype(np.float64)
     if method != "log1p":
-        factor = np.divide(scale or 0.0, libsize, out=np.zeros(len(libsize)), where=libsize > 0)
-        block.data *= np.repeat(factor, np.diff(block.indptr))
+        # Divided first: equal shares of equal counts stay equal, and rank metrics see their ties.
+        total = np.repeat(libsize, np.diff(block.indptr))
+        np.divide(block.data, total, out=block.data, where=total > 0)
+        block.data[total <= 0] = 0.0
+        block.data *= scale or 0.0
     np.log1p(block.data, out=block.data)
     return np.asarray(block.toarray())
 

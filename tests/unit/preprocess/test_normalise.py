@@ -121,3 +121,11 @@ def test_depth_does_not_change_the_scale(seed, depth):
     one = normalise_counts(csr_matrix(x), size, columns, "log1p_cp10k", 1e4)
     other = normalise_counts(csr_matrix(x * depth), size * depth, columns, "log1p_cp10k", 1e4)
     assert other == pytest.approx(one)
+
+
+def test_equal_shares_stay_equal():
+    """3 of 90 and 1 of 30 are one value: rounding must not rank them."""
+    counts = csr_matrix(np.array([[3, 87], [1, 29], [7, 203]]))
+    libsize = np.array([90.0, 30.0, 210.0])
+    values = normalise_counts(counts, libsize, np.array([0]), "log1p_cp10k", 1e4)
+    assert len(np.unique(values)) == 1
