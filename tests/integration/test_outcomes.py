@@ -181,6 +181,7 @@ def test_model_without_the_method_fails_under_no_skip(make_bench):
     assert run.code == 1
     assert not run.of("skipped")
     assert "other_task has no method impute" in run.message("contract[sim-pgkf-1]")
+    assert "During handling of" not in run.out
 
 
 @pytest.fixture(scope="module")
@@ -416,3 +417,4 @@ class TestAbsentData:
         assert not run.of("skipped")
         assert not run.of("passed")
         assert len(run.names) >= 2
+        assert "During handling of" not in run.out

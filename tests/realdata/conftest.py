@@ -100,7 +100,9 @@ class Finished:
     @property
     def computed(self) -> int:
         """Cells computed, by the line of the summary about the store."""
-        return int(re.search(r"(\d+) cells computed, \d+ reused", self.out)[1])
+        found = re.search(r"(\d+) cells computed, \d+ reused", self.out)
+        assert found, self.out
+        return int(found[1])
 
     def checks(self, task):
         """Return the checks of a task by name."""

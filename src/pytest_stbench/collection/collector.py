@@ -13,24 +13,39 @@ KINDS = ("models", "tasks", "datasets", "checks", "scores", "verdicts", "lock", 
 
 @dataclass(slots=True)
 class Told:
-    """Records by kind, in the order of the reports, and items held back by cause."""
+    """What was told, in the order of the items in their task files, whoever reported first."""
 
-    records: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
-    blocked: dict[str, tuple[str, int]] = field(default_factory=dict)
     tallies: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _heard: list[dict[str, Any]] = field(default_factory=list)
 
     def hear(self, report: pytest.TestReport) -> None:
         """Take in what one report carries."""
         told: dict[str, Any] = getattr(report, "stbench", {})
-        for kind in KINDS:
-            self.records[kind].extend(told.get(kind, ()))
-        if told.get("outcome") == "blocked" and report.when == "setup":
-            detail, count = self.blocked.get(told["cause"], (told["detail"], 0))
-            self.blocked[told["cause"]] = (detail, count + 1)
         if "tally" in told:
             self.tallies[told["tally"]["process"]] = told["tally"]
+        if "order" in told and ("cause" in told or any(told.get(kind) for kind in KINDS)):
+            self._heard.append(told)
+
+    @property
+    def records(self) -> dict[str, list[dict[str, Any]]]:
+        """Records by kind."""
+        in_order = self._in_order()
+        return {kind: [record for told in in_order for record in told.get(kind, ())] for kind in KINDS}
+
+    @property
+    def blocked(self) -> dict[str, tuple[str, int]]:
+        """Items held back, by cause: the message of the first, and how many."""
+        found: dict[str, tuple[str, int]] = {}
+        for told in self._in_order():
+            if "cause" in told:
+                detail, count = found.get(told["cause"], (told["detail"], 0))
+                found[told["cause"]] = (detail, count + 1)
+        return found
+
+    def _in_order(self) -> list[dict[str, Any]]:
+        return sorted(self._heard, key=lambda told: told["order"])
 
     @property
     def empty(self) -> bool:
         """Whether no item of a task file reported."""
-        return not self.blocked and not any(self.records.values())
+        return not self._heard

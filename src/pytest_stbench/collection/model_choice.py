@@ -73,7 +73,7 @@ def resolve_bare(name: str) -> Any:
 
 def resolve_explicit(form: str, name: str) -> Any:
     """Return what ``baseline:NAME``, ``import:PATH`` or ``predictions:DIR`` stands for."""
-    from pytest_stbench.models.imports import load_import
+    from pytest_stbench.models.imports import import_model
 
     if form == "baseline":
         return BaselineChoice(name)
@@ -82,24 +82,44 @@ def resolve_explicit(form: str, name: str) -> Any:
             f"predictions:{name}",
             "scoring predictions from files is not part of this version: use a fixture or import: instead",
         )
-    return _loaded(load_import, name)
+    return _loaded(import_model, name)
 
 
 def _loaded(load: Callable[[str], Any], name: str) -> Any:
+    from pytest_stbench.run.tracebacks import user_traceback
+
     try:
         return load(name)
     except ModelError as error:
         return NoModel(f"model {name}", str(error))
+    except Exception as error:  # noqa: BLE001  # a user's module may raise anything
+        what = f"importing it raised {type(error).__name__}: {error}".partition("\n")[0]
+        return NoModel(f"model {name}", f"{what}\n{user_traceback(error)}")
 
 
 def register_fallbacks(config: pytest.Config) -> None:
     """Register, for every bare name, a fixture that a fixture of the user's conftest shadows."""
+    _refuse_same_labels(config.getoption("stbench_model"))
     module = ModuleType("pytest_stbench_fallback_models")
     for text in config.getoption("stbench_model"):
         form, name = split_choice(text)
         if form == "name" and name.isidentifier():
             setattr(module, f"fallback_{name}", _fallback(name))
     config.pluginmanager.register(module, "stbench-fallback-models")
+
+
+def _refuse_same_labels(choices: list[str]) -> None:
+    """Two models of one name could not be told apart in ids and results."""
+    seen: dict[str, str] = {}
+    for choice in choices:
+        label = model_label(choice)
+        if label in seen:
+            message = (
+                f"--stbench-model={seen[label]} and --stbench-model={choice} are both called {label!r} in ids and "
+                "results: give one of them another name, for example by a fixture, or run them apart"
+            )
+            raise pytest.UsageError(message)
+        seen[label] = choice
 
 
 def _fallback(name: str) -> Any:
@@ -117,15 +137,17 @@ def model_fixture(choices: list[str]) -> Any:
     user's fixture works; several are looked up by name when an item runs.
     """
     if not choices:
-        return _constant(NOT_GIVEN)
+        return _made_by(lambda: NOT_GIVEN)
     if len(choices) > 1:
         return _one_of_several()
     form, name = split_choice(choices[0])
-    if form in ("name", "fixture"):
-        if name.isidentifier():
-            return _static(name)
-        return _constant(resolve_bare(name))
-    return _constant(resolve_explicit(form, name))
+    if form in ("name", "fixture") and name.isidentifier():
+        return _static(name)
+    return _made_by(lambda: _resolve(form, name))
+
+
+def _resolve(form: str, name: str) -> Any:
+    return resolve_bare(name) if form in ("name", "fixture") else resolve_explicit(form, name)
 
 
 def _static(name: str) -> Any:
@@ -137,10 +159,12 @@ def _static(name: str) -> Any:
     return pytest.fixture(stbench_model)
 
 
-def _constant(value: Any) -> Any:
+def _made_by(make: Callable[[], Any]) -> Any:
+    """Resolve when an item asks: a run of the data checks alone imports no model."""
+
     @pytest.fixture
     def stbench_model() -> Any:
-        return value
+        return make()
 
     return stbench_model
 
@@ -148,9 +172,10 @@ def _constant(value: Any) -> Any:
 def _one_of_several() -> Any:
     @pytest.fixture
     def stbench_model(request: pytest.FixtureRequest, stbench_model_name: str) -> Any:
+        __tracebackhide__ = True
         form, name = split_choice(stbench_model_name)
         if form not in ("name", "fixture") or not name.isidentifier():
-            return resolve_explicit(form, name) if form != "name" else resolve_bare(name)
+            return _resolve(form, name)
         try:
             return request.getfixturevalue(name)
         except pytest.fail.Exception as error:

@@ -9,12 +9,14 @@ import pytest
 
 from pytest_stbench.collection.collector import Told
 from pytest_stbench.collection.outcomes import PAYLOAD
+from pytest_stbench.collection.plan_items import MODEL_NAME
 from pytest_stbench.collection.session import RUNNER, settings_of
 from pytest_stbench.errors import ResultsError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_stbench.collection.plan_items import TaskItems
     from pytest_stbench.results.schema import Results
 
 TOLD: pytest.StashKey[Told] = pytest.StashKey()
@@ -30,8 +32,10 @@ def attach(item: pytest.Item, report: pytest.TestReport) -> None:
     """Put on `report` what the item told in this phase."""
     told = item.stash.get(PAYLOAD, {})
     item.stash[PAYLOAD] = {}
+    if told:
+        told["order"] = place_of(item)
     runner = item.config.stash.get(RUNNER, None)
-    if report.when == "call" and runner is not None:
+    if report.when == "teardown" and runner is not None:
         tally = runner.tally
         told["tally"] = {
             "process": os.getpid(),
@@ -40,6 +44,15 @@ def attach(item: pytest.Item, report: pytest.TestReport) -> None:
             "memory_only": sorted(tally.memory_only),
         }
     report.stbench = told  # type: ignore[attr-defined]  # pytest keeps further attributes of reports
+
+
+def place_of(item: pytest.Item) -> list[str | int]:
+    """Return a sort key that is the same in all processes of a run: task file, cell, metric, model."""
+    items: TaskItems = item.getparent(pytest.Module).obj.__stbench__  # type: ignore[union-attr]  # items always have a module
+    callspec = getattr(item, "callspec", None)
+    chosen = callspec.params.get(MODEL_NAME) if callspec else None
+    model = items.choices.index(chosen) if chosen is not None else 0
+    return [str(item.path), *items.order(item), model, callspec.id if callspec else ""]
 
 
 def hear(config: pytest.Config, report: pytest.TestReport) -> None:
@@ -100,7 +113,8 @@ def results_of(told: Told, run: object = None) -> Results:
         "lock": LockRecord,
     }
     found = {}
+    told_records = told.records
     for name, kind in kinds.items():
-        records = (kind.from_dict(data) for data in told.records[name])
+        records = (kind.from_dict(data) for data in told_records[name])
         found[name] = tuple({record.key: record for record in records}.values())
     return Results(run=run, **found)  # type: ignore[arg-type]  # one tuple of its kind per field

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.collection.reports import SAVE_ERROR, results_of, save_path, told_of
 from pytest_stbench.report.tables import make_tables, table_lines, undefined_line
+from pytest_stbench.run.outcomes import first_line
 from pytest_stbench.run.registry import builtin_registry
 
 if TYPE_CHECKING:
@@ -82,12 +83,13 @@ def _write_checks(reporter: Any, checks: tuple[CheckRecord, ...], told: Told) ->
     counts = {status: sum(check.status == status for check in checks) for status in ("pass", "warn", "fail", "skip")}
     words = {"pass": "passed", "warn": "warned", "fail": "failed", "skip": "skipped"}
     reporter.write_line("checks  " + ", ".join(f"{counts[s]} {words[s]}" for s in counts if counts[s] or s == "pass"))
+    blocked = told.blocked
     for check in checks:
         if check.status == "pass":
             continue
         place = "-".join(part for part in (check.dataset, check.split) if part)
         name = f"{check.name}[{place}]" if place else check.name
-        held = told.blocked.get(name, ("", 0))[1]
+        held = blocked.get(name, ("", 0))[1]
         behind = f"   blocks {held} items" if held else ""
         markup = {"fail": {"red": True}, "warn": {"yellow": True}}.get(check.status, {})
         reporter.write_line(f"  {check.status.upper():4}  {name}  {check.message}{behind}", **markup)
@@ -102,7 +104,7 @@ def _write_blocked(reporter: Any, told: Told, checks: tuple[CheckRecord, ...]) -
     }
     for cause, (detail, count) in told.blocked.items():
         if cause not in shown:
-            reporter.write_line(f"blocked {count} item{'s' if count > 1 else ''} by {cause}: {detail}", red=True)
+            reporter.write_line(f"blocked {count} item{'s' if count > 1 else ''} by {cause}: {first_line(detail)}", red=True)
 
 
 def _write_comparisons(reporter: Any, told: Told) -> None:

@@ -24,3 +24,8 @@ class NotSupported(StbenchError):
 
 class CellFailed(StbenchError):
     """A model or baseline that raised, hung, ended the process or broke its contract."""
+
+
+def first_line(message: object) -> str:
+    """Return the first line of a message; the item that failed shows all of it."""
+    return str(message).partition("\n")[0]

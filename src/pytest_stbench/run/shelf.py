@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.preprocess.filter import filter_units
+from pytest_stbench.run.registry import builtin_registry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,8 @@ class Shelf:
         key = (name, config.model_dump_json(), samples, tuple(roots))
         if self._dataset is None or key != self._key:
             self.close()
-            self._dataset = Dataset(name, config, samples, roots, store=self._store)
+            readers = builtin_registry().readers
+            self._dataset = Dataset(name, config, samples, roots, store=self._store, readers=readers)
             self._key = key
         return self._dataset
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_stbench.errors import DataError, DataMissing
+from pytest_stbench.errors import DataError, DataMissing, ModelError
 from pytest_stbench.models.identity import digest_of
 from pytest_stbench.run.checking import Checking
 from pytest_stbench.run.contestants import Contestant, baseline_contestant
 from pytest_stbench.run.folding import Folding, listed_genes
 from pytest_stbench.run.keys import cell_key
 from pytest_stbench.run.ladder import Ladder, make_ladder
-from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported
+from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported, first_line
 from pytest_stbench.run.scoring import CellScores, Scorer
+from pytest_stbench.run.tracebacks import user_traceback
 from pytest_stbench.spec.fingerprint import prediction_parts
 
 if TYPE_CHECKING:
@@ -111,9 +112,20 @@ class TaskRun:
             raise Blocked(cause=f"data[{cell.dataset}]", detail=str(error)) from None
 
     def require_method(self, contestant: Contestant) -> None:
-        """Raise ``NotSupported`` when the model has no method for the family."""
+        """Raise ``NotSupported`` when the model has no method for the family.
+
+        Raises ``Blocked`` when it cannot be built, or says something impossible of itself.
+        """
         method = self.family.method
-        if method not in contestant.handle.methods:
+        cause = f"model {contestant.label}"
+        try:
+            methods = contestant.handle.methods
+        except ModelError as error:
+            raise Blocked(cause=cause, detail=str(error)) from None
+        except Exception as error:  # noqa: BLE001  # a user's factory may raise anything
+            what = first_line(f"building it raised {type(error).__name__}: {error}")
+            raise Blocked(cause=cause, detail=f"{what}\n{user_traceback(error)}") from None
+        if method not in methods:
             message = f"{contestant.label} has no method {method}, which the family {self.family.name} asks"
             raise NotSupported(message)
 
@@ -220,8 +232,3 @@ class TaskRun:
                 self.baseline_scores(record, cell)
         except CellFailed as error:
             raise Blocked(cause=cause, detail=first_line(error)) from None
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of a message; the item that failed shows all of it."""
-    return str(error).partition("\n")[0]
