@@ -1,6 +1,6 @@
 """Each kernel beside what one would write without it, in one benchmark group.
 
-Skipped by default. ``pytest tests/benchmarks --benchmark-only`` runs a small size, with
+Not part of a plain run. ``pytest tests/benchmarks --benchmark-only`` times a small size, with
 ``STBENCH_BENCH=full`` in the environment 50,000 units. Nothing is asserted about time: compare
 the rows of a group. All contestants run on one thread.
 """

@@ -146,10 +146,10 @@ def correlation(cross: Floats, left: Floats, right: Floats) -> Floats:
     return clip(np.divide(cross, scale, out=np.full(len(scale), np.nan), where=scale > 0))
 
 
-def clip(values: Floats, tolerance: Floats | float = CLIP_TOLERANCE) -> Floats:
+def clip(values: Floats) -> Floats:
     """Return `values` with rounding beyond [-1, 1] taken off; a larger excess stays to be seen."""
     excess = np.abs(values) - 1.0
-    return np.where((excess > 0) & (excess <= tolerance), np.sign(values), values)
+    return np.where((excess > 0) & (excess <= CLIP_TOLERANCE), np.sign(values), values)
 
 
 def at_least_three(count: int, name: str) -> int:

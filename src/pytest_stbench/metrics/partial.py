@@ -9,7 +9,6 @@ import numpy as np
 from pytest_stbench.kernels.moments import column_ranges, pair_moments
 from pytest_stbench.kernels.ranks import average_ranks
 from pytest_stbench.metrics.comparison import (
-    CLIP_TOLERANCE,
     CONSTANT_TOLERANCE,
     Comparison,
     at_least_three,
@@ -128,8 +127,7 @@ def _partial(found: Comparison, depth: Floats, *, by_rank: bool) -> Scores:
     found.mark(~level & (left_p < COLLINEAR), "pred_collinear_with_libsize")
     defined = ~level & (found.reasons == "")
     scale = np.sqrt(np.where(defined, left_y * left_p, 1.0))
-    # Close to collinearity the formula divides its rounding by `scale`, and may leave [-1, 1] by that.
-    partial = clip((r_yp - r_yd * r_pd) / scale, CLIP_TOLERANCE / scale)
+    partial = clip((r_yp - r_yd * r_pd) / scale)
     flags = ("libsize_constant",) if level.any() else ()
     return found.scores(np.where(level, r_yp, partial), flags=flags)
 

@@ -11,6 +11,9 @@ from pytest_stbench.metrics import Headline, Scores, headline, patient_values, p
 from pytest_stbench.metrics.catalogue import METRICS
 from pytest_stbench.metrics.scores import DATA_REASONS, MODEL_REASONS
 
+# Bad input never gives a warning of numpy.
+pytestmark = pytest.mark.filterwarnings("error")
+
 RECORDS = {record.name: record for record in METRICS}
 
 

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from pytest_stbench.metrics import comparison as comparison_module
 from pytest_stbench.metrics.catalogue import METRICS
-from pytest_stbench.metrics.comparison import clip
+from pytest_stbench.metrics.comparison import clip, matrices
+
+# Bad input never gives a warning of numpy.
+pytestmark = pytest.mark.filterwarnings("error")
 
 RECORDS = {record.name: record for record in METRICS}
 PER_GENE = [record.name for record in METRICS if record.over == "gene"]
@@ -141,3 +144,12 @@ def test_clipping_takes_off_rounding_only():
     clipped = clip(values)
     assert clipped[:2].tolist() == [1.0, -1.0]
     assert np.array_equal(clipped[2:], values[2:], equal_nan=True)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_large_float_matrices_are_not_copied(kind):
+    truth, prediction = np.zeros((2, 3, 4), kind)
+    checked = matrices(truth, prediction)
+    assert np.shares_memory(checked[0], truth)
+    assert np.shares_memory(checked[1], prediction)
+    assert checked[0].dtype == kind

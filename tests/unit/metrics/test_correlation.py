@@ -16,6 +16,9 @@ from pytest_stbench.metrics import (
     spearman_spot,
 )
 
+# Bad input never gives a warning of numpy.
+pytestmark = pytest.mark.filterwarnings("error")
+
 Y = np.array([[0.0, 1, 2, 3, 4]]).T
 P = np.array([[0.0, 1, 1, 3, 5]]).T
 

@@ -13,6 +13,9 @@ from pytest_stbench.metrics import (
     spearman_gene,
 )
 
+# Bad input never gives a warning of numpy.
+pytestmark = pytest.mark.filterwarnings("error")
+
 BOTH = [(partial_pearson_gene, pearson_gene), (partial_spearman_gene, spearman_gene)]
 
 

@@ -8,6 +8,9 @@ from scipy.spatial import distance
 
 from pytest_stbench.metrics import concordance, cosine_gene, cosine_spot, jsd_map
 
+# Bad input never gives a warning of numpy.
+pytestmark = pytest.mark.filterwarnings("error")
+
 Y = np.array([[0.0, 1, 2, 3, 4]]).T
 P = np.array([[0.0, 1, 1, 3, 5]]).T
 

@@ -7,6 +7,9 @@ import pytest
 
 from pytest_stbench.metrics.catalogue import METRICS
 
+# Bad input never gives a warning of numpy.
+pytestmark = pytest.mark.filterwarnings("error")
+
 RECORDS = {record.name: record for record in METRICS}
 PER_GENE = [record.name for record in METRICS if record.over == "gene"]
 PER_UNIT = [record.name for record in METRICS if record.over == "unit"]
@@ -170,6 +173,16 @@ def test_the_tolerance_of_a_constant(score, pair_of, name, level):
     truth[half, 0] += 0.9 * allowed
     truth[half, 1] += 1.2 * allowed
     assert score(name, truth, prediction).reasons.tolist() == ["gt_constant", ""]
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 1e6])
+def test_the_tolerance_of_a_constant_prediction_is_that_of_its_own_level(score, pair_of, level):
+    truth, prediction = pair_of(n=20, g=2)
+    allowed = 1e-9 * max(1.0, level)
+    prediction[:] = level
+    prediction[7] += np.array([0.9, 1.2]) * allowed
+    for offset in (0.0, 1e4):
+        assert score("pearson_gene", truth + offset, prediction).reasons.tolist() == ["pred_constant", ""]
 
 
 @pytest.mark.parametrize("name", PER_GENE)
