@@ -130,7 +130,9 @@ def test_six_patients_get_an_interval_and_a_decision(first):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_baseline_in_the_place_of_a_model_is_a_reference(first, task):
-    assert {v["verdict"] for (model, _), v in first.verdicts(task).items() if model == "ridge"} == {"reference"}
+    assert {v["verdict"] for (model, _), v in first.verdicts(task).items() if model == "ridge"} == {
+        "reference"
+    }
 
 
 def test_the_run_passes(first):

@@ -23,50 +23,43 @@ Facts = Mapping[str, str]
 NOTE = "<!-- Made by `stbench reference` from the records of the package: change those, not this page. -->"
 
 
+METRICS = """\
+Names for `metrics:`, `primary:` and `gates:` of a task file. Every metric is a plain function, truth first,
+prediction second: `from pytest_stbench.metrics import pearson_gene`. The value of a slide is the mean over
+its genes (or units), that of a patient the mean over its slides, the headline the mean over patients."""
+
+CHECKS = """\
+Names for `checks:` of a task file, in the order in which they run. All of them run by default, before any
+model."""
+
+BASELINES = """\
+Names for `baselines:` of a task file. Those of kind *model* can stand in the place of a model
+(`--stbench-model=NAME`); `ridge` is short for the simple learned baseline of whatever family is asked. A
+*diagnostic* is given the truth or the library size, a *control* transforms the predictions of the model under
+test: neither can be the model."""
+
+FAMILIES = "Names for `family:` of a task file."
+
+SPLITS = """\
+Names for `splits:` of a task file. A design is made from the samples table alone (slide, patient, site
+...)."""
+
+
 def reference_pages(registry: Registry) -> dict[str, str]:
     """Return the text of every page by file name."""
     return {
-        "metrics.md": _page(
-            "Metrics",
-            "Names for `metrics:`, `primary:` and `gates:` of a task file. Every metric is a plain function, truth "
-            "first, prediction second: `from pytest_stbench.metrics import pearson_gene`. The value of a slide is "
-            "the mean over its genes (or units), that of a patient the mean over its slides, the headline the mean "
-            "over patients.",
-            registry.metrics,
-            _metric,
-        ),
-        "checks.md": _page(
-            "Checks",
-            "Names for `checks:` of a task file, in the order in which they run. All of them run by default, before "
-            "any model.",
-            registry.checks,
-            _check,
-        ),
-        "baselines.md": _page(
-            "Baselines",
-            "Names for `baselines:` of a task file. Those of kind *model* can stand in the place of a model "
-            "(`--stbench-model=NAME`); `ridge` is short for the simple learned baseline of whatever family is asked. "
-            "A *diagnostic* is given the truth or the library size, a *control* transforms the predictions of the "
-            "model under test: neither can be the model.",
-            registry.baselines,
-            _baseline,
-        ),
-        "families.md": _page("Families", "Names for `family:` of a task file.", registry.families, _family),
-        "splits.md": _page(
-            "Splits",
-            "Names for `splits:` of a task file. A design is made from the samples table alone (slide, patient, "
-            "site ...).",
-            registry.splits,
-            _split,
-        ),
+        "metrics.md": _page("Metrics", METRICS, registry.metrics, _metric),
+        "checks.md": _page("Checks", CHECKS, registry.checks, _check),
+        "baselines.md": _page("Baselines", BASELINES, registry.baselines, _baseline),
+        "families.md": _page("Families", FAMILIES, registry.families, _family),
+        "splits.md": _page("Splits", SPLITS, registry.splits, _split),
     }
 
 
 def _page(title: str, intro: str, records: Iterable[Any], facts: Callable[[Any], Facts]) -> str:
     kept = list(records)
     lines = [f"# {title}", "", NOTE, "", intro, "", "| name | id | what it is |", "|---|---|---|"]
-    for record in kept:
-        lines.append(f"| [`{record.name}`](#{record.name}) | {record.id} | {_cell(record.summary)} |")
+    lines += [f"| [`{r.name}`](#{r.name}) | {r.id} | {_cell(r.summary)} |" for r in kept]
     for record in kept:
         lines += ["", f"## {record.name}", "", _sentence(record.summary), "", "| | |", "|---|---|"]
         lines += [f"| {name} | {_cell(value)} |" for name, value in facts(record).items() if value]
@@ -76,7 +69,9 @@ def _page(title: str, intro: str, records: Iterable[Any], facts: Callable[[Any],
 
 
 def _metric(record: Metric) -> Facts:
-    low, high = (_number(bound, open_end) for bound, open_end in zip(record.bounds, ("-inf", "inf"), strict=True))
+    low, high = (
+        _number(bound, open_end) for bound, open_end in zip(record.bounds, ("-inf", "inf"), strict=True)
+    )
     better = {"up": "higher", "down": "lower", "context": "neither: it gives context and is never judged"}
     fill = "" if record.fill is None else f"counts as {record.fill:g} in the mean"
     return {
@@ -95,7 +90,11 @@ def _metric(record: Metric) -> Facts:
 
 
 def _check(record: Check) -> Facts:
-    held = {"nothing": "nothing"}.get(record.blocks, f"all metrics of its {record.blocks}")
+    held = (
+        "nothing"
+        if record.blocks == "nothing"
+        else f"all metrics of its {record.blocks.replace('dataset', 'data set')}"
+    )
     thresholds = "<br>".join(
         f"`{name}: {_value(value)}`" + (f": {record.reasons[name]}" if name in record.reasons else "")
         for name, value in record.params.items()
@@ -107,7 +106,9 @@ def _check(record: Check) -> Facts:
             record.scope, f"the {record.scope}"
         ),
         "a failure holds back": held,
-        "reads": {"metadata": "the samples table", "slides": "the slides", "spec": "the task file"}[record.needs],
+        "reads": {"metadata": "the samples table", "slides": "the slides", "spec": "the task file"}[
+            record.needs
+        ],
         "when it cannot be computed": "fails" if record.skip_fails else "is skipped, with the reason",
         "parameters, with the reason of each default": thresholds,
         "checklist": ", ".join(record.checklist),
@@ -134,7 +135,7 @@ def _family(record: Family) -> Facts:
         "primary metric": f"`{record.primary}`",
         "metrics by default": _code(record.metrics),
         "T, the trivial baseline": f"`{record.trivial}`",
-        "S, the simple learned baseline (`ridge`)": f"the first of {_code(record.simple)} whose needs the data meets",
+        "S, the simple learned one (`ridge`)": f"the first that can run of {_code(record.simple)}",
         "further references that must be beaten": _code(record.required),
         "margin over S": f"{record.margin:g}",
         "baselines by default": _code(record.baselines),
@@ -180,7 +181,11 @@ def _source(source: str) -> str:
     """Return DOIs and addresses as links."""
     parts = [part.strip() for part in source.split(";") if part.strip()]
     return "; ".join(
-        f"[{part}](https://doi.org/{part})" if part.startswith("10.") else f"<{part}>" if "://" in part else part
+        f"[{part}](https://doi.org/{part})"
+        if part.startswith("10.")
+        else f"<{part}>"
+        if "://" in part
+        else part
         for part in parts
     )
 
