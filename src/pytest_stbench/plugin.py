@@ -140,7 +140,11 @@ class Reporting:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the results file, once for all workers."""
-        if self._heard and self._config.getoption("stbench_save") and not hasattr(self._config, "workerinput"):
+        if (
+            self._heard
+            and self._config.getoption("stbench_save")
+            and not hasattr(self._config, "workerinput")
+        ):
             from pytest_stbench.collection.reports import save
 
             save(session, self._started)

@@ -33,14 +33,20 @@ class Told:
         return {kind: [record for told in in_order for record in told.get(kind, ())] for kind in KINDS}
 
     @property
-    def blocked(self) -> dict[str, tuple[str, int]]:
-        """Items held back, by cause: the message of the first, and how many."""
-        found: dict[str, tuple[str, int]] = {}
+    def blocked(self) -> dict[tuple[str, str], tuple[str, int]]:
+        """Items held back, by task and cause: the message of the first, and how many."""
+        found: dict[tuple[str, str], tuple[str, int]] = {}
         for told in self._in_order():
             if "cause" in told:
-                detail, count = found.get(told["cause"], (told["detail"], 0))
-                found[told["cause"]] = (detail, count + 1)
+                key = (told["task"], told["cause"])
+                detail, count = found.get(key, (told["detail"], 0))
+                found[key] = (detail, count + 1)
         return found
+
+    @property
+    def not_applied(self) -> list[str]:
+        """Rules that the run gave nothing to decide with."""
+        return [rule for told in self._in_order() for rule in told.get("not_applied", ())]
 
     def _in_order(self) -> list[dict[str, Any]]:
         return sorted(self._heard, key=lambda told: told["order"])

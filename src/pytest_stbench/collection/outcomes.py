@@ -56,7 +56,9 @@ def payload(item: pytest.Item) -> dict[str, Any]:
     return item.stash.setdefault(PAYLOAD, {})
 
 
-def status(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+def status(
+    report: pytest.CollectReport | pytest.TestReport,
+) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
     """Return category, letter and word of a report of ours, None where pytest's own are right."""
     told: dict[str, Any] = getattr(report, "stbench", {})
     outcome = told.get("outcome")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -40,26 +41,43 @@ def check(item: pytest.Item, cell: DatasetCell | Pool | None = None) -> Callable
     assert function.check is not None
     record = function.check
     dataset = cell.dataset if cell is not None else ""
-    if dataset:
-        with _Preparing(item):
-            if dataset in items.grid.missing:
-                raise DataMissing(items.grid.missing[dataset])
-            try:
+    with _Preparing(item):
+        if dataset in items.grid.missing:
+            raise DataMissing(items.grid.missing[dataset])
+        try:
+            if dataset:
                 run.dataset(dataset)
-            except DataError as error:
-                raise Blocked(cause=f"data[{dataset}]", detail=str(error)) from None
+            result = run.checking.run(record, dataset, cell if isinstance(cell, Pool) else None)
+        except DataError as error:
+            raise Blocked(cause=f"data[{dataset}]", detail=str(error)) from None
 
     def call() -> None:
-        result = run.checking.run(record, dataset, cell if isinstance(cell, Pool) else None)
-        found = check_record(run.spec, record, result, dataset, cell.split if isinstance(cell, Pool) else None)
+        found = check_record(
+            run.spec, record, result, dataset, cell.split if isinstance(cell, Pool) else None
+        )
         payload(item)["checks"] = [found.to_dict()]
         if dataset:
-            payload(item)["datasets"] = [recorder.dataset(dataset).to_dict()]
-        add_properties(item, {"task": run.spec.name, "family": run.spec.family, "dataset": dataset or None, "check": record.name, "verdict": result.status, "value": result.statistic})
+            _tell_once(item, "datasets", dataset, lambda: recorder.dataset(dataset))
+        add_properties(
+            item,
+            {
+                "task": run.spec.name,
+                "family": run.spec.family,
+                "dataset": dataset or None,
+                "check": record.name,
+                "verdict": result.status,
+                "value": result.statistic,
+            },
+        )
         if result.status == "fail":
             raise ItemFailed(f"{record.name}: {result.message}")
         if result.status == "warn":
-            _warn(item, f"{record.name}[{dataset}]: {result.message}" if dataset else f"{record.name}: {result.message}")
+            _warn(
+                item,
+                f"{record.name}[{dataset}]: {result.message}"
+                if dataset
+                else f"{record.name}: {result.message}",
+            )
         if result.status == "skip":
             _skip(item, f"{record.name}: {result.message}")
 
@@ -101,6 +119,7 @@ def model_item(item: pytest.Item, cell: Cell | Pool, given: Any) -> Callable[[],
         else:
             for part in cell.cells if isinstance(cell, Pool) else (cell,):
                 run.ready(contestant, part)
+                recorder.lock(part)
     if isinstance(cell, Pool):
         return lambda: _pooled(item, run, recorder, contestant, cell, function.name)
     if function.kind == CONTRACT:
@@ -111,22 +130,22 @@ def model_item(item: pytest.Item, cell: Cell | Pool, given: Any) -> Callable[[],
 def _contract(
     item: pytest.Item, run: TaskRun, recorder: Recorder, contestant: Contestant, cell: Cell
 ) -> None:
-    payload(item)["models"] = [recorder.model(contestant).to_dict()]
+    _tell_facts(item, recorder, contestant, cell)
     place = recorder.place(cell)
     place.pop("task_version")
     add_properties(item, {**place, "fold": cell.fold.name, "model": contestant.label})
     try:
-        prediction = run.prediction(contestant, cell)
+        remarks = run.contract(contestant, cell)
     except CellFailed as error:
         raise ItemFailed(str(error)) from None
-    payload(item)["lock"] = [recorder.lock(cell).to_dict()]
-    for remark in prediction.remarks:
+    for remark in remarks:
         _warn(item, remark)
 
 
 def _fold(item: pytest.Item, recorder: Recorder, contestant: Contestant, cell: Cell, metric: str) -> None:
     record = recorder.fold(contestant, cell, metric)
     payload(item)["scores"] = [record.to_dict()]
+    _tell_facts(item, recorder, contestant, cell)
     add_properties(item, score_properties(record))
     if record.value is None:
         payload(item)["outcome"] = NOT_EVALUABLE
@@ -139,16 +158,20 @@ def _pooled(
     told = payload(item)
     told["scores"] = [record.to_dict() for record in pooled.scores]
     told["verdicts"] = [pooled.verdict.to_dict()] if pooled.verdict else []
-    told["tasks"] = [recorder.task().to_dict()]
     told["comparisons"] = [pooled.comparison] if pooled.comparison else []
+    _tell_facts(item, recorder, contestant, pool)
     add_properties(item, score_properties(pooled.scores[0]))
     add_properties(item, {"verdict": pooled.verdict.verdict if pooled.verdict else None})
     if pooled.scores[0].value is None:
         told["outcome"] = NOT_EVALUABLE
     refused = pooled.comparison["refused"] if pooled.comparison else []
     spec = run.spec.gates.get(metric)
+    if spec is not None and spec.not_worse_than is not None and pooled.comparison is None:
+        told["not_applied"] = [f"not_worse_than of {item.name}"]
     if spec is not None and spec.not_worse_than is not None and refused:
-        raise GateUndecided(f"{metric}: not comparable with {pooled.comparison['name']}: {'; '.join(refused)}")  # type: ignore[index]  # refused is empty without a comparison
+        raise GateUndecided(
+            f"{metric}: not comparable with {pooled.comparison['name']}: {'; '.join(refused)}"
+        )  # type: ignore[index]  # refused is empty without a comparison
     if pooled.gate is None:
         return
     if pooled.gate.verdict == "fail":
@@ -159,6 +182,32 @@ def _pooled(
         told["outcome"] = "underpowered"
         if run.spec.claim == "population":
             raise GateUndecided(pooled.gate.message)
+
+
+TOLD_ONCE: pytest.StashKey[set[tuple[str, str, str]]] = pytest.StashKey()
+
+
+def _tell_facts(item: pytest.Item, recorder: Recorder, contestant: Contestant, cell: Cell | Pool) -> None:
+    """Tell what a score stands on: without it, a run of selected items could not be compared with."""
+    _tell_once(item, "tasks", "", recorder.task)
+    _tell_once(item, "datasets", cell.dataset, lambda: recorder.dataset(cell.dataset))
+    _tell_once(item, "models", contestant.key, lambda: recorder.model(contestant))
+    for part in cell.cells if isinstance(cell, Pool) else (cell,):
+        _tell_once(item, "lock", part.id, lambda part=part: recorder.lock(part))
+
+
+def _tell_once(item: pytest.Item, kind: str, key: str, make: Callable[[], Any]) -> None:
+    """Put a record on the report of the first item of this process that needs it.
+
+    Data that cannot be read have no record: they have no scores either.
+    """
+    known = item.config.stash.setdefault(TOLD_ONCE, set())
+    place = (str(item.path), kind, key)
+    if place in known:
+        return
+    known.add(place)
+    with contextlib.suppress(DataError):
+        payload(item).setdefault(kind, []).append(make().to_dict())
 
 
 LATEST: pytest.StashKey[dict[str, tuple[object, Contestant]]] = pytest.StashKey()
@@ -205,7 +254,10 @@ def _parts(item: pytest.Item) -> tuple[TaskItems, ItemFunction, TaskRun, Recorde
 def _warn(item: pytest.Item, message: str) -> None:
     """Warn from the line of the task file that the item stands for."""
     file, line, _ = item.location
-    warnings.warn_explicit(message, StbenchWarning, file, (line or 0) + 1)
+    try:
+        warnings.warn_explicit(message, StbenchWarning, file, (line or 0) + 1)
+    except StbenchWarning:
+        raise ItemFailed(f"{message} (warnings are errors in this run)") from None
 
 
 def _skip(item: pytest.Item, reason: str) -> None:
@@ -227,7 +279,6 @@ class _Preparing:
         if isinstance(error, DataMissing | NotSupported):
             _skip(self._item, str(error))
         if isinstance(error, Blocked):
-            payload(self._item).update(outcome="blocked", cause=error.cause, detail=error.detail)
+            task = self._item.getparent(pytest.Module).obj.__stbench__.task.spec.name  # type: ignore[union-attr]  # items always have a module
+            payload(self._item).update(outcome="blocked", task=task, cause=error.cause, detail=error.detail)
             raise BlockedItem(str(error)) from None
-
-

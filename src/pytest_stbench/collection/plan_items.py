@@ -24,7 +24,11 @@ CONTRACT = "contract"
 BASELINES = "baselines"
 CELL = "stbench_cell"
 MODEL_NAME = "stbench_model_name"
-_FIXTURES = {"check": "stbench_check_item", "task check": "stbench_task_item", BASELINES: "stbench_baselines_item"}
+_FIXTURES = {
+    "check": "stbench_check_item",
+    "task check": "stbench_task_item",
+    BASELINES: "stbench_baselines_item",
+}
 _LAST = 1_000_000
 
 
@@ -81,7 +85,11 @@ class TaskItems:
         for check in self.registry.checks:
             kind = "task check" if check.scope == "task" else "check"
             found[check.name] = ItemFunction(
-                name=check.name, kind=kind, summary=check.summary, check=check, place=self.task.line("checks", check.name)
+                name=check.name,
+                kind=kind,
+                summary=check.summary,
+                check=check,
+                place=self.task.line("checks", check.name),
             )
         place = self.task.line("family")
         found[CONTRACT] = ItemFunction(
@@ -126,14 +134,18 @@ class TaskItems:
         if metric in self.task.spec.gates:
             marks.append(pytest.mark.stbench_gate)
         if metric in self.task.spec.xfail:
-            marks.append(pytest.mark.xfail(reason=self.task.spec.xfail[metric], strict=True, raises=GateNotMet))
+            marks.append(
+                pytest.mark.xfail(reason=self.task.spec.xfail[metric], strict=True, raises=GateNotMet)
+            )
         return [pytest.param(pool, id=pool.id, marks=marks) for pool in self.grid.pools]
 
     def parametrise(self, metafunc: pytest.Metafunc) -> None:
         """Give a test function its cells; with several models, those first."""
         function = self.functions[metafunc.definition.name]
         if function.fixture == "stbench_model_item" and len(self.choices) > 1:
-            metafunc.parametrize(MODEL_NAME, self.choices, ids=[model_label(choice) for choice in self.choices])
+            metafunc.parametrize(
+                MODEL_NAME, self.choices, ids=[model_label(choice) for choice in self.choices]
+            )
         parameters = self._parameters(function)
         if parameters is not None:
             metafunc.parametrize(CELL, parameters)
@@ -175,4 +187,3 @@ class TaskItems:
             dataset, place, _ = self._rank[cell.id]
             return (dataset, place, -1, kind)
         return (*self._rank[cell.id], kind)
-

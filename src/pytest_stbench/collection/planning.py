@@ -72,7 +72,9 @@ def _pool_lines(items: TaskItems, pool: Pool, stored: Results | None) -> list[st
     family = items.registry.families[spec.family]
     patients = {s.slide: s.patient or s.slide for s in items.grid.samples[pool.dataset]}
     tested = {patients[slide] for slide in pool.test_slides}
-    lines = [f"  {pool.id}: {len(pool.folds)} folds, {len(pool.test_slides)} test slides of {len(tested)} patients"]
+    lines = [
+        f"  {pool.id}: {len(pool.folds)} folds, {len(pool.test_slides)} test slides of {len(tested)} patients"
+    ]
     primary = primary_of(spec, family)
     for metric in dict.fromkeys([primary, *spec.gates]):
         rules = rules_for(
@@ -80,7 +82,8 @@ def _pool_lines(items: TaskItems, pool: Pool, stored: Results | None) -> list[st
         )
         sd = _known_sd(stored, pool, metric, items)
         lines += [
-            f"    {planned.message}" for planned in plan_gates(len(tested), rules, metric=metric, claim=spec.claim, sd=sd)
+            f"    {planned.message}"
+            for planned in plan_gates(len(tested), rules, metric=metric, claim=spec.claim, sd=sd)
         ]
     return lines
 
@@ -95,7 +98,8 @@ def _known_sd(stored: Results | None, pool: Pool, metric: str, items: TaskItems)
     found = {
         (score.role, score.model): score.per_patient
         for score in stored.scores
-        if (score.task, score.dataset, score.variant, score.split) == (items.task.spec.name, pool.dataset, pool.variant, pool.split)
+        if (score.task, score.dataset, score.variant, score.split)
+        == (items.task.spec.name, pool.dataset, pool.variant, pool.split)
         and score.fold is None
         and score.metric == metric
     }

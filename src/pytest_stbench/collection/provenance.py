@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 
     import pytest
 
-PACKAGES = ("pytest-stbench", "pytest", "numpy", "scipy", "pandas", "anndata", "scanpy", "scikit-learn", "scikit-image")
+PACKAGES = (
+    "pytest-stbench",
+    "pytest",
+    "numpy",
+    "scipy",
+    "pandas",
+    "anndata",
+    "scanpy",
+    "scikit-learn",
+    "scikit-image",
+)
 RESAMPLING_SEED = 0
 
 

@@ -52,9 +52,15 @@ def load_items(path: Path, config: pytest.Config) -> TaskItems:
     grid = make_grid(
         task, lambda name, dataset: load_samples(dataset, name, roots, settings.store), registry.splits
     )
-    choices = list(config.getoption("stbench_model")) or ([f"fixture:{task.spec.model}"] if task.spec.model else [])
+    choices = list(config.getoption("stbench_model")) or (
+        [f"fixture:{task.spec.model}"] if task.spec.model else []
+    )
     return TaskItems(
-        task=task, grid=grid, registry=registry, metrics=metrics_of(task.spec, registry.families[task.spec.family]), choices=choices
+        task=task,
+        grid=grid,
+        registry=registry,
+        metrics=metrics_of(task.spec, registry.families[task.spec.family]),
+        choices=choices,
     )
 
 

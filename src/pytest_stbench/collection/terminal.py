@@ -51,7 +51,11 @@ def _write_table(reporter: Any, table: Table, task: TaskRecord, results: Results
     facts = next((d for d in results.datasets if (d.task, d.name) == (task.name, dataset)), None)
     head = [task.family, f"{task.claim} claim", f"{dataset}{f'+{variant}' if variant else ''}"]
     if facts is not None:
-        head += [f"{len(set(facts.patients.values()))} patients", f"{facts.n_slides} slides", f"{facts.n_units:,} units"]
+        head += [
+            f"{len(set(facts.patients.values()))} patients",
+            f"{facts.n_slides} slides",
+            f"{facts.n_units:,} units",
+        ]
     genes = table.scores[0].n_genes
     head += [f"{genes} genes"] if genes is not None else []
     reporter.write_line(", ".join([*head, split]))
@@ -80,50 +84,75 @@ def _model(name: str, results: Results) -> str:
 def _write_checks(reporter: Any, checks: tuple[CheckRecord, ...], told: Told) -> None:
     if not checks:
         return
-    counts = {status: sum(check.status == status for check in checks) for status in ("pass", "warn", "fail", "skip")}
+    counts = {
+        status: sum(check.status == status for check in checks) for status in ("pass", "warn", "fail", "skip")
+    }
     words = {"pass": "passed", "warn": "warned", "fail": "failed", "skip": "skipped"}
-    reporter.write_line("checks  " + ", ".join(f"{counts[s]} {words[s]}" for s in counts if counts[s] or s == "pass"))
+    reporter.write_line(
+        "checks  " + ", ".join(f"{counts[s]} {words[s]}" for s in counts if counts[s] or s == "pass")
+    )
     blocked = told.blocked
+    several = len({check.task for check in checks}) > 1
     for check in checks:
         if check.status == "pass":
             continue
-        place = "-".join(part for part in (check.dataset, check.split) if part)
-        name = f"{check.name}[{place}]" if place else check.name
-        held = blocked.get(name, ("", 0))[1]
+        held = blocked.get((check.task, _name(check)), ("", 0))[1]
         behind = f"   blocks {held} items" if held else ""
+        task = f"{check.task}: " if several else ""
         markup = {"fail": {"red": True}, "warn": {"yellow": True}}.get(check.status, {})
-        reporter.write_line(f"  {check.status.upper():4}  {name}  {check.message}{behind}", **markup)
+        reporter.write_line(
+            f"  {check.status.upper():4}  {task}{_name(check)}  {check.message}{behind}", **markup
+        )
+
+
+def _name(check: CheckRecord) -> str:
+    """Return a check as its item is called."""
+    place = "-".join(part for part in (check.dataset, check.split) if part)
+    return f"{check.name}[{place}]" if place else check.name
 
 
 def _write_blocked(reporter: Any, told: Told, checks: tuple[CheckRecord, ...]) -> None:
-    """One line per cause that no line above stands for."""
-    shown = {
-        f"{c.name}[{'-'.join(p for p in (c.dataset, c.split) if p)}]" if c.dataset else c.name
-        for c in checks
-        if c.status != "pass"
-    }
-    for cause, (detail, count) in told.blocked.items():
-        if cause not in shown:
-            reporter.write_line(f"blocked {count} item{'s' if count > 1 else ''} by {cause}: {first_line(detail)}", red=True)
+    """One line per cause that no line above stands for; a cause of several tasks is one."""
+    shown = {(check.task, _name(check)) for check in checks if check.status != "pass"}
+    counts: dict[tuple[str, str], int] = {}
+    for (task, cause), (detail, count) in told.blocked.items():
+        if (task, cause) not in shown:
+            key = (cause, first_line(detail))
+            counts[key] = counts.get(key, 0) + count
+    for (cause, detail), count in counts.items():
+        reporter.write_line(f"blocked {count} item{'s' if count > 1 else ''} by {cause}: {detail}", red=True)
 
 
 def _write_comparisons(reporter: Any, told: Told) -> None:
     for found in told.records["comparisons"]:
-        place = f"{found['metric']}[{found['dataset']}-{found['split']}]"
+        place = f"{found['metric']}[{found['pool']}]"
         if found["refused"]:
-            reporter.write_line(f"compare {place}: not comparable with {found['name']}: {'; '.join(found['refused'])}", yellow=True)
+            reporter.write_line(
+                f"compare {place}: not comparable with {found['name']}: {'; '.join(found['refused'])}",
+                yellow=True,
+            )
             continue
         if not found["changes"]:
             reporter.write_line(f"compare {place}: {found['name']} has no score to compare with")
             continue
         lost = [_change(change) for change in found["changes"][:CHANGES_SHOWN] if change["difference"] < 0]
         what = "lost most: " + ", ".join(lost) if lost else "no patient lost"
-        reporter.write_line(f"compare {place} with {found['name']} ({found['model']} {found['value']:.3f}): {what}")
+        reporter.write_line(
+            f"compare {place} with {found['name']} ({found['model']} {found['value']:.3f}): {what}"
+        )
+    for rule in told.not_applied:
+        reporter.write_line(
+            f"compare {rule} was not applied: give an earlier run by --stbench-compare=FILE", yellow=True
+        )
 
 
 def _change(change: dict[str, Any]) -> str:
     slides = [slide for slide in change["slides"] if slide["difference"] < 0]
-    worst = f" (slide {slides[0]['slide']} {slides[0]['difference']:+.3f})" if len(change["slides"]) > 1 and slides else ""
+    worst = (
+        f" (slide {slides[0]['slide']} {slides[0]['difference']:+.3f})"
+        if len(change["slides"]) > 1 and slides
+        else ""
+    )
     return f"{change['patient']} {change['difference']:+.3f}{worst}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_stbench.data.gene_lists import read_gene_list
@@ -40,12 +41,14 @@ class Folding:
         self._fold: FoldData | None = None
 
     def fold(self, cell: Cell, dataset: Dataset, roots: Sequence[Path]) -> FoldData:
-        """Return the fold of `cell`; a change of the seed alone does not build it again."""
+        """Return the fold of `cell`; for another seed alone nothing is fitted again."""
         key = (cell.dataset, cell.variant, cell.fold)
         if self._fold is None or key != self._key:
             self._fold = None
             self._fold = self._build(cell, dataset, roots)
             self._key = key
+        if self._fold.task.seed != cell.seed:
+            self._fold = replace(self._fold, task=replace(self._fold.task, seed=cell.seed))
         return self._fold
 
     def forget(self) -> None:

@@ -10,6 +10,7 @@ from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.gate import judge, required_references, rules_for
 from pytest_stbench.results.provenance import DatasetRecord, LockRecord, ModelRecord, TaskRecord
 from pytest_stbench.results.record import ScoreRecord
+from pytest_stbench.run.cells import pool_id
 from pytest_stbench.run.pooling import pool_scores
 from pytest_stbench.spec.defaults import primary_of, with_defaults
 from pytest_stbench.spec.fingerprint import fingerprint, gene_files
@@ -52,6 +53,7 @@ class Recorder:
         self._stored = stored
         self._task: TaskRecord | None = None
         self._datasets: dict[str, DatasetRecord] = {}
+        self._locks: dict[str, LockRecord] = {}
         self._patients = {
             name: {sample.slide: sample.patient or sample.slide for sample in samples}
             for name, samples in run.grid.samples.items()
@@ -279,7 +281,13 @@ class Recorder:
         )
 
     def lock(self, cell: Cell) -> LockRecord:
-        """Return the slides and genes of a fold."""
+        """Return the slides and genes of a fold; remembered, since its data may have left memory."""
+        key = f"{pool_id(cell.dataset, cell.variant, cell.split)}-{cell.fold.name}"
+        if key not in self._locks:
+            self._locks[key] = self._make_lock(cell)
+        return self._locks[key]
+
+    def _make_lock(self, cell: Cell) -> LockRecord:
         return LockRecord(
             task=self._spec.name,
             dataset=cell.dataset,

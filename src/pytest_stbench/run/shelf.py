@@ -60,6 +60,7 @@ class Shelf:
         key = (slide_id, spec)
         if key not in self._filtered:
             slide = dataset.slide(slide_id)
-            keep = filter_units(slide, spec)
+            # A unit without counts has no expression, whatever the thresholds.
+            keep = filter_units(slide, spec) & (slide.libsize > 0)
             self._filtered[key] = slide if keep.all() else slide.select(keep)
         return self._filtered[key]

@@ -34,8 +34,7 @@ class StoredRun:
         found: dict[str, Any] = {
             "name": self.name,
             "metric": score.metric,
-            "dataset": pool.dataset,
-            "split": pool.split,
+            "pool": pool.id,
         }
         refused = self._why_not(recorder, pool)
         try:

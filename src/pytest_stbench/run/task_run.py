@@ -65,6 +65,7 @@ class TaskRun:
         self._fold: FoldData | None = None
         self._truths: tuple[FoldData, dict[str, Truth]] | None = None
         self._scores: dict[tuple[str, str], CellScores] = {}
+        self._remarks: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def dataset(self, name: str) -> Dataset:
         """Return an open data set. Raises ``DataMissing`` and ``DataError``."""
@@ -182,7 +183,16 @@ class TaskRun:
                 control = self._predictor.control(record, prediction, record.name)
                 self._scores[f"{record.name} {contestant.key}", cell.id] = self._score(cell, control)
             self._scores[key] = self._score(cell, prediction)
+            self._remarks[key] = prediction.remarks
         return self._scores[key]
+
+    def contract(self, contestant: Contestant, cell: Cell) -> tuple[str, ...]:
+        """Return the remarks on a model that met its contract. Raises ``CellFailed``.
+
+        The cell is scored at once: its prediction leaves memory with the fold.
+        """
+        self.scores(contestant, cell)
+        return self._remarks[contestant.key, cell.id]
 
     def baseline_scores(self, record: Baseline, cell: Cell) -> CellScores:
         """Return the scores of a baseline on a cell; the seed of a model does not concern it."""

@@ -127,13 +127,13 @@ CLASSIFIED = {
     **{f"{D}.keys.{field}": {"dataset.one"} for field in model.KeysSpec.model_fields},
     **{f"{D}.scale.{field}": {"dataset.one"} for field in model.ScaleSpec.model_fields},
     **{f"{D}.image.{field}": {"dataset.one"} for field in model.ImageSpec.model_fields},
-    f"{P}.filter.min_counts": {"preprocess"},  # the variant sets its own
-    f"{P}.filter.min_genes": {"preprocess", "variant.raw"},
-    f"{P}.normalise": {"preprocess"},
-    f"{P}.genes.n": {"preprocess"},
+    f"{P}.filter.min_counts": {"preprocess.filter"},  # the variant sets its own
+    f"{P}.filter.min_genes": {"preprocess.filter", "variant.raw"},
+    f"{P}.normalise": {"preprocess.normalise"},
+    f"{P}.genes.n": {"preprocess.genes"},
     f"{P}.genes.provenance": set(),
     **{
-        f"{P}.genes.{field}": {"preprocess", "variant.raw"}
+        f"{P}.genes.{field}": {"preprocess.genes", "variant.raw"}
         for field in ("select", "min_detection", "names", "file")
     },
     f"{V}.filter.min_counts": {"variant.raw"},

@@ -1,0 +1,161 @@
+"""What a fold hands to models, diagnostics and metrics."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+
+from pytest_stbench.data.inputs import TaskInfo
+from pytest_stbench.data.slide import Slide, SlideMeta
+from pytest_stbench.families.expression import Expression
+from pytest_stbench.families.fold import FoldData
+from pytest_stbench.families.genes import FamilyGenes
+from pytest_stbench.families.imputation import Imputation
+from pytest_stbench.preprocess.fitted import FittedPreprocess
+
+GENES = np.array(["AAA", "BBB", "CCC", "DDD"])
+
+
+def counted_slide(name, patient, counts, measured=(True,) * 4):
+    counts = np.asarray(counts)
+    return Slide(
+        meta=SlideMeta(slide_id=name, patient_id=patient),
+        unit_names=np.array([f"{name}_{i}" for i in range(len(counts))]),
+        genes=GENES,
+        measured=np.array(measured),
+        counts=csr_matrix(counts),
+        libsize=counts.sum(axis=1).astype(np.float64),
+        n_detected=(counts > 0).sum(axis=1),
+        xy_um=np.arange(2.0 * len(counts)).reshape(-1, 2),
+        embedding=np.ones((len(counts), 3), np.float32),
+    )
+
+
+def fold_of(question, train, test, observed=(0,), targets=(1, 2, 3)):
+    targets, observed = np.array(targets), np.array(observed, dtype=np.intp)
+    genes = tuple(GENES[targets])
+    return FoldData(
+        task=TaskInfo(
+            name="t", family="f", genes=genes, observed_genes=tuple(GENES[observed]), normalise="log1p",
+            target_sum=None, seed=0, resolution=None,
+        ),
+        question=question,
+        fitted=FittedPreprocess(
+            genes=genes, columns=targets, normalise="log1p", target_sum=None, share=np.ones(4) / 4, counted={}
+        ),
+        observed=observed,
+        train=tuple(train),
+        test=tuple(test),
+        counted={},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def imputation_fold():
+    train = [
+        counted_slide("a1", "a", [[1, 1, 1, 1]] * 2),
+        counted_slide("a2", "a", [[3, 3, 3, 3]] * 6),
+        counted_slide("b1", "b", [[7, 7, 7, 7]] * 2, measured=(True, True, True, False)),
+    ]
+    test = [counted_slide("c1", "c", [[0, 1, 2, 3], [4, 5, 6, 7]], measured=(True, True, False, True))]
+    return fold_of(Imputation(), train, test)
+
+
+def test_the_mean_of_training_is_over_patients_of_units(imputation_fold):
+    a = (2 * np.log(2) + 6 * np.log(4)) / 8
+    both = (a + np.log(8)) / 2
+    np.testing.assert_allclose(
+        imputation_fold.train_mean, [both, both, a], err_msg="DDD was measured in a alone"
+    )
+
+
+def test_the_mean_of_a_gene_nobody_measured_is_nan():
+    train = [counted_slide("a1", "a", [[1, 1, 1, 1]], measured=(True, True, True, False))]
+    mean = fold_of(Imputation(), train, train).train_mean
+    assert np.isnan(mean).tolist() == [False, False, True]
+
+
+def test_slides_without_patient_are_patients_of_their_own():
+    slides = [counted_slide("a1", None, [[1, 1, 1, 1]]), counted_slide("a2", None, [[3, 3, 3, 3]] * 9)]
+    np.testing.assert_allclose(fold_of(Imputation(), slides, slides).train_mean, (np.log(2) + np.log(4)) / 2)
+
+
+def test_the_truth_of_a_test_slide(imputation_fold):
+    truth = imputation_fold.truth(imputation_fold.test[0])
+    np.testing.assert_allclose(truth.values, np.log1p([[1, np.nan, 3], [5, np.nan, 7]]))
+    assert truth.measured.tolist() == [True, False, True]
+    assert truth.genes.tolist() == ["BBB", "CCC", "DDD"]
+    assert truth.units.tolist() == ["c1_0", "c1_1"]
+    assert truth.libsize.tolist() == [6, 22]
+    np.testing.assert_array_equal(truth.train_mean, imputation_fold.train_mean)
+
+
+def test_training_slides_hold_targets_and_counts_test_inputs_do_not(imputation_fold):
+    train = imputation_fold.train_inputs()
+    assert [slide.meta.slide_id for slide in train] == ["a1", "a2", "b1"]
+    np.testing.assert_allclose(train[1].target, np.log(4), rtol=1e-6)
+    assert list(train[2].counts.var_names) == ["AAA", "BBB", "CCC"]
+    given = imputation_fold.input(imputation_fold.test[0])
+    assert not hasattr(given, "target")
+    assert list(given.units.var_names) == ["AAA"]
+
+
+def test_inputs_are_built_anew(imputation_fold):
+    slide = imputation_fold.test[0]
+    first = imputation_fold.input(slide)
+    first.units.obsm["spatial"][:] = -1
+    first.units.X = first.units.X * 100
+    second = imputation_fold.input(slide)
+    assert second.units.obsm["spatial"].min() >= 0
+    assert second.units.X.max() == slide.counts[:, 0].max()
+    assert imputation_fold.train_inputs()[0].target is not imputation_fold.train_inputs()[0].target
+
+
+def test_expression_gives_no_counts():
+    slides = [counted_slide("a1", "a", [[1, 2, 3, 4]] * 3)]
+    question = Expression()
+    plan = question.plan_genes(slides, FamilyGenes())
+    assert plan.candidates.tolist() == [0, 1, 2, 3]
+    assert plan.observed.tolist() == []
+    fold = fold_of(question, slides, slides, observed=())
+    given = fold.input(slides[0])
+    assert given.units.shape == (3, 0)
+    assert set(given.units.obsm) == {"spatial", "embedding"}
+    assert given.image is None
+
+
+class Asked:
+    def impute(self, slide, observed_genes, target_genes):
+        return "impute", observed_genes, target_genes
+
+    def predict_expression(self, slide, genes):
+        return "predict_expression", genes
+
+
+def test_models_are_asked_by_name_with_lists(imputation_fold):
+    given = imputation_fold.input(imputation_fold.test[0])
+    assert Imputation().ask(Asked(), given, imputation_fold.task) == (
+        "impute",
+        ["AAA"],
+        ["BBB", "CCC", "DDD"],
+    )
+    assert Expression().ask(Asked(), given, imputation_fold.task) == (
+        "predict_expression",
+        ["BBB", "CCC", "DDD"],
+    )
+
+
+def test_diagnostics_see_the_truth(imputation_fold):
+    slide = imputation_fold.test[0]
+    seen = imputation_fold.test_truth(slide)
+    np.testing.assert_array_equal(seen.values, imputation_fold.truth(slide).values)
+    assert seen.libsize is not slide.libsize
+    assert [len(truth.values) for truth in imputation_fold.train_truths()] == [2, 6, 2]
+
+
+def test_a_fold_with_another_task_is_still_the_same_fold(imputation_fold):
+    other = replace(imputation_fold, task=replace(imputation_fold.task, seed=9))
+    np.testing.assert_array_equal(other.train_mean, imputation_fold.train_mean)

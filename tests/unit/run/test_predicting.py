@@ -1,0 +1,228 @@
+"""A cell is fitted at most once; what the model did wrong is told in its own terms."""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+import pytest
+
+from pytest_stbench.models.identity import digest_of
+from pytest_stbench.run.cells import Cell
+from pytest_stbench.run.contestants import baseline_contestant, user_contestant
+from pytest_stbench.run.folding import Folding
+from pytest_stbench.run.outcomes import CellFailed
+from pytest_stbench.run.predicting import Predictor
+from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.shelf import Shelf
+from pytest_stbench.run.store import Store
+from pytest_stbench.splits.table import Fold
+
+REGISTRY = builtin_registry()
+
+
+class Plain:
+    """Predicts the mean of training; counts what it is asked."""
+
+    log: list  # set anew for every test
+
+    def fit(self, train, task):
+        self.log.append("fit")
+        self.mean = np.mean(np.concatenate([slide.target for slide in train]), axis=0)
+
+    def impute(self, slide, observed_genes, target_genes):
+        self.log.append(slide.meta.slide_id)
+        return np.tile(self.mean, (slide.n_units, 1)).astype(np.float32)
+
+
+class Named(Plain):
+    name = "named"
+    revision = "1"
+
+
+class ChangesInput(Plain):
+    name = "changes"
+    revision = "1"
+
+    def impute(self, slide, observed_genes, target_genes):
+        slide.units.X = slide.units.X * 2
+        return super().impute(slide, observed_genes, target_genes)
+
+
+class Raises(Plain):
+    def fit(self, train, task):
+        self.log.append("fit")
+        message = "no good"
+        raise RuntimeError(message)
+
+
+class WrongShape(Plain):
+    def impute(self, slide, observed_genes, target_genes):
+        return super().impute(slide, observed_genes, target_genes)[:, :-1]
+
+
+class Stateless:
+    """Has no fit."""
+
+    def impute(self, slide, observed_genes, target_genes):
+        return np.zeros((slide.n_units, len(target_genes)), np.float32)
+
+
+@pytest.fixture(autouse=True)
+def log():
+    Plain.log = []
+    return Plain.log
+
+
+@pytest.fixture
+def fold(tmp_path, make_task, make_dataset, make_slide):
+    spec = make_task().spec
+    dataset = make_dataset([make_slide(name, seed) for seed, name in enumerate(("A1", "B1", "C1", "C2"))])
+    cell = Cell(
+        dataset="sim",
+        variant="",
+        split="lopo",
+        seed=0,
+        fold=Fold(name="C", train=("A1", "B1"), test=("C1", "C2")),
+    )
+    return Folding(spec, REGISTRY.families["imputation"], Shelf(tmp_path)).fold(cell, dataset, ())
+
+
+@pytest.fixture
+def new_predictor(tmp_path):
+    def make(progress=lambda label: contextlib.nullcontext()):
+        return Predictor(Store(tmp_path / "store"), retry=False, progress=progress)
+
+    return make
+
+
+def key(model):
+    return digest_of({"model": model})
+
+
+def ask(predictor, model, fold, label="m", cell_key=key):
+    return predictor.model(user_contestant(label, model), fold, cell_key, f"{label} cell", None)
+
+
+@pytest.mark.parametrize("model", [Plain, Named])
+def test_one_process_fits_once(new_predictor, fold, log, model):
+    predictor = new_predictor()
+    first = ask(predictor, model, fold)
+    assert ask(predictor, model, fold) is first
+    assert log == ["fit", "C1", "C2"]
+    assert (predictor.tally.computed, predictor.tally.reused) == (1, 0)
+    assert list(first.values) == ["C1", "C2"]
+    assert all(
+        values.dtype == np.float32 and values.shape == (36, len(fold.genes))
+        for values in first.values.values()
+    )
+    assert first.seconds > 0
+    assert not first.reused
+
+
+def test_a_named_model_is_served_from_the_store(new_predictor, fold, log):
+    first = ask(new_predictor(), Named, fold)
+    predictor = new_predictor()
+    second = ask(predictor, Named, fold)
+    assert log == ["fit", "C1", "C2"]
+    assert second.reused
+    assert (predictor.tally.computed, predictor.tally.reused) == (0, 1)
+    assert second.seconds == first.seconds
+    for slide, values in first.values.items():
+        np.testing.assert_array_equal(second.values[slide], values)
+
+
+def test_a_model_without_identity_is_not(new_predictor, fold, log):
+    for _ in range(2):
+        predictor = new_predictor()
+        ask(predictor, Plain, fold, label="plain")
+        assert predictor.tally.memory_only == {"plain"}
+    assert log.count("fit") == 2
+
+
+def test_another_revision_or_cell_is_another_prediction(new_predictor, fold, log):
+    class Newer(Named):
+        revision = "2"
+
+    ask(new_predictor(), Named, fold)
+    ask(new_predictor(), Newer, fold)
+    ask(new_predictor(), Named, fold, cell_key=lambda model: digest_of({"model": model, "cell": 2}))
+    assert log.count("fit") == 3
+
+
+def test_forgetting_frees_predictions_and_keeps_failures(new_predictor, fold, log):
+    predictor = new_predictor()
+    ask(predictor, Plain, fold, label="plain")
+    with pytest.raises(CellFailed):
+        ask(predictor, Raises, fold, label="raises")
+    predictor.forget()
+    ask(predictor, Plain, fold, label="plain")
+    with pytest.raises(CellFailed):
+        ask(predictor, Raises, fold, label="raises")
+    assert log.count("fit") == 3
+
+
+def test_a_model_that_changes_its_input_is_remarked_and_harms_nobody(new_predictor, fold, log):
+    before = fold.test[0].counts.copy()
+    for _ in range(2):
+        found = ask(new_predictor(), ChangesInput, fold, label="changes")
+        assert [remark.partition(")")[0] for remark in found.remarks] == [
+            "changes changes its input in predict (slide C1", "changes changes its input in predict (slide C2",
+        ]  # fmt: skip
+    assert found.reused, "remarks are kept with the prediction"
+    assert (fold.test[0].counts != before).nnz == 0
+    assert ask(new_predictor(), Named, fold).remarks == ()
+
+
+def test_a_model_that_raises_fails_with_its_own_lines(new_predictor, fold, log):
+    predictor = new_predictor()
+    for _ in range(2):
+        with pytest.raises(CellFailed) as caught:
+            ask(predictor, Raises, fold)
+    assert log == ["fit"]
+    text = str(caught.value)
+    assert text.startswith("m cell raised RuntimeError: no good (in fit)\n")
+    assert "raise RuntimeError(message)" in text
+    assert "model_calls.py" not in text
+    assert predictor.tally.computed == 0
+
+
+def test_a_broken_contract_fails_and_is_not_stored(new_predictor, fold, log):
+    for _ in range(2):
+        with pytest.raises(CellFailed, match=r"m, slide C1: expected .*36.*found"):
+            ask(new_predictor(), WrongShape, fold)
+    assert log.count("fit") == 2
+
+
+def test_a_model_without_fit(new_predictor, fold):
+    assert (ask(new_predictor(), Stateless, fold).values["C1"] == 0).all()
+
+
+def test_progress_is_told_about_computed_cells_alone(new_predictor, fold):
+    told = []
+
+    @contextlib.contextmanager
+    def progress(label):
+        told.append(label)
+        yield
+
+    predictor = new_predictor(progress)
+    ask(predictor, Named, fold)
+    ask(predictor, Named, fold)
+    assert told == ["m cell"]
+
+
+def test_baselines_of_every_kind(new_predictor, fold):
+    predictor = new_predictor()
+    ridge = baseline_contestant(
+        "ridge", REGISTRY.families["imputation"], frozenset({"observed"}), REGISTRY.baselines
+    )
+    own = predictor.model(ridge, fold, key, "ridge cell", None)
+    diagnostic = predictor.diagnostic(REGISTRY.baselines["libsize"], fold, "libsize cell")
+    control = predictor.control(REGISTRY.baselines["shuffled"], own, "shuffled")
+    for found in (own, diagnostic, control):
+        assert [values.shape for values in found.values.values()] == [(36, len(fold.genes))] * 2
+    for slide, values in own.values.items():
+        assert not np.array_equal(control.values[slide], values)
+        np.testing.assert_array_equal(np.sort(control.values[slide], axis=0), np.sort(values, axis=0))
+    assert predictor.tally.computed == 1

@@ -1,0 +1,250 @@
+"""Records of a task: what stands beside a score, which verdict it gets, which facts it stands on."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from pytest_stbench.metrics.aggregate import SlideValue
+from pytest_stbench.run.cells import make_grid
+from pytest_stbench.run.contestants import baseline_contestant, user_contestant
+from pytest_stbench.run.ladder import make_ladder
+from pytest_stbench.run.recorder import Recorder
+from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.scoring import CellScores
+from pytest_stbench.splits.table import Sample
+
+REGISTRY = builtin_registry()
+PATIENTS = "ABCDEF"
+OFFERED = frozenset({"observed"})
+
+
+class Model:
+    name = "model"
+    revision = "3"
+    pretraining = ("HEST",)
+
+    def impute(self, slide, observed_genes, target_genes): ...
+
+
+class Anonymous:
+    input_class = "counts"
+
+    def impute(self, slide, observed_genes, target_genes): ...
+
+
+class FakeRun:
+    """A task run whose scores are given: by name of who predicted, a value for each slide."""
+
+    def __init__(self, task, samples, values):
+        self.spec = task.spec
+        self.registry = REGISTRY
+        self.family = REGISTRY.families[task.spec.family]
+        self.grid = make_grid(task, lambda name, config: samples, REGISTRY.splits)
+        self.roots = (task.path.parent,)
+        self._values = values
+
+    def ladder(self, dataset):
+        return make_ladder(self.spec, self.family, OFFERED, REGISTRY.baselines)
+
+    def _scores(self, who, cell):
+        values = self._values.get(who, self._values["else"])
+        return CellScores(
+            values={
+                metric.name: {
+                    slide: SlideValue(value=values(slide, cell.seed), n_total=5, n_valid=5)
+                    for slide in cell.fold.test
+                }
+                for metric in self.spec.metrics
+            },
+            n_units=dict.fromkeys(cell.fold.test, 10),
+            n_genes=5,
+            seconds=1.0,
+            peak_memory_mb=7.0,
+        )
+
+    def scores(self, contestant, cell):
+        return self._scores("model", cell)
+
+    def baseline_scores(self, record, cell):
+        return self._scores(record.name, cell)
+
+    def control_scores(self, record, contestant, cell):
+        return self._scores(record.name, cell)
+
+
+def rising(start, step=0.01):
+    return lambda slide, seed: start + step * PATIENTS.index(slide[0])
+
+
+VALUES = {
+    "model": rising(0.60, 0.02),
+    "train_mean": rising(0.0, 0.0),
+    "gene_gene_ridge": rising(0.50),
+    "shuffled": rising(0.01),
+    "else": rising(0.20),
+}
+
+
+@pytest.fixture
+def recorder(make_task, make_samples):
+    def make(values=None, samples=None, **changes):
+        own = {"metrics": ["spearman_gene", "pearson_gene"], "baselines": ["libsize", "shuffled"]}
+        samples = samples or make_samples(PATIENTS)
+        return Recorder(FakeRun(make_task(**{**own, **changes}), samples, {**VALUES, **(values or {})}), None)
+
+    return make
+
+
+@pytest.fixture
+def model():
+    return user_contestant("mymodel", Model())
+
+
+def pool_of(recorder):
+    (pool,) = recorder._run.grid.pools
+    return pool
+
+
+def test_a_fold_stands_beside_the_trivial_and_the_simple_baseline(recorder, model):
+    made = recorder()
+    record = made.fold(model, pool_of(made).cells[1], "spearman_gene")
+    assert (record.role, record.model, record.fold, record.seed) == ("model", "mymodel", "B", None)
+    assert (record.value, record.trivial, record.baseline) == (pytest.approx(0.62), 0.0, pytest.approx(0.51))
+    assert record.per_patient == {"B": pytest.approx(0.62)}
+    assert record.per_slide == {"B1": pytest.approx(0.62)}
+    assert (record.n_patients, record.n_units, record.n_genes, record.seconds) == (1, 10, 5, 1.0)
+    assert record.ci_low is record.ci_high is record.ci_method is None
+
+
+def test_a_fold_names_its_seed_where_there_are_several(recorder, model):
+    made = recorder(seeds=[4, 5])
+    assert made.fold(model, pool_of(made).cells[1], "spearman_gene").seed == 5
+
+
+def test_the_pooled_score_comes_first_and_then_its_ladder(recorder, model):
+    made = recorder()
+    pooled = made.pooled(model, pool_of(made), "spearman_gene")
+    assert [(score.role, score.model) for score in pooled.scores] == [
+        ("model", "mymodel"), ("baseline", "train_mean"), ("baseline", "gene_gene_ridge"), ("baseline", "libsize"),
+        ("control", "shuffled(mymodel)"),
+    ]  # fmt: skip
+    score = pooled.scores[0]
+    assert score.value == pytest.approx(0.65)
+    assert (score.trivial, score.baseline) == (0.0, pytest.approx(0.525))
+    assert (score.median, score.min, score.max) == (
+        pytest.approx(0.65),
+        pytest.approx(0.6),
+        pytest.approx(0.7),
+    )
+    assert score.ci_low < score.value < score.ci_high
+    assert score.ci_method == "studentised"
+    assert (score.n_patients, score.n_units, score.seconds) == (6, 60, 6.0)
+    assert all(other.fold is None and other.metric == "spearman_gene" for other in pooled.scores)
+
+
+def test_the_primary_metric_is_held_to_the_one_rule_without_any_gate(recorder, model):
+    made = recorder()
+    pooled = made.pooled(model, pool_of(made), "spearman_gene")
+    assert pooled.verdict.verdict == "pass"
+    assert pooled.verdict.primary
+    assert {gate.reference for gate in pooled.verdict.gates} == {"train_mean", "gene_gene_ridge"}
+    assert pooled.gate is None
+    other = made.pooled(model, pool_of(made), "pearson_gene")
+    assert other.verdict is other.gate is None
+
+
+def test_a_model_below_the_simple_baseline_fails_the_one_rule(recorder, model):
+    made = recorder({"model": rising(0.40)})
+    verdict = made.pooled(model, pool_of(made), "spearman_gene").verdict
+    assert verdict.verdict == "fail"
+    assert {gate.reference: gate.outcome for gate in verdict.gates} == {
+        "train_mean": "pass",
+        "gene_gene_ridge": "fail",
+    }
+
+
+def test_ridge_in_a_gate_is_the_simple_baseline(recorder, model):
+    made = recorder(gates={"pearson_gene": {"beats": {"baselines": ["ridge"], "margin": 0.3}}})
+    pooled = made.pooled(model, pool_of(made), "pearson_gene")
+    (gate,) = pooled.gate.gates
+    assert (gate.reference, gate.margin, gate.outcome) == ("gene_gene_ridge", 0.3, "fail")
+    assert not pooled.gate.primary
+
+
+def test_a_gate_alone_decides_the_item(recorder, model):
+    made = recorder({"model": rising(0.40)}, gates={"spearman_gene": {"min": 0.1}})
+    pooled = made.pooled(model, pool_of(made), "spearman_gene")
+    assert pooled.verdict.verdict == "fail", "shown: it does not beat ridge"
+    assert pooled.gate.verdict == "pass", "the file asks for a minimum"
+
+
+def test_a_baseline_against_itself_is_a_reference(recorder):
+    made = recorder({"model": VALUES["gene_gene_ridge"]})
+    ridge = baseline_contestant("ridge", REGISTRY.families["imputation"], OFFERED, REGISTRY.baselines)
+    assert made.pooled(ridge, pool_of(made), "spearman_gene").verdict.verdict == "reference"
+
+
+def test_seeds_are_averaged_for_the_model_and_counted_once_for_baselines(recorder, model):
+    made = recorder(
+        {"model": lambda slide, seed: 0.5 + 0.1 * seed, "libsize": lambda slide, seed: float(seed)},
+        seeds=[0, 1],
+    )
+    scores = {score.model: score for score in made.pooled(model, pool_of(made), "spearman_gene").scores}
+    assert scores["mymodel"].value == pytest.approx(0.55)
+    assert scores["mymodel"].seed is None
+    assert scores["mymodel"].seed_sd == pytest.approx(0.1 / math.sqrt(2))
+    assert scores["libsize"].value == 0.0
+    assert scores["libsize"].seed_sd is None
+    assert scores["libsize"].n_units == scores["mymodel"].n_units == 60
+
+
+def test_where_a_score_belongs(recorder, make_samples):
+    made = recorder()
+    place = made.place(pool_of(made))
+    assert (place["task"], place["dataset"], place["variant"], place["split"]) == ("small", "sim", "", "lopo")
+    assert (place["technology"], place["organ"]) == ("Visium", None)
+    samples = tuple(
+        Sample(slide=f"{p}1", patient=p, organ="breast", disease="x" if p == "A" else "y") for p in PATIENTS
+    )
+    place = recorder(samples=samples).place(pool_of(recorder(samples=samples)))
+    assert (place["organ"], place["disease"]) == ("breast", None), (
+        "what all slides share, never the most frequent"
+    )
+
+
+def test_a_slide_without_patient_stands_for_itself(recorder):
+    samples = tuple(Sample(slide=f"{p}1", patient=None if p == "F" else p) for p in PATIENTS)
+    split = {"random_slide": {}} if "random_slide" in REGISTRY.splits else "within"
+    assert recorder(samples=samples, splits=[split]).patients("sim")["F1"] == "F1"
+
+
+def test_records_of_models(recorder, model):
+    made = recorder()
+    named = made.model(model)
+    assert (named.name, named.revision, named.pretraining, named.cached) == ("mymodel", "3", ("HEST",), True)
+    assert named.config_digest == model.handle.identity.digest
+    assert named.input_class == "expression"
+    anonymous = made.model(user_contestant("other", Anonymous()))
+    assert (anonymous.revision, anonymous.config_digest, anonymous.cached) == (None, None, False)
+    assert anonymous.input_class == "counts"
+
+
+def test_the_fingerprint_follows_the_content_of_gene_files(recorder, tmp_path):
+    file = tmp_path / "panel.csv"
+    file.write_text("gene\nA\n")
+    changes = {"imputation": {"observed": {"file": "panel.csv"}}}
+    first = recorder(**changes).task()
+    assert recorder(**changes).task() == first
+    file.write_text("gene\nA\nB\n")
+    second = recorder(**changes).task()
+    assert second.fingerprint != first.fingerprint
+    assert (second.name, second.version, second.primary) == ("small", 1, "spearman_gene")
+
+
+def test_the_fingerprint_follows_the_task_and_not_its_gates(recorder):
+    first = recorder().task().fingerprint
+    assert recorder(seeds=[1]).task().fingerprint != first
+    assert recorder(preprocess={"genes": {"select": "hvg"}}).task().fingerprint != first
+    assert recorder(title="another title").task().fingerprint == first

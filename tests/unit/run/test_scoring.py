@@ -1,0 +1,116 @@
+"""Every metric of a task on every test slide, with exactly the arguments it declares."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from pytest_stbench.families.fold import Truth
+from pytest_stbench.metrics import rmse
+from pytest_stbench.registry import Catalogue, Metric
+from pytest_stbench.run import scoring
+from pytest_stbench.run.predicting import Prediction
+from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.scoring import Scorer
+from pytest_stbench.spec.model import MetricSpec
+
+METRICS = builtin_registry().metrics
+
+
+class Fold:
+    genes = ("A", "B", "C")
+
+
+def truth_of(seed, n=40):
+    rng = np.random.default_rng(seed)
+    return Truth(
+        values=rng.normal(size=(n, 3)),
+        measured=np.ones(3, bool),
+        genes=np.array(Fold.genes),
+        units=np.array([f"u{i}" for i in range(n)]),
+        libsize=rng.uniform(100, 200, n),
+        train_mean=np.zeros(3),
+    )
+
+
+@pytest.fixture
+def truths():
+    return {"s1": truth_of(1), "s2": truth_of(2, n=50)}
+
+
+@pytest.fixture
+def prediction(truths):
+    rng = np.random.default_rng(3)
+    values = {
+        slide: (t.values + rng.normal(size=t.values.shape)).astype(np.float32) for slide, t in truths.items()
+    }
+    return Prediction(values=values, seconds=2.0, peak_memory_mb=9.0)
+
+
+def specs(*names):
+    return [MetricSpec(name=name) for name in names]
+
+
+def test_every_metric_on_every_slide(truths, prediction):
+    found = Scorer(specs("spearman_gene", "rmse"), METRICS).score(Fold, truths, prediction)
+    assert {metric: list(slides) for metric, slides in found.values.items()} == {
+        "spearman_gene": ["s1", "s2"], "rmse": ["s1", "s2"],
+    }  # fmt: skip
+    for slide, truth in truths.items():
+        by_gene = [spearmanr(truth.values[:, g], prediction.values[slide][:, g]).statistic for g in range(3)]
+        assert found.values["spearman_gene"][slide].value == pytest.approx(np.mean(by_gene))
+        assert found.values["rmse"][slide].value == pytest.approx(
+            rmse(truth.values, prediction.values[slide]).values.mean()
+        )
+    assert found.n_units == {"s1": 40, "s2": 50}
+    assert (found.n_genes, found.seconds, found.peak_memory_mb) == (3, 2.0, 9.0)
+
+
+def test_a_gene_that_was_not_measured_is_undefined_not_wrong(truths, prediction):
+    values = truths["s1"].values.copy()
+    values[:, 1] = np.nan
+    from dataclasses import replace
+
+    truths = {"s1": replace(truths["s1"], values=values, measured=np.array([True, False, True]))}
+    found = Scorer(specs("spearman_gene"), METRICS).score(Fold, truths, prediction)
+    assert found.values["spearman_gene"]["s1"].undefined == {"gene_missing": 1}
+    assert found.values["spearman_gene"]["s1"].n_valid == 2
+
+
+TAKEN = {}
+
+
+def greedy_metric(
+    truth, prediction, *, libsize=None, train_mean=None, units=None, genes=None, measured=None, k=0
+):
+    TAKEN.update(libsize=libsize, train_mean=train_mean, units=units, genes=genes, measured=measured, k=k)
+    return rmse(truth, prediction)
+
+
+@pytest.mark.parametrize(
+    ("over", "inputs", "given"),
+    [
+        ("gene", (), {"genes", "measured"}),
+        ("unit", (), {"units", "measured"}),
+        ("gene", ("libsize",), {"genes", "measured", "libsize"}),
+        ("gene", ("libsize", "train_mean"), {"genes", "measured", "libsize", "train_mean"}),
+    ],
+)
+def test_a_metric_gets_what_its_record_declares(monkeypatch, truths, prediction, over, inputs, given):
+    record = Metric(
+        id="M00", name="greedy", summary="", bounds=(None, None), better="down", fill=None, over=over, inputs=inputs,
+        target="x:y",
+    )  # fmt: skip
+    monkeypatch.setattr(scoring, "load_target", lambda target: greedy_metric)
+    scorer = Scorer([MetricSpec(name="greedy", params={"k": 7})], Catalogue("metric", [record]))
+    scorer.score(Fold, {"s1": truths["s1"]}, prediction)
+    assert TAKEN.pop("k") == 7
+    assert {name for name, value in TAKEN.items() if value is not None} == given
+
+
+def test_every_metric_of_the_package_scores(truths, prediction):
+    found = Scorer(specs(*METRICS.names), METRICS).score(Fold, truths, prediction)
+    for name in METRICS.names:
+        counted = found.values[name]["s1"]
+        assert counted.n_total == counted.n_valid + sum(counted.undefined.values())
