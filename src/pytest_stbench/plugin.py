@@ -42,13 +42,35 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="model to score: a fixture, a built-in baseline (ridge, train_mean ...), an entry point, or "
         "import:PACKAGE.MODULE:ATTRIBUTE; may be given several times",
     )
-    add("--stbench-data", metavar="DIR", help="folder that paths in task files are relative to (default: $STBENCH_DATA, then the task file's folder)")  # fmt: skip
-    add("--stbench-store", metavar="DIR", default=".stbench", help="folder of computed predictions, reused by later runs (default: .stbench)")  # fmt: skip
+    add(
+        "--stbench-data",
+        metavar="DIR",
+        help="folder that paths in task files are relative to (default: $STBENCH_DATA, then the task "
+        "file's folder)",
+    )
+    add(
+        "--stbench-store",
+        metavar="DIR",
+        default=".stbench",
+        help="folder of computed predictions, reused by later runs (default: .stbench)",
+    )
     add("--stbench-save", metavar="FILE", help="write the results as JSON, merged with what the file holds")
-    add("--stbench-compare", metavar="FILE", help="results of an earlier run to compare with (gate not_worse_than)")  # fmt: skip
-    add("--stbench-plan", action="store_true", help="print what would run and which gates could be decided, and stop")  # fmt: skip
+    add(
+        "--stbench-compare",
+        metavar="FILE",
+        help="results of an earlier run to compare with (gate not_worse_than)",
+    )
+    add(
+        "--stbench-plan",
+        action="store_true",
+        help="print what would run and which gates could be decided, and stop",
+    )
     add("--stbench-retry", action="store_true", help="run cells again in which a model ended the process")
-    add("--stbench-no-skip", action="store_true", help="fail where data or a method of the model is missing, instead of skipping")  # fmt: skip
+    add(
+        "--stbench-no-skip",
+        action="store_true",
+        help="fail where data or a method of the model is missing, instead of skipping",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

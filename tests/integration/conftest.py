@@ -172,10 +172,12 @@ class Bench:
         options = f"addopts = --stbench-store={store}" if store else ""
         (folder / "pytest.ini").write_text(f"[pytest]\n{options}\n", encoding="utf-8")
 
-    def task(self, name="mini", /, **changes):
-        """Write ``NAME.stbench.yaml``: the small task with `changes`; return its path."""
+    def task(self, name="mini", /, *layers, **changes):
+        """Write ``NAME.stbench.yaml``: the small task with `layers` and `changes`; return its path."""
         path = self.folder / f"{name}.stbench.yaml"
-        spec = changed({**MINI, "name": name}, changes)
+        spec = {**MINI, "name": name}
+        for layer in (*layers, changes):
+            spec = changed(spec, layer)
         path.write_text(yaml.safe_dump(spec, sort_keys=False), encoding="utf-8")
         return path
 

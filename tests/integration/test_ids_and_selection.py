@@ -48,7 +48,9 @@ def test_ids(listed):
 
 def test_checks_exist_once_per_data_set_and_split_not_per_variant(listed):
     leakage = [name for name in listed.names if name.startswith("patient_leakage")]
-    assert leakage == [f"patient_leakage[{place}]" for place in ("sim-lopo", "sim-pgkf", "other-lopo", "other-pgkf")]
+    assert leakage == [
+        f"patient_leakage[{place}]" for place in ("sim-lopo", "sim-pgkf", "other-lopo", "other-pgkf")
+    ]
 
 
 def place(name):
@@ -116,7 +118,9 @@ def test_several_models_stand_first_in_the_ids(make_bench):
     bench = make_bench()
     bench.task(**FOLDS)
     run = bench.run("--collect-only", "-q", "--stbench-model=ridge", "--stbench-model=import:pkg.mod:Model")
-    assert {"contract[ridge-sim-pgkf-1]", "contract[Model-sim-pgkf-1]", "rmse[Model-sim-pgkf]"} <= set(run.names)
+    assert {"contract[ridge-sim-pgkf-1]", "contract[Model-sim-pgkf-1]", "rmse[Model-sim-pgkf]"} <= set(
+        run.names
+    )
     assert "baselines[sim-pgkf-1]" in run.names
     assert "panel_mismatch[sim]" in run.names
 
@@ -160,7 +164,7 @@ def test_last_failed_runs_what_was_blocked(make_bench):
 
 
 def test_exit_first_stops_at_the_first_failure(gated):
-    bench, first, _ = gated
+    bench, _, _ = gated
     run = bench.run("--stbench-model=mean", "-x", "--deselect", "mini.stbench.yaml::spearman_gene[sim-pgkf]")
     assert run.of("failed") == ["rmse[sim-pgkf]"]
     stopped = bench.run("-x")
@@ -212,18 +216,25 @@ class TestPlan:
         assert run.line("stbench plan: mini v1")
         assert "2 cells to fit for each of 1 model" in run.out
         assert "sim-pgkf: 2 folds, 6 test slides of 6 patients" in run.out
-        assert re.search(r"spearman_gene beats train_mean: can be decided; the smallest .* 6 patients .* SD", run.out)
+        assert re.search(
+            r"spearman_gene beats train_mean: can be decided; the smallest .* 6 patients .* SD", run.out
+        )
         assert not (bench.folder / ".stbench").exists()
 
     def test_plan_of_too_few_patients(self, bench):
         bench.task(**FOLDS, datasets={"sim": {"params": {"patients": 4}}})
         run = bench.run("--stbench-plan")
-        assert "cannot be decided, 4 of the 6 patients needed (population claim: fails as underpowered)" in run.out
+        assert (
+            "cannot be decided, 4 of the 6 patients needed (population claim: fails as underpowered)"
+            in run.out
+        )
 
     def test_plan_follows_the_selection(self, bench):
         run = bench.run("--stbench-plan", "-k", "P01 and contract")
         assert "1 cells to fit" in run.out or "1 cell to fit" in run.out
-        assert "no item of a task file is selected" in bench.run("--stbench-plan", "-k", "nothing_like_it").out
+        assert (
+            "no item of a task file is selected" in bench.run("--stbench-plan", "-k", "nothing_like_it").out
+        )
 
     def test_invalid_file_is_an_error_under_plan(self, bench):
         bench.task(metrics=["nonsense"])

@@ -1,4 +1,4 @@
-"""Runs that end early, hang, or share a store: every cell is fitted at most once, nothing half-done is used."""
+"""Runs that end early, hang or share a store: a cell is fitted at most once, nothing half-done is used."""
 
 from __future__ import annotations
 
@@ -123,14 +123,19 @@ class Place:
         return found
 
     def stored(self, folder):
-        return sorted(path.name for path in (self.bench.folder / ".stbench" / folder).rglob("*") if path.is_file())
+        return sorted(
+            path.name for path in (self.bench.folder / ".stbench" / folder).rglob("*") if path.is_file()
+        )
 
     def start(self, *arguments):
         """Start pytest in a process that is not waited for."""
         return subprocess.Popen(
             [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider", *OWN, *arguments],
-            cwd=self.bench.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+            cwd=self.bench.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +223,9 @@ def test_another_revision_is_not_served_old_predictions(history):
     run, fits, _ = history["revised"]
     assert fits == FOLDS
     assert run.outcome("contract[sim-lopo-P02]") == "passed"
-    old, new = (history[name][0].properties("rmse[sim-lopo]")["stbench.value"] for name in ("warm", "revised"))
+    old, new = (
+        history[name][0].properties("rmse[sim-lopo]")["stbench.value"] for name in ("warm", "revised")
+    )
     assert new > old + 0.1
 
 
@@ -263,7 +270,12 @@ def test_a_model_that_hangs_fails_its_cell_alone(place):
     here.deaths(P02="hang")
     run = here.bench.run(*OWN, CONTRACT)
     assert run.code == pytest.ExitCode.TESTS_FAILED
-    assert [run.outcome(f"contract[sim-lopo-{fold}]") for fold in FOLDS] == ["passed", "failed", "passed", "passed"]
+    assert [run.outcome(f"contract[sim-lopo-{fold}]") for fold in FOLDS] == [
+        "passed",
+        "failed",
+        "passed",
+        "passed",
+    ]
     message = run.message("contract[sim-lopo-P02]")
     assert "fit took longer than the 1 s of `timeout`" in message
     assert "time.sleep(0.05)" in message
@@ -281,7 +293,12 @@ def test_a_model_that_swallows_the_timeout_ends_the_process_and_the_next_run_tel
     assert here.fits() == ["P01", "P02"]
     run = here.bench.run(*OWN, CONTRACT)
     assert here.fits() == ["P03", "P04"]
-    assert [run.outcome(f"contract[sim-lopo-{fold}]") for fold in FOLDS] == ["passed", "failed", "passed", "passed"]
+    assert [run.outcome(f"contract[sim-lopo-{fold}]") for fold in FOLDS] == [
+        "passed",
+        "failed",
+        "passed",
+        "passed",
+    ]
     assert "could not be interrupted" in run.message("contract[sim-lopo-P02]")
 
 

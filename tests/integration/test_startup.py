@@ -13,8 +13,19 @@ import pytest
 import pytest_stbench
 
 HEAVY = {
-    "numpy", "pandas", "scipy", "sklearn", "anndata", "scanpy", "skimage", "torch", "numba", "h5py", "matplotlib", "PIL",
-}  # fmt: skip
+    "numpy",
+    "pandas",
+    "scipy",
+    "sklearn",
+    "anndata",
+    "scanpy",
+    "skimage",
+    "torch",
+    "numba",
+    "h5py",
+    "matplotlib",
+    "PIL",
+}
 PACKAGE = Path(pytest_stbench.__file__).parent
 CATALOGUES = sorted(
     ".".join(("pytest_stbench", *path.relative_to(PACKAGE).with_suffix("").parts))
@@ -30,9 +41,13 @@ def start(code, *arguments, cwd):
     report = "; print('IMPORTED', *sys.modules, file=sys.stderr); sys.exit(globals().get('code', 0))"
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", code + report, *map(str, arguments)],
-        cwd=cwd, capture_output=True, text=True, timeout=120, check=False,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
         env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
-    )  # fmt: skip
+    )
     (still_there,) = re.findall(r"^IMPORTED (.*)$", done.stderr, flags=re.MULTILINE)
     logged = re.findall(r"^import time: .*\|\s*(\S+)$", done.stderr, flags=re.MULTILINE)
     return done.returncode, done.stdout + done.stderr[-3000:], {*logged, *still_there.split()}

@@ -36,8 +36,8 @@ class NoModel:
 
 NOT_GIVEN = NoModel(
     "no model",
-    "no model was given: add --stbench-model=NAME (a fixture of yours, a baseline such as ridge, an entry point "
-    "or import:PACKAGE.MODULE:ATTRIBUTE), or run the data checks alone with -m stbench_check",
+    "no model was given: add --stbench-model=NAME (a fixture of yours, a baseline such as ridge, an entry "
+    "point or import:PACKAGE.MODULE:ATTRIBUTE), or run the data checks alone with -m stbench_check",
 )
 
 
@@ -66,8 +66,9 @@ def resolve_bare(name: str) -> Any:
     known = [RIDGE, *baselines, *entries]
     return NoModel(
         f"unknown model {name}",
-        f"--stbench-model={name}: there is no fixture, baseline or entry point of that name{nearest(name, known)}. "
-        f"Define a fixture {name!r} in a conftest.py beside or above the task file, or choose one of: {', '.join(known)}",
+        f"--stbench-model={name}: there is no fixture, baseline or entry point of that "
+        f"name{nearest(name, known)}. Define a fixture {name!r} in a conftest.py beside or above the task "
+        f"file, or choose one of: {', '.join(known)}",
     )
 
 
@@ -115,8 +116,9 @@ def _refuse_same_labels(choices: list[str]) -> None:
         label = model_label(choice)
         if label in seen:
             message = (
-                f"--stbench-model={seen[label]} and --stbench-model={choice} are both called {label!r} in ids and "
-                "results: give one of them another name, for example by a fixture, or run them apart"
+                f"--stbench-model={seen[label]} and --stbench-model={choice} are both called {label!r} "
+                "in ids and results: give one of them another name, for example by a fixture, or run "
+                "them apart"
             )
             raise pytest.UsageError(message)
         seen[label] = choice

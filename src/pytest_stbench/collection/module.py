@@ -9,14 +9,13 @@ import pytest
 
 from pytest_stbench.collection.fixtures import FIXTURES
 from pytest_stbench.collection.model_choice import model_fixture
-from pytest_stbench.collection.plan_items import TaskItems
 from pytest_stbench.collection.session import load_items
 from pytest_stbench.errors import StbenchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_stbench.collection.plan_items import ItemFunction
+    from pytest_stbench.collection.plan_items import ItemFunction, TaskItems
 
 
 class TaskModule(pytest.Module):

@@ -23,7 +23,7 @@ class StbenchWarning(UserWarning):
     """A data check that warns: the items run, the remark stays visible."""
 
 
-class ItemFailed(pytest.fail.Exception):
+class ItemFailed(pytest.fail.Exception):  # type: ignore[misc, name-defined]  # set on the function by pytest
     """An item that failed with a message of ours and no traceback."""
 
     # Shown in short summaries before the message; pytest's own outcomes do the same.
@@ -61,7 +61,7 @@ def status(
 ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
     """Return category, letter and word of a report of ours, None where pytest's own are right."""
     told: dict[str, Any] = getattr(report, "stbench", {})
-    outcome = told.get("outcome")
+    outcome = str(told.get("outcome", ""))
     if outcome not in LETTERS or hasattr(report, "wasxfail"):
         return None
     if report.when != ("setup" if outcome == "blocked" else "call"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,14 +19,14 @@ from pytest_stbench.collection.outcomes import (
     StbenchWarning,
     payload,
 )
-from pytest_stbench.collection.plan_items import CONTRACT, MODEL_NAME
+from pytest_stbench.collection.plan_items import CELL, CONTRACT, MODEL_NAME
 from pytest_stbench.collection.properties import add_properties, score_properties
 from pytest_stbench.collection.session import task_run_of
 from pytest_stbench.errors import DataError, DataMissing, ModelError
 from pytest_stbench.run.cells import Cell, Pool
 from pytest_stbench.run.contestants import Contestant, user_contestant
-from pytest_stbench.run.records import check_record
 from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported
+from pytest_stbench.run.records import check_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +71,8 @@ def check(item: pytest.Item, cell: DatasetCell | Pool | None = None) -> Callable
             },
         )
         if result.status == "fail":
-            raise ItemFailed(f"{record.name}: {result.message}")
+            message = f"{record.name}: {result.message}"
+            raise ItemFailed(message)
         if result.status == "warn":
             _warn(
                 item,
@@ -101,7 +103,8 @@ def baselines(item: pytest.Item, cell: Cell) -> Callable[[], None]:
             try:
                 run.baseline_scores(record, cell)
             except CellFailed as error:
-                raise ItemFailed(f"baseline {error}") from None
+                message = f"baseline {error}"
+                raise ItemFailed(message) from None
 
     return call
 
@@ -166,12 +169,12 @@ def _pooled(
         told["outcome"] = NOT_EVALUABLE
     refused = pooled.comparison["refused"] if pooled.comparison else []
     spec = run.spec.gates.get(metric)
-    if spec is not None and spec.not_worse_than is not None and pooled.comparison is None:
-        told["not_applied"] = [f"not_worse_than of {item.name}"]
-    if spec is not None and spec.not_worse_than is not None and refused:
-        raise GateUndecided(
-            f"{metric}: not comparable with {pooled.comparison['name']}: {'; '.join(refused)}"
-        )  # type: ignore[index]  # refused is empty without a comparison
+    if spec is not None and spec.not_worse_than is not None:
+        if pooled.comparison is None:
+            told["not_applied"] = [f"not_worse_than of {item.name}"]
+        elif refused:
+            message = f"{metric}: not comparable with {pooled.comparison['name']}: {'; '.join(refused)}"
+            raise GateUndecided(message)
     if pooled.gate is None:
         return
     if pooled.gate.verdict == "fail":
@@ -184,7 +187,7 @@ def _pooled(
             raise GateUndecided(pooled.gate.message)
 
 
-TOLD_ONCE: pytest.StashKey[set[tuple[str, str, str]]] = pytest.StashKey()
+TOLD_ONCE: pytest.StashKey[set[tuple[str, str, str, bool]]] = pytest.StashKey()
 
 
 def _tell_facts(item: pytest.Item, recorder: Recorder, contestant: Contestant, cell: Cell | Pool) -> None:
@@ -193,16 +196,20 @@ def _tell_facts(item: pytest.Item, recorder: Recorder, contestant: Contestant, c
     _tell_once(item, "datasets", cell.dataset, lambda: recorder.dataset(cell.dataset))
     _tell_once(item, "models", contestant.key, lambda: recorder.model(contestant))
     for part in cell.cells if isinstance(cell, Pool) else (cell,):
-        _tell_once(item, "lock", part.id, lambda part=part: recorder.lock(part))
+        _tell_once(item, "lock", part.id, partial(recorder.lock, part))
 
 
 def _tell_once(item: pytest.Item, kind: str, key: str, make: Callable[[], Any]) -> None:
     """Put a record on the report of the first item of this process that needs it.
 
-    Data that cannot be read have no record: they have no scores either.
+    Items of one fold tell it though a pooled item, which xdist may run earlier, did: records are
+    saved in the order of the items that tell them. Data that cannot be read have no record: they
+    have no scores either.
     """
     known = item.config.stash.setdefault(TOLD_ONCE, set())
-    place = (str(item.path), kind, key)
+    callspec = getattr(item, "callspec", None)
+    pooled = isinstance(callspec.params.get(CELL), Pool) if callspec else False
+    place = (str(item.path), kind, key, pooled)
     if place in known:
         return
     known.add(place)
@@ -226,7 +233,7 @@ def _contestant(item: pytest.Item, cell: Cell | Pool, given: Any, run: TaskRun) 
 
 
 def _from_user(config: pytest.Config, label: str, given: object) -> Contestant:
-    """The contestant of a fixture's value; the same value gives the same one, copied once."""
+    """Return the contestant of a fixture's value; the same value gives the same one, copied once."""
     latest = config.stash.setdefault(LATEST, {})
     if label not in latest or latest[label][0] is not given:
         latest[label] = (given, user_contestant(label, given))
@@ -234,7 +241,7 @@ def _from_user(config: pytest.Config, label: str, given: object) -> Contestant:
 
 
 def _label(item: pytest.Item, cell: Cell | Pool) -> str:
-    """The name of the model, with the parameter of its fixture where there is one."""
+    """Return the name of the model, with the parameter of its fixture where there is one."""
     items: TaskItems = item.getparent(pytest.Module).obj.__stbench__  # type: ignore[union-attr]  # items always have a module
     callspec = item.callspec  # type: ignore[attr-defined]  # model items are always parametrised
     choice = callspec.params.get(MODEL_NAME)
@@ -257,12 +264,14 @@ def _warn(item: pytest.Item, message: str) -> None:
     try:
         warnings.warn_explicit(message, StbenchWarning, file, (line or 0) + 1)
     except StbenchWarning:
-        raise ItemFailed(f"{message} (warnings are errors in this run)") from None
+        message = f"{message} (warnings are errors in this run)"
+        raise ItemFailed(message) from None
 
 
 def _skip(item: pytest.Item, reason: str) -> None:
     if item.config.getoption("stbench_no_skip"):
-        raise ItemFailed(f"{reason} (skips are failures under --stbench-no-skip)") from None
+        message = f"{reason} (skips are failures under --stbench-no-skip)"
+        raise ItemFailed(message) from None
     pytest.skip(reason)
 
 

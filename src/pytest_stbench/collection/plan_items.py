@@ -10,7 +10,7 @@ import pytest
 
 from pytest_stbench.collection.model_choice import model_label
 from pytest_stbench.collection.outcomes import GateNotMet
-from pytest_stbench.run.cells import Cell, Pool
+from pytest_stbench.run.cells import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

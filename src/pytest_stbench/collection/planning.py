@@ -56,10 +56,13 @@ def plan_lines(items: TaskItems, chosen: Iterable[pytest.Item], stored: Results 
             pools[cell.id] = cell
             cells.update((part.id, part) for part in cell.cells)
     models = max(len(items.choices), 1)
+    primary = primary_of(spec, items.registry.families[spec.family])
     lines = [
-        f"{spec.family}, {spec.claim} claim, primary {primary_of(spec, items.registry.families[spec.family])}",
-        f"  {len(cells)} cells to fit for each of {models} model{'s' if models > 1 else ''}, "
-        f"{checks} checks, {metrics} metric items",
+        f"{spec.family}, {spec.claim} claim, primary {primary}",
+        (
+            f"  {len(cells)} cells to fit for each of {models} model{'s' if models > 1 else ''}, "
+            f"{checks} checks, {metrics} metric items"
+        ),
     ]
     lines += [f"  {name}: not on this machine: {why}" for name, why in items.grid.missing.items()]
     for pool in pools.values():

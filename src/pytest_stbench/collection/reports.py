@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -103,7 +103,7 @@ def results_of(told: Told, run: object = None) -> Results:
     from pytest_stbench.results.record import CheckRecord, ScoreRecord, VerdictRecord
     from pytest_stbench.results.schema import Results
 
-    kinds = {
+    kinds: dict[str, Any] = {
         "models": ModelRecord,
         "tasks": TaskRecord,
         "datasets": DatasetRecord,

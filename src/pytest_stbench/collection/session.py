@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +17,8 @@ from pytest_stbench.spec.defaults import metrics_of
 from pytest_stbench.spec.validate import load_task
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_stbench.run.recorder import Recorder
     from pytest_stbench.run.runner import Runner
     from pytest_stbench.run.task_run import TaskRun

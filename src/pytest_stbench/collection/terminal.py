@@ -166,8 +166,8 @@ def _write_store(reporter: Any, config: pytest.Config, told: Told) -> None:
     memory_only = sorted({label for tally in tallies for label in tally["memory_only"]})
     for label in memory_only:
         reporter.write_line(
-            f"store   {label} has no identity (attributes `name` and `revision`): its predictions are not kept and "
-            "are computed again by the next run"
+            f"store   {label} has no identity (attributes `name` and `revision`): its predictions are not "
+            "kept and are computed again by the next run"
         )
     if SAVE_ERROR in config.stash:
         reporter.write_line(f"results NOT saved: {config.stash[SAVE_ERROR]}", red=True, bold=True)

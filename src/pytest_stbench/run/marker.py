@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TIMEOUT = "timeout"
 
 
-class ModelEndedProcess(ModelError):  # noqa: N818  # says what happened; callers print its message
+class ModelEndedProcess(ModelError):  # says what happened; callers print its message
     """A model whose process ended while it ran: a crash, an exit, a kill, or a hopeless timeout.
 
     ``label``, ``phase``, ``when`` (ISO 8601, UTC), ``host`` and ``pid`` say which and where; None

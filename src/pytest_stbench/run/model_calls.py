@@ -48,7 +48,8 @@ class ModelCalls:
         except ModelTimeout as error:
             message = (
                 f"{self._label}: {phase} took longer than the {self._timeout:g} s of `timeout` and was "
-                f"stopped; raise `timeout` in the task file, or make it faster. It was here:\n{user_traceback(error)}"
+                "stopped; raise `timeout` in the task file, or make it faster. It was here:\n"
+                f"{user_traceback(error)}"
             )
             raise CellFailed(message) from None
         except StbenchError as error:

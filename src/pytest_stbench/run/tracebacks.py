@@ -10,7 +10,7 @@ from pytest_stbench.errors import ModelError
 PACKAGE = Path(__file__).parents[1]
 
 
-class ModelExited(ModelError):  # noqa: N818  # says what happened; callers print its message
+class ModelExited(ModelError):  # says what happened; callers print its message
     """A model that raised SystemExit; its ``__cause__`` is that exception."""
 
 

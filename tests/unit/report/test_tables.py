@@ -13,10 +13,23 @@ from pytest_stbench.results.schema import Results
 
 def score_of(model="mine", metric="pearson_gene", *, role="model", value=0.5, fold=None, **changes):
     fields = {
-        "task": "t", "task_version": 1, "family": "imputation", "dataset": "d", "variant": "", "split": "lopo",
-        "fold": fold, "role": role, "model": model, "metric": metric, "value": value, "n_patients": 6,
-        "per_patient": {f"P{i}": value for i in range(6)}, "ci_low": 0.4, "ci_high": 0.6, "ci_method": "studentised",
-    }  # fmt: skip
+        "task": "t",
+        "task_version": 1,
+        "family": "imputation",
+        "dataset": "d",
+        "variant": "",
+        "split": "lopo",
+        "fold": fold,
+        "role": role,
+        "model": model,
+        "metric": metric,
+        "value": value,
+        "n_patients": 6,
+        "per_patient": {f"P{i}": value for i in range(6)},
+        "ci_low": 0.4,
+        "ci_high": 0.6,
+        "ci_method": "studentised",
+    }
     return ScoreRecord(**{**fields, **changes})
 
 
@@ -54,11 +67,34 @@ def test_one_table_with_its_ladder_and_verdict():
     )
     header, line = lines_of(results)
     assert row(header) == [
-        "metric", "value", "[95%", "CI]", "T", "S", "libsize", "shuffled", "ceiling", "skill", "patients", "verdict",
-    ]  # fmt: skip
+        "metric",
+        "value",
+        "[95%",
+        "CI]",
+        "T",
+        "S",
+        "libsize",
+        "shuffled",
+        "ceiling",
+        "skill",
+        "patients",
+        "verdict",
+    ]
     assert row(line) == [
-        "*", "pearson_gene", "0.500", "[0.400,", "0.600]", "0.000", "0.300", "0.100", "0.010", "-", "0.12", "6", "pass",
-    ]  # fmt: skip
+        "*",
+        "pearson_gene",
+        "0.500",
+        "[0.400,",
+        "0.600]",
+        "0.000",
+        "0.300",
+        "0.100",
+        "0.010",
+        "-",
+        "0.12",
+        "6",
+        "pass",
+    ]
 
 
 def test_values_stand_below_their_names():
@@ -86,17 +122,26 @@ def test_folds_make_no_table():
 
 def test_models_and_places_have_tables_of_their_own():
     scores = (
-        score_of(), score_of("other"), score_of(variant="raw"), score_of(split="pgkf"), score_of(dataset="e"),
-        score_of("shuffled(mine)", role="control"), score_of("shuffled(other)", role="control", value=0.9),
-        *BASELINES, score_of("train_mean", role="baseline", value=-1.0, variant="raw"),
-    )  # fmt: skip
+        score_of(),
+        score_of("other"),
+        score_of(variant="raw"),
+        score_of(split="pgkf"),
+        score_of(dataset="e"),
+        score_of("shuffled(mine)", role="control"),
+        score_of("shuffled(other)", role="control", value=0.9),
+        *BASELINES,
+        score_of("train_mean", role="baseline", value=-1.0, variant="raw"),
+    )
     tables = make_tables(
         Results(scores=scores, verdicts=(verdict_of(verdict="fail"), verdict_of(model="other")))
     )
     assert [(table.place[1:], table.model) for table in tables] == [
-        (("d", "", "lopo"), "mine"), (("d", "", "lopo"), "other"), (("d", "raw", "lopo"), "mine"),
-        (("d", "", "pgkf"), "mine"), (("e", "", "lopo"), "mine"),
-    ]  # fmt: skip
+        (("d", "", "lopo"), "mine"),
+        (("d", "", "lopo"), "other"),
+        (("d", "raw", "lopo"), "mine"),
+        (("d", "", "pgkf"), "mine"),
+        (("e", "", "lopo"), "mine"),
+    ]
     mine, other, raw, *_ = tables
     assert set(mine.ladder["pearson_gene"]) == {"train_mean", "ridge2", "libsize", "shuffled(mine)"}
     assert set(other.ladder["pearson_gene"]) == {"train_mean", "ridge2", "libsize", "shuffled(other)"}
@@ -123,10 +168,12 @@ def test_a_parametrised_model_keeps_its_control():
 @pytest.mark.parametrize(
     ("verdict", "value", "shown"),
     [
-        ("not_evaluable", None, "not evaluable"), ("underpowered", 0.2, "underpowered"), (None, 0.2, ""),
+        ("not_evaluable", None, "not evaluable"),
+        ("underpowered", 0.2, "underpowered"),
+        (None, 0.2, ""),
         (None, None, "not evaluable"),
     ],
-)  # fmt: skip
+)
 def test_the_last_column(verdict, value, shown):
     verdicts = (verdict_of(verdict=verdict),) if verdict else ()
     _, line = lines_of(Results(scores=(score_of(value=value),), verdicts=verdicts))

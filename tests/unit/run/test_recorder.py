@@ -127,9 +127,12 @@ def test_the_pooled_score_comes_first_and_then_its_ladder(recorder, model):
     made = recorder()
     pooled = made.pooled(model, pool_of(made), "spearman_gene")
     assert [(score.role, score.model) for score in pooled.scores] == [
-        ("model", "mymodel"), ("baseline", "train_mean"), ("baseline", "gene_gene_ridge"), ("baseline", "libsize"),
+        ("model", "mymodel"),
+        ("baseline", "train_mean"),
+        ("baseline", "gene_gene_ridge"),
+        ("baseline", "libsize"),
         ("control", "shuffled(mymodel)"),
-    ]  # fmt: skip
+    ]
     score = pooled.scores[0]
     assert score.value == pytest.approx(0.65)
     assert (score.trivial, score.baseline) == (0.0, pytest.approx(0.525))

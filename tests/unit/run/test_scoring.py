@@ -55,8 +55,9 @@ def specs(*names):
 def test_every_metric_on_every_slide(truths, prediction):
     found = Scorer(specs("spearman_gene", "rmse"), METRICS).score(Fold, truths, prediction)
     assert {metric: list(slides) for metric, slides in found.values.items()} == {
-        "spearman_gene": ["s1", "s2"], "rmse": ["s1", "s2"],
-    }  # fmt: skip
+        "spearman_gene": ["s1", "s2"],
+        "rmse": ["s1", "s2"],
+    }
     for slide, truth in truths.items():
         by_gene = [spearmanr(truth.values[:, g], prediction.values[slide][:, g]).statistic for g in range(3)]
         assert found.values["spearman_gene"][slide].value == pytest.approx(np.mean(by_gene))
@@ -99,9 +100,16 @@ def greedy_metric(
 )
 def test_a_metric_gets_what_its_record_declares(monkeypatch, truths, prediction, over, inputs, given):
     record = Metric(
-        id="M00", name="greedy", summary="", bounds=(None, None), better="down", fill=None, over=over, inputs=inputs,
+        id="M00",
+        name="greedy",
+        summary="",
+        bounds=(None, None),
+        better="down",
+        fill=None,
+        over=over,
+        inputs=inputs,
         target="x:y",
-    )  # fmt: skip
+    )
     monkeypatch.setattr(scoring, "load_target", lambda target: greedy_metric)
     scorer = Scorer([MetricSpec(name="greedy", params={"k": 7})], Catalogue("metric", [record]))
     scorer.score(Fold, {"s1": truths["s1"]}, prediction)

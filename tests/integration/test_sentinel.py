@@ -1,0 +1,232 @@
+"""No truth reaches a model: a sentinel in every truth-derived field is not found in its input."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import pickle
+import sys
+import types
+import weakref
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import PIL.PngImagePlugin
+import pytest
+from scipy.sparse import csr_matrix
+
+from pytest_stbench.data.image import Image
+from pytest_stbench.data.inputs import TaskInfo
+from pytest_stbench.data.slide import Slide, SlideMeta
+from pytest_stbench.families.expression import Expression
+from pytest_stbench.families.fold import FoldData
+from pytest_stbench.families.imputation import Imputation
+
+UNITS = 8
+OBSERVED = 3
+HIDDEN = 4
+WORD = "SENTINEL"
+COUNTS = 31_000_001 + np.arange(UNITS * HIDDEN).reshape(UNITS, HIDDEN)
+LIBSIZE = 1_234_567_891.5 + np.arange(UNITS)
+DETECTED = 987_654_001 + np.arange(UNITS)
+NUMBERS = np.concatenate([COUNTS.ravel(), LIBSIZE, DETECTED]).astype(np.float64)
+
+
+@pytest.fixture
+def slide(tmp_path):
+    """A slide whose truth holds numbers and words that stand nowhere else."""
+    rng = np.random.default_rng(0)
+    notes = PIL.PngImagePlugin.PngInfo()
+    notes.add_text("Description", f"{WORD}_IN_THE_IMAGE_FILE")
+    path = tmp_path / f"{WORD}_IMAGE_NAME.png"
+    pixels = rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    PIL.Image.fromarray(pixels).save(path, pnginfo=notes)
+    seen = rng.integers(0, 9, (UNITS, OBSERVED))
+    return Slide(
+        meta=SlideMeta(slide_id="A1", patient_id="A", technology="Visium", resolution="spot"),
+        unit_names=np.array([f"u{n}" for n in range(UNITS)]),
+        genes=np.array([f"SEEN{n}" for n in range(OBSERVED)] + [f"{WORD}_GENE{n}" for n in range(HIDDEN)]),
+        measured=np.ones(OBSERVED + HIDDEN, bool),
+        counts=csr_matrix(np.concatenate([seen, COUNTS], axis=1)),
+        libsize=LIBSIZE.copy(),
+        n_detected=DETECTED.copy(),
+        xy_um=rng.uniform(0, 64, (UNITS, 2)),
+        xy_px=rng.uniform(0, 64, (UNITS, 2)),
+        image=Image(path, mpp=1.0),
+        labels={
+            "niche": np.array([f"{WORD}_NICHE{n}" for n in range(UNITS)], dtype=object),
+            "cell_type": np.array([f"{WORD}_TYPE{n}" for n in range(UNITS)], dtype=object),
+        },
+    )
+
+
+@pytest.fixture(params=[Expression, Imputation])
+def given(request, slide):
+    """What a model of the family is given, looked at as a model would."""
+    question = request.param()
+    observed = np.arange(OBSERVED) if request.param is Imputation else np.empty(0, np.intp)
+    info = TaskInfo(
+        name="t", family="f", genes=(), observed_genes=(), normalise="log1p_cp10k", target_sum=1e4, seed=0,
+        resolution="spot",
+    )  # fmt: skip
+    fold = FoldData(
+        task=info,
+        question=question,
+        fitted=None,
+        observed=observed,
+        train=(slide,),
+        test=(slide,),
+        counted={},
+    )
+    made = fold.input(slide)
+    assert made.n_units == UNITS
+    assert made.patches(size=8, mpp=1.0).shape == (UNITS, 8, 8, 3)
+    assert made.image.array.shape == (64, 64, 3)
+    return made
+
+
+SKIPPED = (type, types.ModuleType, types.BuiltinFunctionType, types.FrameType, types.CodeType)
+
+
+def everything(root):
+    """Yield all objects that can be reached from `root`, without the globals of modules."""
+    elsewhere = {
+        id(vars(module)) for module in list(sys.modules.values()) if isinstance(module, types.ModuleType)
+    }
+    elsewhere.add(id(sys.modules))
+    waiting, seen = [root], set()
+    while waiting:
+        found = waiting.pop()
+        if id(found) in seen or id(found) in elsewhere or isinstance(found, SKIPPED):
+            continue
+        seen.add(id(found))
+        yield found
+        waiting.extend(gc.get_referents(found))
+        if isinstance(found, weakref.ref):
+            waiting.append(found())
+        if isinstance(found, np.ndarray):
+            waiting.append(found.base)
+            if found.dtype == object:
+                waiting.extend(found.ravel().tolist())
+        for name in ("__dict__", "__self__", "__closure__", "__wrapped__", "__func__"):
+            part = getattr(found, name, None) if not isinstance(found, np.ndarray) else None
+            waiting.extend(part.values() if isinstance(part, dict) else [] if part is None else [part])
+        waiting.extend(getattr(found, str(name), None) for name in getattr(type(found), "__slots__", ()))
+
+
+def told(found):
+    """Return whether one object itself holds a sentinel."""
+    if isinstance(found, str | Path):
+        return WORD in str(found)
+    if isinstance(found, bytes | bytearray):
+        return WORD.encode() in found
+    if isinstance(found, np.ndarray) and found.dtype.kind in "iuf":
+        return bool(np.isin(found.astype(np.float64), NUMBERS).any())
+    if isinstance(found, np.ndarray) and found.dtype.kind in "US":
+        return any(WORD in str(value) for value in found.ravel())
+    if isinstance(found, int | float | np.number) and not isinstance(found, bool):
+        return float(found) in NUMBERS
+    return False
+
+
+def leaks(root):
+    return [found for found in everything(root) if told(found)]
+
+
+def in_pickle(root):
+    """Return the sentinels whose bytes stand in the pickle of `root`."""
+    text = pickle.dumps(root)
+    patterns = [WORD.encode(), WORD.encode("utf-32-le")]
+    for values in (COUNTS, LIBSIZE, DETECTED):
+        kinds = (
+            (np.float64, np.float32)
+            if values.dtype.kind == "f"
+            else (np.int64, np.int32, np.float32, np.float64)
+        )
+        patterns += [kind(values.flat[5]).tobytes() for kind in kinds]
+    return [pattern for pattern in patterns if pattern in text]
+
+
+def test_input_of_a_model_holds_no_truth(given):
+    assert not leaks(given)
+    assert not in_pickle(given)
+
+
+def test_observed_counts_are_handed_out_by_imputation_alone(given):
+    names = list(given.units.var_names)
+    assert names == [f"SEEN{n}" for n in range(given.units.n_vars)]
+    assert given.units.n_vars in (0, OBSERVED)
+    assert list(given.units.obsm) == ["spatial"]
+    assert not given.units.uns
+    assert not given.units.layers
+    assert list(given.units.obs.columns) == []
+    assert list(given.units.var.columns) == []
+    assert given.units.raw is None
+
+
+def test_input_survives_pickling(given):
+    twin = pickle.loads(pickle.dumps(given))
+    assert not leaks(twin)
+    assert np.array_equal(twin.patches(size=8, mpp=1.0), given.patches(size=8, mpp=1.0))
+
+
+def test_changes_of_an_input_do_not_reach_the_slide(given, slide):
+    before = slide.xy_um.copy()
+    given.units.obsm["spatial"][:] = 0
+    if given.units.n_vars:
+        given.units.X.data[:] = 0
+    assert np.array_equal(slide.xy_um, before)
+    assert slide.counts.toarray()[:, OBSERVED:].tolist() == COUNTS.tolist()
+    assert slide.counts[:, :OBSERVED].sum() > 0
+
+
+def in_closure(values):
+    def look():
+        return values
+
+    return look
+
+
+class Slotted:
+    __slots__ = ("values",)
+
+    def __init__(self, values):
+        self.values = values
+
+    def look(self):
+        return self.values
+
+
+PLANTS = {
+    "obs": lambda made, slide: made.units.obs.__setitem__("n", slide.libsize),
+    "label": lambda made, slide: made.units.obs.__setitem__("niche", slide.labels["niche"]),
+    "uns": lambda made, slide: made.units.uns.__setitem__("deep", {"list": [{"n": slide.n_detected}]}),
+    "obsm": lambda made, slide: made.units.obsm.__setitem__("x", slide.counts.toarray()),
+    "obsp": lambda made, slide: made.units.obsp.__setitem__("x", csr_matrix(np.diag(slide.libsize))),
+    "scalar": lambda made, slide: made.units.uns.__setitem__("first", float(slide.libsize[0])),
+    "attribute": lambda made, slide: object.__setattr__(made, "slide", slide),
+    "counts": lambda made, slide: object.__setattr__(made, "counts", slide.counts),
+    "genes": lambda made, slide: object.__setattr__(made, "names", tuple(slide.genes.tolist())),
+    "view": lambda made, slide: made.units.uns.__setitem__("view", slide.libsize[:0]),
+    "closure": lambda made, slide: object.__setattr__(made, "look", in_closure(slide.libsize)),
+    "method": lambda made, slide: object.__setattr__(made, "look", Slotted(slide.libsize).look),
+    "slots": lambda made, slide: object.__setattr__(made, "slotted", Slotted(slide.n_detected)),
+    "partial": lambda made, slide: object.__setattr__(made, "look", functools.partial(max, slide.libsize)),
+    "weak": lambda made, slide: object.__setattr__(made, "weak", weakref.ref(slide)),
+    "path": lambda made, slide: object.__setattr__(made, "path", slide.image.path),
+    "image": lambda made, slide: vars(made.image).__setitem__("source", slide.image),
+    "file": lambda made, slide: vars(made.image).__setitem__("content", slide.image.path.read_bytes()),
+}
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+def test_the_walker_finds_what_is_planted(given, slide, plant):
+    PLANTS[plant](given, slide)
+    assert leaks(given)
+
+
+@pytest.mark.parametrize("plant", ["obs", "uns", "obsm", "attribute", "path", "image"])
+def test_the_pickle_shows_what_is_planted(given, slide, plant):
+    PLANTS[plant](given, slide)
+    assert in_pickle(given)

@@ -1,0 +1,206 @@
+"""Runs distributed by pytest-xdist say what a run in one process says, and fit nothing twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from functools import partial
+
+import pytest
+
+pytest.importorskip("xdist", reason="pytest-xdist is not installed")
+
+FOLDS = ["P01", "P02", "P03", "P04", "P05", "P06"]
+OWN = ("--stbench-store=.stbench", "--stbench-save=run.json", "--stbench-model=named")
+TASK = {
+    "gates": {"spearman_gene": {"beats": {"baselines": ["train_mean"]}, "min": 0.9}},
+    "baselines": ["train_mean", "ridge"],
+}
+
+MODEL = '''
+import os
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+class Named(Mean):
+    """Adds a line to a file for every fit; ends the process in the folds named in a file."""
+
+    name = "named"
+    revision = "1"
+
+    def fit(self, train, task):
+        (fold,) = {f"P0{number}" for number in range(1, 7)} - {slide.meta.patient_id for slide in train}
+        with (HERE / "fits").open("a") as file:
+            file.write(fold + "\\n")
+        if fold in (HERE / "deaths").read_text().split():
+            os._exit(3)
+        super().fit(train, task)
+
+    def impute(self, slide, observed_genes, target_genes):
+        depth = np.log1p(np.asarray(slide.units.X.sum(axis=1), np.float32)).reshape(-1, 1)
+        return super().impute(slide, observed_genes, target_genes) + depth
+
+
+@pytest.fixture
+def named():
+    return Named()
+'''
+
+
+@pytest.fixture(scope="module")
+def prepared(make_bench):
+    def make(name, deaths=""):
+        made = make_bench(name)
+        made.task(**TASK)
+        made.conftest(MODEL)
+        made.write("deaths", deaths)
+        return made
+
+    return make
+
+
+def fits(made):
+    path = made.folder / "fits"
+    return sorted(path.read_text().split()) if path.exists() else []
+
+
+def saved(made):
+    """The results file without what differs from run to run."""
+    results = json.loads((made.folder / "run.json").read_text())
+    del results["run"]
+    for score in results["scores"]:
+        del score["seconds"], score["peak_memory_mb"]
+    return results
+
+
+def summary(run):
+    """The lines of the summary that do not tell how the run went."""
+    lines = run.out[run.out.index("stbench: mini v1") :].splitlines()[1:]
+    return [line for line in lines if line and not re.match(r"store |results |=+ ", line)]
+
+
+def verdicts(run):
+    return {name: category for category, names in run.categories.items() for name in names}
+
+
+@pytest.fixture(scope="module")
+def alone(prepared):
+    made = prepared("alone")
+    return made, made.run(*OWN)
+
+
+@pytest.fixture(scope="module")
+def together(prepared):
+    made = prepared("together")
+    return made, made.run(*OWN, "-n", "2")
+
+
+def test_outcomes_are_the_same(alone, together):
+    (_, one), (_, two) = alone, together
+    assert two.code == one.code == pytest.ExitCode.TESTS_FAILED
+    assert verdicts(two) == verdicts(one)
+    assert one.outcome("spearman_gene[sim-lopo]") == "failed"
+    message = one.message("spearman_gene[sim-lopo]")
+    assert message.startswith("spearman_gene -0.0")
+    assert two.message("spearman_gene[sim-lopo]").endswith(message)
+
+
+def test_results_files_are_the_same(alone, together):
+    one, two = saved(alone[0]), saved(together[0])
+    assert one["scores"]
+    assert two == one
+
+
+def test_summaries_are_the_same(alone, together):
+    assert summary(together[1]) == summary(alone[1])
+    assert any("spearman_gene" in line for line in summary(alone[1]))
+
+
+def test_user_properties_arrive(alone, together):
+    names = [
+        name
+        for name in alone[1].reports
+        if name.startswith(("rmse", "contract", "panel_mismatch", "patient_leakage"))
+    ]
+    assert len(names) == 2 * len(FOLDS) + 3
+    for name in names:
+        assert together[1].properties(name) == alone[1].properties(name) != {}
+
+
+def test_every_cell_is_fitted_once(alone, together):
+    assert fits(alone[0]) == fits(together[0]) == FOLDS
+
+
+def test_the_store_line_counts_all_workers(together):
+    (line,) = together[1].lines("cells computed")
+    computed = int(re.search(r"(\d+) cells computed", line).group(1))
+    assert computed == 3 * len(FOLDS), "the model and two baselines"
+
+
+def test_pooled_scores_are_no_group_with_checks():
+    from pytest_stbench.collection.schedule import CellScheduling
+
+    group = partial(CellScheduling._split_scope, None)
+    file = "tasks/mini.stbench.yaml"
+    cells = {group(f"{file}::{name}[m-sim-lopo-P01]") for name in ("contract", "rmse", "spearman_gene")}
+    pooled = {group(f"{file}::{name}[sim-lopo]") for name in ("rmse", "spearman_gene")}
+    checks = {group(f"{file}::{name}[sim-lopo]") for name in ("patient_leakage", "split_within_slide")}
+    assert len(cells) == len(pooled) == len(checks) == len(cells | pooled | checks) / 3 == 1
+    assert group("other/mini.stbench.yaml::rmse[sim-lopo]") not in pooled
+    assert group("test_a.py::test[sim-lopo]") == "test_a.py::test[sim-lopo]"
+
+
+@pytest.mark.parametrize("dist", ["loadfile", "worksteal"])
+def test_other_schedulers_fit_once_as_well(prepared, alone, dist):
+    made = prepared(dist)
+    run = made.run(
+        *OWN, "-n", "2", "--dist", dist, "mini.stbench.yaml::contract", "mini.stbench.yaml::spearman_gene"
+    )
+    assert run.code == pytest.ExitCode.TESTS_FAILED
+    assert fits(made) == FOLDS
+    assert verdicts(run) == {name: what for name, what in verdicts(alone[1]).items() if name in verdicts(run)}
+    assert len(verdicts(run)) == 2 * len(FOLDS) + 1
+
+
+def test_a_model_that_ends_a_worker_is_reported_and_the_other_cells_go_on(prepared):
+    made = prepared("exits", deaths="P02")
+    run = made.run(*OWN, "-n", "2", "mini.stbench.yaml::contract", "mini.stbench.yaml::rmse")
+    assert run.code == pytest.ExitCode.TESTS_FAILED
+    assert fits(made) == FOLDS
+    assert re.search(r"worker 'gw\d' crashed while running '\S*::contract\[sim-lopo-P02\]'", run.out)
+    for fold in FOLDS:
+        assert run.outcome(f"rmse[sim-lopo-{fold}]") == ("blocked" if fold == "P02" else "passed")
+    assert run.outcome("contract[sim-lopo-P02]") == "failed"
+    assert run.outcome("rmse[sim-lopo]") == "blocked"
+    assert "ended the process (phase fit)" in run.line("blocked 2 items")
+
+
+def test_a_run_without_xdist_installed(prepared, alone):
+    made = prepared("without")
+    code = "import sys; sys.modules['xdist'] = None; import pytest; sys.exit(pytest.main(sys.argv[1:]))"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            code,
+            "-p",
+            "pytest_stbench.plugin",
+            "-p",
+            "no:cacheprovider",
+            "--strict-markers",
+            *OWN,
+        ],
+        cwd=made.folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+    )
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
+    assert saved(made) == saved(alone[0])
