@@ -53,12 +53,16 @@ def json_schema(registry: Registry) -> Schema:
     keys["datasets"]["propertyNames"] = ID_NAME
     _edit_definitions(definitions, registry)
     required = schema.pop("required")
+    of_dataset = definitions["DatasetSpec"].pop("required")
     return {
         "$schema": DIALECT,
         **schema,
         "title": "pytest-stbench task file",
         "if": {"not": {"required": ["extends"]}},
-        "then": {"required": required},
+        "then": {
+            "required": required,
+            "properties": {"datasets": {"additionalProperties": {"required": of_dataset}}},
+        },
         "$defs": definitions,
     }
 

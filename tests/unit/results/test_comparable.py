@@ -77,9 +77,9 @@ def test_parts_of_the_fingerprint_are_named():
     task = dataclasses.replace(TASK, version=3, fingerprint="bbb", fingerprint_parts=parts)
     assert why_not_comparable(task, [DATASET], STORED) == [
         "version 3 here, 2 in the stored run",
-        "preprocess.genes.n: absent here, '50' in the stored run",
-        "preprocess.normalise: 'log1p' here, 'log1p_cp10k' in the stored run",
-        "seeds: '0,1' here, absent in the stored run",
+        "preprocess.genes.n is set in the stored run and not here",
+        "preprocess.normalise differs from that in the stored run",
+        "seeds is set here and not in the stored run",
     ]
 
 

@@ -232,7 +232,7 @@ def test_a_mistake_in_a_record_is_not_written(tmp_path):
     [
         ({"tasks": (TaskRecord(name="t", version=1, family="imputation", claim="population", primary="r",
                                fingerprint="g", fingerprint_parts={"preprocess.normalise": "raw"}),)},
-         "task t: preprocess.normalise: 'raw' here, 'log1p' in the file"),
+         "task t: preprocess.normalise differs from that in the file"),
         ({"datasets": (DatasetRecord(task="t", name="d", checksum="x", patients={"s1": "A", "s2": "B"},
                                      n_slides=2, n_units=9, n_genes=5),)},
          "data set d of t: checksum x here, c in the file"),

@@ -95,7 +95,7 @@ ADDED = [
     # expected failures
     ("xfail: {pearson_gene: known}", "xfail.pearson_gene", "does not score"),
     ("xfail: {rmse: known}", "xfail.rmse", "no gate"),
-    ("xfail: {spearman_gene: ''}", "xfail.spearman_gene", "reason"),
+    ("xfail: {spearman_gene: ''}\ngates: {spearman_gene: {min: 0}}", "xfail.spearman_gene", "reason"),
     # checks
     ("checks: {gene_sparsity: {max_sparse_share: 0.2}}", "checks.gene_sparsity.reason", "max_sparse_share"),
     (
