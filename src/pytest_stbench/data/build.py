@@ -55,7 +55,8 @@ def build_train(slide: Slide, given: ModelSlide, target: NDArray[np.floating]) -
     """Return a training slide: `given` (what a model sees of it) and the truth it may learn from.
 
     `target` is (n, g) on the task's scale and is copied to float32; ``counts`` holds the raw
-    counts of all genes the slide measured, copied when they are asked for. Raises ``DataError`` when rows do not fit.
+    counts of all genes the slide measured, copied when they are asked for. Raises ``DataError``
+    when rows do not fit.
     """
     _refuse_rows(slide, given, len(target))
     return TrainSlide(

@@ -112,9 +112,7 @@ class Image:
         `xy_px` (n, 2) are x and y of the units in pixels of the source.
         """
         content, size = self._content
-        return InputImage(
-            content, xy_px, um_per_px=self.mpp, mpp=self.target_mpp, size=size, key=self._key
-        )
+        return InputImage(content, xy_px, um_per_px=self.mpp, mpp=self.target_mpp, size=size, key=self._key)
 
     @cached_property
     def _content(self) -> tuple[bytes | NDArray[np.uint8], tuple[int, int]]:

@@ -40,8 +40,9 @@ class Slide:
 
     ``counts`` has one column per gene of the data set (the same genes and order on all its
     slides); ``measured`` says which of them this slide measured: all of them where the data set
-    declares that an absent gene was measured and not seen (``absent_gene: zero``). ``libsize`` is the total count
-    of a unit over all genes that its file measured, whether or not they are columns here.
+    declares that an absent gene was measured and not seen (``absent_gene: zero``). ``libsize`` is the
+    total count of a unit over all genes that its file measured, whether or not they are columns
+    here.
     ``counts`` is as read: checks, not readers, judge whether it holds counts.
     """
 

@@ -39,7 +39,9 @@ def make_slide(rng, name, patient, n=40, noise=0.05):
     units.obsm["spatial"] = features
     target = (features @ WEIGHTS + 1.0 + noise * rng.normal(size=(n, 3))).astype(np.float32)
     meta = SlideMeta(slide_id=name, patient_id=patient)
-    return TrainSlide(units=units, meta=meta, target=target, make_counts=lambda: AnnData(np.zeros((n, 1), np.float32)))
+    return TrainSlide(
+        units=units, meta=meta, target=target, make_counts=lambda: AnnData(np.zeros((n, 1), np.float32))
+    )
 
 
 def make_task():
@@ -110,7 +112,9 @@ def test_columns_are_in_the_order_asked_for(slides):
 def test_a_gene_that_one_slide_did_not_measure_is_learnt_from_the_others(slides):
     with_hole = slides[0].target.copy()
     with_hole[:, 2] = np.nan
-    holed = TrainSlide(units=slides[0].units, meta=slides[0].meta, target=with_hole, make_counts=slides[0].make_counts)
+    holed = TrainSlide(
+        units=slides[0].units, meta=slides[0].meta, target=with_hole, make_counts=slides[0].make_counts
+    )
     probe = EmbedProbe(Coordinates())
     probe.fit([holed, *slides[1:3]], make_task())
     predicted = probe.predict_expression(slides[3], ("C",))
@@ -131,7 +135,12 @@ def test_embed_of_the_model_can_still_be_had(slides):
 
 def test_a_slide_without_patient_is_its_own_group(slides):
     loose = [
-        TrainSlide(units=s.units, meta=SlideMeta(slide_id=s.meta.slide_id), target=s.target, make_counts=s.make_counts)
+        TrainSlide(
+            units=s.units,
+            meta=SlideMeta(slide_id=s.meta.slide_id),
+            target=s.target,
+            make_counts=s.make_counts,
+        )
         for s in slides[:2]
     ]
     probe = EmbedProbe(Coordinates())

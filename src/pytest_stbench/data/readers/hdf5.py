@@ -118,7 +118,7 @@ def number(file: h5py.File, key: str) -> float:
     return float(values.reshape(-1)[0])
 
 
-class MissingKey(Exception):  # noqa: N818  # internal signal, turned into a DataError by the reader
+class MissingKey(Exception):  # internal signal, turned into a DataError by the reader
     """A key that is not there; ``known`` are its neighbours."""
 
     def __init__(self, key: str, known: tuple[str, ...]) -> None:
