@@ -58,7 +58,7 @@ def check(item: pytest.Item, cell: DatasetCell | Pool | None = None) -> Callable
         )
         payload(item)["checks"] = [found.to_dict()]
         if dataset:
-            _tell_once(item, "datasets", dataset, lambda: recorder.dataset(dataset))
+            _tell_once(item, "datasets", dataset, lambda: recorder.facts.dataset(dataset))
         add_properties(
             item,
             {
@@ -122,7 +122,7 @@ def model_item(item: pytest.Item, cell: Cell | Pool, given: Any) -> Callable[[],
         else:
             for part in cell.cells if isinstance(cell, Pool) else (cell,):
                 run.ready(contestant, part)
-                recorder.lock(part)
+                recorder.facts.lock(part)
     if isinstance(cell, Pool):
         return lambda: _pooled(item, run, recorder, contestant, cell, function.name)
     if function.kind == CONTRACT:
@@ -134,7 +134,7 @@ def _contract(
     item: pytest.Item, run: TaskRun, recorder: Recorder, contestant: Contestant, cell: Cell
 ) -> None:
     _tell_facts(item, recorder, contestant, cell)
-    place = recorder.place(cell)
+    place = recorder.facts.place(cell)
     place.pop("task_version")
     add_properties(item, {**place, "fold": cell.fold.name, "model": contestant.label})
     try:
@@ -192,11 +192,11 @@ TOLD_ONCE: pytest.StashKey[set[tuple[str, str, str, bool]]] = pytest.StashKey()
 
 def _tell_facts(item: pytest.Item, recorder: Recorder, contestant: Contestant, cell: Cell | Pool) -> None:
     """Tell what a score stands on: without it, a run of selected items could not be compared with."""
-    _tell_once(item, "tasks", "", recorder.task)
-    _tell_once(item, "datasets", cell.dataset, lambda: recorder.dataset(cell.dataset))
-    _tell_once(item, "models", contestant.key, lambda: recorder.model(contestant))
+    _tell_once(item, "tasks", "", recorder.facts.task)
+    _tell_once(item, "datasets", cell.dataset, lambda: recorder.facts.dataset(cell.dataset))
+    _tell_once(item, "models", contestant.key, lambda: recorder.facts.model(contestant))
     for part in cell.cells if isinstance(cell, Pool) else (cell,):
-        _tell_once(item, "lock", part.id, partial(recorder.lock, part))
+        _tell_once(item, "lock", part.id, partial(recorder.facts.lock, part))
 
 
 def _tell_once(item: pytest.Item, kind: str, key: str, make: Callable[[], Any]) -> None:

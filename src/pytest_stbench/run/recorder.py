@@ -1,19 +1,15 @@
-"""Scores and verdicts of a task as records, and the facts they stand on."""
+"""Scores and verdicts of a task as records."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.gate import judge, required_references, rules_for
-from pytest_stbench.results.provenance import DatasetRecord, LockRecord, ModelRecord, TaskRecord
 from pytest_stbench.results.record import ScoreRecord
-from pytest_stbench.run.cells import pool_id
+from pytest_stbench.run.facts import Facts
 from pytest_stbench.run.pooling import pool_scores
-from pytest_stbench.spec.defaults import primary_of, with_defaults
-from pytest_stbench.spec.fingerprint import fingerprint, gene_files
+from pytest_stbench.spec.defaults import primary_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,30 +47,7 @@ class Recorder:
         self._run = run
         self._spec = run.spec
         self._stored = stored
-        self._task: TaskRecord | None = None
-        self._datasets: dict[str, DatasetRecord] = {}
-        self._locks: dict[str, LockRecord] = {}
-        self._patients = {
-            name: {sample.slide: sample.patient or sample.slide for sample in samples}
-            for name, samples in run.grid.samples.items()
-        }
-
-    def place(self, cell: Cell | Pool) -> dict[str, Any]:
-        """Return where a score belongs: fields that every score record has."""
-        config = self._spec.datasets[cell.dataset]
-        samples = self._run.grid.samples[cell.dataset]
-        return {
-            "task": self._spec.name,
-            "task_version": self._spec.version,
-            "family": self._spec.family,
-            "dataset": cell.dataset,
-            "variant": cell.variant,
-            "split": cell.split,
-            "organ": config.organ or _common(sample.organ for sample in samples),
-            "disease": config.disease or _common(sample.disease for sample in samples),
-            "technology": config.technology or _common(sample.technology for sample in samples),
-            "resolution": config.resolution or _common(sample.resolution for sample in samples),
-        }
+        self.facts = Facts(run)
 
     def fold(self, contestant: Contestant, cell: Cell, metric: str) -> ScoreRecord:
         """Return the score of one fold, with the trivial and the simple baseline beside it."""
@@ -124,7 +97,7 @@ class Recorder:
         )  # fmt: skip
         values = {name: found.per_patient for name, (_, found) in beside.items()}
         better = run.registry.metrics[metric].better
-        comparison = self._stored.comparison(self, record, pool, better) if self._stored else None
+        comparison = self._stored.comparison(self.facts, record, pool, better) if self._stored else None
         verdict, gate = self._verdicts(contestant, pool, metric, score, values, comparison)
         return Pooled(scores=(record, *others), verdict=verdict, gate=gate, comparison=comparison)
 
@@ -169,7 +142,7 @@ class Recorder:
         return judged(held_to_rule=primary), judged(held_to_rule=False) if spec else None
 
     def _pool(self, parts: Sequence[tuple[Cell, CellScores]], place: Cell | Pool, metric: str) -> PooledScore:
-        return pool_scores(parts, metric, self._patients[place.dataset])
+        return pool_scores(parts, metric, self.facts.patients(place.dataset))
 
     def _record(
         self,
@@ -187,7 +160,7 @@ class Recorder:
     ) -> ScoreRecord:
         interval = score.reported.interval
         return ScoreRecord(
-            **self.place(place),
+            **self.facts.place(place),
             fold=fold,
             seed=seed,
             role=role,
@@ -215,92 +188,3 @@ class Recorder:
             input_class=(contestant.handle.input_class if contestant else None)
             or self._run.family.input_class,
         )
-
-    def task(self) -> TaskRecord:
-        """Return the record of the task, fingerprint included."""
-        if self._task is None:
-            self._task = self._make_task()
-        return self._task
-
-    def _make_task(self) -> TaskRecord:
-        mark = fingerprint(with_defaults(self._spec, self._run.registry), self._gene_files())
-        return TaskRecord(
-            name=self._spec.name,
-            version=self._spec.version,
-            family=self._spec.family,
-            claim=self._spec.claim,
-            primary=primary_of(self._spec, self._run.family),
-            fingerprint=mark.digest,
-            fingerprint_parts=dict(mark.parts),
-        )
-
-    def _gene_files(self) -> dict[str, str]:
-        files = {}
-        for path in gene_files(self._spec):
-            content = resolve_one(path, self._run.roots).read_bytes()
-            files[path] = hashlib.sha256(content).hexdigest()
-        return files
-
-    def patients(self, dataset: str) -> Mapping[str, str]:
-        """Return the patient of each slide; a slide without one stands for itself."""
-        return self._patients[dataset]
-
-    def dataset(self, name: str) -> DatasetRecord:
-        """Return the record of a data set. Raises ``DataError`` when it cannot be read."""
-        if name not in self._datasets:
-            self._datasets[name] = self._make_dataset(name)
-        return self._datasets[name]
-
-    def _make_dataset(self, name: str) -> DatasetRecord:
-        dataset = self._run.dataset(name)
-        filtered = self._run.filtered_counts(name)
-        place = self.place(next(self._run.grid.of(name)))
-        return DatasetRecord(
-            task=self._spec.name,
-            name=name,
-            checksum=dataset.checksum,
-            patients=self._patients[name],
-            n_slides=len(dataset.samples),
-            n_units=filtered["kept"],
-            n_units_filtered={"below_filter": filtered["left_out"]} if filtered["left_out"] else {},
-            n_genes=len(dataset.genes),
-            panels=tuple(sorted({sample.panel for sample in dataset.samples if sample.panel})),
-            **{key: place[key] for key in ("organ", "disease", "technology", "resolution")},
-        )
-
-    def model(self, contestant: Contestant) -> ModelRecord:
-        """Return the record of the model under test."""
-        identity = contestant.handle.identity
-        return ModelRecord(
-            name=contestant.label,
-            revision=identity.revision if identity else None,
-            config_digest=identity.digest if identity else None,
-            pretraining=contestant.handle.pretraining,
-            input_class=contestant.handle.input_class or self._run.family.input_class,
-            cached=identity is not None,
-        )
-
-    def lock(self, cell: Cell) -> LockRecord:
-        """Return the slides and genes of a fold; remembered, since its data may have left memory."""
-        key = f"{pool_id(cell.dataset, cell.variant, cell.split)}-{cell.fold.name}"
-        if key not in self._locks:
-            self._locks[key] = self._make_lock(cell)
-        return self._locks[key]
-
-    def _make_lock(self, cell: Cell) -> LockRecord:
-        return LockRecord(
-            task=self._spec.name,
-            dataset=cell.dataset,
-            variant=cell.variant,
-            split=cell.split,
-            fold=cell.fold.name,
-            train=cell.fold.train,
-            test=cell.fold.test,
-            genes=self._run.fold(cell).genes,
-        )
-
-
-def _common(values: Any) -> str | None:
-    """Return the one value that all known ones agree on, else None."""
-    known = {value for value in values if value is not None}
-    return known.pop() if len(known) == 1 else None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_stbench.results.record import ScoreRecord
     from pytest_stbench.run.cells import Pool
-    from pytest_stbench.run.recorder import Recorder
+    from pytest_stbench.run.facts import Facts
 
 
 class StoredRun:
@@ -25,7 +25,7 @@ class StoredRun:
         self._results = load(path)
         self._refusals: dict[tuple[str, str], list[str]] = {}
 
-    def comparison(self, recorder: Recorder, score: ScoreRecord, pool: Pool, better: str) -> dict[str, Any]:
+    def comparison(self, facts: Facts, score: ScoreRecord, pool: Pool, better: str) -> dict[str, Any]:
         """Return how `score` compares with the stored run, in builtin values.
 
         ``refused`` lists why it must not be compared (then nothing else is given); ``per_patient``
@@ -36,7 +36,7 @@ class StoredRun:
             "metric": score.metric,
             "pool": pool.id,
         }
-        refused = self._why_not(recorder, pool)
+        refused = self._why_not(facts, pool)
         try:
             stored = None if refused else counterpart(score, self._results)
         except ResultsError as error:
@@ -46,7 +46,7 @@ class StoredRun:
         if stored is None:
             return {**found, "refused": [], "per_patient": {}, "changes": []}
         listed = (
-            changes(score, stored, better=better, patient_of=recorder.patients(pool.dataset))
+            changes(score, stored, better=better, patient_of=facts.patients(pool.dataset))
             if better in ("up", "down")
             else ()
         )
@@ -59,12 +59,12 @@ class StoredRun:
             "changes": [_plain(change) for change in listed],
         }
 
-    def _why_not(self, recorder: Recorder, pool: Pool) -> list[str]:
+    def _why_not(self, facts: Facts, pool: Pool) -> list[str]:
         key = (pool.dataset, pool.id)
         if key not in self._refusals:
-            lock = [recorder.lock(cell) for cell in pool.cells]
+            lock = [facts.lock(cell) for cell in pool.cells]
             self._refusals[key] = why_not_comparable(
-                recorder.task(), [recorder.dataset(pool.dataset)], self._results, lock
+                facts.task(), [facts.dataset(pool.dataset)], self._results, lock
             )
         return self._refusals[key]
 

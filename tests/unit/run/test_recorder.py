@@ -205,13 +205,13 @@ def test_seeds_are_averaged_for_the_model_and_counted_once_for_baselines(recorde
 
 def test_where_a_score_belongs(recorder, make_samples):
     made = recorder()
-    place = made.place(pool_of(made))
+    place = made.facts.place(pool_of(made))
     assert (place["task"], place["dataset"], place["variant"], place["split"]) == ("small", "sim", "", "lopo")
     assert (place["technology"], place["organ"]) == ("Visium", None)
     samples = tuple(
         Sample(slide=f"{p}1", patient=p, organ="breast", disease="x" if p == "A" else "y") for p in PATIENTS
     )
-    place = recorder(samples=samples).place(pool_of(recorder(samples=samples)))
+    place = recorder(samples=samples).facts.place(pool_of(recorder(samples=samples)))
     assert (place["organ"], place["disease"]) == ("breast", None), (
         "what all slides share, never the most frequent"
     )
@@ -220,16 +220,16 @@ def test_where_a_score_belongs(recorder, make_samples):
 def test_a_slide_without_patient_stands_for_itself(recorder):
     samples = tuple(Sample(slide=f"{p}1", patient=None if p == "F" else p) for p in PATIENTS)
     split = {"random_slide": {}} if "random_slide" in REGISTRY.splits else "within"
-    assert recorder(samples=samples, splits=[split]).patients("sim")["F1"] == "F1"
+    assert recorder(samples=samples, splits=[split]).facts.patients("sim")["F1"] == "F1"
 
 
 def test_records_of_models(recorder, model):
     made = recorder()
-    named = made.model(model)
+    named = made.facts.model(model)
     assert (named.name, named.revision, named.pretraining, named.cached) == ("mymodel", "3", ("HEST",), True)
     assert named.config_digest == model.handle.identity.digest
     assert named.input_class == "expression"
-    anonymous = made.model(user_contestant("other", Anonymous()))
+    anonymous = made.facts.model(user_contestant("other", Anonymous()))
     assert (anonymous.revision, anonymous.config_digest, anonymous.cached) == (None, None, False)
     assert anonymous.input_class == "counts"
 
@@ -238,16 +238,16 @@ def test_the_fingerprint_follows_the_content_of_gene_files(recorder, tmp_path):
     file = tmp_path / "panel.csv"
     file.write_text("gene\nA\n")
     changes = {"imputation": {"observed": {"file": "panel.csv"}}}
-    first = recorder(**changes).task()
-    assert recorder(**changes).task() == first
+    first = recorder(**changes).facts.task()
+    assert recorder(**changes).facts.task() == first
     file.write_text("gene\nA\nB\n")
-    second = recorder(**changes).task()
+    second = recorder(**changes).facts.task()
     assert second.fingerprint != first.fingerprint
     assert (second.name, second.version, second.primary) == ("small", 1, "spearman_gene")
 
 
 def test_the_fingerprint_follows_the_task_and_not_its_gates(recorder):
-    first = recorder().task().fingerprint
-    assert recorder(seeds=[1]).task().fingerprint != first
-    assert recorder(preprocess={"genes": {"select": "hvg"}}).task().fingerprint != first
-    assert recorder(title="another title").task().fingerprint == first
+    first = recorder().facts.task().fingerprint
+    assert recorder(seeds=[1]).facts.task().fingerprint != first
+    assert recorder(preprocess={"genes": {"select": "hvg"}}).facts.task().fingerprint != first
+    assert recorder(title="another title").facts.task().fingerprint == first
