@@ -324,7 +324,7 @@ def polarity():
         assert gates == {"train_mean": "PASS", "libsize": "PASS", "he_colour": "PASS"}
 
     def test_null_is_beaten_by_nobody(self, cohort):
-        outcome, gates, run = cohort("null", "colour", ["train_mean"])
+        outcome, gates, run = cohort("no_signal", "colour", ["train_mean"])
         assert outcome == "failed", run.out
         assert gates["train_mean"] == "FAIL"
 

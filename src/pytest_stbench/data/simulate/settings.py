@@ -50,7 +50,7 @@ SETTINGS: Mapping[str, Setting] = {
             "depth": 0.05,
         },
     ),
-    "null": Setting(
+    "no_signal": Setting(
         summary="every gene follows its own field: nothing predicts, ridge equals the mean",
         private=0.35,
         depth_spread=0.05,

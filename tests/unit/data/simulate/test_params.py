@@ -28,7 +28,7 @@ def test_whole_numbers_are_taken_for_real_ones():
             {"patient": 6},
             ["params.patient: unknown parameter", "did you mean 'patients'?", "slides_per_patient"],
         ),
-        ({"setting": "morfology"}, ["'morfology'", "did you mean 'morphology'?", "default, null, depth"]),
+        ({"setting": "morfology"}, ["'morfology'", "did you mean 'morphology'?", "default, no_signal, depth"]),
         ({"setting": None}, ["params.setting: found None"]),
         ({"patients": 0}, ["params.patients: found 0, expected a whole number from 1 to 999"]),
         ({"patients": True}, ["params.patients: found True, expected a whole number"]),
@@ -51,7 +51,7 @@ def test_mistakes_say_what_is_allowed(params, parts):
 
 def test_all_mistakes_are_reported_at_once():
     with pytest.raises(DataError) as caught:
-        parse_params({"setting": ["null"], "genes": 1, "colour": "blue"})
+        parse_params({"setting": ["no_signal"], "genes": 1, "colour": "blue"})
     assert all(f"params.{key}:" in str(caught.value) for key in ("setting", "genes", "colour"))
 
 

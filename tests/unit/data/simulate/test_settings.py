@@ -9,14 +9,14 @@ NOISE = 0.035
 
 @pytest.mark.parametrize("name", ["colour", "image", "coords", "depth", "polarity", "cellularity"])
 def test_null_nothing_predicts(cohort, name):
-    assert abs(cohort("null").score(name)) < NOISE
+    assert abs(cohort("no_signal").score(name)) < NOISE
 
 
 def test_null_genes_do_not_predict_each_other(cohort):
-    assert abs(cohort("null").score("observed", penalty=300.0)) < NOISE
+    assert abs(cohort("no_signal").score("observed", penalty=300.0)) < NOISE
 
 
-@pytest.mark.parametrize("setting", ["default", "null", "depth", "morphology"])
+@pytest.mark.parametrize("setting", ["default", "no_signal", "depth", "morphology"])
 def test_genes_have_spatial_structure(cohort, setting):
     assert cohort(setting).moran() > 0.1
 
@@ -60,7 +60,7 @@ def test_default_is_a_mixture(cohort):
     assert in_default.score("observed", penalty=300.0) > image
 
 
-@pytest.mark.parametrize("setting", ["default", "null", "depth", "morphology"])
+@pytest.mark.parametrize("setting", ["default", "no_signal", "depth", "morphology"])
 def test_most_units_pass_the_filter_and_genes_are_detected(cohort, setting):
     made = cohort(setting)
     assert all(0.9 < share <= 1.0 for share in made.kept_share.values())

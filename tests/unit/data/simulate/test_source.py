@@ -110,7 +110,7 @@ def test_depth_parameter_is_the_median_total(simulated_config):
 
 def test_patient_effect_separates_patients(simulated_config):
     def between(effect):
-        config = simulated_config(setting="null", patient_effect=effect, image=False)
+        config = simulated_config(setting="no_signal", patient_effect=effect, image=False)
         source = open_source(config, (), ())
         means = [source.read(row.slide).counts.sum(axis=0).A1 for row in simulated_samples(config)]
         profile = np.log(np.stack(means) + 1.0)
@@ -122,7 +122,7 @@ def test_patient_effect_separates_patients(simulated_config):
 
 def test_slides_of_a_patient_share_its_effects(simulated_config):
     config = simulated_config(
-        setting="null", patients=2, slides_per_patient=2, patient_effect=1.0, image=False
+        setting="no_signal", patients=2, slides_per_patient=2, patient_effect=1.0, image=False
     )
     source = open_source(config, (), ())
     a, b, other = (np.log1p(source.read(name).counts.sum(axis=0).A1) for name in ("P01S1", "P01S2", "P02S1"))
@@ -146,7 +146,7 @@ def test_no_files(simulated_config):
 def test_fingerprint_depends_on_every_parameter(simulated_config):
     changes = [
         {},
-        {"setting": "null"},
+        {"setting": "no_signal"},
         {"patients": 7},
         {"slides_per_patient": 2},
         {"units": 181},
