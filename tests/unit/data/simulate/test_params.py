@@ -28,7 +28,7 @@ def test_whole_numbers_are_taken_for_real_ones():
             {"patient": 6},
             ["params.patient: unknown parameter", "did you mean 'patients'?", "slides_per_patient"],
         ),
-        ({"setting": "morfology"}, ["'morfology'", "did you mean 'morphology'?", "default, no_signal, depth"]),
+        ({"setting": "morfology"}, ["'morfology'", "did you mean 'morphology'?", "default, no_signal"]),
         ({"setting": None}, ["params.setting: found None"]),
         ({"patients": 0}, ["params.patients: found 0, expected a whole number from 1 to 999"]),
         ({"patients": True}, ["params.patients: found True, expected a whole number"]),
