@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,7 +59,13 @@ def interval_for(values: Iterable[float | None]) -> Reported:
     values
         One value a patient, or one paired difference; None, nan and infinities are left out.
     """
-    x = np.array([value for value in values if value is not None and math.isfinite(value)], dtype=np.float64)
+    return _reported(tuple(float(value) for value in values if value is not None and math.isfinite(value)))
+
+
+@lru_cache(maxsize=1024)
+def _reported(values: tuple[float, ...]) -> Reported:
+    """Baselines come with every model, and rules with every gate: the same values come back often."""
+    x = np.array(values, dtype=np.float64)
     n = len(x)
     interval = secondary = None
     note = (

@@ -8,6 +8,7 @@ out by the caller. Random draws come from a fixed seed, so that equal data give 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -98,11 +99,11 @@ def studentised_interval(values: ArrayLike, *, draws: int = DRAWS, seed: int = 0
     mean = x.mean()
     se = _standard_error(x)
     resamples = _resamples(x - mean, draws, seed)
-    se_b = resamples.std(axis=1, ddof=1) / np.sqrt(n)
+    se_b = resamples.std(axis=0, ddof=1) / np.sqrt(n)
     usable = se_b > TOLERANCE
     if not usable.any():
         return _interval("studentised", n, mean, mean)
-    t_star = resamples[usable].mean(axis=1) / se_b[usable]
+    t_star = resamples.mean(axis=0)[usable] / se_b[usable]
     lower, upper = np.quantile(t_star, [_TAIL, 1 - _TAIL])
     return _interval("studentised", n, mean - upper * se, mean - lower * se)
 
@@ -135,7 +136,7 @@ def percentile_interval(values: ArrayLike, *, draws: int = DRAWS, seed: int = 0)
     x = _vector(values)
     if len(x) < 2:
         return _interval("percentile", len(x), np.nan, np.nan)
-    means = x.mean() + _resamples(x - x.mean(), draws, seed).mean(axis=1)
+    means = x.mean() + _resamples(x - x.mean(), draws, seed).mean(axis=0)
     low, high = np.quantile(means, [_TAIL, 1 - _TAIL])
     return _interval("percentile", len(x), low, high)
 
@@ -229,8 +230,16 @@ def _standard_error(x: NDArray[np.float64]) -> float:
 
 
 def _resamples(x: NDArray[np.float64], draws: int, seed: int) -> NDArray[np.float64]:
-    rng = np.random.default_rng(seed)
-    return x[rng.integers(0, len(x), size=(draws, len(x)))]
+    """Return resamples as columns, (n, draws)."""
+    return x[_places(len(x), draws, seed)]
+
+
+@lru_cache(maxsize=16)
+def _places(n: int, draws: int, seed: int) -> NDArray[np.intp]:
+    """Return which patients each resample holds, (n, draws): the same for every metric of a task."""
+    places = np.random.default_rng(seed).integers(0, n, size=(draws, n)).T.astype(np.intp, order="C")
+    places.setflags(write=False)
+    return places
 
 
 def _signs(n: int, draws: int, seed: int) -> NDArray[np.float64]:
