@@ -57,13 +57,14 @@ def resolve_bare(name: str) -> Any:
     from pytest_stbench.run.contestants import RIDGE
     from pytest_stbench.run.registry import builtin_registry
 
-    baselines = builtin_registry().baselines.names
+    baselines = builtin_registry().baselines
     if name == RIDGE or name in baselines:
         return BaselineChoice(name)
     entries = [entry.name for entry in metadata.entry_points(group=ENTRY_POINT_GROUP)]
     if name in entries:
         return _loaded(load_entry_point, name)
-    known = [RIDGE, *baselines, *entries]
+    # Diagnostics and controls see the truth or another model: they are never offered as a model.
+    known = [RIDGE, *(record.name for record in baselines if record.kind == "model"), *entries]
     return NoModel(
         f"unknown model {name}",
         f"--stbench-model={name}: there is no fixture, baseline or entry point of that "
