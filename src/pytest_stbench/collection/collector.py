@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ class Told:
         told: dict[str, Any] = getattr(report, "stbench", {})
         if "tally" in told:
             self.tallies[told["tally"]["process"]] = told["tally"]
-        if "order" in told and ("cause" in told or any(told.get(kind) for kind in KINDS)):
+        if "order" in told and any(told.get(kind) for kind in ("cause", "skipped", *KINDS)):
             self._heard.append(told)
 
     @property
@@ -42,6 +43,11 @@ class Told:
                 detail, count = found.get(key, (told["detail"], 0))
                 found[key] = (detail, count + 1)
         return found
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """How many items were skipped, by reason."""
+        return dict(Counter(told["skipped"] for told in self._in_order() if "skipped" in told))
 
     @property
     def not_applied(self) -> list[str]:

@@ -272,6 +272,7 @@ def _skip(item: pytest.Item, reason: str) -> None:
     if item.config.getoption("stbench_no_skip"):
         message = f"{reason} (skips are failures under --stbench-no-skip)"
         raise ItemFailed(message) from None
+    payload(item)["skipped"] = reason
     pytest.skip(reason)
 
 

@@ -40,6 +40,8 @@ def write_summary(reporter: Any, config: pytest.Config) -> None:
         reporter.section("stbench")
     _write_checks(reporter, results.checks, told)
     _write_blocked(reporter, told, results.checks)
+    for reason, count in told.skipped.items():
+        reporter.write_line(f"skipped {count} item{'s' if count > 1 else ''}: {first_line(reason)}")
     _write_comparisons(reporter, told)
     _write_store(reporter, config, told)
 
