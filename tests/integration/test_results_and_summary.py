@@ -262,9 +262,11 @@ def test_several_seeds(lab):
 def test_within_slides(lab):
     large = {"datasets": {"sim": {"params": {"units": 400, "patients": 2}}}}
     lab.task("mini", {**FOLDS, "splits": ["within"]}, large, claim="exploratory")
-    run = lab.run("--stbench-model=mean", "-rA")
+    run = lab.run("--stbench-model=mean", "-rA", "--stbench-save=within.json")
     pooled = [name for name in run.names if name.startswith("rmse[sim-within")]
     assert pooled
+    assert run.lines("within-slide, not generalisation")
+    assert all(score["ci_low"] is None for score in results(lab, "within.json")["scores"])
     assert not run.of("error")
     assert "Traceback" not in run.out
 

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_stbench.collection.plan_items import CELL
 from pytest_stbench.gate import plan_gates, required_references, rules_for
+from pytest_stbench.gate.within_slide import LABEL
 from pytest_stbench.run.cells import Cell, Pool
 from pytest_stbench.run.contestants import RIDGE
 from pytest_stbench.spec.defaults import primary_of
@@ -78,6 +79,8 @@ def _pool_lines(items: TaskItems, pool: Pool, stored: Results | None) -> list[st
     lines = [
         f"  {pool.id}: {len(pool.folds)} folds, {len(pool.test_slides)} test slides of {len(tested)} patients"
     ]
+    if pool.within:
+        return [*lines, f"    {LABEL}: no comparison can be decided; add a split by patient (lopo, pgkf)"]
     primary = primary_of(spec, family)
     for metric in dict.fromkeys([primary, *spec.gates]):
         rules = rules_for(

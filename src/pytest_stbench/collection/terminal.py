@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.collection.reports import SAVE_ERROR, results_of, save_path, told_of
+from pytest_stbench.gate.within_slide import LABEL
 from pytest_stbench.report.tables import make_tables, table_lines, undefined_line
 from pytest_stbench.run.outcomes import first_line
 from pytest_stbench.run.registry import builtin_registry
@@ -60,7 +61,8 @@ def _write_table(reporter: Any, table: Table, task: TaskRecord, results: Results
         ]
     genes = table.scores[0].n_genes
     head += [f"{genes} genes"] if genes is not None else []
-    reporter.write_line(", ".join([*head, split]))
+    within = any(lock.split == split and set(lock.train) & set(lock.test) for lock in results.lock)
+    reporter.write_line(", ".join([*head, f"{split} ({LABEL})" if within else split]))
     ladder_names = {name for scores in table.ladder.values() for name in scores}
     simple = next((name for name in family.simple if name in ladder_names), "")
     reporter.write_line(f"model {_model(table.model, results)}   T = {family.trivial}   S = {simple}")

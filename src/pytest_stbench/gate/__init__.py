@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pytest_stbench.gate.rules import beats, not_worse_than
     from pytest_stbench.gate.ruleset import Rules, refusals, required_references, rules_for
     from pytest_stbench.gate.verdict import aggregate, apply_rules, judge
+    from pytest_stbench.gate.within_slide import judge_within
 
 _HOMES = {
     "PlannedGate": "plan",
@@ -24,6 +25,7 @@ _HOMES = {
     "beats": "rules",
     "interval_for": "intervals",
     "judge": "verdict",
+    "judge_within": "within_slide",
     "lower_at_least": "limits",
     "not_worse_than": "rules",
     "plan_gates": "plan",
@@ -43,6 +45,7 @@ __all__ = [
     "beats",
     "interval_for",
     "judge",
+    "judge_within",
     "lower_at_least",
     "not_worse_than",
     "plan_gates",

@@ -50,6 +50,11 @@ class Pool:
         return pool_id(self.dataset, self.variant, self.split)
 
     @property
+    def within(self) -> bool:
+        """Whether train and test units lie on the same slides: then nothing generalises."""
+        return any(cell.fold.within for cell in self.cells)
+
+    @property
     def folds(self) -> tuple[Fold, ...]:
         """The folds, each once whatever the number of seeds."""
         return tuple({cell.fold.name: cell.fold for cell in self.cells}.values())

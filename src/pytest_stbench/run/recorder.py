@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pytest_stbench.gate import judge, required_references, rules_for
+from pytest_stbench.gate import judge, judge_within, required_references, rules_for
 from pytest_stbench.results.record import ScoreRecord
+from pytest_stbench.run.cells import Pool
 from pytest_stbench.run.facts import Facts
 from pytest_stbench.run.pooling import pool_scores
 from pytest_stbench.spec.defaults import primary_of
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_stbench.registry import Baseline
     from pytest_stbench.results.record import VerdictRecord
-    from pytest_stbench.run.cells import Cell, Pool
+    from pytest_stbench.run.cells import Cell
     from pytest_stbench.run.contestants import Contestant
     from pytest_stbench.run.pooling import PooledScore
     from pytest_stbench.run.scoring import CellScores
@@ -137,7 +138,7 @@ class Recorder:
 
         def judged(*, held_to_rule: bool) -> VerdictRecord | None:
             rules = rules_for(spec, required=required, primary=held_to_rule, resolve={"ridge": simple})
-            return judge(score.per_patient, rules, **facts)
+            return (judge_within if pool.within else judge)(score.per_patient, rules, **facts)
 
         return judged(held_to_rule=primary), judged(held_to_rule=False) if spec else None
 
@@ -158,7 +159,8 @@ class Recorder:
         fold: str | None = None,
         seed: int | None = None,
     ) -> ScoreRecord:
-        interval = score.reported.interval
+        within = place.within if isinstance(place, Pool) else place.fold.within
+        interval = None if within else score.reported.interval
         return ScoreRecord(
             **self.facts.place(place),
             fold=fold,
