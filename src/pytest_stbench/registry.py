@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 ENTRY_POINT_GROUP = "pytest_stbench.catalogues"
+SIMPLE = "ridge"
+"""Stands for the simple learned baseline of whatever family and data are asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

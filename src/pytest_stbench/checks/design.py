@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, on_slides, some
+from pytest_stbench.registry import SIMPLE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from pytest_stbench.splits.table import Fold, Sample
-
-SIMPLE = "ridge"
 
 
 def split_within_slide(

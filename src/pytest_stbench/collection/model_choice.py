@@ -54,17 +54,17 @@ def resolve_bare(name: str) -> Any:
     from importlib import metadata
 
     from pytest_stbench.models.imports import load_entry_point
-    from pytest_stbench.run.contestants import RIDGE
+    from pytest_stbench.registry import SIMPLE
     from pytest_stbench.run.registry import builtin_registry
 
     baselines = builtin_registry().baselines
-    if name == RIDGE or name in baselines:
+    if name == SIMPLE or name in baselines:
         return BaselineChoice(name)
     entries = [entry.name for entry in metadata.entry_points(group=ENTRY_POINT_GROUP)]
     if name in entries:
         return _loaded(load_entry_point, name)
     # Diagnostics and controls see the truth or another model: they are never offered as a model.
-    known = [RIDGE, *(record.name for record in baselines if record.kind == "model"), *entries]
+    known = [SIMPLE, *(record.name for record in baselines if record.kind == "model"), *entries]
     return NoModel(
         f"unknown model {name}",
         f"--stbench-model={name}: there is no fixture, baseline or entry point of that "

@@ -9,8 +9,8 @@ import pytest
 from pytest_stbench.collection.plan_items import CELL
 from pytest_stbench.gate import plan_gates, required_references, rules_for
 from pytest_stbench.gate.within_slide import LABEL
+from pytest_stbench.registry import SIMPLE
 from pytest_stbench.run.cells import Cell, Pool
-from pytest_stbench.run.contestants import RIDGE
 from pytest_stbench.spec.defaults import primary_of
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _pool_lines(items: TaskItems, pool: Pool, stored: Results | None) -> list[st
     primary = primary_of(spec, family)
     for metric in dict.fromkeys([primary, *spec.gates]):
         rules = rules_for(
-            spec.gates.get(metric), required=required_references(family, RIDGE), primary=metric == primary
+            spec.gates.get(metric), required=required_references(family, SIMPLE), primary=metric == primary
         )
         sd = _known_sd(stored, pool, metric, items)
         lines += [

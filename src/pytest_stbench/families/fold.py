@@ -11,17 +11,22 @@ import numpy as np
 from pytest_stbench.data.build import build_train, build_truth
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from pytest_stbench.data.inputs import ModelSlide, TaskInfo, TrainSlide, TruthSlide
     from pytest_stbench.data.slide import Slide
+    from pytest_stbench.families.genes import FamilyGenes, GenePlan
     from pytest_stbench.preprocess.fitted import FittedPreprocess
 
 
 class Question(Protocol):
     """What a family does with a fold."""
+
+    def plan_genes(self, train: Sequence[Slide], settings: FamilyGenes) -> GenePlan:
+        """Return candidates and observed genes, from training slides alone."""
+        ...
 
     def build_input(self, slide: Slide, fold: FoldData) -> ModelSlide:
         """Return what a model sees of `slide`: a whitelist, built anew at every call."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import numpy as np
     from numpy.typing import NDArray
-
-    from pytest_stbench.data.slide import Slide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +28,3 @@ class GenePlan:
     candidates: NDArray[np.intp]
     observed: NDArray[np.intp]
     counted: Mapping[str, int]
-
-
-class PlansGenes(Protocol):
-    """A family that divides the genes of a data set."""
-
-    def plan_genes(self, train: Sequence[Slide], settings: FamilyGenes) -> GenePlan:
-        """Return candidates and observed genes, from training slides alone."""
-        ...

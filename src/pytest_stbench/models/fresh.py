@@ -161,10 +161,5 @@ def methods(model: object) -> frozenset[str]:
     return own | PROBED if own == {"embed"} else own
 
 
-def supports(model: object, method: str) -> bool:
-    """Return whether `model` can serve `method`, by itself or through the probe."""
-    return method in methods(model)
-
-
 def _is_factory(source: object) -> bool:
     return isinstance(source, type) or (callable(source) and not prediction_methods(source))

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.errors import ModelError
 from pytest_stbench.models.fresh import ModelHandle
-from pytest_stbench.registry import Baseline, Catalogue, Family, load_target, nearest
+from pytest_stbench.registry import SIMPLE, Baseline, Catalogue, Family, load_target, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_stbench.families.fold import FoldData
 
-RIDGE = "ridge"
 CONTROL_SEED = 0
 
 
@@ -61,7 +60,7 @@ def baseline_contestant(
     Raises ``ModelError`` for diagnostics and controls, which see the truth, and for baselines
     that do not serve the family or lack what they need.
     """
-    record = simple_baseline(family, offered, baselines) if name == RIDGE else baselines.get(name)
+    record = simple_baseline(family, offered, baselines) if name == SIMPLE else baselines.get(name)
     if record is None:
         message = (
             f"there is no baseline {name!r} for the family {family.name}{nearest(name, baselines.names)}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_stbench.run.contestants import RIDGE, runnable, simple_baseline
+from pytest_stbench.registry import SIMPLE
+from pytest_stbench.run.contestants import runnable, simple_baseline
 from pytest_stbench.spec.defaults import baselines_of
 
 if TYPE_CHECKING:
@@ -37,17 +38,13 @@ class Ladder:
         """Transformations of the predictions of the model under test."""
         return tuple(record for record in self.others if record.kind == "control")
 
-    def name_of(self, name: str) -> str:
-        """Return the baseline a name in a task file stands for (``ridge`` is the simple one)."""
-        return self.simple.name if name == RIDGE and self.simple else name
-
 
 def make_ladder(
     spec: TaskSpec, family: Family, offered: frozenset[str], baselines: Catalogue[Baseline]
 ) -> Ladder:
     """Return the ladder of one data set from what the task file lists and the data offers."""
     simple = simple_baseline(family, offered, baselines)
-    always = {family.trivial, simple.name if simple else "", RIDGE}
+    always = {family.trivial, simple.name if simple else "", SIMPLE}
     others: list[Baseline] = []
     missing: list[tuple[str, str]] = []
     for name in baselines_of(spec, family):

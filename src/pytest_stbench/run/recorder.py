@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_stbench.gate import judge, judge_within, required_references, rules_for
+from pytest_stbench.registry import SIMPLE
 from pytest_stbench.results.record import ScoreRecord
 from pytest_stbench.run.cells import Pool
 from pytest_stbench.run.facts import Facts
@@ -137,7 +138,7 @@ class Recorder:
         spec = self._spec.gates.get(metric)
 
         def judged(*, held_to_rule: bool) -> VerdictRecord | None:
-            rules = rules_for(spec, required=required, primary=held_to_rule, resolve={"ridge": simple})
+            rules = rules_for(spec, required=required, primary=held_to_rule, resolve={SIMPLE: simple})
             return (judge_within if pool.within else judge)(score.per_patient, rules, **facts)
 
         return judged(held_to_rule=primary), judged(held_to_rule=False) if spec else None

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-from pytest_stbench.metrics.aggregate import headline
 from pytest_stbench.results.record import CheckRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pytest_stbench.checks.result import CheckResult
     from pytest_stbench.registry import Check
     from pytest_stbench.spec.model import TaskSpec
@@ -42,9 +38,3 @@ def check_record(
         owner=override.owner if override else None,
         until=str(override.until) if override and override.until else None,
     )
-
-
-def mean_of_defined(values: Mapping[str, float]) -> float | None:
-    """Return the headline of patient values, None when no patient has one."""
-    value = headline(values).value
-    return None if math.isnan(value) else value

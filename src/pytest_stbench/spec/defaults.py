@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_stbench.registry import SIMPLE
 from pytest_stbench.spec.model import GenesSpec, MetricSpec, PreprocessSpec, SplitSpec, TaskSpec
 
 if TYPE_CHECKING:
     from pytest_stbench.registry import Catalogue, Family, Registry
 
-SIMPLE = "ridge"  # stands for the simple learned baseline of whatever family is asked
 MAX_LOPO_PATIENTS = 10
 
 S = TypeVar("S", MetricSpec, SplitSpec)

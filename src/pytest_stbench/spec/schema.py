@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.spec.defaults import SIMPLE
+from pytest_stbench.registry import SIMPLE
 from pytest_stbench.spec.extends import FRAGMENT_SUFFIX
 from pytest_stbench.spec.model import TaskSpec
 from pytest_stbench.spec.shorthand import CHECK_KEYS

@@ -46,8 +46,6 @@ def test_the_simple_baseline_of_expression_is_the_best_the_data_allow(ladder, of
     made = ladder(offered, EXPRESSION)
     assert made.trivial.name == "train_mean"
     assert made.simple.name == simple
-    assert made.name_of("ridge") == simple
-    assert made.name_of("libsize") == "libsize"
 
 
 def test_every_baseline_stands_once_trivial_and_simple_first(ladder):
@@ -84,7 +82,6 @@ def test_without_any_simple_baseline_ridge_stays_ridge(ladder):
     made = ladder(set(), IMPUTATION)
     assert made.simple is None
     assert names(made.baselines)[0] == "train_mean"
-    assert made.name_of("ridge") == "ridge"
 
 
 def test_runnable():

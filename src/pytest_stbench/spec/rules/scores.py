@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.registry import nearest
-from pytest_stbench.spec.defaults import SIMPLE, baselines_of, metrics_of
+from pytest_stbench.registry import SIMPLE, nearest
+from pytest_stbench.spec.defaults import baselines_of, metrics_of
 from pytest_stbench.spec.messages import allowed, unknown
 from pytest_stbench.spec.rules.common import Known, Mistakes, Rule, listed_twice, parameters
 
