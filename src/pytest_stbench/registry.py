@@ -27,9 +27,10 @@ SIMPLE = "ridge"
 class Metric:
     """A score on arrays.
 
-    ``over`` says what one value belongs to (a gene or a unit of one slide); ``inputs`` names the
-    keyword arguments the function takes beyond truth and prediction (``libsize``,
-    ``train_mean``). ``fill`` replaces a value that is undefined through the model's own fault in
+    ``over`` says what one value belongs to (a gene, unit, niche, pair ... of one slide, or the
+    slide); ``genes`` names the set of genes it looks at; ``inputs`` names the keyword arguments the
+    function takes beyond truth and prediction (``libsize``, ``train_mean``, ``graph``, ``niches``
+    ...). ``fill`` replaces a value that is undefined through the model's own fault in
     the mean, ``floor`` bounds single values in the mean from below.
     """
 
@@ -41,7 +42,8 @@ class Metric:
     fill: float | None
     target: str
     needs: str = "expression"
-    over: Literal["gene", "unit"] = "gene"
+    over: Literal["gene", "unit", "niche", "pair", "pathway", "class", "slide"] = "gene"
+    genes: Literal["evaluated", "coexpressed", "markers", "communication"] = "evaluated"
     group: Literal["agreement", "error", "spatial", "set", "coexpression", "depth_adjusted"] = "agreement"
     inputs: tuple[str, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -128,12 +130,19 @@ class Split:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """A ``source:`` of slides."""
+    """A ``source:`` of slides.
+
+    ``index`` names the function that lists the slides where no samples table is given; empty where
+    a table is always needed. ``files`` says which files are read.
+    """
 
     id: str
     name: str
     summary: str
     target: str
+    index: str = ""
+    needs_path: bool = False
+    files: str = ""
     source: str = ""
 
 

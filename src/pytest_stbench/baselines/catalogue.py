@@ -76,6 +76,16 @@ BASELINES: tuple[Baseline, ...] = (
         memory="O(dimensions^2)",
     ),
     Baseline(
+        id="B07",
+        name="knn",
+        summary="The mean of the 20 training units that look most alike, by embedding or colour.",
+        kind="model",
+        families=_EXPRESSION,
+        target=f"{_HERE}.knn:Knn",
+        needs=("image",),
+        memory="training features at half precision, of 50,000 units at most",
+    ),
+    Baseline(
         id="B08",
         name="smooth",
         summary="Ridge from the observed genes averaged over neighbouring units; never reads a hidden gene.",

@@ -6,8 +6,6 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Mapping
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +20,7 @@ from pytest_stbench.checks.result import (
     ranked,
     some,
 )
+from pytest_stbench.resources import gene_aliases
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -35,14 +34,6 @@ _MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec)"
 DATE = re.compile(
     rf"\d{{1,2}}-{_MONTH}(-\d{{2,4}})?|{_MONTH}-\d{{1,4}}|\d{{4}}-\d{{2}}-\d{{2}}( 00:00:00)?", re.IGNORECASE
 )
-
-
-@cache
-def aliases() -> Mapping[str, str]:
-    """Return retired gene symbols and the current symbol of each."""
-    table = resources.files("pytest_stbench") / "resources" / "gene_aliases.csv"
-    with table.open(encoding="utf-8") as lines:
-        return {row["alias"]: row["symbol"] for row in csv.DictReader(lines)}
 
 
 def gene_ids(
@@ -98,19 +89,9 @@ def gene_ids(
                 threshold=mixed_high,
             )
         )
-    retired = sorted(set(names) & aliases().keys())
-    if retired:
-        pairs = [f"{name} (now {aliases()[name]})" for name in retired]
-        findings.append(
-            Finding(
-                status="warn",
-                text=f"{count(len(retired), 'retired symbol')}: {some(pairs)}",
-                fix="rename them to the current symbol before genes are matched",
-                statistic=len(retired),
-                threshold=0.0,
-                genes=tuple(retired),
-            )
-        )
+    renamed: Mapping[str, str] = getattr(dataset, "renamed", {})
+    retired = sorted((set(names) & gene_aliases().keys()) | renamed.keys())
+    findings += _retired(retired, renamed)
     findings += _unlisted(symbols, reference, min_reference)
     return conclude(
         findings,
@@ -121,10 +102,32 @@ def gene_ids(
             "names": len(names),
             "ensembl": len(ensembl),
             "mouse_case": len(mouse),
-            "retired": {name: aliases()[name] for name in retired},
+            "retired": {name: gene_aliases()[name] for name in retired},
             "reference": reference or "not judged: no list of reference symbols is given (`reference: FILE`)",
         },
     )
+
+
+def _retired(retired: Sequence[str], renamed: Mapping[str, str]) -> list[Finding]:
+    """Report retired symbols: those that were replaced when the slides were read, and those left."""
+    if not retired:
+        return []
+    left = [name for name in retired if name not in renamed]
+    pairs = [f"{name} (now {gene_aliases()[name]})" for name in left or retired]
+    done = f", {len(renamed):,} of them read under the current symbol" if renamed else ""
+    fix = "rename them to the current symbol in the files, so that other tools find them too"
+    if left:
+        fix = "rename them to the current symbol before genes are matched"
+    return [
+        Finding(
+            status="warn",
+            text=f"{count(len(retired), 'retired symbol')}{done}: {some(pairs)}",
+            fix=fix,
+            statistic=len(retired),
+            threshold=0.0,
+            genes=tuple(retired),
+        )
+    ]
 
 
 def _name(value: object) -> str:
@@ -219,7 +222,7 @@ def _duplicates(panels: Mapping[str, Sequence[str]], notes: object) -> list[Find
     Readers sum such columns and note how many (``duplicate_symbols_summed``) or which
     (``duplicate_genes``) they were; an old and a new symbol of one gene stay two columns.
     """
-    table = aliases()
+    table = gene_aliases()
     found: dict[str, int] = {}
     named: dict[str, set[str]] = {}
     for note in ("duplicate_symbols_summed", "duplicate_genes"):

@@ -33,7 +33,9 @@ def panel_mismatch(
 
     Under ``absent_gene: zero`` a gene that a whole-transcriptome slide does not list was measured
     and not seen, so no gene of the task is missing there. That never holds for a targeted panel:
-    its slides are judged by the genes they list.
+    its slides are judged by the genes they list. Under ``absent_gene: mask`` slides of several
+    panels are scored on the genes of their own; it fails when a slide shares fewer than
+    `min_genes` with any other.
     """
     panels = {str(slide): frozenset(map(str, genes)) for slide, genes in dataset.panels.items()}
     if not panels:
@@ -50,12 +52,28 @@ def panel_mismatch(
     shared: Genes = frozenset.intersection(*panels.values())
     smallest = min(panels, key=lambda slide: (len(panels[slide]), slide))
     share = len(shared) / len(panels[smallest]) if panels[smallest] else 0.0
+    masked = dataset.config.absent_gene == "mask"
     findings = [
-        *_overlap(panels, shared, smallest, share, min_genes=min_genes, min_share=min_share),
+        *(
+            _alone(panels, min_genes)
+            if masked
+            else _overlap(panels, shared, smallest, share, min_genes=min_genes, min_share=min_share)
+        ),
         *_requested(panels, union, complete, task_genes, max_missing),
     ]
     if all(complete.values()):
         findings += _other_probes(panels, union, warn_share)
+    elif masked and share < warn_share:
+        findings.append(
+            Finding(
+                status="warn",
+                text=f"{count(len(shared), 'gene')} of {len(union):,} are measured on all slides: with "
+                "`absent_gene: mask` every slide is scored on the genes of its own panel",
+                fix="read scores per panel (`panels: separate`), not across panels",
+                statistic=share,
+                threshold=warn_share,
+            )
+        )
     elif min_share <= share < warn_share:
         findings.append(
             Finding(
@@ -128,6 +146,26 @@ def _overlap(
             )
         )
     return findings
+
+
+def _alone(panels: Mapping[str, Genes], min_genes: int) -> list[Finding]:
+    """Under a mask a gene can be learned wherever another slide measured it: slides that have few such."""
+    having = Counter(gene for genes in panels.values() for gene in genes)
+    common = {slide: sum(having[gene] > 1 for gene in genes) for slide, genes in panels.items()}
+    few = sorted((slide for slide, n in common.items() if n < min_genes), key=lambda s: (common[s], s))
+    if not few:
+        return []
+    return [
+        Finding(
+            status="fail",
+            text=f"slide {few[0]} shares {count(common[few[0]], 'gene')} with any other slide, fewer than "
+            f"{min_genes:,}: a model cannot learn the others",
+            fix="leave these slides out, or add slides of the same panel",
+            statistic=common[few[0]],
+            threshold=min_genes,
+            slides=tuple(few),
+        )
+    ]
 
 
 def _costliest(panels: Mapping[str, Genes]) -> tuple[tuple[str, ...], int]:

@@ -38,33 +38,29 @@ if TYPE_CHECKING:
 
 def check(item: pytest.Item, cell: DatasetCell | Pool | None = None) -> Callable[[], None]:
     """Prepare a check: of a data set, of a split, or of the task file."""
-    items, function, run, recorder = _parts(item)
+    _, function, run, recorder = _parts(item)
     assert function.check is not None
     record = function.check
-    dataset = cell.dataset if cell is not None else ""
+    view = cell.view if cell is not None else ""
     with _Preparing(item):
-        if dataset in items.grid.missing:
-            raise DataMissing(items.grid.missing[dataset])
         try:
-            if dataset:
-                run.dataset(dataset)
-            result = run.checking.run(record, dataset, cell if isinstance(cell, Pool) else None)
+            if view:
+                run.dataset(view)
+            result = run.checking.run(record, view, cell if isinstance(cell, Pool) else None)
         except DataError as error:
-            raise Blocked(cause=f"data[{dataset}]", detail=str(error)) from None
+            raise Blocked(cause=f"data[{view}]", detail=str(error)) from None
 
     def call() -> None:
-        found = check_record(
-            run.spec, record, result, dataset, cell.split if isinstance(cell, Pool) else None
-        )
+        found = check_record(run.spec, record, result, view, cell.split if isinstance(cell, Pool) else None)
         payload(item)["checks"] = [found.to_dict()]
-        if dataset:
-            _tell_once(item, "datasets", dataset, lambda: recorder.facts.dataset(dataset))
+        if view:
+            _tell_once(item, "datasets", view, lambda: recorder.facts.dataset(view))
         add_properties(
             item,
             {
                 "task": run.spec.name,
                 "family": run.spec.family,
-                "dataset": dataset or None,
+                "dataset": view or None,
                 "check": record.name,
                 "verdict": result.status,
                 "value": result.statistic,
@@ -76,9 +72,7 @@ def check(item: pytest.Item, cell: DatasetCell | Pool | None = None) -> Callable
         if result.status == "warn":
             _warn(
                 item,
-                f"{record.name}[{dataset}]: {result.message}"
-                if dataset
-                else f"{record.name}: {result.message}",
+                f"{record.name}[{view}]: {result.message}" if view else f"{record.name}: {result.message}",
             )
         if result.status == "skip":
             _skip(item, f"{record.name}: {result.message}")
@@ -193,7 +187,7 @@ TOLD_ONCE: pytest.StashKey[set[tuple[str, str, str, bool]]] = pytest.StashKey()
 def _tell_facts(item: pytest.Item, recorder: Recorder, contestant: Contestant, cell: Cell | Pool) -> None:
     """Tell what a score stands on: without it, a run of selected items could not be compared with."""
     _tell_once(item, "tasks", "", recorder.facts.task)
-    _tell_once(item, "datasets", cell.dataset, lambda: recorder.facts.dataset(cell.dataset))
+    _tell_once(item, "datasets", cell.view, lambda: recorder.facts.dataset(cell.view))
     _tell_once(item, "models", contestant.key, lambda: recorder.facts.model(contestant))
     for part in cell.cells if isinstance(cell, Pool) else (cell,):
         _tell_once(item, "lock", part.id, partial(recorder.facts.lock, part))

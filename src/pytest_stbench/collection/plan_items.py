@@ -34,14 +34,14 @@ _LAST = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class DatasetCell:
-    """The parameter of a check of one data set."""
+    """The parameter of a check of one data set, or of it with the units of a variant."""
 
-    dataset: str
+    view: str
 
     @property
     def id(self) -> str:
         """Part of the node id in brackets."""
-        return self.dataset
+        return self.view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +123,8 @@ class TaskItems:
 
     @cached_property
     def _datasets(self) -> list[Any]:
-        return [pytest.param(DatasetCell(name), id=name) for name in self.task.spec.datasets]
+        views = [view for name in self.task.spec.datasets for view in self.grid.views(name)]
+        return [pytest.param(DatasetCell(view), id=view) for view in views]
 
     @cached_property
     def _splits(self) -> list[Any]:
@@ -161,11 +162,12 @@ class TaskItems:
 
     @cached_property
     def _rank(self) -> Mapping[str, tuple[int, int, int]]:
-        """Place of every cell: data set, pool (0 for the checks of the data set), fold."""
+        """Place of every cell: data set, pool (checks of a view stand before its first), fold."""
         rank: dict[str, tuple[int, int, int]] = {}
         for number, name in enumerate(self.task.spec.datasets):
             rank[name] = (number, 0, 0)
             for place, pool in enumerate(self.grid.of(name), start=1):
+                rank.setdefault(pool.view, (number, place, -2))
                 rank[pool.id] = (number, place, _LAST)
                 for position, cell in enumerate(pool.cells):
                     rank[cell.id] = (number, place, position)

@@ -11,6 +11,7 @@ from pytest_stbench.collection.progress import Progress
 from pytest_stbench.data.roots import data_roots
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.run.cells import make_grid
+from pytest_stbench.run.panels import separate_panels
 from pytest_stbench.run.registry import builtin_registry
 from pytest_stbench.run.settings import RunSettings
 from pytest_stbench.spec.defaults import metrics_of
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from pytest_stbench.run.recorder import Recorder
     from pytest_stbench.run.runner import Runner
     from pytest_stbench.run.task_run import TaskRun
+    from pytest_stbench.spec.model import DatasetSpec
+    from pytest_stbench.splits.table import Sample
 
 RUNNER: pytest.StashKey[Runner] = pytest.StashKey()
 
@@ -50,9 +53,12 @@ def load_items(path: Path, config: pytest.Config) -> TaskItems:
     settings = settings_of(config)
     task = load_task(path, registry)
     roots = data_roots(path.parent, settings.data)
-    grid = make_grid(
-        task, lambda name, dataset: load_samples(dataset, name, roots, settings.store), registry.splits
-    )
+
+    def samples(name: str, config: DatasetSpec) -> tuple[Sample, ...]:
+        return load_samples(config, name, roots, settings.store, readers=registry.readers)
+
+    task = separate_panels(task, samples)
+    grid = make_grid(task, samples, registry.splits)
     choices = list(config.getoption("stbench_model")) or (
         [f"fixture:{task.spec.model}"] if task.spec.model else []
     )

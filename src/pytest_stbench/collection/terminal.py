@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.collection.reports import SAVE_ERROR, results_of, save_path, told_of
 from pytest_stbench.gate.within_slide import LABEL
+from pytest_stbench.report.depth import depth_lines
 from pytest_stbench.report.tables import make_tables, table_lines, undefined_line
 from pytest_stbench.run.outcomes import first_line
 from pytest_stbench.run.registry import builtin_registry
@@ -39,6 +40,8 @@ def write_summary(reporter: Any, config: pytest.Config) -> None:
         _write_table(reporter, table, task, results)
     if not tables:
         reporter.section("stbench")
+    for line in depth_lines(results.datasets):
+        reporter.write_line(line)
     _write_checks(reporter, results.checks, told)
     _write_blocked(reporter, told, results.checks)
     for reason, count in told.skipped.items():
@@ -51,7 +54,9 @@ def _write_table(reporter: Any, table: Table, task: TaskRecord, results: Results
     registry = builtin_registry()
     family = registry.families[task.family]
     _, dataset, variant, split = table.place
-    facts = next((d for d in results.datasets if (d.task, d.name) == (task.name, dataset)), None)
+    views = (f"{dataset}+{variant}", dataset)
+    found = {d.name: d for d in results.datasets if d.task == task.name}
+    facts = next((found[view] for view in views if view in found), None)
     head = [task.family, f"{task.claim} claim", f"{dataset}{f'+{variant}' if variant else ''}"]
     if facts is not None:
         head += [

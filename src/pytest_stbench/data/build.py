@@ -90,7 +90,9 @@ def _units(slide: Slide, columns: NDArray[np.intp] | None) -> AnnData:
         if columns is None:
             units = AnnData(obs=obs)
         else:
-            var = pd.DataFrame(index=pd.Index(slide.genes[columns].astype(object)))
+            var = pd.DataFrame(
+                {"measured": slide.measured[columns]}, index=pd.Index(slide.genes[columns].astype(object))
+            )
             units = AnnData(X=_model_counts(slide.counts, columns), obs=obs, var=var)
     units.obsm["spatial"] = slide.xy_um.astype(np.float64, copy=True)
     return units

@@ -7,6 +7,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from pytest_stbench.data.aliases import AliasedSource
 from pytest_stbench.data.align import align_columns, measured_of, totals, universe_of
 from pytest_stbench.data.catalogue import READERS
 from pytest_stbench.data.checksums import file_sha256
@@ -16,6 +17,7 @@ from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.registry import Catalogue, Reader, load_target, nearest
+from pytest_stbench.spec.defaults import resolution_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -69,6 +71,7 @@ class Dataset:
         self._samples = {sample.slide: sample for sample in self.samples}
         self._slides: dict[str, Slide] = {}
         self._notes: dict[str, dict[str, int]] = {}
+        self._renamed: dict[str, str] = {}
 
     @property
     def slide_ids(self) -> tuple[str, ...]:
@@ -84,10 +87,21 @@ class Dataset:
     def genes(self) -> NDArray[np.str_]:
         """The genes that are columns of every slide, (G,), sorted.
 
-        Those that any slide measured where absent genes count as zero, else those that all slides
-        measured. Empty when slides have no gene in common.
+        Those that any slide measured where absent genes count as zero or are masked, else those
+        that all slides measured. Empty when slides have no gene in common.
         """
-        return universe_of(self.panels.values(), union=self.config.absent_gene == "zero")
+        return universe_of(self.panels.values(), union=self.config.absent_gene != "intersect")
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """What all slides have beside counts: of ``image``, ``embedding``, ``transcripts``."""
+        return self._source.offers()
+
+    @property
+    def renamed(self) -> Mapping[str, str]:
+        """Retired symbols of the files and the current symbol under which each was read."""
+        _ = self._source
+        return MappingProxyType(self._renamed)
 
     @property
     def notes(self) -> Mapping[str, Mapping[str, int]]:
@@ -138,6 +152,16 @@ class Dataset:
         record = Catalogue("source", self._readers)[self.config.source]
         source: SlideSource = load_target(record.target)(self.config, self.samples, self._roots)
         self._verify(source)
+        if self.config.bin is not None and resolution_of(self.config) is not None:
+            from pytest_stbench.data.binning.source import BinnedSource
+
+            native = {sample.slide: sample.resolution for sample in self.samples}
+            source = BinnedSource(source, self.config.bin, native)
+        if self.config.aliases:
+            aliased = AliasedSource(source, self.slide_ids)
+            self._renamed = dict(aliased.renamed)
+            # Where nothing is renamed the data are what they would be without it.
+            source = aliased if aliased.renamed or aliased.refused else source
         return source
 
     def _verify(self, source: SlideSource) -> None:
@@ -186,6 +210,9 @@ class Dataset:
             image=raw.image,
             embedding=raw.embedding,
             labels=raw.labels,
+            measures=raw.measures,
+            transcripts=raw.transcripts,
+            segmentations=raw.segmentations,
         )
 
     def _meta(self, raw: RawSlide, sample: Sample) -> SlideMeta:
@@ -200,7 +227,7 @@ class Dataset:
             organ=sample.organ or config.organ,
             disease=sample.disease or config.disease,
             preservation=sample.preservation or config.preservation,
-            resolution=sample.resolution or config.resolution,
+            resolution=resolution_of(config) or sample.resolution or config.resolution,
             pitch_um=raw.pitch_um,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.filecache import FileCache
+from pytest_stbench.data.roots import resolve
 from pytest_stbench.data.samples import key_columns, make_sample, required_keys
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample
+
+
+def index_source(config: DatasetSpec, roots: Sequence[Path], store: Path | None) -> list[Sample]:
+    """Return the samples of the files that ``config.path`` names; see :func:`index_samples`."""
+    files = resolve(config.path or "", roots, get=config.get, what="path")
+    return index_samples(files, config, store)
 
 
 def index_samples(files: Sequence[Path], config: DatasetSpec, store: Path | None = None) -> list[Sample]:

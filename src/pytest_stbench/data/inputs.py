@@ -41,7 +41,8 @@ class ModelSlide:
     """One slide as a model sees it.
 
     ``units`` holds the names of the units, ``obsm["spatial"]`` in um and, where the family hands
-    them out, the counts of the observed genes in ``X`` and a declared ``obsm["embedding"]``.
+    them out, the counts of the observed genes in ``X`` (``var["measured"]`` is false for those
+    that the slide's panel lacks) and a declared ``obsm["embedding"]``.
     """
 
     units: AnnData

@@ -10,10 +10,11 @@ from collections import Counter
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, get_args
 
-from pytest_stbench.data.roots import resolve, resolve_one
+from pytest_stbench.data.catalogue import READERS
+from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
-from pytest_stbench.registry import nearest
+from pytest_stbench.registry import Catalogue, Reader, load_target, nearest
 from pytest_stbench.spec.model import Resolution
 from pytest_stbench.splits.table import Sample
 
@@ -29,12 +30,17 @@ MISSING = frozenset({"", "na", "n/a", "nan", "none", "null"})
 
 
 def load_samples(
-    config: DatasetSpec, name: str, roots: Sequence[Path], store: Path | None = None
+    config: DatasetSpec,
+    name: str,
+    roots: Sequence[Path],
+    store: Path | None = None,
+    *,
+    readers: Iterable[Reader] = READERS,
 ) -> tuple[Sample, ...]:
     """Return one row per slide of the data set `name`, in the order of the table.
 
-    The table comes from the csv `samples`, else from the parameters of a simulation, else from
-    ``obs`` of the files themselves (kept in ``store/index``). What a row leaves open is filled
+    The table comes from the csv `samples`, else from what the reader finds in the files
+    themselves, or in the parameters of a simulation. What a row leaves open is filled
     from the data set's constants (``technology``, ``panel``, ``organ`` ...); what nobody says
     stays None. Cells that are empty or ``NA``, ``N/A``, ``nan``, ``none``, ``null`` are missing.
     ``slides`` of the data set restricts the table.
@@ -47,18 +53,12 @@ def load_samples(
         Missing column, slide listed twice, no row, unknown resolution, unknown slide in
         ``slides``, unreadable file.
     """
-    if config.source == "simulated" and config.samples is None:
-        from pytest_stbench.data.simulate.table import simulated_samples
-
-        rows: Iterable[Sample] = simulated_samples(config)
-    elif config.samples is not None:
+    record = Catalogue("source", readers)[config.source]
+    if config.samples is not None:
         path = resolve_one(config.samples, roots, get=config.get, what=f"datasets.{name}.samples")
-        rows = read_samples(path, config)
-    elif config.source == "h5ad" and config.path is not None:
-        from pytest_stbench.data.index import index_samples
-
-        files = resolve(config.path, roots, get=config.get, what=f"datasets.{name}.path")
-        rows = index_samples(files, config, store)
+        rows: Iterable[Sample] = read_samples(path, config)
+    elif record.index:
+        rows = load_target(record.index)(config, roots, store)
     else:
         message = (
             f"datasets.{name}: `samples` is needed, a csv with one row per slide (source: {config.source})"

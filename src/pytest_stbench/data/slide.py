@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     from pytest_stbench.data.image import Image
+    from pytest_stbench.data.molecules import Transcripts
+    from pytest_stbench.data.segmentation import Segmentation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,8 @@ class Slide:
     declares that an absent gene was measured and not seen (``absent_gene: zero``). ``libsize`` is the
     total count of a unit over all genes that its file measured, whether or not they are columns
     here.
+    ``measures`` are further numbers of each unit, such as ``cells`` and ``tissue_share`` of a spot;
+    ``transcripts`` and ``segmentations`` are of the whole slide, whichever units are chosen.
     ``counts`` is as read: checks, not readers, judge whether it holds counts.
     """
 
@@ -59,6 +63,9 @@ class Slide:
     image: Image | None = None
     embedding: NDArray[np.float32] | None = None
     labels: dict[str, NDArray[np.object_]] = field(default_factory=dict)
+    measures: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    transcripts: Transcripts | None = None
+    segmentations: dict[str, Segmentation] = field(default_factory=dict)
 
     @property
     def n_units(self) -> int:
@@ -78,4 +85,5 @@ class Slide:
             array_index=None if self.array_index is None else self.array_index[rows],
             embedding=None if self.embedding is None else self.embedding[rows],
             labels={name: values[rows] for name, values in self.labels.items()},
+            measures={name: values[rows] for name, values in self.measures.items()},
         )

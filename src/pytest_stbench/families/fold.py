@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from pytest_stbench.data.build import build_train, build_truth
+from pytest_stbench.preprocess.statistics import unit_graph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
 
     from pytest_stbench.data.inputs import ModelSlide, TaskInfo, TrainSlide, TruthSlide
     from pytest_stbench.data.slide import Slide
@@ -37,12 +39,26 @@ class Question(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """Where the units of a slide lie and what they are called; shared by all that look at them."""
+
+    slide: Slide
+
+    @cached_property
+    def graph(self) -> csr_matrix:
+        """Which units are neighbours: 1.5 pitches of a lattice, the 6 nearest of cells."""
+        return unit_graph(self.slide)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Truth:
     """What one test slide's prediction is scored against.
 
     ``values`` is (n, g) float64 on the task's scale, nan where the slide did not measure the
     gene (``measured`` False); ``train_mean`` (g,) is the mean of the training patients' means.
+    ``places`` says which of the columns belong to which set of genes; ``surroundings`` has
+    coordinates, neighbours and labels.
     """
 
     values: NDArray[np.float64]
@@ -51,6 +67,18 @@ class Truth:
     units: NDArray[np.str_]
     libsize: NDArray[np.float64]
     train_mean: NDArray[np.float64]
+    places: Mapping[str, NDArray[np.intp]]
+    surroundings: Surroundings
+
+    def select(self, rows: NDArray[np.bool_]) -> Truth:
+        """Return the truth of some units."""
+        return replace(
+            self,
+            values=self.values[rows],
+            units=self.units[rows],
+            libsize=self.libsize[rows],
+            surroundings=Surroundings(self.surroundings.slide.select(rows)),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -119,6 +147,8 @@ class FoldData:
             units=slide.unit_names,
             libsize=slide.libsize,
             train_mean=self.train_mean,
+            places=self.fitted.places,
+            surroundings=Surroundings(slide),
         )
 
 

@@ -57,13 +57,13 @@ def accept_expression(
     as_counts = isinstance(raw, tuple)
     if isinstance(raw, tuple):
         if len(raw) != 2 or not isinstance(raw[1], str) or raw[1] != "counts":
-            _refuse(where, 'one matrix, or (matrix, "counts")', _describe(raw), "return the matrix alone")
+            refuse(where, 'one matrix, or (matrix, "counts")', _describe(raw), "return the matrix alone")
         raw = raw[0]
-    values, rows, columns = _to_array(raw, where)
+    values, rows, columns = to_array(raw, where)
     _check_shape(values, (n, len(genes)), where)
-    _check_names(rows, unit_names, "row", where)
-    _check_names(columns, genes, "column", where)
-    asked = _Asked(where=where, units=unit_names, columns=genes, column_word="gene")
+    check_names(rows, unit_names, "row", where)
+    check_names(columns, genes, "column", where)
+    asked = Asked(where=where, units=unit_names, columns=genes, column_word="gene")
     asked.check_finite(values)
     if as_counts:
         asked.check_counts(values)
@@ -79,23 +79,23 @@ def accept_embedding(
 
     Labelled rows are compared with `unit_names` where these are given. Raises ``ContractError``.
     """
-    values, rows, _ = _to_array(raw, where)
+    values, rows, _ = to_array(raw, where)
     if values.ndim != 2 or values.shape[0] != n or values.shape[1] == 0:
         fix = "return one row per unit of slide.units, in its order"
         if values.ndim == 2 and values.shape[1] == n != values.shape[0]:
             fix = "the matrix is transposed: return units as rows (.T)"
-        _refuse(where, f"shape ({n}, d) with d >= 1", f"shape {values.shape}", fix)
+        refuse(where, f"shape ({n}, d) with d >= 1", f"shape {values.shape}", fix)
     names: Names = unit_names if unit_names is not None else [str(row) for row in range(n)]
     if unit_names is not None:
-        _check_names(rows, unit_names, "row", where)
+        check_names(rows, unit_names, "row", where)
     dimensions = [str(column) for column in range(values.shape[1])]
-    asked = _Asked(where=where, units=names, columns=dimensions, column_word="dimension")
+    asked = Asked(where=where, units=names, columns=dimensions, column_word="dimension")
     asked.check_finite(values)
     return asked.as_float32(values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Asked:
+class Asked:
     """The rows and columns that were asked for, to say where a value stands."""
 
     where: str
@@ -137,10 +137,11 @@ class _Asked:
             f"{int(np.count_nonzero(bad))} of {bad.size} values {problem}, the first ({values[row, column]}) "
             f"at unit {str(self.units[row])!r}, {self.column_word} {str(self.columns[column])!r}"
         )
-        _refuse(self.where, expected, found, fix)
+        refuse(self.where, expected, found, fix)
 
 
-def _refuse(where: str, expected: str, found: str, fix: str) -> NoReturn:
+def refuse(where: str, expected: str, found: str, fix: str) -> NoReturn:
+    """Raise ``ContractError``."""
     raise ContractError(where, expected=expected, found=found, fix=fix)
 
 
@@ -155,7 +156,7 @@ def _kind(raw: object) -> str:
     return f"{type(raw).__module__}.{type(raw).__qualname__}".removeprefix("builtins.")
 
 
-def _to_array(raw: Any, where: str) -> tuple[NDArray[Any], list[str] | None, list[str] | None]:
+def to_array(raw: Any, where: str) -> tuple[NDArray[Any], list[str] | None, list[str] | None]:
     """Return the values, and the names of rows and columns where `raw` carries them."""
     import pandas as pd
     from anndata import AnnData
@@ -173,7 +174,7 @@ def _to_array(raw: Any, where: str) -> tuple[NDArray[Any], list[str] | None, lis
         raw = raw.toarray()
     if np.ma.isMaskedArray(raw) and np.ma.getmaskarray(raw).any():
         masked = int(np.ma.getmaskarray(raw).sum())
-        _refuse(
+        refuse(
             where,
             "a value everywhere",
             f"{masked} masked values",
@@ -181,14 +182,14 @@ def _to_array(raw: Any, where: str) -> tuple[NDArray[Any], list[str] | None, lis
         )
     array = "a numpy array (or data frame, AnnData, tensor on the CPU)"
     if raw is None:
-        _refuse(where, array, "None", "return the prediction")
+        refuse(where, array, "None", "return the prediction")
     if not hasattr(raw, "__array__"):
-        _refuse(where, array, _describe(raw), "convert it, for example by np.asarray(x, dtype=np.float32)")
+        refuse(where, array, _describe(raw), "convert it, for example by np.asarray(x, dtype=np.float32)")
     try:
         values = np.asarray(raw)
     except Exception as error:  # noqa: BLE001  # every tensor library raises its own kinds
         found = f"{_describe(raw)} that does not become one ({type(error).__name__}: {error})"
-        _refuse(where, array, found, "return for example tensor.detach().cpu().float().numpy()")
+        refuse(where, array, found, "return for example tensor.detach().cpu().float().numpy()")
     _check_dtype(values.dtype, where)
     return values, rows, columns
 
@@ -200,7 +201,7 @@ def _check_dtype(dtype: Any, where: str, what: str = "") -> None:
     fix = "cast it by .astype(np.float32)"
     if native == np.float16:
         fix = "compute in float32, or cast by .astype(np.float32) (half precision keeps three digits)"
-    _refuse(where, "float32 (float64 is cast)", f"{what}dtype {dtype}", fix)
+    refuse(where, "float32 (float64 is cast)", f"{what}dtype {dtype}", fix)
 
 
 def _check_shape(values: NDArray[Any], shape: tuple[int, int], where: str) -> None:
@@ -211,10 +212,11 @@ def _check_shape(values: NDArray[Any], shape: tuple[int, int], where: str) -> No
         fix = "the matrix is transposed: return units as rows and genes as columns (.T)"
     elif values.ndim == 1 and values.size == shape[0] * shape[1]:
         fix = f"return two dimensions: .reshape({shape[0]}, {shape[1]})"
-    _refuse(where, f"shape {shape} (units, genes)", f"shape {values.shape}", fix)
+    refuse(where, f"shape {shape} (units, genes)", f"shape {values.shape}", fix)
 
 
-def _check_names(found: list[str] | None, asked: Names, what: str, where: str) -> None:
+def check_names(found: list[str] | None, asked: Names, what: str, where: str) -> None:
+    """Refuse names that are not those that were asked for, in their order; no names are fine."""
     wanted = [str(name) for name in asked]
     if found is None or found == wanted:
         return
@@ -224,4 +226,4 @@ def _check_names(found: list[str] | None, asked: Names, what: str, where: str) -
         note, fix = " (the same names in another order)", f"reorder the {what}s to {source}"
     else:
         note, fix = "", f"name the {what}s by {source}, or return a plain array"
-    _refuse(where, f"{what} {position} to be {wanted[position]!r}", f"{found[position]!r}{note}", fix)
+    refuse(where, f"{what} {position} to be {wanted[position]!r}", f"{found[position]!r}{note}", fix)

@@ -9,6 +9,7 @@ import numpy as np
 
 from pytest_stbench.errors import DataError
 from pytest_stbench.preprocess import genes as selection
+from pytest_stbench.preprocess.gene_sets import Choice, make_sets
 from pytest_stbench.preprocess.normalise import (
     default_method,
     from_counts,
@@ -20,7 +21,7 @@ from pytest_stbench.preprocess.statistics import slide_statistics
 from pytest_stbench.resources import signatures
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping, Sequence
+    from collections.abc import Collection, Mapping, MutableMapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 class FittedPreprocess:
     """Scale and genes of a fold; no test slide has touched them.
 
-    ``genes`` are asked of the model in this order and are ``columns`` of the data set;
+    ``genes`` are asked of the model in this order and are ``columns`` of the data set; ``places``
+    says for each set of genes (``evaluated``, ``coexpressed`` ...) which of them belong to it;
     ``normalise`` names the normalisation and ``target_sum`` the library size it scales to (None
     where it has none). ``share`` (G,) is the mean part of a training unit's counts that each
     gene makes up. ``counted`` says how many genes were left out for what reason.
@@ -42,6 +44,7 @@ class FittedPreprocess:
 
     genes: tuple[str, ...]
     columns: NDArray[np.intp]
+    places: Mapping[str, NDArray[np.intp]]
     normalise: Normalisation
     target_sum: float | None
     share: NDArray[np.float64]
@@ -76,6 +79,7 @@ def fit_preprocess(
     *,
     candidates: NDArray[np.intp] | None = None,
     names: Sequence[str] | None = None,
+    sets: Collection[str] = (),
     statistics: MutableMapping[StatisticsKey, SlideStatistics] | None = None,
 ) -> FittedPreprocess:
     """Choose scale and genes on the training slides of a fold.
@@ -90,6 +94,9 @@ def fit_preprocess(
         Columns that may be asked of a model; None for all.
     names
         The genes of ``select: list``, files already read; None takes those in `spec`.
+    sets
+        Further sets of genes that the metrics of the task look at, see
+        :func:`~pytest_stbench.preprocess.gene_sets.make_sets`.
     statistics
         Cache of per-slide statistics, looked up and filled.
 
@@ -105,9 +112,12 @@ def fit_preprocess(
     method = spec.normalise or default_method(len(slides[0].genes))
     scale = target_sum(method, slides)
     chosen = _select(slides, spec, method, scale, candidates, names, statistics)
+    choice = Choice(slides=slides, method=method, scale=scale, candidates=candidates, statistics=statistics)
+    asked = make_sets(chosen.columns, sets, choice)
     return FittedPreprocess(
-        genes=tuple(str(gene) for gene in slides[0].genes[chosen.columns]),
-        columns=chosen.columns,
+        genes=tuple(str(gene) for gene in slides[0].genes[asked.columns]),
+        columns=asked.columns,
+        places=asked.places,
         normalise=method,
         target_sum=scale,
         share=gene_share(slides),
@@ -125,6 +135,8 @@ def _select(
     cache: MutableMapping[StatisticsKey, SlideStatistics] | None,
 ) -> GeneSelection:
     genes = spec.genes
+    if genes.select == "coexpressed":
+        return selection.coexpressed(slides, genes.n, genes.min_detection, method, scale, candidates)
     if genes.select == "all":
         return selection.all_detected(slides, genes.min_detection, candidates)
     if genes.select == "list":

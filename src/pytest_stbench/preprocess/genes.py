@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.errors import DataError
+from pytest_stbench.preprocess.coexpressed import coexpression_strength
 from pytest_stbench.preprocess.statistics import SlideStatistics, detection_rate, is_detected
 
 if TYPE_CHECKING:
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.slide import Slide
+    from pytest_stbench.spec.model import Normalisation
 
-__all__ = ["GeneSelection", "SlideStatistics", "all_detected", "hvg", "listed", "signatures", "svg"]
+__all__ = [
+    "GeneSelection", "SlideStatistics", "all_detected", "coexpressed", "hvg", "listed", "signatures", "svg",
+]  # fmt: skip
 
 TIE_DECIMALS = 9
 
@@ -53,7 +57,7 @@ def svg(
     n
         Genes to take; fewer where fewer pass.
     min_detection
-        A gene must be detected in this share of the units of **every** slide.
+        A gene must be detected in this share of the units of **every** slide that measured it.
     candidates
         Columns to choose from; None for all.
 
@@ -86,6 +90,32 @@ def hvg(
     """
     values = [statistic.hvg_score for statistic in statistics]
     return _top(slides, [s.detection for s in statistics], values, n, min_detection, candidates, "variance")
+
+
+def coexpressed(
+    slides: Sequence[Slide],
+    n: int,
+    min_detection: float,
+    method: Normalisation,
+    scale: float | None,
+    candidates: NDArray[np.intp] | None = None,
+) -> GeneSelection:
+    """Return the `n` genes that vary most together with others, whatever their variance.
+
+    The score of a gene is the mean over slides of
+    :func:`~pytest_stbench.preprocess.coexpressed.coexpression_strength` among all genes that
+    pass the detection filter; `method` and `scale` are those of the task. Order, ties, counts and
+    errors as in :func:`svg`.
+    """
+    detection = [detection_rate(slide) for slide in slides]
+    columns, _ = _detected(slides, detection, min_detection, candidates)
+    values = []
+    for slide in slides:
+        strength = np.full(len(slide.genes), np.nan)
+        there = columns[slide.measured[columns]]
+        strength[there] = coexpression_strength(slide, there, method, scale)
+        values.append(strength)
+    return _top(slides, detection, values, n, min_detection, candidates, "coexpression")
 
 
 def all_detected(
@@ -190,20 +220,25 @@ def _detected(
     min_detection: float,
     candidates: NDArray[np.intp] | None,
 ) -> tuple[NDArray[np.intp], dict[str, int]]:
-    """Return the candidates that pass the detection filter on every slide, and counts."""
+    """Return the candidates that pass the detection filter on every slide that measured them."""
     pool = np.arange(len(slides[0].genes)) if candidates is None else np.asarray(candidates, dtype=np.intp)
-    measured = np.logical_and.reduce([slide.measured[pool] for slide in slides])
-    passes = np.logical_and.reduce([is_detected(rate[pool], min_detection) for rate in detection])
+    measured = np.logical_or.reduce([slide.measured[pool] for slide in slides])
+    passes = measured & np.logical_and.reduce(
+        [
+            is_detected(rate[pool], min_detection) | ~slide.measured[pool]
+            for slide, rate in zip(slides, detection, strict=True)
+        ]
+    )
     if not passes.any():
         message = (
             f"none of the {len(pool)} candidate genes is detected in {min_detection:.0%} of the units of "
-            f"each of {len(slides)} training slides ({int((~measured).sum())} not measured on all): "
+            f"each of {len(slides)} training slides ({int((~measured).sum())} not measured on any): "
             f"lower `preprocess.genes.min_detection`, raise `preprocess.filter`, or list the genes"
         )
         raise DataError(message)
     counted = {
         "genes_candidates": len(pool),
-        "genes_not_measured_on_every_training_slide": int((~measured).sum()),
+        "genes_not_measured_on_any_training_slide": int((~measured).sum()),
         "genes_below_min_detection": int((measured & ~passes).sum()),
     }
     return pool[passes], counted

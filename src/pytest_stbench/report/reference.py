@@ -16,7 +16,7 @@ from pytest_stbench.report.docstrings import to_markdown
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_stbench.registry import Baseline, Check, Family, Metric, Registry, Split
+    from pytest_stbench.registry import Baseline, Check, Family, Metric, Reader, Registry, Split
 
 Facts = Mapping[str, str]
 
@@ -45,6 +45,11 @@ Names for `splits:` of a task file. A design is made from the samples table alon
 ...)."""
 
 
+SOURCES = """\
+Names for `source:` of a data set. Coordinates become um, counts stay raw; nothing is read before it is asked
+for. A samples table (`samples:`) goes before what a source finds in its files."""
+
+
 def reference_pages(registry: Registry) -> dict[str, str]:
     """Return the text of every page by file name."""
     return {
@@ -53,6 +58,7 @@ def reference_pages(registry: Registry) -> dict[str, str]:
         "baselines.md": _page("Baselines", BASELINES, registry.baselines, _baseline),
         "families.md": _page("Families", FAMILIES, registry.families, _family),
         "splits.md": _page("Splits", SPLITS, registry.splits, _split),
+        "sources.md": _page("Sources", SOURCES, registry.readers, _reader),
     }
 
 
@@ -84,6 +90,17 @@ def _metric(record: Metric) -> Facts:
         "floor of a single value in the mean": "" if record.floor is None else f"{record.floor:g}",
         "is also given": _code(record.inputs),
         "parameters": _params(record.params),
+        "function": f"`{record.target}`",
+        "source": _source(record.source),
+    }
+
+
+def _reader(record: Reader) -> Facts:
+    return {
+        "id": record.id,
+        "reads": record.files or "no file",
+        "`path`": "required" if record.needs_path else "",
+        "samples table": "made from the source where `samples` is not given" if record.index else "required",
         "function": f"`{record.target}`",
         "source": _source(record.source),
     }

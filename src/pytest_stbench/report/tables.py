@@ -73,7 +73,7 @@ def table_lines(table: Table, primary: str, trivial: str, simple: str) -> list[s
                 _verdict(verdict, score),
             ]
         )
-    return [*_aligned(rows), *_few_patients(table, primary)]
+    return [*aligned(rows), *_few_patients(table, primary)]
 
 
 def number(value: float | None, places: int = 3) -> str:
@@ -123,7 +123,8 @@ def _few_patients(table: Table, primary: str) -> list[str]:
     ]
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of cells as lines: the first two columns and the last flush left, the others right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     left = {0, 1, len(widths) - 1}
     return [

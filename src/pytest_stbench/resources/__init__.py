@@ -6,8 +6,13 @@ import csv
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from pytest_stbench.errors import StbenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 HERE = Path(__file__).resolve().parent
 HOUSEKEEPING_PREFIX = "HOUSEKEEPING"
@@ -66,6 +71,12 @@ def lr_pairs() -> tuple[LigandReceptor, ...]:
         )
         for row in _rows("lr_pairs.csv")
     )
+
+
+@cache
+def gene_aliases() -> Mapping[str, str]:
+    """Return retired gene symbols and the current symbol of each."""
+    return MappingProxyType({row["alias"]: row["symbol"] for row in _rows("gene_aliases.csv")})
 
 
 def _rows(name: str) -> list[dict[str, str]]:

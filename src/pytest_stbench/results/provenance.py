@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pytest_stbench.results.stored import Stored
 
@@ -104,6 +104,14 @@ class DatasetRecord(Stored):
     """`spot`, `xisium`, `bin`, `cell` or `transcript`."""
     panels: tuple[str, ...] = ()
     """Panels of the slides."""
+    genes_renamed: dict[str, str] = field(default_factory=dict)
+    """Current symbol under which each retired symbol of the files was read."""
+    notes: dict[str, int] = field(default_factory=dict)
+    """What was counted while the slides were read, over all slides (`transcripts_low_qv` ...)."""
+    depth: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    """Per slide: units kept, quantiles of library size and detected genes, zeros, other medians."""
+    libsize_maps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Per slide the counts per square tile; only where units are formed in several ways."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,23 +6,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_stbench.errors import DataMissing, Problem, SplitError, TaskFileError
-from pytest_stbench.spec.defaults import default_splits
+from pytest_stbench.spec.defaults import default_splits, view_of
 from pytest_stbench.splits.designs import make_folds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pytest_stbench.registry import Split
-    from pytest_stbench.spec.model import DatasetSpec, SplitSpec, TaskFile
+    from pytest_stbench.spec.model import DatasetSpec, SplitSpec, TaskFile, TaskSpec
     from pytest_stbench.splits.table import Fold, Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """What is fitted and predicted once. ``seed_in_id`` when the task has several seeds."""
+    """What is fitted and predicted once. ``seed_in_id`` when the task has several seeds.
+
+    ``view`` is the data set as the variant sees it: its name, or ``name+variant`` where the
+    variant forms units of its own.
+    """
 
     dataset: str
     variant: str
+    view: str
     split: str
     fold: Fold
     seed: int
@@ -41,6 +46,7 @@ class Pool:
 
     dataset: str
     variant: str
+    view: str
     split: str
     cells: tuple[Cell, ...]
 
@@ -77,6 +83,21 @@ class Grid:
         """Yield the pools of one data set."""
         return (pool for pool in self.pools if pool.dataset == dataset)
 
+    def views(self, dataset: str) -> tuple[str, ...]:
+        """Return the views of one data set, that of the main setting first."""
+        return tuple(dict.fromkeys((dataset, *(pool.view for pool in self.of(dataset)))))
+
+
+def view_id(dataset: str, variant: str) -> str:
+    """Return the name of a view: ``dataset``, or ``dataset+variant`` for units of the variant's own."""
+    return f"{dataset}+{variant}" if variant else dataset
+
+
+def view_parts(view: str) -> tuple[str, str]:
+    """Return data set and variant of a view; the variant of the main setting is empty."""
+    dataset, _, variant = view.partition("+")
+    return dataset, variant
+
 
 def pool_id(dataset: str, variant: str, split: str) -> str:
     """Return ``dataset+variant-split``; the main setting has no variant in its id."""
@@ -104,6 +125,7 @@ def make_grid(
             samples[name] = ()
             missing[name] = str(error)
         n_patients = len({sample.patient for sample in samples[name] if sample.patient})
+        made: list[Pool] = []
         for position, split in enumerate(spec.splits or default_splits(n_patients)):
             try:
                 folds = make_folds(split, samples[name], designs) if name not in missing else ()
@@ -115,27 +137,30 @@ def make_grid(
                     )
                 )
                 continue
-            pools.extend(
-                _pool(name, variant, split, folds, spec.seeds) for variant in ("", *spec.preprocess.variants)
+            made.extend(
+                _pool(task.spec, name, variant, split, folds) for variant in ("", *spec.preprocess.variants)
             )
+        # One view is in memory at a time: its pools follow each other.
+        views = list(dict.fromkeys(pool.view for pool in made))
+        pools.extend(sorted(made, key=lambda pool: views.index(pool.view)))
     if problems:
         raise TaskFileError(problems)
     return Grid(samples=samples, missing=missing, pools=tuple(pools))
 
 
-def _pool(
-    dataset: str, variant: str, split: SplitSpec, folds: tuple[Fold, ...], seeds: tuple[int, ...]
-) -> Pool:
+def _pool(task: TaskSpec, dataset: str, variant: str, split: SplitSpec, folds: tuple[Fold, ...]) -> Pool:
+    view = view_id(dataset, view_of(task, variant))
     cells = tuple(
         Cell(
             dataset=dataset,
             variant=variant,
+            view=view,
             split=split.name,
             fold=fold,
             seed=seed,
-            seed_in_id=len(seeds) > 1,
+            seed_in_id=len(task.seeds) > 1,
         )
         for fold in folds
-        for seed in seeds
+        for seed in task.seeds
     )
-    return Pool(dataset=dataset, variant=variant, split=split.name, cells=cells)
+    return Pool(dataset=dataset, variant=variant, view=view, split=split.name, cells=cells)

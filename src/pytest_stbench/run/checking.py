@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.checks.run import run_check
 from pytest_stbench.registry import load_target
+from pytest_stbench.run.cells import view_parts
 from pytest_stbench.run.contestants import runnable
 from pytest_stbench.run.outcomes import Blocked
-from pytest_stbench.spec.defaults import baselines_of
+from pytest_stbench.spec.defaults import baselines_of, preprocess_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 class Checking:
     """Runs the checks of one task file.
 
-    `open_dataset` gives a data set by name, `offered` what it offers to baselines, `listed_genes`
+    `open_dataset` gives a view of a data set by name, `offered` what it offers to baselines, `listed_genes`
     the genes a task file lists (None where they are chosen on training slides).
     """
 
@@ -37,7 +38,7 @@ class Checking:
         *,
         open_dataset: Callable[[str], Dataset],
         offered: Callable[[str], frozenset[str]],
-        listed_genes: Callable[[], tuple[str, ...] | None],
+        listed_genes: Callable[[str], tuple[str, ...] | None],
     ) -> None:
         self._spec = spec
         self._grid = grid
@@ -48,14 +49,14 @@ class Checking:
         self._listed_genes = listed_genes
         self._results: dict[tuple[str, str], CheckResult] = {}
 
-    def run(self, record: Check, dataset: str = "", pool: Pool | None = None) -> CheckResult:
-        """Return the result of one check on its data set, split or task.
+    def run(self, record: Check, view: str = "", pool: Pool | None = None) -> CheckResult:
+        """Return the result of one check on its view of a data set, its split or the task.
 
         Raises ``DataMissing`` and ``DataError`` where the data set cannot be opened.
         """
-        place = pool.id if pool else dataset
+        place = pool.id if pool else view
         if (record.name, place) not in self._results:
-            facts = self._facts(record, dataset, pool)
+            facts = self._facts(record, view, pool)
             function = load_target(record.target)
             accepted = inspect.signature(function).parameters
             arguments = {name: value() for name, value in facts.items() if name in accepted}
@@ -66,10 +67,10 @@ class Checking:
 
     def require(self, cell: Cell | Pool) -> None:
         """Raise ``Blocked`` for the first check that failed and holds back the cell."""
-        for record, dataset, pool in self._blocking(cell):
-            result = self.run(record, dataset, pool)
+        for record, view, pool in self._blocking(cell):
+            result = self.run(record, view, pool)
             if result.status == "fail":
-                place = pool.id if pool else dataset
+                place = pool.id if pool else view
                 raise Blocked(
                     cause=f"{record.name}[{place}]" if place else record.name, detail=result.message
                 )
@@ -81,13 +82,13 @@ class Checking:
             if record.scope == "task":
                 yield record, "", None
             elif record.scope == "dataset":
-                yield record, cell.dataset, None
+                yield record, cell.view, None
             elif record.scope == "split":
                 for pool in self._grid.of(cell.dataset):
                     if pool.split == cell.split and not pool.variant:
                         yield record, cell.dataset, pool
 
-    def _facts(self, record: Check, dataset: str, pool: Pool | None) -> dict[str, Callable[[], Any]]:
+    def _facts(self, record: Check, view: str, pool: Pool | None) -> dict[str, Callable[[], Any]]:
         """Everything a check may ask for by the name of a parameter, made when it is asked for."""
         if record.scope == "task":
             return {
@@ -96,6 +97,7 @@ class Checking:
                 "available": lambda: {name: self._available(name) for name in self._spec.datasets},
                 "declared": lambda: baselines_of(self._spec, self._family),
             }
+        dataset, variant = view_parts(view)
         samples = self._grid.samples[dataset]
         if record.scope == "split" and pool is not None:
             return {
@@ -105,11 +107,11 @@ class Checking:
                 "dataset": lambda: dataset,
             }
         return {
-            "dataset": lambda: self._open(dataset),
+            "dataset": lambda: self._open(view),
             "claim": lambda: self._spec.claim,
             "folds": lambda: [fold for pool in self._grid.of(dataset) for fold in pool.folds],
-            "unit_filter": lambda: self._spec.preprocess.filter,
-            "task_genes": self._listed_genes,
+            "unit_filter": lambda: preprocess_of(self._spec, variant).filter,
+            "task_genes": lambda: self._listed_genes(dataset),
         }
 
     def _available(self, dataset: str) -> tuple[str, ...]:

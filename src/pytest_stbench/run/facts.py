@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.results.provenance import DatasetRecord, LockRecord, ModelRecord, TaskRecord
-from pytest_stbench.run.cells import pool_id
-from pytest_stbench.spec.defaults import primary_of, with_defaults
+from pytest_stbench.run.cells import pool_id, view_parts
+from pytest_stbench.run.depth import depth_of, libsize_map
+from pytest_stbench.spec.defaults import dataset_of, primary_of, resolution_of, with_defaults
 from pytest_stbench.spec.fingerprint import fingerprint, gene_files
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Facts:
 
     def place(self, cell: Cell | Pool) -> dict[str, Any]:
         """Return where a score belongs: fields that every score record has."""
-        config = self._spec.datasets[cell.dataset]
+        config = dataset_of(self._spec, cell.dataset, view_parts(cell.view)[1])
         samples = self._run.grid.samples[cell.dataset]
         return {
             "task": self._spec.name,
@@ -47,7 +48,9 @@ class Facts:
             "organ": config.organ or _common(sample.organ for sample in samples),
             "disease": config.disease or _common(sample.disease for sample in samples),
             "technology": config.technology or _common(sample.technology for sample in samples),
-            "resolution": config.resolution or _common(sample.resolution for sample in samples),
+            "resolution": resolution_of(config)
+            or config.resolution
+            or _common(sample.resolution for sample in samples),
         }
 
     def task(self) -> TaskRecord:
@@ -79,26 +82,38 @@ class Facts:
         """Return the patient of each slide; a slide without one stands for itself."""
         return self._patients[dataset]
 
-    def dataset(self, name: str) -> DatasetRecord:
-        """Return the record of a data set. Raises ``DataError`` when it cannot be read."""
-        if name not in self._datasets:
-            self._datasets[name] = self._make_dataset(name)
-        return self._datasets[name]
+    def dataset(self, view: str) -> DatasetRecord:
+        """Return the record of a view of a data set. Raises ``DataError`` when it cannot be read."""
+        if view not in self._datasets:
+            self._datasets[view] = self._make_dataset(view)
+        return self._datasets[view]
 
-    def _make_dataset(self, name: str) -> DatasetRecord:
-        dataset = self._run.dataset(name)
-        filtered = self._run.filtered_counts(name)
-        place = self.place(next(self._run.grid.of(name)))
+    def _make_dataset(self, view: str) -> DatasetRecord:
+        dataset = self._run.dataset(view)
+        name, _ = view_parts(view)
+        several = len(self._run.grid.views(name)) > 1
+        left_out = 0
+        depth: dict[str, dict[str, float | None]] = {}
+        maps: dict[str, Any] = {}
+        for slide, below in self._run.filtered_slides(view):
+            left_out += below
+            depth[slide.meta.slide_id] = depth_of(slide)
+            maps[slide.meta.slide_id] = libsize_map(slide) if several else None
+        place = self.place(next(pool for pool in self._run.grid.of(name) if pool.view == view))
         return DatasetRecord(
             task=self._spec.name,
-            name=name,
+            name=view,
             checksum=dataset.checksum,
             patients=self._patients[name],
             n_slides=len(dataset.samples),
-            n_units=filtered["kept"],
-            n_units_filtered={"below_filter": filtered["left_out"]} if filtered["left_out"] else {},
+            n_units=sum(int(found["units"] or 0) for found in depth.values()),
+            n_units_filtered={"below_filter": left_out} if left_out else {},
             n_genes=len(dataset.genes),
             panels=tuple(sorted({sample.panel for sample in dataset.samples if sample.panel})),
+            genes_renamed=dict(dataset.renamed),
+            notes=_totals(dataset.notes),
+            depth=depth,
+            libsize_maps={slide: found for slide, found in maps.items() if found is not None},
             **{key: place[key] for key in ("organ", "disease", "technology", "resolution")},
         )
 
@@ -132,6 +147,12 @@ class Facts:
             test=cell.fold.test,
             genes=self._run.fold(cell).genes,
         )
+
+
+def _totals(notes: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    """Return every note summed over slides; those that say how much was there, and zeros, left out."""
+    totals = {note: sum(by_slide.values()) for note, by_slide in notes.items()}
+    return {note: total for note, total in totals.items() if total and note not in ("units", "genes")}
 
 
 def _common(values: Any) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_stbench.data.aliases import current_symbols
 from pytest_stbench.data.gene_lists import read_gene_list
 from pytest_stbench.data.inputs import TaskInfo
 from pytest_stbench.data.roots import resolve_one
@@ -25,16 +26,22 @@ if TYPE_CHECKING:
     from pytest_stbench.registry import Family
     from pytest_stbench.run.cells import Cell
     from pytest_stbench.run.shelf import Shelf
-    from pytest_stbench.spec.model import PreprocessSpec, TaskSpec
+    from pytest_stbench.spec.model import DatasetSpec, PreprocessSpec, TaskSpec
     from pytest_stbench.splits.table import Fold
 
 
 class Folding:
-    """Builds the folds of one task; keeps the latest, since items come sorted by cell."""
+    """Builds the folds of one task; keeps the latest, since items come sorted by cell.
 
-    def __init__(self, spec: TaskSpec, family: Family, shelf: Shelf) -> None:
+    `sets` names the sets of genes that the metrics of the task look at.
+    """
+
+    def __init__(
+        self, spec: TaskSpec, family: Family, shelf: Shelf, sets: frozenset[str] = frozenset()
+    ) -> None:
         self._spec = spec
         self._family = family
+        self._sets = sets
         self._question = load_target(family.target)()
         self._shelf = shelf
         self._key: tuple[str, str, Fold] | None = None
@@ -58,12 +65,13 @@ class Folding:
     def _build(self, cell: Cell, dataset: Dataset, roots: Sequence[Path]) -> FoldData:
         preprocess = preprocess_of(self._spec, cell.variant or None)
         train, test = self._sides(cell.fold, dataset, preprocess)
-        plan = self._question.plan_genes(train, self._family_genes(roots))
+        plan = self._question.plan_genes(train, self._family_genes(dataset.config, roots))
         fitted = fit_preprocess(
             train,
             preprocess,
             candidates=plan.candidates,
-            names=listed_genes(preprocess, roots),
+            names=listed_genes(preprocess, dataset.config, roots),
+            sets=self._sets,
             statistics=self._shelf.statistics,
         )
         resolutions = {slide.meta.resolution for slide in test}
@@ -109,22 +117,32 @@ class Folding:
             test.append(slide.select(in_test))
         return _with_units(tuple(train), fold, "training"), _with_units(tuple(test), fold, "test")
 
-    def _family_genes(self, roots: Sequence[Path]) -> FamilyGenes:
+    def _family_genes(self, config: DatasetSpec, roots: Sequence[Path]) -> FamilyGenes:
         settings = self._spec.imputation
         if settings is not None and settings.observed is not None:
             names = settings.observed.names or _read(settings.observed.file, roots)
-            return FamilyGenes(observed=tuple(names))
+            return FamilyGenes(observed=_named(names, config))
         if settings is not None and settings.hide is not None:
             return FamilyGenes(hide_folds=settings.hide.folds, hide_fold=settings.hide.fold)
         return FamilyGenes()
 
 
-def listed_genes(preprocess: PreprocessSpec, roots: Sequence[Path]) -> tuple[str, ...] | None:
-    """Return the genes a task file lists, None where they are chosen on training slides."""
+def listed_genes(
+    preprocess: PreprocessSpec, config: DatasetSpec, roots: Sequence[Path]
+) -> tuple[str, ...] | None:
+    """Return the genes a task file lists, named as in the data set `config`.
+
+    None where they are chosen on training slides.
+    """
     genes = preprocess.genes
     if genes.select != "list":
         return None
-    return genes.names or _read(genes.file, roots)
+    return _named(genes.names or _read(genes.file, roots), config)
+
+
+def _named(names: Sequence[str], config: DatasetSpec) -> tuple[str, ...]:
+    """Return `names` as the data set has them: a list may be older than the data, or the other way."""
+    return tuple(dict.fromkeys(current_symbols(names))) if config.aliases else tuple(names)
 
 
 def _read(file: str | None, roots: Sequence[Path]) -> tuple[str, ...]:

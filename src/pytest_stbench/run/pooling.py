@@ -61,7 +61,7 @@ def pool_scores(
     per_slide = {slide: _mean(values) for slide, values in by_slide.items()}
     per_patient = patient_values(per_slide, patient_of)
     over_seeds = [headline(patient_values(values, patient_of)).value for values in by_seed.values()]
-    genes = {scores.n_genes for _, scores in cells}
+    genes = {scores.n_genes[metric] for _, scores in cells}
     return PooledScore(
         per_patient=per_patient,
         per_slide=per_slide,

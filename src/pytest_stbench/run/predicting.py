@@ -60,7 +60,7 @@ class Predictor:
     def __init__(
         self, store: Store, *, retry: bool, progress: Callable[[str], AbstractContextManager[Any]]
     ) -> None:
-        self._store = store
+        self.store = store
         self._retry = retry
         self._progress = progress
         self._memory: dict[str, Prediction | CellFailed] = {}
@@ -109,14 +109,14 @@ class Predictor:
         if not named:
             self.tally.memory_only.add(contestant.label)
         try:
-            with self._store.claim(key, label, retry=self._retry) as claim:
+            with self.store.claim(key, label, retry=self._retry) as claim:
                 if claim.stored is not None:
                     self.tally.reused += 1
                     return _from_store(claim.stored)
                 prediction = self._compute(contestant, fold, label, timeout, claim)
                 claim.model_is_done()
                 if named:
-                    self._store.save(key, prediction.values, _meta(prediction, label))
+                    self.store.save(key, prediction.values, _meta(prediction, label))
         except CellFailed:
             raise
         except StbenchError as error:

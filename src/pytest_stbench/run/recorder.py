@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_stbench.gate import judge, judge_within, required_references, rules_for
+from pytest_stbench.metrics.aggregate import headline, patient_values
 from pytest_stbench.registry import SIMPLE
 from pytest_stbench.results.record import ScoreRecord
+from pytest_stbench.run.ceilings import skill
 from pytest_stbench.run.cells import Pool
 from pytest_stbench.run.facts import Facts
 from pytest_stbench.run.pooling import pool_scores
@@ -63,7 +65,7 @@ class Recorder:
         return self._record(
             score, cell, metric, role="model", name=contestant.label, contestant=contestant,
             fold=cell.fold.name, seed=cell.seed if cell.seed_in_id else None,
-            trivial=beside[ladder.trivial.name],
+            ceiling=self._ceiling([cell], metric), trivial=beside[ladder.trivial.name],
             simple=beside.get(ladder.simple.name) if ladder.simple else None,
         )  # fmt: skip
 
@@ -85,15 +87,16 @@ class Recorder:
             beside[control.name] = (control, self._pool(parts, pool, metric))
         trivial = beside[ladder.trivial.name][1]
         simple = beside[ladder.simple.name][1] if ladder.simple else None
+        ceiling = self._ceiling(first, metric)
         record = self._record(
             score, pool, metric, role="model", name=contestant.label, contestant=contestant,
-            trivial=trivial, simple=simple,
+            trivial=trivial, simple=simple, ceiling=ceiling,
         )  # fmt: skip
         others = tuple(
             self._record(
                 found, pool, metric, role="control" if yardstick.kind == "control" else "baseline",
                 name=f"{name}({contestant.label})" if yardstick.kind == "control" else name,
-                trivial=trivial, simple=simple,
+                trivial=trivial, simple=simple, ceiling=ceiling,
             )
             for name, (yardstick, found) in beside.items()
         )  # fmt: skip
@@ -146,6 +149,13 @@ class Recorder:
     def _pool(self, parts: Sequence[tuple[Cell, CellScores]], place: Cell | Pool, metric: str) -> PooledScore:
         return pool_scores(parts, metric, self.facts.patients(place.dataset))
 
+    def _ceiling(self, cells: Sequence[Cell], metric: str) -> float:
+        """Return the ceiling of a headline: over slides, patients and folds as the scores are."""
+        by_slide = {
+            slide: value for cell in cells for slide, value in self._run.ceilings(cell)[metric].items()
+        }
+        return headline(patient_values(by_slide, self.facts.patients(cells[0].dataset))).value
+
     def _record(
         self,
         score: PooledScore,
@@ -156,12 +166,14 @@ class Recorder:
         name: str,
         trivial: PooledScore | None,
         simple: PooledScore | None,
+        ceiling: float,
         contestant: Contestant | None = None,
         fold: str | None = None,
         seed: int | None = None,
     ) -> ScoreRecord:
         within = place.within if isinstance(place, Pool) else place.fold.within
         interval = None if within else score.reported.interval
+        better = self._run.registry.metrics[metric].better
         return ScoreRecord(
             **self.facts.place(place),
             fold=fold,
@@ -183,6 +195,8 @@ class Recorder:
             max=score.headline.max,
             trivial=trivial.headline.value if trivial else None,
             baseline=simple.headline.value if simple else None,
+            ceiling=ceiling,
+            skill=skill(score.headline.value, simple.headline.value, ceiling, better) if simple else None,
             undefined=dict(score.undefined),
             flags=score.flags,
             seconds=score.seconds,

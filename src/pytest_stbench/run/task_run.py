@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from pytest_stbench.errors import DataError, DataMissing, ModelError
 from pytest_stbench.models.identity import digest_of
+from pytest_stbench.run.ceilings import Ceilings
+from pytest_stbench.run.cells import view_parts
 from pytest_stbench.run.checking import Checking
 from pytest_stbench.run.contestants import Contestant, baseline_contestant
 from pytest_stbench.run.folding import Folding, listed_genes
@@ -14,13 +17,15 @@ from pytest_stbench.run.ladder import Ladder, make_ladder
 from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported, first_line
 from pytest_stbench.run.scoring import CellScores, Scorer
 from pytest_stbench.run.tracebacks import user_traceback
+from pytest_stbench.spec.defaults import dataset_of, preprocess_of
 from pytest_stbench.spec.fingerprint import prediction_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pytest_stbench.data.dataset import Dataset
+    from pytest_stbench.data.slide import Slide
     from pytest_stbench.families.fold import FoldData, Truth
     from pytest_stbench.registry import Baseline, Registry
     from pytest_stbench.run.cells import Cell, Grid, Pool
@@ -55,43 +60,49 @@ class TaskRun:
             self.family,
             open_dataset=self.dataset,
             offered=self.offered,
-            listed_genes=lambda: listed_genes(task.spec.preprocess, roots),
+            listed_genes=lambda name: listed_genes(task.spec.preprocess, task.spec.datasets[name], roots),
         )
         self.roots = roots
         self._shelf = shelf
         self._predictor = predictor
-        self._folding = Folding(task.spec, self.family, shelf)
+        sets = frozenset(registry.metrics[metric.name].genes for metric in metrics)
+        self._folding = Folding(task.spec, self.family, shelf, sets)
         self._scorer = Scorer(metrics, registry.metrics)
+        self._offers: dict[str, frozenset[str]] = {}
+        self._ceilings = Ceilings(self._scorer, predictor.store)
+        self._found_ceilings: dict[str, Mapping[str, Mapping[str, float]]] = {}
         self._fold: FoldData | None = None
         self._truths: tuple[FoldData, dict[str, Truth]] | None = None
         self._scores: dict[tuple[str, str], CellScores] = {}
         self._remarks: dict[tuple[str, str], tuple[str, ...]] = {}
 
-    def dataset(self, name: str) -> Dataset:
-        """Return an open data set. Raises ``DataMissing`` and ``DataError``."""
+    def dataset(self, view: str) -> Dataset:
+        """Return an open view of a data set. Raises ``DataMissing`` and ``DataError``."""
+        name, variant = view_parts(view)
         if name in self.grid.missing:
             raise DataMissing(self.grid.missing[name])
-        return self._shelf.open(name, self.spec.datasets[name], self.grid.samples[name], self.roots)
+        config = dataset_of(self.spec, name, variant)
+        return self._shelf.open(view, config, self.grid.samples[name], self.roots)
 
-    def filtered_counts(self, name: str) -> dict[str, int]:
-        """Return how many units of a data set pass the filter of the main setting, and how many not."""
-        dataset = self.dataset(name)
-        kept = total = 0
+    def filtered_slides(self, view: str) -> Iterator[tuple[Slide, int]]:
+        """Yield each slide of a view with the units that pass the filter, and how many do not."""
+        dataset = self.dataset(view)
+        unit_filter = preprocess_of(self.spec, view_parts(view)[1]).filter
         for slide in dataset.slides():
-            total += slide.n_units
-            kept += self._shelf.filtered(dataset, slide.meta.slide_id, self.spec.preprocess.filter).n_units
-        return {"kept": kept, "left_out": total - kept}
+            kept = self._shelf.filtered(dataset, slide.meta.slide_id, unit_filter)
+            yield kept, slide.n_units - kept.n_units
 
     def offered(self, name: str) -> frozenset[str]:
-        """Return what the data set offers to baselines, as its configuration declares it."""
-        config = self.spec.datasets[name]
-        simulated_image = config.source == "simulated" and config.params.get("image", True)
-        facts = {
-            "image": config.image is not None or bool(simulated_image),
-            "embedding": config.keys.embedding is not None,
-            "observed": self.family.method == "impute",
-        }
-        return frozenset(fact for fact, true in facts.items() if true)
+        """Return what the data set offers to baselines; of data that cannot be opened, what is declared."""
+        if name not in self._offers:
+            config = self.spec.datasets[name]
+            declared = {"image": config.image, "embedding": config.keys.embedding}
+            found = frozenset(fact for fact, value in declared.items() if value is not None)
+            # Data that cannot be opened are reported by the items that need them.
+            with contextlib.suppress(DataMissing, DataError):
+                found = self.dataset(name).offers
+            self._offers[name] = found
+        return self._offers[name] | ({"observed"} if self.family.method == "impute" else set())
 
     def ladder(self, name: str) -> Ladder:
         """Return the yardsticks of a data set."""
@@ -107,10 +118,10 @@ class TaskRun:
         Raises ``DataMissing`` (a skip) and ``Blocked``.
         """
         try:
-            self.dataset(cell.dataset)
+            self.dataset(cell.view)
             self.checking.require(cell)
         except DataError as error:
-            raise Blocked(cause=f"data[{cell.dataset}]", detail=str(error)) from None
+            raise Blocked(cause=f"data[{cell.view}]", detail=str(error)) from None
 
     def require_method(self, contestant: Contestant) -> None:
         """Raise ``NotSupported`` when the model has no method for the family.
@@ -133,7 +144,7 @@ class TaskRun:
     def fold(self, cell: Cell) -> FoldData:
         """Return the fold of a cell. Raises ``Blocked`` when it cannot be made from the data."""
         try:
-            fold = self._folding.fold(cell, self.dataset(cell.dataset), self.roots)
+            fold = self._folding.fold(cell, self.dataset(cell.view), self.roots)
         except DataError as error:
             raise Blocked(cause=f"data[{cell.id}]", detail=str(error)) from None
         if fold is not self._fold:
@@ -145,25 +156,34 @@ class TaskRun:
     def prediction(self, contestant: Contestant, cell: Cell) -> Prediction:
         """Return the prediction of a model for a cell. Raises ``CellFailed``."""
         fold = self.fold(cell)
-        dataset = self.dataset(cell.dataset)
-        genes = {"asked": list(fold.genes), "observed": list(fold.task.observed_genes)}
+        parts = self._parts(cell, fold)
 
         def key(model: str) -> str:
-            return cell_key(
-                {
-                    "task": prediction_parts(self.spec, cell.dataset, cell.variant or None),
-                    "dataset": dataset.checksum,
-                    "train": list(cell.fold.train),
-                    "test": list(cell.fold.test),
-                    "blocks": {**cell.fold.params, "seed": cell.fold.seed} if cell.fold.within else None,
-                    "seed": cell.seed,
-                    "model": model,
-                    "genes": digest_of(genes),
-                }
-            )
+            return cell_key({**parts, "seed": cell.seed, "model": model})
 
         label = f"{contestant.label} {self.spec.name} {cell.id}"
         return self._predictor.model(contestant, fold, key, label, self.spec.timeout)
+
+    def _parts(self, cell: Cell, fold: FoldData) -> dict[str, object]:
+        """Return what a fold is made from, JSON-safe."""
+        genes = {"asked": list(fold.genes), "observed": list(fold.task.observed_genes)}
+        return {
+            "task": prediction_parts(self.spec, cell.dataset, cell.variant or None),
+            "dataset": self.dataset(cell.view).checksum,
+            "train": list(cell.fold.train),
+            "test": list(cell.fold.test),
+            "blocks": {**cell.fold.params, "seed": cell.fold.seed} if cell.fold.within else None,
+            "genes": digest_of(genes),
+        }
+
+    def ceilings(self, cell: Cell) -> Mapping[str, Mapping[str, float]]:
+        """Return the ceiling of every metric on the test slides of a cell, whatever its seed."""
+        key = f"{cell.variant} {cell.dataset} {cell.split} {cell.fold.name}"
+        if key not in self._found_ceilings:
+            fold = self.fold(cell)
+            parts = self._parts(cell, fold)
+            self._found_ceilings[key] = self._ceilings.of(fold, self._truths_of(fold), parts)
+        return self._found_ceilings[key]
 
     def run_baseline(self, record: Baseline, cell: Cell) -> Prediction:
         """Return the prediction of a baseline of the ladder. Raises ``CellFailed``."""
@@ -214,9 +234,12 @@ class TaskRun:
 
     def _score(self, cell: Cell, prediction: Prediction) -> CellScores:
         fold = self.fold(cell)
+        return self._scorer.score(fold, self._truths_of(fold), prediction)
+
+    def _truths_of(self, fold: FoldData) -> dict[str, Truth]:
         if self._truths is None or self._truths[0] is not fold:
             self._truths = (fold, {slide.meta.slide_id: fold.truth(slide) for slide in fold.test})
-        return self._scorer.score(fold, self._truths[1], prediction)
+        return self._truths[1]
 
     def ready(self, contestant: Contestant, cell: Cell) -> None:
         """Predict and score a cell for the model and its whole ladder.
@@ -240,5 +263,6 @@ class TaskRun:
         try:
             for record in ladder.baselines:
                 self.baseline_scores(record, cell)
+            self.ceilings(cell)
         except CellFailed as error:
             raise Blocked(cause=cause, detail=first_line(error)) from None

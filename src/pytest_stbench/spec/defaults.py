@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_stbench.registry import SIMPLE
-from pytest_stbench.spec.model import GenesSpec, MetricSpec, PreprocessSpec, SplitSpec, TaskSpec
+from pytest_stbench.spec.model import (
+    DatasetSpec,
+    GenesSpec,
+    MetricSpec,
+    PreprocessSpec,
+    SplitSpec,
+    TaskSpec,
+)
 
 if TYPE_CHECKING:
     from pytest_stbench.registry import Catalogue, Family, Registry
@@ -58,6 +65,25 @@ def preprocess_of(task: TaskSpec, variant: str | None = None) -> PreprocessSpec:
     if change.genes is not None:
         update["genes"] = _merge_genes(main.genes, change.genes)
     return main.model_copy(update=update)
+
+
+def dataset_of(task: TaskSpec, name: str, variant: str = "") -> DatasetSpec:
+    """Return a data set as `variant` sees it: with the units that the variant forms, if it does."""
+    config = task.datasets[name]
+    view = view_of(task, variant)
+    return config.model_copy(update={"bin": task.preprocess.variants[view].bin}) if view else config
+
+
+def view_of(task: TaskSpec, variant: str) -> str:
+    """Return `variant` where it forms units of its own, else the empty name of the main setting."""
+    return variant if variant and task.preprocess.variants[variant].bin is not None else ""
+
+
+def resolution_of(config: DatasetSpec) -> str | None:
+    """Return the resolution that binning gives the units; None where units are as the source has them."""
+    if config.bin is None or config.bin.geometry == "none":
+        return None
+    return "bin" if config.bin.geometry == "square" else "xisium"
 
 
 def _merge_genes(main: GenesSpec, change: GenesSpec) -> GenesSpec:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.spec.defaults import preprocess_of
+from pytest_stbench.spec.defaults import dataset_of, preprocess_of
 from pytest_stbench.spec.paths import path_fields
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def fingerprint(task: TaskSpec, files: Mapping[str, str] | None = None) -> Finge
     parts |= {f"splits.{split.name}": split.params for split in task.splits}
     parts |= {f"metrics.{metric.name}": metric.params for metric in task.metrics}
     parts |= {f"preprocess.{key}": value for key, value in _preprocess(preprocess_of(task)).items()}
-    parts |= {f"variant.{name}": _preprocess(preprocess_of(task, name)) for name in task.preprocess.variants}
+    parts |= {f"variant.{name}": _variant(task, name) for name in task.preprocess.variants}
     parts["imputation"] = _imputation(task.imputation)
     parts |= {f"file.{path}": digest for path, digest in (files or {}).items()}
     return _fingerprint(parts)
@@ -67,7 +67,7 @@ def prediction_parts(task: TaskSpec, dataset: str, variant: str | None = None) -
         "name": task.name,
         "family": task.family,
         "version": task.version,
-        "dataset": {"name": dataset, **_dataset(task.datasets[dataset])},
+        "dataset": {"name": dataset, **_dataset(dataset_of(task, dataset, variant or ""))},
         "preprocess": _preprocess(preprocess_of(task, variant)),
         "imputation": _imputation(task.imputation),
     }
@@ -116,6 +116,11 @@ def _dataset(dataset: DatasetSpec) -> dict[str, Any]:
 
 def _preprocess(preprocess: PreprocessSpec) -> dict[str, Any]:
     return preprocess.model_dump(exclude={"variants": True, "genes": set(IGNORED_GENES)})
+
+
+def _variant(task: TaskSpec, name: str) -> dict[str, Any]:
+    units = task.preprocess.variants[name].bin
+    return {**_preprocess(preprocess_of(task, name)), "bin": None if units is None else units.model_dump()}
 
 
 def _imputation(imputation: ImputationSpec | None) -> dict[str, Any] | None:

@@ -90,6 +90,21 @@ class ImageSpec(Part):
     mpp: Number | None = Field(default=None, gt=0)
 
 
+class BinSpec(Part):
+    """How units are formed out of the transcripts or cells of a slide.
+
+    ``none`` leaves the native units. ``visium`` and ``tiled`` are the two Xisium lattices, whose
+    sizes are fixed; ``square`` bins have the side ``size_um``. ``origin_um`` moves the lattice
+    from the lower corner of the tissue's bounding box.
+    """
+
+    geometry: Literal["none", "visium", "tiled", "square"]
+    size_um: Number | None = Field(default=None, gt=0)
+    origin_um: tuple[Number, Number] = (0.0, 0.0)
+    min_qv: Number = Field(default=20.0, ge=0)
+    min_tissue: Number = Field(default=0.5, ge=0, le=1)
+
+
 class DatasetSpec(Part):
     """One data set of a task file."""
 
@@ -105,13 +120,16 @@ class DatasetSpec(Part):
     image: ImageSpec | None = None
     technology: str | None = None
     resolution: Resolution | None = None
+    bin: BinSpec | None = None
     panel: str | None = None
     corpus: str | None = None
     site: str | None = None
     organ: str | None = None
     disease: str | None = None
     preservation: str | None = None
-    absent_gene: Literal["zero", "intersect"] = "intersect"
+    absent_gene: Literal["zero", "intersect", "mask"] = "intersect"
+    panels: Literal["together", "separate"] = "together"
+    aliases: StrictBool = True
     allow_nan: StrictBool = False
     params: dict[str, Any] = Field(default_factory=dict)
 
@@ -136,7 +154,7 @@ class FilterSpec(Part):
 class GenesSpec(Part):
     """Which genes are asked of the model, chosen on the training slides of each fold."""
 
-    select: Literal["svg", "hvg", "all", "list", "signatures"] = "svg"
+    select: Literal["svg", "hvg", "all", "list", "signatures", "coexpressed"] = "svg"
     n: Integer = Field(default=50, ge=1)
     min_detection: Number = Field(default=0.1, ge=0, le=1)
     names: tuple[str, ...] | None = None
@@ -153,6 +171,7 @@ class VariantSpec(Part):
     filter: FilterSpec | None = None
     normalise: Normalisation | None = None
     genes: GenesSpec | None = None
+    bin: BinSpec | None = None
 
 
 class PreprocessSpec(Part):

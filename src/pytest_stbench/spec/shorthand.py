@@ -130,11 +130,18 @@ def _preprocess(node: Node) -> Node:
 
 
 def _variant(node: Node) -> Node:
-    return _edit(node, "genes", _under("select"))
+    return _edit(_edit(node, "genes", _under("select")), "bin", _bin)
 
 
 def _dataset(node: Node) -> Node:
-    return _edit(node, "scale", _under("um_per_px"))
+    return _edit(_edit(node, "scale", _under("um_per_px")), "bin", _bin)
+
+
+def _bin(node: Node) -> Node:
+    """``bin: visium`` to ``{geometry: visium}``, ``bin: 16`` to square bins of 16 um."""
+    if isinstance(node.value, int | float) and not isinstance(node.value, bool):
+        return replace(node, value={"geometry": replace(node, value="square"), "size_um": node})
+    return _under("geometry")(node)
 
 
 def _ablation(node: Node) -> Node:

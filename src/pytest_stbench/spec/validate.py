@@ -35,6 +35,7 @@ PLACEHOLDERS: dict[str, Any] = {
     "path": "placeholder",
     "um_per_px": 1.0,
     "margin": 0.0,
+    "geometry": "none",
 }
 
 

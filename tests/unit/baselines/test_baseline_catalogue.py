@@ -10,7 +10,8 @@ from pytest_stbench.registry import Catalogue, load_target
 
 IDS = {
     "train_mean": "B01", "oracle_patient_mean": "B02", "libsize": "B03", "coords": "B04", "he_colour": "B05",
-    "pca_ridge": "B06", "smooth": "B08", "gene_gene_ridge": "B13", "shuffled": "B16",
+    "pca_ridge": "B06", "knn": "B07", "smooth": "B08", "gene_gene_ridge": "B13",
+    "shuffled": "B16",
 }  # fmt: skip
 
 

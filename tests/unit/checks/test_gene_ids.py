@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from pytest_stbench.checks import gene_ids
-from pytest_stbench.checks.genes import aliases
+from pytest_stbench.resources import gene_aliases
 
 
 def _human(n):
@@ -89,11 +89,11 @@ def test_retired_symbols_warn_and_name_the_current_one(make_dataset, old):
     result = _judge(make_dataset, (*_human(500), old))
     assert result.status == "warn"
     assert result.genes == (old,)
-    assert aliases()[old] in result.message
+    assert gene_aliases()[old] in result.message
 
 
 def test_the_alias_table_leads_to_current_symbols_in_one_step():
-    table = aliases()
+    table = gene_aliases()
     assert not set(table) & set(table.values())
     assert len(set(table.values())) == len(table)
 

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import DataError, DataMissing
+from pytest_stbench.registry import Reader
 from pytest_stbench.spec.model import DatasetSpec
 
 
@@ -94,7 +95,12 @@ def test_an_absent_table_says_how_to_get_it(tmp_path):
 
 def test_a_source_without_table_needs_one(tmp_path):
     with pytest.raises(DataError, match="`samples` is needed"):
-        load_samples(DatasetSpec(source="xenium", path="x"), "d", [tmp_path])
+        load_samples(
+            DatasetSpec(source="mine", path="x"),
+            "d",
+            [tmp_path],
+            readers=[Reader(id="R99", name="mine", summary="", target="")],
+        )
 
 
 def test_the_index_reads_one_slide_per_file(tmp_path, write_slide):

@@ -44,7 +44,8 @@ def fold_of(question, train, test, observed=(0,), targets=(1, 2, 3)):
         ),
         question=question,
         fitted=FittedPreprocess(
-            genes=genes, columns=targets, normalise="log1p", target_sum=None, share=np.ones(4) / 4, counted={}
+            genes=genes, columns=targets, places={"evaluated": np.arange(len(genes))}, normalise="log1p",
+            target_sum=None, share=np.ones(4) / 4, counted={},
         ),
         observed=observed,
         train=tuple(train),

@@ -61,14 +61,28 @@ def test_no_gene_left_says_what_to_do(two):
         svg(two, [flat, flat], 5, 0.1)
 
 
-def test_genes_not_measured_everywhere_are_counted(make_slide):
+def test_a_gene_needs_detection_only_on_slides_that_measured_it(make_slide):
     slides = [
         make_slide(np.ones((4, 3), int)),
         make_slide(np.ones((4, 3), int), measured=[True, False, True]),
     ]
     chosen = all_detected(slides, 0.5)
+    assert chosen.columns.tolist() == [0, 1, 2]
+    assert "genes_not_measured_on_any_training_slide" not in chosen.counted
+
+
+def test_a_gene_that_its_own_slides_do_not_detect_is_left_out_whatever_the_others_measured(make_slide):
+    counts = np.ones((4, 3), int)
+    counts[:, 1] = 0
+    slides = [make_slide(counts), make_slide(np.ones((4, 3), int), measured=[True, False, True])]
+    assert all_detected(slides, 0.5).columns.tolist() == [0, 2]
+
+
+def test_genes_measured_nowhere_are_counted(make_slide):
+    slides = [make_slide(np.ones((4, 3), int), measured=[True, False, True])] * 2
+    chosen = all_detected(slides, 0.5)
     assert chosen.columns.tolist() == [0, 2]
-    assert chosen.counted["genes_not_measured_on_every_training_slide"] == 1
+    assert chosen.counted["genes_not_measured_on_any_training_slide"] == 1
 
 
 def test_listed_keeps_order_and_counts_what_is_not_there(two):

@@ -39,7 +39,9 @@ def registry(**changes):
 
 def test_one_page_for_each_kind():
     pages = reference_pages(registry())
-    assert list(pages) == ["metrics.md", "checks.md", "baselines.md", "families.md", "splits.md"]
+    assert list(pages) == [
+        "metrics.md", "checks.md", "baselines.md", "families.md", "splits.md", "sources.md",
+    ]  # fmt: skip
     assert all(text.endswith("\n") and not text.endswith("\n\n") for text in pages.values())
 
 

@@ -11,6 +11,7 @@ from pytest_stbench.metrics.aggregate import SlideValue
 from pytest_stbench.run.cells import Cell, Pool
 from pytest_stbench.run.registry import builtin_registry
 from pytest_stbench.run.scoring import CellScores
+from pytest_stbench.spec.model import DatasetSpec
 from pytest_stbench.spec.validate import load_task
 from pytest_stbench.splits.table import Fold, Sample
 
@@ -62,7 +63,7 @@ def make_samples():
 
 def build_cell(fold="A", *, test=("A1",), seed=0, seeds=1):
     return Cell(
-        dataset="d", variant="", split="lopo", seed=seed, seed_in_id=seeds > 1,
+        dataset="d", variant="", view="d", split="lopo", seed=seed, seed_in_id=seeds > 1,
         fold=Fold(name=fold, train=("Z1",), test=tuple(test)),
     )  # fmt: skip
 
@@ -85,7 +86,7 @@ def build_scores(
             }
         },
         n_units=dict.fromkeys(values, n_units),
-        n_genes=n_genes,
+        n_genes={metric: n_genes},
         seconds=seconds,
         peak_memory_mb=memory,
     )
@@ -104,7 +105,7 @@ def make_scores():
 @pytest.fixture
 def make_pool():
     def make(cells):
-        return Pool(dataset="d", variant="", split="lopo", cells=tuple(cells))
+        return Pool(dataset="d", variant="", view="d", split="lopo", cells=tuple(cells))
 
     return make
 
@@ -137,6 +138,7 @@ class FakeDataset:
         self._slides = {slide.meta.slide_id: slide for slide in slides}
         self.genes = next(iter(slides)).genes
         self.checksum = "c"
+        self.config = DatasetSpec(source="simulated")
 
     def slide(self, name):
         if name not in self._slides:

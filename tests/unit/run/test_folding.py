@@ -10,6 +10,7 @@ from pytest_stbench.run.cells import Cell
 from pytest_stbench.run.folding import Folding, listed_genes
 from pytest_stbench.run.registry import builtin_registry
 from pytest_stbench.run.shelf import Shelf
+from pytest_stbench.spec.model import DatasetSpec
 from pytest_stbench.splits.table import Fold
 
 REGISTRY = builtin_registry()
@@ -18,7 +19,7 @@ LOPO = Fold(name="C", train=("A1", "B1"), test=("C1",))
 
 
 def cell_of(fold=LOPO, seed=0, variant=""):
-    return Cell(dataset="sim", variant=variant, split="lopo", fold=fold, seed=seed)
+    return Cell(dataset="sim", variant=variant, view="sim", split="lopo", fold=fold, seed=seed)
 
 
 @pytest.fixture
@@ -147,12 +148,20 @@ def test_variants_change_the_scale(fold_of):
 
 
 def test_listed_genes(make_task, tmp_path):
-    assert listed_genes(make_task().spec.preprocess, ()) is None
+    config = DatasetSpec(source="simulated")
+    assert listed_genes(make_task().spec.preprocess, config, ()) is None
     named = make_task(preprocess={"genes": {"select": "list", "names": ["GENA", "GENB"]}}).spec.preprocess
-    assert listed_genes(named, ()) == ("GENA", "GENB")
+    assert listed_genes(named, config, ()) == ("GENA", "GENB")
     (tmp_path / "genes.csv").write_text("gene\nGENC\nGEND\n")
     filed = make_task(preprocess={"genes": {"select": "list", "file": "genes.csv"}}).spec.preprocess
-    assert listed_genes(filed, (tmp_path,)) == ("GENC", "GEND")
+    assert listed_genes(filed, config, (tmp_path,)) == ("GENC", "GEND")
+
+
+def test_listed_genes_are_named_as_the_data_set_names_them(make_task):
+    old = make_task(preprocess={"genes": {"select": "list", "names": ["CTGF", "CCN2"]}}).spec.preprocess
+    assert listed_genes(old, DatasetSpec(source="simulated"), ()) == ("CCN2",)
+    as_they_are = DatasetSpec(source="simulated", aliases=False)
+    assert listed_genes(old, as_they_are, ()) == ("CTGF", "CCN2")
 
 
 def test_observed_genes_from_a_file(fold_of, tmp_path):

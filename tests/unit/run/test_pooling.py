@@ -121,11 +121,16 @@ def test_the_order_of_cells_does_not_matter(values, order):
     def part(patient, number, value):
         slide = f"{patient}{number}"
         cell = Cell(
-            dataset="d", variant="", split="s", fold=Fold(name=slide, train=(), test=(slide,)), seed=0
+            dataset="d",
+            variant="",
+            view="d",
+            split="s",
+            fold=Fold(name=slide, train=(), test=(slide,)),
+            seed=0,
         )
         found = {"m": {slide: SlideValue(value=value, n_total=1, n_valid=1)}}
         return cell, CellScores(
-            values=found, n_units={slide: 3}, n_genes=1, seconds=None, peak_memory_mb=None
+            values=found, n_units={slide: 3}, n_genes={"m": 1}, seconds=None, peak_memory_mb=None
         )
 
     parts = [part(*key, value) for key, value in values.items()]

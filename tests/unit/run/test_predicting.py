@@ -81,6 +81,7 @@ def fold(tmp_path, make_task, make_dataset, make_slide):
     cell = Cell(
         dataset="sim",
         variant="",
+        view="sim",
         split="lopo",
         seed=0,
         fold=Fold(name="C", train=("A1", "B1"), test=("C1", "C2")),

@@ -19,6 +19,8 @@ REGISTRY = builtin_registry()
 PATIENTS = "ABCDEF"
 OFFERED = frozenset({"observed"})
 
+CEILING = 0.9
+
 
 class Model:
     name = "model"
@@ -59,10 +61,13 @@ class FakeRun:
                 for metric in self.spec.metrics
             },
             n_units=dict.fromkeys(cell.fold.test, 10),
-            n_genes=5,
+            n_genes={metric.name: 5 for metric in self.spec.metrics},
             seconds=1.0,
             peak_memory_mb=7.0,
         )
+
+    def ceilings(self, cell):
+        return {metric.name: dict.fromkeys(cell.fold.test, CEILING) for metric in self.spec.metrics}
 
     def scores(self, contestant, cell):
         return self._scores("model", cell)
@@ -136,6 +141,8 @@ def test_the_pooled_score_comes_first_and_then_its_ladder(recorder, model):
     score = pooled.scores[0]
     assert score.value == pytest.approx(0.65)
     assert (score.trivial, score.baseline) == (0.0, pytest.approx(0.525))
+    assert score.ceiling == pytest.approx(CEILING)
+    assert score.skill == pytest.approx((0.65 - 0.525) / (CEILING - 0.525))
     assert (score.median, score.min, score.max) == (
         pytest.approx(0.65),
         pytest.approx(0.6),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from pytest_stbench.families.fold import Truth
+from pytest_stbench.families.fold import Surroundings, Truth
 from pytest_stbench.metrics import rmse
 from pytest_stbench.registry import Catalogue, Metric
 from pytest_stbench.run import scoring
@@ -15,11 +17,17 @@ from pytest_stbench.run.registry import builtin_registry
 from pytest_stbench.run.scoring import Scorer
 from pytest_stbench.spec.model import MetricSpec
 
+from .conftest import poisson_slide
+
 METRICS = builtin_registry().metrics
+
+
+EVALUATED = {"evaluated": np.arange(3)}
 
 
 class Fold:
     genes = ("A", "B", "C")
+    fitted = SimpleNamespace(places=EVALUATED)
 
 
 def truth_of(seed, n=40):
@@ -31,6 +39,8 @@ def truth_of(seed, n=40):
         units=np.array([f"u{i}" for i in range(n)]),
         libsize=rng.uniform(100, 200, n),
         train_mean=np.zeros(3),
+        places=EVALUATED,
+        surroundings=Surroundings(poisson_slide(f"s{seed}", seed, n=n)),
     )
 
 
@@ -65,7 +75,7 @@ def test_every_metric_on_every_slide(truths, prediction):
             rmse(truth.values, prediction.values[slide]).values.mean()
         )
     assert found.n_units == {"s1": 40, "s2": 50}
-    assert (found.n_genes, found.seconds, found.peak_memory_mb) == (3, 2.0, 9.0)
+    assert (found.n_genes["rmse"], found.seconds, found.peak_memory_mb) == (3, 2.0, 9.0)
 
 
 def test_a_gene_that_was_not_measured_is_undefined_not_wrong(truths, prediction):

@@ -52,7 +52,16 @@ TASK = {
             "organ": "o",
             "disease": "d",
             "preservation": "f",
+            "bin": {
+                "geometry": "square",
+                "size_um": 16.0,
+                "origin_um": [0.0, 0.0],
+                "min_qv": 20.0,
+                "min_tissue": 0.5,
+            },
             "absent_gene": "zero",
+            "panels": "together",
+            "aliases": True,
             "allow_nan": False,
             "params": {"a": 1},
         },
@@ -71,7 +80,14 @@ TASK = {
             "file": "g.csv",
             "provenance": "p",
         },
-        "variants": {"raw": {"filter": {"min_counts": 3}, "normalise": "log1p", "genes": {"n": 7}}},
+        "variants": {
+            "raw": {
+                "filter": {"min_counts": 3},
+                "normalise": "log1p",
+                "genes": {"n": 7},
+                "bin": {"geometry": "visium"},
+            }
+        },
     },
     "imputation": {"observed": {"names": ["B"], "file": "o.csv"}, "hide": {"folds": 5, "fold": 1}},
     "primary": "rmse",
@@ -122,8 +138,10 @@ CLASSIFIED = {
     f"{D}.sha256": set(),
     **{
         f"{D}.{field}": {"dataset.one"}
-        for field in model.DatasetSpec.model_fields.keys() - {"get", "sha256", "keys", "scale", "image"}
+        for field in model.DatasetSpec.model_fields.keys()
+        - {"get", "sha256", "keys", "scale", "image", "bin"}
     },
+    **{f"{D}.bin.{field}": {"dataset.one"} for field in model.BinSpec.model_fields},
     **{f"{D}.keys.{field}": {"dataset.one"} for field in model.KeysSpec.model_fields},
     **{f"{D}.scale.{field}": {"dataset.one"} for field in model.ScaleSpec.model_fields},
     **{f"{D}.image.{field}": {"dataset.one"} for field in model.ImageSpec.model_fields},
@@ -140,6 +158,7 @@ CLASSIFIED = {
     f"{V}.filter.min_genes": {"variant.raw"},
     f"{V}.normalise": {"variant.raw"},
     f"{V}.genes.n": {"variant.raw"},
+    f"{V}.bin.geometry": {"variant.raw"},
     **{f"imputation.observed.{field}": {"imputation"} for field in model.GeneListSpec.model_fields},
     **{f"imputation.hide.{field}": {"imputation"} for field in model.HideSpec.model_fields},
 }
@@ -151,6 +170,8 @@ CHOICES = {
     "normalise": "pearson_residuals",
     "resolution": "cell",
     "absent_gene": "intersect",
+    "geometry": "tiled",
+    "panels": "separate",
 }
 
 
@@ -183,7 +204,7 @@ def _changed(path):
     elif isinstance(old, dict):
         owner[last] = {**old, "other": 1}
     elif isinstance(old, list):
-        owner[last] = [9] if last == "seeds" else ["other"]
+        owner[last] = {"seeds": [9], "origin_um": [1.0, 2.0]}.get(last, ["other"])
     return data
 
 
@@ -204,6 +225,7 @@ def test_every_field_of_the_model_is_classified():
         model.KeysSpec: f"{D}.keys",
         model.ScaleSpec: f"{D}.scale",
         model.ImageSpec: f"{D}.image",
+        model.BinSpec: f"{D}.bin",
         model.SplitSpec: "splits.1",
         model.MetricSpec: "metrics.1",
         model.PreprocessSpec: P,

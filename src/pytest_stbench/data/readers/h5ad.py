@@ -96,6 +96,11 @@ class H5adSource:
         """Return the version of the reading rules."""
         return READING_RULES
 
+    def offers(self) -> frozenset[str]:
+        """Return what the data set declares: an image, an embedding."""
+        declared = {"image": self._config.image, "embedding": self._config.keys.embedding}
+        return frozenset(name for name, value in declared.items() if value is not None)
+
     def files(self, slide_id: str) -> tuple[Path, ...]:
         """Return the slide's file and its image, if one is declared."""
         place = self._places[slide_id]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     from pytest_stbench.data.image import Image
+    from pytest_stbench.data.molecules import Transcripts
+    from pytest_stbench.data.segmentation import Segmentation
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample
 
@@ -32,8 +34,10 @@ class RawSlide:
     int32 where every value is integral, else float as read. Library sizes and detection counts
     are made from it by the data set, so it must hold **all** genes that were measured.
     ``labels`` maps ``niche`` and ``cell_type`` to (n,) objects: str, or None where the unit has no
-    label; other names may be added. Fields the source does not have stay None. ``notes`` counts
-    what was done on the way (``duplicate_symbols_summed``).
+    label; other names may be added. ``measures`` holds further numbers of each unit (``cells``,
+    ``tissue_share``, ``area_um2``, ``control_counts``), (n,) float64 with nan where unknown.
+    ``segmentations`` are named by what they outline. Fields the source does not have stay None.
+    ``notes`` counts what was done on the way (``duplicate_symbols_summed``).
     """
 
     slide_id: str
@@ -46,6 +50,9 @@ class RawSlide:
     image: Image | None = None
     embedding: NDArray[np.float32] | None = None
     labels: dict[str, NDArray[np.object_]] = field(default_factory=dict)
+    measures: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    transcripts: Transcripts | None = None
+    segmentations: dict[str, Segmentation] = field(default_factory=dict)
     pitch_um: float | None = None
     notes: Mapping[str, int] = field(default_factory=dict)
 
@@ -64,6 +71,13 @@ class SlideSource(Protocol):
         """Read one slide from scratch; nothing is kept by the source."""
         ...
 
+    def offers(self) -> frozenset[str]:
+        """Return what all slides have beside counts: of ``image``, ``embedding``, ``transcripts``.
+
+        Known from the files that are there; nothing is read.
+        """
+        ...
+
     def files(self, slide_id: str) -> tuple[Path, ...]:
         """Return all files whose content the slide depends on, its image included.
 
@@ -76,6 +90,18 @@ class SlideSource(Protocol):
 
         Reader name and version of its reading rules; for simulated slides also every parameter
         and the version of the generator.
+        """
+        ...
+
+
+class IndexSource(Protocol):
+    """The function of a reader record that lists slides where no samples table is given."""
+
+    def __call__(self, config: DatasetSpec, roots: Sequence[Path], store: Path | None) -> Iterable[Sample]:
+        """Return one sample per slide with what its files say of it; the rest stays None.
+
+        Raises ``DataMissing`` when nothing is there, ``DataError`` when what is there cannot be
+        used. What is dear to look up is kept in ``store/index``.
         """
         ...
 

@@ -82,6 +82,10 @@ class SimulatedSource:
             pitch_um=PITCH_UM,
         )
 
+    def offers(self) -> frozenset[str]:
+        """Return ``image`` where slides are rendered."""
+        return frozenset({"image"} if self.params.image else ())
+
     def files(self, slide_id: str) -> tuple[Path, ...]:
         """Return no file: simulated slides depend on none."""
         self.patient(slide_id)

@@ -8,7 +8,19 @@ from pytest_stbench.data.simulate.params import parse_params
 from pytest_stbench.splits.table import Sample
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from pytest_stbench.spec.model import DatasetSpec
+
+
+def index_source(
+    config: DatasetSpec,
+    roots: Sequence[Path],  # noqa: ARG001 - named by the reader protocol; no file is looked at
+    store: Path | None,  # noqa: ARG001 - likewise
+) -> tuple[Sample, ...]:
+    """Return the samples of the cohort; see :func:`simulated_samples`."""
+    return simulated_samples(config)
 
 
 def simulated_samples(config: DatasetSpec) -> tuple[Sample, ...]:

@@ -18,12 +18,11 @@ from pytest_stbench.spec.rules.common import (
 )
 
 if TYPE_CHECKING:
-    from pytest_stbench.spec.model import GeneListSpec, GenesSpec, TaskSpec
+    from pytest_stbench.spec.model import BinSpec, GeneListSpec, GenesSpec, TaskSpec
     from pytest_stbench.spec.source import Key
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9_.]+")
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-FILE_READERS = ("h5ad", "visium", "xenium", "cosmx", "merscope", "spatialdata", "hest")
 
 
 def _header(task: TaskSpec, known: Known) -> Mistakes:
@@ -48,10 +47,21 @@ def _datasets(task: TaskSpec, known: Known) -> Mistakes:
         yield from _id_name(key, name)
         if dataset.source not in readers:
             yield (*key, "source"), unknown("reader", dataset.source, readers.names)
-        elif dataset.source in FILE_READERS and dataset.path is None and not known.lacks(*key, "path"):
+        elif readers[dataset.source].needs_path and dataset.path is None and not known.lacks(*key, "path"):
             yield (*key, "path"), f"is missing: source {dataset.source!r} reads files"
+        if dataset.bin is not None:
+            yield from _bin((*key, "bin"), dataset.bin, known)
         for index, slide in repeated(dataset.slides or ()):
             yield (*key, "slides", index), f"slide {slide!r} is listed twice"
+
+
+def _bin(key: Key, units: BinSpec, known: Known) -> Mistakes:
+    if known.lacks(*key):
+        return
+    if units.geometry == "square" and units.size_um is None:
+        yield (*key, "size_um"), "is missing: give the side of square bins in um, such as 8, 16 or 100"
+    elif units.geometry != "square" and units.size_um is not None:
+        yield (*key, "size_um"), f"belongs to square bins; the size of {units.geometry!r} units is fixed"
 
 
 def _id_name(key: Key, name: str) -> Mistakes:
@@ -91,7 +101,9 @@ def _preprocess(task: TaskSpec, known: Known) -> Mistakes:
         key: Key = ("preprocess", "variants", name)
         yield from _id_name(key, name)
         if not variant.model_fields_set and not known.lacks(*key):
-            yield key, "changes nothing: give filter, normalise or genes"
+            yield key, "changes nothing: give filter, normalise, genes or bin"
+        if variant.bin is not None:
+            yield from _bin((*key, "bin"), variant.bin, known)
         if variant.genes is not None:
             yield from _genes((*key, "genes"), variant.genes, known)
 

@@ -1,0 +1,1 @@
+"""Units formed out of the transcripts or cells of a slide: lattices of discs, hexagons or squares."""

@@ -1,0 +1,161 @@
+"""Transcripts streamed into counts of units by genes, each accounted for.
+
+The transcripts are gone through twice: the bounding box of those that count fixes the lattice and
+the raster of the tissue, then they are counted. No array grows with their number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_stbench.data.binning.extent import bounded_cover
+from pytest_stbench.data.binning.tables import count_table
+from pytest_stbench.data.binning.tissue import CLOSING_UM, raster_over, tissue_of
+from pytest_stbench.errors import DataError
+from pytest_stbench.kernels.lattice import units_at
+from pytest_stbench.kernels.sift import CONTROL, FATES, UNLISTED, sift
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from pytest_stbench.data.binning.tables import DenseTable, SparseTable
+    from pytest_stbench.data.binning.tissue import Tissue
+    from pytest_stbench.data.molecules import Transcripts
+    from pytest_stbench.kernels.lattice import Lattice
+    from pytest_stbench.spec.model import BinSpec
+
+Sifted = tuple["NDArray[np.float64]", "NDArray[np.float64]", "NDArray[np.int32]"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accumulated:
+    """Counts of all units of a lattice, and where the tissue is.
+
+    ``notes`` has the number of transcripts that were read and, under the names of
+    :data:`~pytest_stbench.kernels.sift.FATES` and ``transcripts_outside_discs``, of those in no unit.
+    """
+
+    lattice: Lattice
+    table: DenseTable | SparseTable
+    tissue: Tissue
+    notes: dict[str, int]
+
+
+class Sieve:
+    """The transcripts of a slide that count: of listed genes, good enough, with coordinates."""
+
+    def __init__(
+        self,
+        transcripts: Transcripts,
+        genes: Sequence[str],
+        min_qv: float,
+        what: str,
+        progress: Callable[[int], object] | None,
+    ) -> None:
+        self._transcripts = transcripts
+        self._column_of = columns_of(transcripts, genes)
+        self._min_qv = min_qv
+        self._what = what
+        self._progress = progress
+        self.fates = np.zeros(len(FATES), np.int64)
+        self.read = 0
+
+    def __iter__(self) -> Iterator[Sifted]:
+        """Go through the transcripts once, counting anew what is left out."""
+        self.fates[:] = 0
+        self.read = 0
+        for batch in self._transcripts.batches():
+            self.read += len(batch.x_um)
+            try:
+                sifted = sift(
+                    batch.x_um, batch.y_um, batch.feature, batch.qv, self._column_of, self._min_qv, self.fates
+                )
+            except ValueError as error:
+                message = f"{self._what}: the transcripts do not fit their list of features: {error}"
+                raise DataError(message) from None
+            yield sifted
+            if self._progress is not None:
+                self._progress(len(batch.x_um))
+
+    def notes(self) -> dict[str, int]:
+        """Return what was read and left out."""
+        return {"transcripts_read": self.read, **dict(zip(FATES, self.fates.tolist(), strict=True))}
+
+
+def columns_of(transcripts: Transcripts, genes: Sequence[str]) -> NDArray[np.int32]:
+    """Return the column of each feature: its place in `genes`, or why it has none."""
+    place = {gene: column for column, gene in enumerate(genes)}
+    found = [
+        CONTROL if control else place.get(name, UNLISTED)
+        for name, control in zip(transcripts.features.tolist(), transcripts.is_control.tolist(), strict=True)
+    ]
+    return np.array(found, dtype=np.int32)
+
+
+def accumulate(
+    transcripts: Transcripts,
+    genes: Sequence[str],
+    spec: BinSpec,
+    *,
+    what: str,
+    progress: Callable[[int], object] | None = None,
+) -> Accumulated:
+    """Count the transcripts of a slide into the units of a lattice.
+
+    Parameters
+    ----------
+    transcripts
+        Any number; where they have no quality, none is left out for it.
+    genes
+        Names of the columns, unique; transcripts of features of the same name are summed.
+    spec
+        Geometry, sizes and thresholds.
+    what
+        What messages call the slide.
+    progress
+        Called with the number of transcripts after each batch, over both passes.
+
+    Raises
+    ------
+    DataError
+        If no transcript counts, or their extent is no slide's.
+    """
+    sieve = Sieve(transcripts, genes, spec.min_qv, what, progress)
+    lower, upper = _bounding_box(sieve, spec, what)
+    lattice = bounded_cover(spec, lower, upper, what)
+    raster = raster_over(lower, upper)
+    occupied = np.zeros(raster.n_units, dtype=bool)
+    table = count_table(lattice.n_units, len(genes))
+    outside = 0
+    for x, y, column in sieve:
+        occupied[units_at(raster, x, y)] = True
+        outside += table.add(units_at(lattice, x, y), column)
+    return Accumulated(
+        lattice=lattice,
+        table=table,
+        tissue=tissue_of(raster, occupied, CLOSING_UM["transcripts"]),
+        notes={**sieve.notes(), "transcripts_outside_discs": outside},
+    )
+
+
+def _bounding_box(sieve: Sieve, spec: BinSpec, what: str) -> tuple[tuple[float, float], tuple[float, float]]:
+    lower, upper = [np.inf, np.inf], [-np.inf, -np.inf]
+    for x, y, _ in sieve:
+        if len(x):
+            lower = [min(lower[0], x.min()), min(lower[1], y.min())]
+            upper = [max(upper[0], x.max()), max(upper[1], y.max())]
+    if lower[0] > upper[0]:
+        notes = sieve.notes()
+        message = (
+            f"{what}: no transcript is left to bin of {notes['transcripts_read']}: "
+            f"{notes['transcripts_low_qv']} below quality {spec.min_qv:g} (bin.min_qv), "
+            f"{notes['transcripts_control']} controls, {notes['transcripts_unlisted']} of genes the slide "
+            f"does not list, {notes['transcripts_not_finite']} without finite coordinates"
+        )
+        raise DataError(message)
+    return (float(lower[0]), float(lower[1])), (float(upper[0]), float(upper[1]))

@@ -1,0 +1,126 @@
+"""Labels and proportions a model returned, checked before anything is scored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_stbench.models.contract import Asked, check_names, refuse, to_array
+from pytest_stbench.registry import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from pytest_stbench.models.contract import Names
+
+SUM_TOLERANCE = 1e-3
+_PLURAL = {"class": "classes", "type": "types"}
+
+
+def accept_labels(
+    raw: object, *, classes: Sequence[str], unit_names: Names, where: str = "predict_labels"
+) -> NDArray[np.float32]:
+    """Return checked class probabilities, (n, k) float32 whose rows sum to 1.
+
+    Parameters
+    ----------
+    raw
+        (n, k) probabilities (array, data frame, AnnData, sparse), or n labels among `classes`
+        (list, array, series); labels become rows of one 1.
+    classes, unit_names
+        The columns and rows that were asked for, in order.
+    where
+        What is named in the message.
+
+    Raises
+    ------
+    ContractError
+        What was expected, what was found and what to do.
+    """
+    labels = _as_labels(raw)
+    if labels is None:
+        fix = "return probabilities, for example a softmax over the classes, or one label per unit"
+        return _accept_simplex(raw, classes, unit_names, where, column_word="class", fix=fix)
+    if len(labels) != len(unit_names):
+        refuse(
+            where,
+            f"{len(unit_names)} labels, one per unit",
+            f"{len(labels)}",
+            "return one label for each row of slide.units, in its order",
+        )
+    place = {name: column for column, name in enumerate(classes)}
+    unknown = [label for label in labels if label not in place]
+    if unknown:
+        refuse(
+            where,
+            f"labels among {', '.join(map(repr, classes))}",
+            f"{unknown[0]!r} ({len(unknown)} of {len(labels)} are unknown)",
+            f"use the names of the classes that were asked for{nearest(unknown[0], place)}",
+        )
+    result = np.zeros((len(labels), len(classes)), dtype=np.float32)
+    result[np.arange(len(labels)), [place[label] for label in labels]] = 1.0
+    return result
+
+
+def accept_proportions(
+    raw: object, *, types: Sequence[str], unit_names: Names, where: str = "predict_proportions"
+) -> NDArray[np.float32]:
+    """Return checked proportions, (n, k) float32, not negative, rows sum to 1.
+
+    Parameters and errors as in :func:`accept_labels`, without labels.
+    """
+    fix = "divide each row by its sum; a spot without any cell still needs a best guess"
+    return _accept_simplex(raw, types, unit_names, where, column_word="type", fix=fix)
+
+
+def _accept_simplex(
+    raw: object, columns: Sequence[str], unit_names: Names, where: str, *, column_word: str, fix: str
+) -> NDArray[np.float32]:
+    values, rows, found = to_array(raw, where)
+    shape = (len(unit_names), len(columns))
+    if values.shape != shape:
+        transposed = values.ndim == 2 and values.shape == shape[::-1]
+        refuse(
+            where,
+            f"shape {shape} (units, {_PLURAL[column_word]})",
+            f"shape {values.shape}",
+            "the matrix is transposed: return units as rows (.T)"
+            if transposed
+            else f"return one row per unit of slide.units and one column per {column_word} asked for",
+        )
+    check_names(rows, unit_names, "row", where)
+    check_names(found, columns, "column", where)
+    asked = Asked(where=where, units=unit_names, columns=columns, column_word=column_word)
+    asked.check_finite(values)
+    if (values < -SUM_TOLERANCE).any():
+        lowest = float(values.min())
+        refuse(where, "values of at least 0", f"{lowest:.4g}", fix)
+    values = np.clip(values.astype(np.float64), 0.0, None)
+    sums = values.sum(axis=1)
+    off = np.abs(sums - 1.0) > SUM_TOLERANCE
+    if off.any():
+        unit = int(np.argmax(off))
+        refuse(
+            where,
+            f"rows that sum to 1 (within {SUM_TOLERANCE:g})",
+            f"{sums[unit]:.4g} at unit {str(unit_names[unit])!r} ({int(off.sum())} of {len(off)} rows)",
+            fix,
+        )
+    return asked.as_float32(values / sums[:, None])
+
+
+def _as_labels(raw: Any) -> list[str] | None:
+    """Return one label per unit where `raw` holds labels, None where it is a matrix."""
+    if raw is None or isinstance(raw, str | bytes) or not hasattr(raw, "__len__"):
+        return None
+    if hasattr(raw, "to_numpy") and getattr(raw, "ndim", 0) == 1:
+        raw = raw.to_numpy()
+    if isinstance(raw, list | tuple):
+        return [str(label) for label in raw] if all(isinstance(label, str) for label in raw) else None
+    kind = getattr(getattr(raw, "dtype", None), "kind", "")
+    if getattr(raw, "ndim", 0) == 1 and kind in "UOST":
+        return [str(label) for label in raw]
+    return None

@@ -1,0 +1,65 @@
+"""How deep the units of a slide were measured, so that resolutions can be read side by side."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pytest_stbench.data.slide import Slide
+
+QUANTILES = {"q05": 0.05, "median": 0.5, "q95": 0.95}
+MAP_TILES = 32
+MAP_STEP_UM = 100.0
+
+
+def depth_of(slide: Slide) -> dict[str, float | None]:
+    """Return what the units that passed the filter hold.
+
+    ``units``; 5 %, 50 % and 95 % quantile of ``libsize`` (counts over all measured genes) and of
+    ``genes`` (detected); ``zero_share`` over units and measured genes of the data set; the median
+    of every further measure (``cells``, ``transcripts``, ``tissue_share`` ...). None without units.
+    """
+    found: dict[str, float | None] = {"units": float(slide.n_units)}
+    for name, values in {"libsize": slide.libsize, "genes": slide.n_detected.astype(np.float64)}.items():
+        found |= {f"{name}_{label}": _quantile(values, q) for label, q in QUANTILES.items()}
+    places = slide.n_units * int(slide.measured.sum())
+    positive = int((slide.counts.data > 0).sum())
+    found["zero_share"] = 1 - positive / places if places else None
+    found |= {f"{name}_median": _quantile(values, 0.5) for name, values in slide.measures.items()}
+    return found
+
+
+def libsize_map(slide: Slide) -> dict[str, object] | None:
+    """Return the counts per square tile of the slide; None where no unit has a place.
+
+    ``step_um`` is the side of a tile, a multiple of 100 um that gives at most 32 tiles along the
+    longer axis; ``x_um`` and ``y_um`` are the lower corner, a multiple of the step, so that maps of
+    one sample at several resolutions lie on each other; ``counts`` holds rows of y.
+    """
+    finite = np.isfinite(slide.xy_um).all(axis=1)
+    if not finite.any():
+        return None
+    xy = slide.xy_um[finite]
+    low, high = xy.min(axis=0), xy.max(axis=0)
+    step = MAP_STEP_UM * max(1, math.ceil(float((high - low).max()) / MAP_TILES / MAP_STEP_UM))
+    corner = np.floor(low / step)
+    shape = np.floor(high / step) - corner + 1
+    columns, rows = (np.floor(xy / step) - corner).astype(np.intp).T
+    width, height = (int(size) for size in shape)
+    sums = np.bincount(rows * width + columns, weights=slide.libsize[finite], minlength=width * height)
+    return {
+        "x_um": float(corner[0] * step),
+        "y_um": float(corner[1] * step),
+        "step_um": step,
+        "counts": np.rint(sums).reshape(height, width).astype(int).tolist(),
+    }
+
+
+def _quantile(values: NDArray[np.float64], q: float) -> float | None:
+    defined = values[np.isfinite(values)]
+    return float(np.quantile(defined, q)) if len(defined) else None

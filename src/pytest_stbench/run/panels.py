@@ -1,0 +1,69 @@
+"""Data sets whose panels are evaluated apart: one data set for each panel."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import TYPE_CHECKING
+
+from pytest_stbench.errors import DataError, DataMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_stbench.spec.model import DatasetSpec, TaskFile
+    from pytest_stbench.splits.table import Sample
+
+
+def separate_panels(
+    task: TaskFile, load_samples: Callable[[str, DatasetSpec], tuple[Sample, ...]]
+) -> TaskFile:
+    """Return `task` with every data set of ``panels: separate`` replaced by one per panel.
+
+    They are called ``NAME.PANEL``. A data set that is not on this machine stays one: its items
+    skip. Raises ``DataError`` for slides without a panel, or panels whose names cannot be told
+    apart in test ids.
+    """
+    datasets: dict[str, DatasetSpec] = {}
+    for name, config in task.spec.datasets.items():
+        if config.panels == "together":
+            datasets[name] = config
+            continue
+        parts: dict[str, tuple[str, ...] | None] = {name: config.slides}
+        with contextlib.suppress(DataMissing):
+            parts = dict(_by_panel(name, load_samples(name, config)))
+        for part, slides in parts.items():
+            if part in datasets or (part != name and part in task.spec.datasets):
+                message = (
+                    f"datasets.{name}: panels: separate makes a data set {part!r}, and there is one of that "
+                    "name: rename one of them"
+                )
+                raise DataError(message)
+            datasets[part] = config.model_copy(update={"slides": slides, "panels": "together"})
+    if list(datasets) == list(task.spec.datasets):
+        return task
+    return task.model_copy(update={"spec": task.spec.model_copy(update={"datasets": datasets})})
+
+
+def _by_panel(name: str, samples: tuple[Sample, ...]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    without = [sample.slide for sample in samples if sample.panel is None]
+    if without:
+        message = (
+            f"datasets.{name}: panels: separate needs the panel of every slide; {len(without)} have none "
+            f"({', '.join(without[:5])}): add a column `panel` to the samples table"
+        )
+        raise DataError(message)
+    for sample in samples:
+        found.setdefault(str(sample.panel), []).append(sample.slide)
+    parts: dict[str, tuple[str, ...]] = {}
+    for panel, slides in found.items():
+        part = f"{name}.{re.sub(r'[^A-Za-z0-9_.]+', '_', panel)}"
+        if part in parts:
+            message = (
+                f"datasets.{name}: two panels are both called {part!r} in test ids: rename one of "
+                f"{', '.join(map(repr, found))} in the samples table"
+            )
+            raise DataError(message)
+        parts[part] = tuple(slides)
+    return parts

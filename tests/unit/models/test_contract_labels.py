@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from pytest_stbench.models.contract import ContractError
+from pytest_stbench.models.contract_labels import accept_labels, accept_proportions
+
+CLASSES = ("tumour", "stroma", "immune")
+UNITS = ("u0", "u1")
+
+
+def accepted(raw, accept=accept_labels):
+    key = "classes" if accept is accept_labels else "types"
+    return accept(raw, unit_names=UNITS, **{key: CLASSES})
+
+
+@pytest.mark.parametrize("accept", [accept_labels, accept_proportions])
+def test_probabilities_are_kept(accept):
+    raw = np.array([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0]])
+    found = accepted(raw, accept)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, raw, atol=1e-7)
+    raw[0, 0] = 9
+    assert found[0, 0] != 9, "a copy"
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["stroma", "tumour"],
+        ("stroma", "tumour"),
+        np.array(["stroma", "tumour"]),
+        np.array(["stroma", "tumour"], dtype=object),
+        pd.Series(["stroma", "tumour"]),
+        pd.Categorical(["stroma", "tumour"], categories=["tumour", "stroma"]),
+    ],
+)
+def test_labels_become_rows_of_one(labels):
+    assert accepted(labels).tolist() == [[0, 1, 0], [1, 0, 0]]
+
+
+def test_named_frames_are_checked_by_name():
+    frame = pd.DataFrame([[0.5, 0.5, 0], [0, 0, 1.0]], index=UNITS, columns=CLASSES)
+    assert accepted(frame)[1].tolist() == [0, 0, 1]
+    with pytest.raises(ContractError, match=r"column 0 to be 'tumour', found 'stroma'.*another order"):
+        accepted(frame[["stroma", "tumour", "immune"]])
+
+
+@given(arrays(np.float64, (2, 3), elements=st.floats(0, 1)).filter(lambda a: (a.sum(axis=1) > 0.01).all()))
+def test_small_errors_of_the_sum_are_taken_off(values):
+    normalised = values / values.sum(axis=1, keepdims=True)
+    found = accepted(normalised * 1.0005)
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(found, normalised, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (None, "found None"),
+        ("tumour", "found str"),
+        (np.array([0, 1]), "dtype int64"),
+        (np.array([0.2, 0.8]), r"shape \(2, 3\) \(units, classes\)"),
+        (np.full((3, 2), 1 / 3), "transposed"),
+        (np.full((2, 3), 0.5), r"sum to 1 .* found 1.5 at unit 'u0' \(2 of 2 rows\).*softmax"),
+        (np.array([[1.2, -0.2, 0], [1.0, 0, 0]]), r"at least 0, found -0.2"),
+        (np.array([[np.nan, 0, 0], [1, 0, 0]]), "nan"),
+        (["stroma"], "2 labels, one per unit, found 1"),
+        (["stroma", "tumor"], r"found 'tumor' \(1 of 2 are unknown\).*did you mean 'tumour'"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused(raw, message):
+    with pytest.raises(ContractError, match=message):
+        accepted(raw)
+
+
+def test_labels_are_no_proportions():
+    with pytest.raises(ContractError):
+        accepted(["stroma", "tumour"], accept_proportions)

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_stbench.run import ceilings as module
+from pytest_stbench.run.ceilings import Ceilings, skill
+from pytest_stbench.run.cells import Cell
+from pytest_stbench.run.folding import Folding
+from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.scoring import Scorer
+from pytest_stbench.run.shelf import Shelf
+from pytest_stbench.run.store import Store
+from pytest_stbench.spec.model import MetricSpec
+from pytest_stbench.splits.table import Fold
+
+REGISTRY = builtin_registry()
+
+
+def fold_of(tmp_path, make_task, make_dataset, make_slide, scale=1.0):
+    slides = [make_slide(name, seed, n=64, scale=scale) for seed, name in enumerate(("A1", "B1", "C1"))]
+    cell = Cell(
+        dataset="sim", variant="", view="sim", split="lopo", seed=0,
+        fold=Fold(name="C", train=("A1", "B1"), test=("C1",)),
+    )  # fmt: skip
+    return Folding(make_task().spec, REGISTRY.families["imputation"], Shelf(tmp_path)).fold(
+        cell, make_dataset(slides), ()
+    )
+
+
+def made(tmp_path, *metrics):
+    scorer = Scorer([MetricSpec(name=name) for name in metrics], REGISTRY.metrics)
+    return Ceilings(scorer, Store(tmp_path / "store", run_id="r"))
+
+
+def ceilings_of(tmp_path, fold, *metrics, parts=None):
+    truths = {slide.meta.slide_id: fold.truth(slide) for slide in fold.test}
+    return made(tmp_path, *metrics).of(fold, truths, parts or {"fold": "C"})
+
+
+def test_the_ceiling_rises_with_depth(tmp_path, make_task, make_dataset, make_slide):
+    shallow = fold_of(tmp_path, make_task, make_dataset, make_slide)
+    deep = fold_of(tmp_path, make_task, make_dataset, make_slide, scale=20.0)
+    low = ceilings_of(tmp_path, shallow, "pearson_gene", "rmse", parts={"depth": 1})
+    high = ceilings_of(tmp_path, deep, "pearson_gene", "rmse", parts={"depth": 20})
+    assert 0 < low["pearson_gene"]["C1"] < high["pearson_gene"]["C1"] < 1
+    assert low["rmse"]["C1"] > high["rmse"]["C1"] > 0
+
+
+def test_a_ceiling_is_computed_once_and_then_recalled(
+    tmp_path, make_task, make_dataset, make_slide, monkeypatch
+):
+    fold = fold_of(tmp_path, make_task, make_dataset, make_slide)
+    first = ceilings_of(tmp_path, fold, "pearson_gene")
+    monkeypatch.setattr(module, "thinned_pairs", lambda *_: pytest.fail("computed again"))
+    assert ceilings_of(tmp_path, fold, "pearson_gene") == first
+
+
+@pytest.mark.parametrize("other", ["metrics", "parts"])
+def test_another_question_is_another_ceiling(
+    tmp_path, make_task, make_dataset, make_slide, monkeypatch, other
+):
+    fold = fold_of(tmp_path, make_task, make_dataset, make_slide)
+    ceilings_of(tmp_path, fold, "pearson_gene")
+    asked = []
+    monkeypatch.setattr(module, "thinned_pairs", lambda *_: asked.append(1) or iter(()))
+    metrics = ("pearson_gene", "rmse") if other == "metrics" else ("pearson_gene",)
+    found = ceilings_of(tmp_path, fold, *metrics, parts={"fold": "D"} if other == "parts" else None)
+    assert asked == [1]
+    assert math.isnan(found["pearson_gene"]["C1"]), "nothing to split: no ceiling"
+
+
+def test_skill_by_hand():
+    assert skill(0.3, 0.2, 0.6, "up") == pytest.approx(0.25)
+    assert skill(0.1, 0.2, 0.6, "up") == pytest.approx(-0.25)
+    assert skill(0.8, 1.0, 0.5, "down") == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    ("value", "simple", "ceiling", "better"),
+    [
+        (0.3, 0.2, 0.219, "up"),
+        (0.3, 0.2, 0.1, "up"),
+        (0.3, 0.2, 0.3, "down"),
+        (math.nan, 0.2, 0.6, "up"),
+        (0.3, math.nan, 0.6, "up"),
+        (0.3, 0.2, math.nan, "up"),
+        (0.3, 0.2, 0.6, "context"),
+    ],
+)
+def test_without_headroom_there_is_no_skill(value, simple, ceiling, better):
+    assert math.isnan(skill(value, simple, ceiling, better))
+
+
+@given(st.floats(-1, 1), st.floats(0.05, 1))
+def test_the_baseline_has_skill_nought_and_the_ceiling_one(simple, room):
+    assert skill(simple, simple, simple + room, "up") == pytest.approx(0, abs=1e-9)
+    assert skill(simple + room, simple, simple + room, "up") == pytest.approx(1)
+    assert skill(-simple, -simple, -simple - room, "down") == pytest.approx(0, abs=1e-9)
+    assert np.isclose(skill(-simple - room, -simple, -simple - room, "down"), 1)
