@@ -100,7 +100,7 @@ class LinearBaseline(ABC):
         for group, slide in zip(inner_groups(train), train, strict=True):
             x = self.features(slide)
             gram = gram or GroupedGram(x.shape[1], len(task.genes))
-            for rows, block in _dense_blocks(x):
+            for rows, block in dense_blocks(x):
                 gram.add(group, block, slide.target[rows])
         if gram is None or gram.n == 0:
             message = f"{self.name} needs at least one training unit"
@@ -116,7 +116,7 @@ class LinearBaseline(ABC):
             raise ModelError(message)
         columns = pick(self.genes, genes, self.name)
         result = np.empty((slide.n_units, len(columns)), np.float32)
-        for rows, block in _dense_blocks(self.features(slide)):
+        for rows, block in dense_blocks(self.features(slide)):
             result[rows] = self.ridge.predict(block)[:, columns]
         return result
 
@@ -130,7 +130,7 @@ class LinearBaseline(ABC):
         return self.predict_expression(slide, target_genes)
 
 
-def _dense_blocks(x: Any) -> Iterator[tuple[slice, NDArray[np.floating]]]:
+def dense_blocks(x: Any) -> Iterator[tuple[slice, NDArray[np.floating]]]:
     """Yield (rows, dense features) that cover `x`: dense input at once, sparse input in blocks."""
     if not issparse(x):
         yield slice(0, len(x)), x

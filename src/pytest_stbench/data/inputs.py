@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class TaskInfo:
     """What a model may know of the task it is fitted for.
 
-    ``genes`` are the columns it will be asked for; ``normalise`` and ``target_sum`` say the scale
-    of ``TrainSlide.target`` (``log1p(counts / library size * target_sum)`` for ``log1p_cp10k``
-    and ``log1p_median``).
+    ``genes`` are the columns it will be asked for, ``classes`` the labels or cell types;
+    ``normalise`` and ``target_sum`` say the scale of ``TrainSlide.target``
+    (``log1p(counts / library size * target_sum)`` for ``log1p_cp10k`` and ``log1p_median``).
     """
 
     name: str
@@ -34,6 +34,7 @@ class TaskInfo:
     target_sum: float | None
     seed: int
     resolution: str | None
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,11 +76,15 @@ class TrainSlide(ModelSlide):
     """A training slide: the input, and the truth a model may learn from.
 
     ``target`` is (n, g) float32, columns ``TaskInfo.genes``, on the task's scale; genes the slide
-    did not measure are nan. ``make_counts`` gives what ``counts`` holds.
+    did not measure are nan. ``make_counts`` gives what ``counts`` holds. In families of labels
+    ``labels`` (n,) names the class of each unit, None where it has none; in those of proportions
+    ``proportions`` is (n, k), nan where unknown. Both follow ``TaskInfo.classes``.
     """
 
     target: NDArray[np.float32]
     make_counts: Callable[[], AnnData]
+    labels: NDArray[np.object_] | None = None
+    proportions: NDArray[np.float64] | None = None
 
     @cached_property
     def counts(self) -> AnnData:

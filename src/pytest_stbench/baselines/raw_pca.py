@@ -1,0 +1,128 @@
+"""B15: principal components of the log-normalised counts, alone and with their neighbourhood."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from pytest_stbench.baselines.classifier import Classifier
+from pytest_stbench.baselines.linear import dense_blocks, pick
+from pytest_stbench.errors import ModelError
+from pytest_stbench.kernels.gram import GroupedGram
+from pytest_stbench.kernels.graph import cell_graph, lattice_graph
+from pytest_stbench.kernels.ridge import Pca, pca
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from pytest_stbench.data.inputs import ModelSlide, TaskInfo, TrainSlide
+
+COMPONENTS = 30
+GENES = 2000
+CELL_RESOLUTIONS = ("cell", "transcript")
+
+
+class RawPca:
+    """The first 30 principal components of the training units, fitted in one pass.
+
+    Features are ``log1p(counts / library size * scale)`` of the observed genes, `scale` being the
+    median library size of the training units; of more than 2,000 genes those with the highest
+    variance in training are kept. As an embedding it knows nothing of other patients; as a
+    classifier it sees the components of a unit and their mean over its neighbours.
+    """
+
+    name = "raw_pca"
+    revision = "1"
+
+    def __init__(self) -> None:
+        self.genes: tuple[str, ...] = ()
+        self.scale = 1.0
+        self.components: Pca | None = None
+        self._classifier = Classifier(self.features, self.name)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What the results of the baseline depend on."""
+        return {"components": COMPONENTS, "genes": GENES}
+
+    def fit(self, train: Sequence[TrainSlide], task: TaskInfo) -> None:
+        """Fit the components, and the classifier where the training slides have labels."""
+        if not task.observed_genes:
+            message = f"{self.name} needs counts, and the task hands out none"
+            raise ModelError(message)
+        self.genes = task.observed_genes
+        sizes = np.concatenate([_row_sums(_counts(slide, self.genes)) for slide in train])
+        counted = sizes[sizes > 0]
+        self.scale = float(np.median(counted)) if len(counted) else 1.0
+        if len(self.genes) > GENES:
+            self.genes = self._most_variable(train)
+        gram: GroupedGram | None = None
+        for slide in train:
+            x = self._normalised(slide)
+            gram = gram or GroupedGram(x.shape[1], 0)
+            for _, block in dense_blocks(x):
+                gram.add(0, block, np.empty((len(block), 0)))
+        if gram is None or gram.n == 0:
+            message = f"{self.name} needs at least one training unit"
+            raise ModelError(message)
+        self.components = pca(gram, COMPONENTS)
+        if task.classes and any(slide.labels is not None for slide in train):
+            self._classifier.fit(train, task)
+
+    def embed(self, slide: ModelSlide) -> NDArray[np.float32]:
+        """Return the components of every unit, (n, 30) or fewer."""
+        if self.components is None:
+            message = f"{self.name} was asked before it was fitted"
+            raise ModelError(message)
+        x = self._normalised(slide)
+        parts = [self.components.transform(block) for _, block in dense_blocks(x)]
+        return np.concatenate(parts).astype(np.float32)
+
+    def features(self, slide: ModelSlide) -> NDArray[np.float64]:
+        """Return the components of a unit beside their mean over its neighbours, (n, 60)."""
+        own = self.embed(slide).astype(np.float64)
+        xy = np.asarray(slide.units.obsm["spatial"], dtype=np.float64)
+        cells = slide.meta.resolution in CELL_RESOLUTIONS
+        graph = cell_graph(xy) if cells else lattice_graph(xy, slide.meta.pitch_um)
+        neighbours = np.diff(graph.indptr)[:, None]
+        around = np.where(neighbours > 0, (graph @ own) / np.maximum(neighbours, 1), own)
+        return np.hstack([own, around])
+
+    def predict_labels(self, slide: ModelSlide, classes: Sequence[str]) -> NDArray[np.float32]:
+        """Return class probabilities, (n, k)."""
+        return self._classifier.predict(slide, classes)
+
+    def _normalised(self, slide: ModelSlide) -> csr_matrix:
+        counts = _counts(slide, self.genes)
+        size = _row_sums(csr_matrix(slide.units.X, dtype=np.float64))
+        factor = np.divide(self.scale, size, out=np.zeros(len(size)), where=size > 0)
+        counts.data *= np.repeat(factor, np.diff(counts.indptr))
+        np.log1p(counts.data, out=counts.data)
+        return counts
+
+    def _most_variable(self, train: Sequence[TrainSlide]) -> tuple[str, ...]:
+        total, squares, n = np.zeros(len(self.genes)), np.zeros(len(self.genes)), 0
+        for slide in train:
+            x = self._normalised(slide)
+            total += np.asarray(x.sum(axis=0)).ravel()
+            squares += np.asarray(x.multiply(x).sum(axis=0)).ravel()
+            n += x.shape[0]
+        variance = squares / n - (total / n) ** 2
+        names = np.array(self.genes)
+        order = np.lexsort((names, -np.round(variance, 9)))[:GENES]
+        return tuple(names[np.sort(order)].tolist())
+
+
+def _counts(slide: ModelSlide, genes: Sequence[str]) -> csr_matrix:
+    columns = pick([str(name) for name in slide.units.var_names], genes, "raw_pca")
+    counts = csr_matrix(slide.units.X, dtype=np.float64, copy=True)
+    whole = len(columns) == counts.shape[1] and np.array_equal(columns, np.arange(len(columns)))
+    return counts if whole else csr_matrix(counts[:, columns])
+
+
+def _row_sums(counts: csr_matrix) -> NDArray[np.float64]:
+    return np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
