@@ -133,7 +133,8 @@ class Reader:
     """A ``source:`` of slides.
 
     ``index`` names the function that lists the slides where no samples table is given; empty where
-    a table is always needed. ``files`` says which files are read.
+    a table is always needed. ``files`` says which files are read; ``technology`` and ``resolution``
+    are those of its slides where nobody says another.
     """
 
     id: str
@@ -143,6 +144,8 @@ class Reader:
     index: str = ""
     needs_path: bool = False
     files: str = ""
+    technology: str = ""
+    resolution: str = ""
     source: str = ""
 
 

@@ -22,4 +22,43 @@ READERS: tuple[Reader, ...] = (
         target="pytest_stbench.data.simulate:open_source",
         index="pytest_stbench.data.simulate.table:index_source",
     ),
+    Reader(
+        id="R04",
+        name="xenium",
+        summary="Xenium bundles, or tables of transcripts alone; cells, transcripts and outlines",
+        target="pytest_stbench.data.readers.xenium:open_source",
+        index="pytest_stbench.data.readers.xenium:index_source",
+        technology="Xenium",
+        resolution="cell",
+        needs_path=True,
+        files="`transcripts.parquet`, `cell_feature_matrix.h5` with `cells.parquet`, `cell_boundaries.parquet`, "
+        "`nucleus_boundaries.parquet`, `experiment.xenium` of the folders named by `path` (`.csv.gz` too)",
+        source="https://www.10xgenomics.com/support/software/xenium-onboard-analysis",
+    ),
+    Reader(
+        id="R05",
+        name="cosmx",
+        summary="CosMx flat files, or tables of transcripts alone; cells, transcripts and outlines",
+        target="pytest_stbench.data.readers.cosmx:open_source",
+        index="pytest_stbench.data.readers.cosmx:index_source",
+        technology="CosMx",
+        resolution="cell",
+        needs_path=True,
+        files="`*_tx_file.csv`, `*_exprMat_file.csv` with `*_metadata_file.csv`, `*-polygons.csv` of the folders "
+        "named by `path` (`.csv.gz` too); of tables also `../boundaries` and `../labels`",
+        source="https://nanostring.com/products/cosmx-spatial-molecular-imager",
+    ),
+    Reader(
+        id="R06",
+        name="merscope",
+        summary="MERSCOPE regions, or tables of transcripts alone; cells, transcripts and outlines",
+        target="pytest_stbench.data.readers.merscope:open_source",
+        index="pytest_stbench.data.readers.merscope:index_source",
+        technology="MERSCOPE",
+        resolution="cell",
+        needs_path=True,
+        files="`detected_transcripts.csv`, `cell_by_gene.csv` with `cell_metadata.csv`, "
+        "`cell_boundaries.parquet` of the folders named by `path`",
+        source="https://vizgen.com/products",
+    ),
 )

@@ -184,6 +184,12 @@ class Dataset:
                 manifest.verify([table], self._store)
 
     def _aligned(self, raw: RawSlide, sample: Sample) -> Slide:
+        if not len(raw.unit_names):
+            message = (
+                f"slide {raw.slide_id} has no units; leave it out by `slides`"
+                f"{', or form units of its transcripts with `bin`' if raw.transcripts is not None else ''}"
+            )
+            raise DataError(message)
         libsize, n_detected = totals(raw.counts)
         listed = measured_of(self.genes, raw.genes)
         zero = self.config.absent_gene == "zero"

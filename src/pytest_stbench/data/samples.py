@@ -64,7 +64,7 @@ def load_samples(
             f"datasets.{name}: `samples` is needed, a csv with one row per slide (source: {config.source})"
         )
         raise DataError(message)
-    table = tuple(_filled(sample, config, name) for sample in rows)
+    table = tuple(_filled(sample, config, name, record) for sample in rows)
     _refuse_repeats(table, name)
     return _restricted(table, config.slides, name)
 
@@ -148,12 +148,15 @@ def _columns(path: Path, header: list[str], config: DatasetSpec) -> dict[str, st
     return key_columns(config)
 
 
-def _filled(sample: Sample, config: DatasetSpec, name: str) -> Sample:
+def _filled(sample: Sample, config: DatasetSpec, name: str, record: Reader) -> Sample:
     constants = {
         field: getattr(config, field)
         for field in CONSTANTS
         if getattr(sample, field) is None and getattr(config, field) is not None
     }
+    for field, of_source in (("technology", record.technology), ("resolution", record.resolution)):
+        if of_source and getattr(sample, field) is None:
+            constants.setdefault(field, of_source)
     allowed = get_args(Resolution)
     if sample.resolution is not None and sample.resolution not in allowed:
         message = (

@@ -74,20 +74,21 @@ def _sift(
     kept_y: NDArray[np.float64],
     kept_column: NDArray[np.int32],
 ) -> int:
+    # No branch depends on a transcript: half of them would be guessed wrong.
+    counted = np.zeros(5, np.int64)
     kept = 0
     for i in range(len(x_um)):
         column = column_of[feature[i]]
-        if not (np.isfinite(x_um[i]) and np.isfinite(y_um[i])):
-            fates[0] += 1
-        elif column == -1:
-            fates[1] += 1
-        elif column < 0:
-            fates[2] += 1
-        elif has_qv and not qv[i] >= min_qv:
-            fates[3] += 1
-        else:
-            kept_x[kept], kept_y[kept], kept_column[kept] = x_um[i], y_um[i], column
-            kept += 1
+        fate = 4
+        if has_qv:
+            fate = 4 if qv[i] >= min_qv else 3
+        fate = fate if column >= 0 else 2
+        fate = fate if column != -1 else 1
+        fate = fate if np.isfinite(x_um[i]) and np.isfinite(y_um[i]) else 0
+        counted[fate] += 1
+        kept_x[kept], kept_y[kept], kept_column[kept] = x_um[i], y_um[i], column
+        kept += fate == 4
+    fates += counted[:4]
     return kept
 
 
@@ -101,3 +102,45 @@ def count_into(table: NDArray[np.int32], rows: NDArray[np.int64], columns: NDArr
         else:
             table[rows[i], columns[i]] += 1
     return outside
+
+
+def nonzero_rows(
+    table: NDArray[np.int32], rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+    """Return data, indices and indptr of the CSR matrix of some rows of a dense table.
+
+    Nothing of the size of the rows is made on the way but their non-zero values.
+    """
+    indptr = np.zeros(len(rows) + 1, np.int64)
+    _count_nonzero(table, rows, indptr)
+    np.cumsum(indptr, out=indptr)
+    # One place more, where zeros after the last value are written.
+    data, indices = np.empty((2, indptr[-1] + 1), np.int32)
+    _take_nonzero(table, rows, indptr, data, indices)
+    return data[:-1], indices[:-1], indptr
+
+
+@compiled
+def _count_nonzero(table: NDArray[np.int32], rows: NDArray[np.int64], indptr: NDArray[np.int64]) -> None:
+    for i in range(len(rows)):
+        found = 0
+        for value in table[rows[i]]:
+            found += value != 0
+        indptr[i + 1] = found
+
+
+@compiled
+def _take_nonzero(
+    table: NDArray[np.int32],
+    rows: NDArray[np.int64],
+    indptr: NDArray[np.int64],
+    data: NDArray[np.int32],
+    indices: NDArray[np.int32],
+) -> None:
+    for i in range(len(rows)):
+        place = indptr[i]
+        row = table[rows[i]]
+        for column in range(len(row)):
+            # Zeros are overwritten by what follows: no branch is there to be guessed wrong.
+            data[place], indices[place] = row[column], column
+            place += row[column] != 0

@@ -100,6 +100,8 @@ def _reader(record: Reader) -> Facts:
         "id": record.id,
         "reads": record.files or "no file",
         "`path`": "required" if record.needs_path else "",
+        "technology": record.technology,
+        "units": record.resolution and f"{record.resolution}s, unless `bin` forms others",
         "samples table": "made from the source where `samples` is not given" if record.index else "required",
         "function": f"`{record.target}`",
         "source": _source(record.source),

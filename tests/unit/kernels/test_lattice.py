@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_stbench.kernels.lattice import centres, cover, row_and_column, strips, units_at
-from pytest_stbench.kernels.sift import CONTROL, UNLISTED, count_into, sift
+from pytest_stbench.kernels.sift import CONTROL, UNLISTED, count_into, nonzero_rows, sift
 
 SIDE = {"visium": None, "tiled": None, "square": 16.0}
 GEOMETRIES = tuple(SIDE)
@@ -187,3 +187,16 @@ def test_count_into_adds_and_tells_what_is_outside():
     rows, columns = np.array([0, 1, 1, -1, 1]), np.array([2, 0, 0, 1, 2], np.int32)
     assert count_into(table, rows, columns) == 1
     assert table.tolist() == [[0, 0, 1], [2, 0, 1]]
+
+
+def test_nonzero_rows_are_those_of_scipy():
+    from scipy.sparse import csr_matrix
+
+    table = np.random.default_rng(0).poisson(0.4, (40, 13)).astype(np.int32)
+    table[7], table[8, 0] = 0, -3
+    for rows in (np.arange(40), np.array([8, 7, 39]), np.empty(0, np.int64)):
+        expected = csr_matrix(table[rows])
+        data, indices, indptr = nonzero_rows(table, rows)
+        assert data.tolist() == expected.data.tolist()
+        assert indices.tolist() == expected.indices.tolist()
+        assert indptr.tolist() == expected.indptr.tolist()

@@ -130,7 +130,7 @@ def accumulate(
     lattice = bounded_cover(spec, lower, upper, what)
     raster = raster_over(lower, upper)
     occupied = np.zeros(raster.n_units, dtype=bool)
-    table = count_table(lattice.n_units, len(genes))
+    table = count_table(lattice.n_units, len(genes), sieve.read - int(sieve.fates.sum()))
     outside = 0
     for x, y, column in sieve:
         occupied[units_at(raster, x, y)] = True

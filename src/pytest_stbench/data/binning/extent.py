@@ -40,8 +40,8 @@ def bounded_cover(
     if max(width, PIXEL_UM) * max(height, PIXEL_UM) > MAX_AREA_UM2:
         message = (
             f"{what}: coordinates reach from ({lower_um[0]:.6g}, {lower_um[1]:.6g}) to "
-            f"({upper_um[0]:.6g}, {upper_um[1]:.6g}) um, more than a slide of 25 mm x 75 mm: give the scale of "
-            "coordinates that are not in um, and remove points that are far off"
+            f"({upper_um[0]:.6g}, {upper_um[1]:.6g}) um, more than a slide of 25 mm x 75 mm: give the "
+            "scale of coordinates that are not in um, and remove points that are far off"
         )
         raise DataError(message)
     side = spec.size_um if geometry == "square" else None

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from pytest_stbench.kernels.blocks import blocks
-from pytest_stbench.kernels.sift import count_into
+from pytest_stbench.kernels.sift import count_into, nonzero_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DENSE_BYTES = 2**29
 """Largest table that is kept dense; beyond it memory follows the number of non-zero counts."""
+
+DENSE_SHARE = 8
+"""Counts of a dense table for one transcript: with more, the zeros take longer than sorting."""
 
 BLOCK_ROWS = 2**22
 """Transcripts that are gathered before they become one sorted block."""
@@ -37,13 +39,8 @@ class DenseTable:
 
     def take(self, units: NDArray[np.int64]) -> sparse.csr_matrix:
         """Return the rows of `units`."""
-        n_genes = self._table.shape[1]
-        parts = [
-            sparse.csr_matrix(self._table[units[some]])
-            for some in blocks(len(units), n_genes * self._table.itemsize)
-        ]
-        empty = sparse.csr_matrix((0, n_genes), dtype=np.int32)
-        return sparse.vstack([empty, *parts], format="csr", dtype=np.int32)
+        shape = (len(units), self._table.shape[1])
+        return sparse.csr_matrix(nonzero_rows(self._table, units), shape=shape)
 
 
 class SparseTable:
@@ -97,7 +94,8 @@ class SparseTable:
         return whole
 
 
-def count_table(n_units: int, n_genes: int) -> DenseTable | SparseTable:
-    """Return an empty table of the kind that suits the size."""
-    dense = n_units * n_genes * np.dtype(np.int32).itemsize <= DENSE_BYTES
+def count_table(n_units: int, n_genes: int, n_transcripts: int) -> DenseTable | SparseTable:
+    """Return an empty table of the kind that suits its size and what is to be counted."""
+    size = n_units * n_genes
+    dense = size * np.dtype(np.int32).itemsize <= DENSE_BYTES and size <= DENSE_SHARE * n_transcripts
     return DenseTable(n_units, n_genes) if dense else SparseTable(n_units, n_genes)

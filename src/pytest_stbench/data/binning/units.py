@@ -186,7 +186,7 @@ def _with_tissue(
     kept = candidates & (share >= spec.min_tissue)
     if not kept.any():
         message = (
-            f"{what}: none of {int(candidates.sum())} units with {int(held.sum())} {of} has "
+            f"{what}: no unit ({int(candidates.sum())} formed, with {int(held.sum())} {of}) has "
             f"{spec.min_tissue:.0%} of its area in tissue (the most is {share.max():.0%}): "
             "lower bin.min_tissue, or leave the slide out"
         )

@@ -1,0 +1,170 @@
+"""CosMx: flat files of an experiment, or tables of transcripts alone.
+
+Of a folder (which names the slide) these are read: ``*_tx_file.csv`` (transcripts),
+``*_exprMat_file.csv`` with ``*_metadata_file.csv`` (cells) and ``*-polygons.csv`` (outlines), each
+plain or as ``.csv.gz``. Either the transcripts or the matrix with its metadata must be there.
+Coordinates are pixels of the whole slide: ``scale: UM_PER_PX`` is needed. Where `path` names a
+table of transcripts, its name is that of the slide; outlines are looked for in
+``../boundaries/NAME.parquet`` and a label image in ``../labels/NAME.npz``.
+
+Cells are called ``FOV_NUMBER``. The row of cell 0 of a field of view holds what is in no cell:
+it is left out and counted.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+
+from pytest_stbench.data.controls import is_control
+from pytest_stbench.data.readers.imaging.cells import CellTable, without_controls
+from pytest_stbench.data.readers.imaging.labels import labels_of
+from pytest_stbench.data.readers.imaging.outlines import LabelImage, Polygons
+from pytest_stbench.data.readers.imaging.source import (
+    Bundle,
+    ImagingSource,
+    companion,
+    index_bundles,
+    is_table,
+    open_bundles,
+    stem_of,
+)
+from pytest_stbench.data.readers.imaging.tables import columns_of, parts_of, text, whole
+from pytest_stbench.data.readers.transcripts import open_transcripts
+from pytest_stbench.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_stbench.data.segmentation import Segmentation
+    from pytest_stbench.spec.model import DatasetSpec
+    from pytest_stbench.splits.table import Sample
+
+RULES = "cosmx/1"
+KEYS = ("fov", "cell_ID")
+CENTRE = ("CenterX_global_px", "CenterY_global_px")
+NO_GENE = frozenset({*KEYS, "cell", "cell_id"})
+
+
+def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]) -> ImagingSource:
+    """Find the bundles `samples`; errors as those of the Xenium reader."""
+    return open_bundles(find_bundle, RULES, config, samples, roots)
+
+
+def index_source(
+    config: DatasetSpec,
+    roots: Sequence[Path],
+    store: Path | None,  # noqa: ARG001 - named by the reader protocol; the names of files are enough
+) -> list[Sample]:
+    """Return one sample per folder or table."""
+    return index_bundles(find_bundle, config, roots)
+
+
+def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
+    """Return the flat files at `path`, a folder or a table of transcripts."""
+    if is_table(path):
+        return _table(path, config)
+    if not path.is_dir():
+        message = (
+            f"{path}: neither a folder of CosMx flat files nor a table of transcripts (.parquet, .csv.gz)"
+        )
+        raise DataError(message)
+    transcripts = companion(path, "*_tx_file.csv", "*_tx_file.csv.gz", "*_tx_file.parquet")
+    matrix = companion(path, "*_exprMat_file.csv", "*_exprMat_file.csv.gz")
+    cells = companion(path, "*_metadata_file.csv", "*_metadata_file.csv.gz")
+    polygons = companion(path, "*-polygons.csv", "*-polygons.csv.gz", "*_polygons.csv")
+    if transcripts is None and (matrix is None or cells is None):
+        message = (
+            f"{path}: not a folder of CosMx flat files: it needs *_tx_file.csv, or *_exprMat_file.csv with "
+            "*_metadata_file.csv; `path` names the folders"
+        )
+        raise DataError(message)
+    scale = _scale(path, config)
+    with_matrix = matrix is not None and cells is not None
+    return Bundle(
+        slide_id=stem_of(path),
+        files=tuple(file for file in (transcripts, matrix, cells, polygons) if file is not None),
+        transcripts=None if transcripts is None else partial(open_transcripts, transcripts, um_per_px=scale),
+        cells=partial(_cells, matrix, cells, scale, config) if with_matrix else None,  # type: ignore[arg-type]  # both are there
+        genes=partial(_genes, matrix) if with_matrix else None,  # type: ignore[arg-type]  # it is there
+        segmentations={} if polygons is None else {"cell": Polygons(polygons, "cell", scale)},
+    )
+
+
+def _table(path: Path, config: DatasetSpec) -> Bundle:
+    scale = config.scale.um_per_px if config.scale is not None else None
+    um_per_px = float(scale) if isinstance(scale, int | float) else None
+    name = stem_of(path)
+    outlines = companion(path.parent.parent / "boundaries", f"{name}.parquet")
+    image = companion(path.parent.parent / "labels", f"{name}.npz")
+    segmentations: dict[str, Segmentation] = {}
+    if outlines is not None:
+        segmentations["cell"] = Polygons(outlines, "cell")
+    if image is not None:
+        segmentations["cell_labels"] = LabelImage(image, "cell", um_per_px)
+    return Bundle(
+        slide_id=name,
+        files=tuple(file for file in (path, outlines, image) if file is not None),
+        transcripts=partial(open_transcripts, path, um_per_px=um_per_px),
+        segmentations=segmentations,
+    )
+
+
+def _scale(path: Path, config: DatasetSpec) -> float:
+    scale = config.scale.um_per_px if config.scale is not None else None
+    if not isinstance(scale, int | float):
+        message = (
+            f"{path}: coordinates of CosMx flat files are pixels; write `scale: UM_PER_PX` in the task file "
+            "(0.12028, in the first public data sets 0.18; the documents of the instrument say it)"
+        )
+        raise DataError(message)
+    return float(scale)
+
+
+def _genes(matrix: Path) -> tuple[str, ...]:
+    names = [name for name in columns_of(matrix) if name not in NO_GENE]
+    return tuple(name for name, control in zip(names, is_control(names), strict=True) if not control)
+
+
+def _cells(matrix: Path, cells: Path, scale: float, config: DatasetSpec) -> CellTable:
+    features = [name for name in columns_of(matrix) if name not in NO_GENE]
+    blocks, names, background = [], [], 0
+    for part in parts_of(matrix, [*KEYS, *features]):
+        number = part["cell_ID"].astype(str).str.removesuffix(".0")
+        kept = (number != "0").to_numpy()
+        background += int((~kept).sum())
+        names += [f"{fov}_{cell}" for fov, cell in zip(text(part["fov"][kept]), number[kept], strict=True)]
+        values = part[features].to_numpy(dtype=np.float64)[kept]
+        blocks.append(sparse.csr_matrix(values))
+    if not names:
+        message = f"{matrix}: no cell beside the background; copy the file anew"
+        raise DataError(message)
+    counts, genes, controls, notes = without_controls(
+        sparse.vstack(blocks, format="csr"), np.array(features, dtype=np.str_)
+    )
+    labels = {k: c for k, c in (("niche", config.keys.niche), ("cell_type", config.keys.cell_type)) if c}
+    table = whole(cells, [*KEYS, *CENTRE, *labels.values()])
+    identifiers = [
+        f"{fov}_{cell}" for fov, cell in zip(text(table["fov"]), text(table["cell_ID"]), strict=True)
+    ]
+    order = {name: row for row, name in enumerate(identifiers)}
+    absent = [name for name in names if name not in order]
+    if absent:
+        message = (
+            f"{cells}: lacks {len(absent)} cells of {matrix.name}, such as {absent[0]!r}; copy both anew"
+        )
+        raise DataError(message)
+    rows = np.array([order[name] for name in names], dtype=np.intp)
+    return CellTable(
+        names=np.array(names, dtype=np.str_),
+        genes=genes,
+        counts=counts,
+        xy_um=table[list(CENTRE)].to_numpy(np.float64)[rows] * scale,
+        labels={key: labels_of(table[column])[rows] for key, column in labels.items()},
+        measures={"control_counts": controls},
+        notes={**notes, "background_rows": background},
+    )

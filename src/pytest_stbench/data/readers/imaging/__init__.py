@@ -1,0 +1,1 @@
+"""What the readers of imaging technologies share: tables, cells, outlines, bundles of files."""

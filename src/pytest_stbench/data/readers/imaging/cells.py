@@ -1,0 +1,100 @@
+"""Cells with their counts: from a matrix of the vendor, or counted from the transcripts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+
+from pytest_stbench.data.controls import is_control
+from pytest_stbench.data.readers.counts import as_counts, sum_duplicate_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from pytest_stbench.data.molecules import Transcripts
+
+MIN_QV = 20.0
+"""Transcripts below this quality are not counted, as in the vendors' own matrices."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CellTable:
+    """The cells of a slide; controls are summed into ``measures["control_counts"]``."""
+
+    names: NDArray[np.str_]
+    genes: NDArray[np.str_]
+    counts: sparse.csr_matrix
+    xy_um: NDArray[np.float64]
+    labels: dict[str, NDArray[np.object_]] = field(default_factory=dict)
+    measures: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    notes: Mapping[str, int] = field(default_factory=dict)
+
+
+def without_controls(
+    counts: sparse.csr_matrix, features: NDArray[np.str_], control: NDArray[np.bool_] | None = None
+) -> tuple[sparse.csr_matrix, NDArray[np.str_], NDArray[np.float64], dict[str, int]]:
+    """Take the controls out of a matrix; return counts, genes, controls per cell and notes."""
+    marked = is_control(features) if control is None else control
+    controls = np.asarray(counts[:, np.flatnonzero(marked)].sum(axis=1), dtype=np.float64).ravel()
+    kept = np.flatnonzero(~marked)
+    genes_counts, genes, summed = sum_duplicate_columns(as_counts(counts[:, kept].tocsr()), features[kept])
+    notes = {
+        "control_features": int(marked.sum()),
+        "control_counts": int(controls.sum()),
+        "duplicate_symbols_summed": summed,
+    }
+    return genes_counts, genes, controls, notes
+
+
+def count_cells(transcripts: Transcripts) -> CellTable:
+    """Count the transcripts of each cell; its place is the mean of their places.
+
+    Transcripts of a quality below 20 and those in no cell are left out and counted; a cell that
+    only low quality transcripts name does not exist. Cells are sorted by name; a table that knows
+    no cells has none.
+    """
+    place: dict[str, int] = {}
+    n_features = len(transcripts.features)
+    keys: list[NDArray[np.int64]] = []
+    numbers: list[NDArray[np.int64]] = []
+    sums = np.zeros((0, 3))
+    notes = {"transcripts_low_qv": 0, "transcripts_unassigned": 0, "transcripts_read": 0}
+    for batch in transcripts.batches(cells=True):
+        assert batch.cell is not None  # asked for
+        good = np.ones(len(batch.x_um), bool) if batch.qv is None else batch.qv >= MIN_QV
+        assigned = batch.cell != ""
+        notes["transcripts_read"] += len(good)
+        notes["transcripts_low_qv"] += int((~good).sum())
+        notes["transcripts_unassigned"] += int((good & ~assigned).sum())
+        kept = good & assigned
+        names, local = np.unique(batch.cell[kept].astype(np.str_), return_inverse=True)
+        codes = np.array([place.setdefault(name, len(place)) for name in names.tolist()], dtype=np.int64)
+        cell = codes[local] if len(codes) else np.empty(0, np.int64)
+        key, number = np.unique(cell * n_features + batch.feature[kept], return_counts=True)
+        keys.append(key)
+        numbers.append(number)
+        if len(place) > len(sums):
+            sums = np.vstack([sums, np.zeros((len(place) - len(sums), 3))])
+        for column, values in enumerate((batch.x_um[kept], batch.y_um[kept], np.ones(int(kept.sum())))):
+            sums[:, column] += np.bincount(cell, weights=values, minlength=len(sums))
+    every = np.concatenate([np.empty(0, np.int64), *keys])
+    count = np.concatenate([np.empty(0, np.int64), *numbers])
+    shape = (len(place), n_features)
+    matrix = sparse.csr_matrix((count, (every // n_features, every % n_features)), shape=shape)
+    order = np.argsort(np.array(list(place), dtype=np.str_), kind="stable")
+    counts, genes, controls, found = without_controls(
+        matrix[order].tocsr(), transcripts.features, transcripts.is_control
+    )
+    return CellTable(
+        names=np.array(list(place), dtype=np.str_)[order],
+        genes=genes,
+        counts=counts,
+        xy_um=(sums[:, :2] / np.maximum(sums[:, 2:], 1))[order],
+        measures={"control_counts": controls},
+        notes={**notes, **found, "cells_counted_from_transcripts": len(place)},
+    )

@@ -1,0 +1,224 @@
+"""Bundles of an imaging technology as a source of slides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from pytest_stbench.data.image import Image
+from pytest_stbench.data.readers.imaging.cells import CellTable, count_cells
+from pytest_stbench.data.readers.protocol import RawSlide
+from pytest_stbench.data.roots import resolve, resolve_one
+from pytest_stbench.data.wording import listing
+from pytest_stbench.errors import DataError, DataMissing
+from pytest_stbench.registry import nearest
+from pytest_stbench.splits.table import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pytest_stbench.data.readers.transcripts import TranscriptTable
+    from pytest_stbench.data.segmentation import Segmentation
+    from pytest_stbench.spec.model import DatasetSpec
+
+TABLES = (".parquet", ".csv", ".csv.gz", ".tsv")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """The files of one slide; nothing of them is read yet.
+
+    ``transcripts`` opens the table of transcripts, ``cells`` reads a matrix of the vendor; without
+    a matrix cells are counted from the transcripts. ``genes`` lists the symbols of that matrix.
+    """
+
+    slide_id: str
+    files: tuple[Path, ...]
+    transcripts: Callable[[], TranscriptTable] | None = None
+    cells: Callable[[], CellTable] | None = None
+    genes: Callable[[], tuple[str, ...]] | None = None
+    segmentations: Mapping[str, Segmentation] = field(default_factory=dict)
+    panel: str | None = None
+
+
+class FindBundle(Protocol):
+    """How a technology finds the files of a slide."""
+
+    def __call__(self, path: Path, config: DatasetSpec) -> Bundle:
+        """Return the bundle at `path`, a folder or a table of transcripts.
+
+        Raises ``DataError`` when it is none.
+        """
+        ...
+
+
+class ImagingSource:
+    """Slides of one imaging technology."""
+
+    def __init__(
+        self, rules: str, config: DatasetSpec, bundles: Mapping[str, Bundle], images: Mapping[str, Path]
+    ) -> None:
+        self._rules = rules
+        self._config = config
+        self._bundles = bundles
+        self._images = images
+
+    def fingerprint(self) -> str:
+        """Return the version of the reading rules."""
+        return self._rules
+
+    def offers(self) -> frozenset[str]:
+        """Return ``image`` where it is declared, ``transcripts`` where all slides have them."""
+        found = {"image"} if self._images else set()
+        if all(bundle.transcripts is not None for bundle in self._bundles.values()):
+            found.add("transcripts")
+        return frozenset(found)
+
+    def files(self, slide_id: str) -> tuple[Path, ...]:
+        """Return the files of the bundle and the image, if one is declared."""
+        image = (self._images[slide_id],) if slide_id in self._images else ()
+        return (*self._bundles[slide_id].files, *image)
+
+    def genes(self, slide_id: str) -> tuple[str, ...]:
+        """Return the symbols that were measured, controls left out."""
+        bundle = self._bundles[slide_id]
+        if bundle.genes is not None:
+            return bundle.genes()
+        if bundle.transcripts is not None:
+            table = bundle.transcripts()
+            return tuple(table.features[~table.is_control].tolist())
+        return tuple(self._cells(bundle).genes.tolist())
+
+    def read(self, slide_id: str) -> RawSlide:
+        """Read the cells of a slide; its transcripts and outlines are opened, not read."""
+        bundle = self._bundles[slide_id]
+        table = bundle.transcripts() if bundle.transcripts is not None else None
+        cells = self._cells(bundle)
+        image, xy_px = self._image(slide_id, cells.xy_um)
+        return RawSlide(
+            slide_id=slide_id,
+            unit_names=cells.names,
+            genes=cells.genes,
+            counts=cells.counts,
+            xy_um=cells.xy_um,
+            xy_px=xy_px,
+            image=image,
+            labels=cells.labels,
+            measures=cells.measures,
+            transcripts=table,
+            segmentations=dict(bundle.segmentations),
+            notes=cells.notes,
+        )
+
+    def _cells(self, bundle: Bundle) -> CellTable:
+        if bundle.cells is not None:
+            return bundle.cells()
+        assert bundle.transcripts is not None  # a bundle has one or the other
+        return count_cells(bundle.transcripts())
+
+    def _image(
+        self, slide_id: str, xy_um: NDArray[np.float64]
+    ) -> tuple[Image | None, NDArray[np.float64] | None]:
+        declared = self._config.image
+        if declared is None or slide_id not in self._images:
+            return None, None
+        if not isinstance(declared.um_per_px, int | float):
+            message = (
+                f"slide {slide_id}: image.um_per_px is {declared.um_per_px!r}; bundles hold no such key: "
+                "write the um per pixel of the image, whose corner must be the origin of the cells"
+            )
+            raise DataError(message)
+        scale = float(declared.um_per_px)
+        image = Image(self._images[slide_id], mpp=scale, target_mpp=declared.mpp)
+        image.check()
+        return image, xy_um / scale
+
+
+def open_bundles(
+    find: FindBundle, rules: str, config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]
+) -> ImagingSource:
+    """Find the bundles of `samples` and the declared images."""
+    bundles = find_bundles(find, config, roots)
+    for sample in samples:
+        if sample.slide not in bundles:
+            message = (
+                f"path {config.path!r}: no bundle is slide {sample.slide!r}; there are {listing(bundles)}"
+                f"{nearest(sample.slide, bundles)}: correct the samples table, or set `slides`"
+            )
+            raise DataError(message)
+    wanted = {sample.slide: bundles[sample.slide] for sample in samples}
+    return ImagingSource(rules, config, wanted, _images(config, wanted, roots))
+
+
+def index_bundles(find: FindBundle, config: DatasetSpec, roots: Sequence[Path]) -> list[Sample]:
+    """Return one sample per bundle, named like it; the patient is for a samples table to say."""
+    return [
+        Sample(slide=slide, panel=bundle.panel) for slide, bundle in find_bundles(find, config, roots).items()
+    ]
+
+
+def find_bundles(find: FindBundle, config: DatasetSpec, roots: Sequence[Path]) -> dict[str, Bundle]:
+    """Return the bundles that ``config.path`` names, by slide."""
+    found: dict[str, Bundle] = {}
+    for path in resolve(config.path or "", roots, get=config.get, what="path"):
+        bundle = find(path, config)
+        if bundle.slide_id in found:
+            message = (
+                f"path {config.path!r}: two bundles are called {bundle.slide_id!r}, one is {path}; "
+                "name the folders apart"
+            )
+            raise DataError(message)
+        found[bundle.slide_id] = bundle
+    return found
+
+
+def companion(folder: Path, *patterns: str) -> Path | None:
+    """Return the one file of `folder` that matches the first pattern that any file matches.
+
+    Raises ``DataError`` when several do.
+    """
+    for pattern in patterns:
+        matches = sorted(path for path in folder.glob(pattern) if path.is_file())
+        if len(matches) > 1:
+            message = (
+                f"{folder}: {pattern} should be one file, found {listing(p.name for p in matches)}; "
+                "keep one bundle a folder"
+            )
+            raise DataError(message)
+        if matches:
+            return matches[0]
+    return None
+
+
+def stem_of(path: Path) -> str:
+    """Return the name of a slide: of a folder its name, of a table its name without suffixes."""
+    if path.is_dir():
+        return path.name
+    return path.name[: -len(".csv.gz")] if path.name.endswith(".csv.gz") else path.stem
+
+
+def is_table(path: Path) -> bool:
+    """Tell whether `path` is a table of transcripts by its name."""
+    return path.is_file() and path.name.endswith(TABLES)
+
+
+def _images(config: DatasetSpec, slides: Mapping[str, Bundle], roots: Sequence[Path]) -> dict[str, Path]:
+    if config.image is None:
+        return {}
+    from glob import escape
+
+    found = {}
+    for slide in slides:
+        try:
+            pattern = config.image.path.replace("{slide}", escape(slide))
+            found[slide] = resolve_one(pattern, roots, what="image.path")
+        except DataMissing as error:
+            message = (
+                f"slide {slide}: its image is not there: {error}; leave out `image`, or the slide by `slides`"
+            )
+            raise DataError(message) from error
+    return found

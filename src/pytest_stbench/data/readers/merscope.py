@@ -1,0 +1,129 @@
+"""MERSCOPE: folders of one region, or tables of transcripts alone.
+
+Of a folder (which names the slide) these are read: ``detected_transcripts.csv`` (or
+``.parquet``), ``cell_by_gene.csv`` with ``cell_metadata.csv`` (cells), and
+``cell_boundaries.parquet`` (outlines, those of the first z plane that a cell has). Either the
+transcripts or the matrix with its metadata must be there. Coordinates are um; there is no
+quality of single transcripts.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+
+from pytest_stbench.data.controls import is_control
+from pytest_stbench.data.readers.imaging.cells import CellTable, without_controls
+from pytest_stbench.data.readers.imaging.labels import labels_of
+from pytest_stbench.data.readers.imaging.outlines import Polygons
+from pytest_stbench.data.readers.imaging.source import (
+    Bundle,
+    ImagingSource,
+    companion,
+    index_bundles,
+    is_table,
+    open_bundles,
+    stem_of,
+)
+from pytest_stbench.data.readers.imaging.tables import columns_of, parts_of, text, whole
+from pytest_stbench.data.readers.transcripts import open_transcripts
+from pytest_stbench.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_stbench.spec.model import DatasetSpec
+    from pytest_stbench.splits.table import Sample
+
+RULES = "merscope/1"
+CENTRE = ("center_x", "center_y")
+
+
+def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]) -> ImagingSource:
+    """Find the folders `samples`; errors as those of the Xenium reader."""
+    return open_bundles(find_bundle, RULES, config, samples, roots)
+
+
+def index_source(
+    config: DatasetSpec,
+    roots: Sequence[Path],
+    store: Path | None,  # noqa: ARG001 - named by the reader protocol; the names of files are enough
+) -> list[Sample]:
+    """Return one sample per folder or table."""
+    return index_bundles(find_bundle, config, roots)
+
+
+def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
+    """Return the files at `path`, a folder or a table of transcripts."""
+    if is_table(path):
+        return Bundle(slide_id=stem_of(path), files=(path,), transcripts=partial(open_transcripts, path))
+    if not path.is_dir():
+        message = f"{path}: neither a MERSCOPE folder nor a table of transcripts (.csv, .parquet)"
+        raise DataError(message)
+    transcripts = companion(
+        path, "detected_transcripts.parquet", "detected_transcripts.csv", "detected_transcripts.csv.gz"
+    )
+    matrix = companion(path, "cell_by_gene.csv", "cell_by_gene.csv.gz")
+    cells = companion(path, "cell_metadata.csv", "cell_metadata.csv.gz")
+    outlines = companion(path, "cell_boundaries.parquet")
+    if transcripts is None and (matrix is None or cells is None):
+        message = (
+            f"{path}: not a MERSCOPE folder: it needs detected_transcripts.csv, or cell_by_gene.csv with "
+            "cell_metadata.csv; `path` names the folders of the regions"
+        )
+        raise DataError(message)
+    with_matrix = matrix is not None and cells is not None
+    return Bundle(
+        slide_id=stem_of(path),
+        files=tuple(file for file in (transcripts, matrix, cells, outlines) if file is not None),
+        transcripts=None if transcripts is None else partial(open_transcripts, transcripts),
+        cells=partial(_cells, matrix, cells, config) if with_matrix else None,  # type: ignore[arg-type]  # both are there
+        genes=partial(_genes, matrix) if with_matrix else None,  # type: ignore[arg-type]  # it is there
+        segmentations={} if outlines is None else {"cell": Polygons(outlines, "cell")},
+    )
+
+
+def _genes(matrix: Path) -> tuple[str, ...]:
+    names = columns_of(matrix)[1:]
+    return tuple(name for name, control in zip(names, is_control(names), strict=True) if not control)
+
+
+def _cells(matrix: Path, cells: Path, config: DatasetSpec) -> CellTable:
+    key, *features = columns_of(matrix)
+    blocks, names = [], []
+    for part in parts_of(matrix, [key, *features]):
+        names += text(part[key])
+        blocks.append(sparse.csr_matrix(part[features].to_numpy(dtype=np.float64)))
+    if not names:
+        message = f"{matrix}: no cell; copy the file anew"
+        raise DataError(message)
+    counts, genes, controls, notes = without_controls(
+        sparse.vstack(blocks, format="csr"), np.array(features, dtype=np.str_)
+    )
+    labels = {k: c for k, c in (("niche", config.keys.niche), ("cell_type", config.keys.cell_type)) if c}
+    there = columns_of(cells)
+    identifier = "EntityID" if "EntityID" in there else there[0]
+    with_volume = "volume" in there
+    table = whole(cells, [identifier, *CENTRE, *(["volume"] if with_volume else []), *labels.values()])
+    order = {name: row for row, name in enumerate(text(table[identifier]))}
+    absent = [name for name in names if name not in order]
+    if absent:
+        message = (
+            f"{cells}: lacks {len(absent)} cells of {matrix.name}, such as {absent[0]!r}; copy both anew"
+        )
+        raise DataError(message)
+    rows = np.array([order[name] for name in names], dtype=np.intp)
+    volume = {"volume_um3": table["volume"].to_numpy(np.float64)[rows]} if with_volume else {}
+    return CellTable(
+        names=np.array(names, dtype=np.str_),
+        genes=genes,
+        counts=counts,
+        xy_um=table[list(CENTRE)].to_numpy(np.float64)[rows],
+        labels={k: labels_of(table[column])[rows] for k, column in labels.items()},
+        measures={"control_counts": controls, **volume},
+        notes=notes,
+    )

@@ -1,0 +1,96 @@
+"""The feature-barcode matrix that Space Ranger and Xenium write (HDF5)."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import h5py
+import numpy as np
+from scipy import sparse
+
+from pytest_stbench.data.controls import is_control
+from pytest_stbench.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+GENE = "Gene Expression"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Features:
+    """Names, ids and types of the features; ``is_gene`` leaves out controls and other assays."""
+
+    names: NDArray[np.str_]
+    ids: NDArray[np.str_]
+    types: NDArray[np.str_]
+
+    @property
+    def is_gene(self) -> NDArray[np.bool_]:
+        """Which features are genes."""
+        return np.asarray((self.types == GENE) & ~is_control(self.names))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Matrix:
+    """Counts (barcodes, features)."""
+
+    barcodes: NDArray[np.str_]
+    features: Features
+    counts: sparse.csr_matrix
+
+
+def read_features(path: Path) -> Features:
+    """Return the features of a matrix; no count is read."""
+    with _opened(path) as group:
+        return _features(group)
+
+
+def read_matrix(path: Path) -> Matrix:
+    """Return a matrix. Raises ``DataError`` when the file is damaged or another format."""
+    with _opened(path) as group:
+        features = _features(group)
+        barcodes = _text(group["barcodes"])
+        shape = (len(barcodes), len(features.names))
+        if tuple(int(side) for side in group["shape"][()]) != shape[::-1]:
+            message = f"shape {tuple(group['shape'][()])} for {shape[1]} features and {shape[0]} barcodes"
+            raise ValueError(message)
+        # Columns of the file are barcodes, so its parts are those of the CSR matrix of barcodes.
+        parts = (group["data"][()], group["indices"][()], group["indptr"][()])
+        if len(parts[2]) != shape[0] + 1 or parts[2][-1] != len(parts[0]) or len(parts[1]) != len(parts[0]):
+            message = "its data, indices and indptr do not fit together"
+            raise ValueError(message)
+        counts = sparse.csr_matrix(parts, shape=shape)
+        counts.sum_duplicates()
+    return Matrix(barcodes=barcodes, features=features, counts=counts)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.Group]:
+    failures = (OSError, KeyError, ValueError, TypeError, RuntimeError, IndexError, UnicodeDecodeError)
+    try:
+        with h5py.File(path, "r", locking="best-effort") as file:
+            yield file["matrix"]
+    except failures as error:
+        message = (
+            f"{path}: no readable feature-barcode matrix (truncated, damaged or another format): {error}"
+        )
+        raise DataError(message) from error
+
+
+def _features(group: h5py.Group) -> Features:
+    features = group["features"]
+    return Features(
+        names=_text(features["name"]), ids=_text(features["id"]), types=_text(features["feature_type"])
+    )
+
+
+def _text(node: h5py.Dataset) -> NDArray[np.str_]:
+    return np.array(
+        [value.decode() if isinstance(value, bytes) else str(value) for value in node[()]], dtype=np.str_
+    )

@@ -1,0 +1,179 @@
+"""Tables of single transcripts, as vendors and others write them: parquet or csv, gone through in parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_stbench.data.controls import is_control
+from pytest_stbench.data.molecules import TranscriptBatch
+from pytest_stbench.data.readers.imaging.tables import columns_of, parts_of
+from pytest_stbench.data.wording import listing
+from pytest_stbench.errors import DataError
+from pytest_stbench.registry import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+SYNONYMS = {
+    "x": ("x_location", "x_um", "x_global_px", "global_x", "x"),
+    "y": ("y_location", "y_um", "y_global_px", "global_y", "y"),
+    "feature": ("feature_name", "gene", "target", "feature", "geneID"),
+    "qv": ("qv",),
+    "cell": ("cell_id", "cell", "cell_ID", "EntityID"),
+    "fov": ("fov",),
+}
+"""What the columns are called: Xenium, plain tables, CosMx, MERSCOPE; the first that is there counts."""
+
+PIXELS = ("x_global_px", "y_global_px")
+NO_CELL = frozenset({"", "0", "-1", "UNASSIGNED", "unassigned", "nan", "None"})
+"""Cells of transcripts that lie in none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The names in one table of what is read from it; None where the table has it not."""
+
+    x: str
+    y: str
+    feature: str
+    qv: str | None
+    cell: str | None
+    fov: str | None
+    control: str | None
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Columns of place and feature, quality and the mark of controls where they are."""
+        found = (self.x, self.y, self.feature, self.qv, self.control)
+        return tuple(dict.fromkeys(name for name in found if name is not None))
+
+
+def open_transcripts(path: Path, *, um_per_px: float | None = None) -> TranscriptTable:
+    """Open a table of transcripts; its header alone is read.
+
+    Parameters
+    ----------
+    path
+        A ``.parquet`` file, or a ``.csv``, ``.csv.gz``, ``.tsv``. Columns are found by the names
+        that Xenium (``x_location``, ``feature_name``, ``qv``, ``cell_id``), CosMx
+        (``x_global_px``, ``target``, ``cell_ID`` with ``fov``), MERSCOPE (``global_x``, ``gene``)
+        and plain tables (``x``, ``y``, ``gene``, ``cell_id``) give them. A column ``is_control``
+        marks controls beside what their names say.
+    um_per_px
+        Size of a pixel where coordinates are in pixels; needed for ``x_global_px``.
+
+    Raises
+    ------
+    DataError
+        A missing column, pixels without their size, a file that cannot be read.
+    """
+    there = columns_of(path)
+    found = {role: next((name for name in names if name in there), None) for role, names in SYNONYMS.items()}
+    x, y, feature = (_needed(path, role, found[role], there) for role in ("x", "y", "feature"))
+    if um_per_px is None and x in PIXELS:
+        message = (
+            f"{path}: {x} and {y} are pixels; write `scale: UM_PER_PX` in the task file (CosMx: 0.12028, the "
+            "first public data sets 0.18; the documents of the instrument say it)"
+        )
+        raise DataError(message)
+    control = "is_control" if "is_control" in there else None
+    columns = Columns(x, y, feature, found["qv"], found["cell"], found["fov"], control)
+    return TranscriptTable(path, columns, 1.0 if um_per_px is None else um_per_px)
+
+
+def _needed(path: Path, role: str, name: str | None, there: Sequence[str]) -> str:
+    if name is None:
+        names = SYNONYMS[role]
+        message = (
+            f"{path}: no column for the {role} of a transcript; it may be called {listing(names)}; the table "
+            f"has {listing(there)}{nearest(names[0], there)}: rename it"
+        )
+        raise DataError(message)
+    return name
+
+
+class TranscriptTable:
+    """The transcripts of one table; see :class:`~pytest_stbench.data.molecules.Transcripts`."""
+
+    def __init__(self, path: Path, columns: Columns, um_per_px: float) -> None:
+        self.path = path
+        self.columns = columns
+        self._um_per_px = um_per_px
+
+    @property
+    def features(self) -> NDArray[np.str_]:
+        """Names of everything that was decoded, sorted."""
+        return self._decoded[0]
+
+    @property
+    def is_control(self) -> NDArray[np.bool_]:
+        """Which of the features are controls, by their name or a column ``is_control``."""
+        return self._decoded[1]
+
+    def batches(self, *, cells: bool = False) -> Iterator[TranscriptBatch]:
+        """Yield all transcripts, a part of the file at a time."""
+        columns = self.columns
+        wanted = list(columns.needed)
+        if cells:
+            wanted += [name for name in (columns.cell, columns.fov) if name is not None]
+        place = {name: position for position, name in enumerate(self.features.tolist())}
+        for part in parts_of(self.path, wanted):
+            codes, levels = _factorised(part[columns.feature])
+            lookup = np.array([place[name] for name in levels], dtype=np.int32)
+            yield TranscriptBatch(
+                x_um=self._um(part[columns.x], columns.x),
+                y_um=self._um(part[columns.y], columns.y),
+                feature=lookup[codes],
+                qv=None if columns.qv is None else part[columns.qv].to_numpy(np.float32),
+                cell=self._cells(part) if cells else None,
+            )
+
+    def _um(self, values: Any, name: str) -> NDArray[np.float64]:
+        if values.dtype.kind not in "iuf":
+            message = f"{self.path}: column {name} holds {values.dtype}, not numbers; write coordinates in um"
+            raise DataError(message)
+        return np.asarray(values.to_numpy(np.float64) * self._um_per_px)
+
+    def _cells(self, part: Any) -> NDArray[np.object_]:
+        columns = self.columns
+        if columns.cell is None:
+            return np.full(len(part), "", dtype=object)
+        codes, levels = _factorised(part[columns.cell])
+        names = np.array(["" if name in NO_CELL else name for name in levels], dtype=object)[codes]
+        if columns.fov is None or columns.cell != "cell_ID":
+            return names
+        # CosMx numbers cells anew in every field of view.
+        fov_codes, fovs = _factorised(part[columns.fov])
+        prefix = np.array([f"{fov}_" for fov in fovs], dtype=object)[fov_codes]
+        return np.where(names == "", "", prefix + names)
+
+    @cached_property
+    def _decoded(self) -> tuple[NDArray[np.str_], NDArray[np.bool_]]:
+        wanted = [self.columns.feature, *([self.columns.control] if self.columns.control else [])]
+        marked: dict[str, bool] = {}
+        for part in parts_of(self.path, wanted):
+            codes, levels = _factorised(part[self.columns.feature])
+            marks = np.zeros(len(levels), dtype=bool)
+            if self.columns.control is not None:
+                flags = part[self.columns.control].to_numpy().astype(bool)
+                marks = np.bincount(codes[flags], minlength=len(levels)) > 0
+            for name, mark in zip(levels, marks.tolist(), strict=True):
+                marked[name] = marked.get(name, False) or mark
+        names = np.array(sorted(marked), dtype=np.str_)
+        return names, is_control(names) | np.array([marked[name] for name in names.tolist()], dtype=bool)
+
+
+def _factorised(values: Any) -> tuple[NDArray[np.intp], list[str]]:
+    """Return codes and the distinct values as text; bytes of old parquet files are decoded."""
+    import pandas as pd
+
+    codes, levels = pd.factorize(values, use_na_sentinel=False)
+    names = [name.decode() if isinstance(name, bytes) else str(name) for name in np.asarray(levels).tolist()]
+    return codes, names

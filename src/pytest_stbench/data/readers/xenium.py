@@ -1,0 +1,184 @@
+"""Xenium: bundles of the onboard analysis, or tables of transcripts alone.
+
+Of a bundle (a folder, which names the slide) these are read: ``transcripts.parquet`` (or
+``.csv.gz``), ``cell_feature_matrix.h5`` with ``cells.parquet`` (or ``.csv.gz``),
+``cell_boundaries`` and ``nucleus_boundaries`` (``.parquet`` or ``.csv.gz``), and of
+``experiment.xenium`` the name of the panel and the pixel size. Either the transcripts or the
+matrix with its cells must be there; the rest is optional. Where `path` names a table of
+transcripts, its name is that of the slide, and outlines are looked for in
+``../boundaries/NAME.parquet``.
+
+Cells are those of the matrix; without one they are counted from the transcripts (quality 20 and
+above). Coordinates are um already.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_stbench.data.readers.imaging.cells import CellTable, without_controls
+from pytest_stbench.data.readers.imaging.labels import labels_of
+from pytest_stbench.data.readers.imaging.outlines import Polygons
+from pytest_stbench.data.readers.imaging.source import (
+    Bundle,
+    ImagingSource,
+    companion,
+    index_bundles,
+    is_table,
+    open_bundles,
+    stem_of,
+)
+from pytest_stbench.data.readers.imaging.tables import columns_of, text, whole
+from pytest_stbench.data.readers.tenx import read_features, read_matrix
+from pytest_stbench.data.readers.transcripts import open_transcripts
+from pytest_stbench.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_stbench.spec.model import DatasetSpec
+    from pytest_stbench.splits.table import Sample
+
+RULES = "xenium/1"
+PIXEL_UM = (0.05, 1.0)
+"""Pixel sizes a Xenium instrument can have; it is 0.2125 um."""
+
+AREAS = {"cell_area": "cell_area_um2", "nucleus_area": "nucleus_area_um2"}
+OUTLINES = {"cell": "cell_boundaries", "nucleus": "nucleus_boundaries"}
+
+
+def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]) -> ImagingSource:
+    """Find the bundles `samples`.
+
+    Raises
+    ------
+    DataMissing
+        Nothing is there.
+    DataError
+        A folder that is no bundle, a slide without one, an image that is declared and absent.
+    """
+    return open_bundles(find_bundle, RULES, config, samples, roots)
+
+
+def index_source(
+    config: DatasetSpec,
+    roots: Sequence[Path],
+    store: Path | None,  # noqa: ARG001 - named by the reader protocol; the names of files are enough
+) -> list[Sample]:
+    """Return one sample per bundle with the panel that ``experiment.xenium`` names."""
+    return index_bundles(find_bundle, config, roots)
+
+
+def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
+    """Return the bundle at `path`, a folder or a table of transcripts."""
+    if is_table(path):
+        beside = companion(path.parent.parent / "boundaries", f"{stem_of(path)}.parquet")
+        outlines = {} if beside is None else {"cell": Polygons(beside, "cell")}
+        return Bundle(
+            slide_id=stem_of(path),
+            files=(path, *(() if beside is None else (beside,))),
+            transcripts=partial(open_transcripts, path, um_per_px=_scale(config)),
+            segmentations=outlines,
+        )
+    if not path.is_dir():
+        message = f"{path}: neither a Xenium bundle (a folder) nor a table of transcripts (.parquet, .csv.gz)"
+        raise DataError(message)
+    transcripts = companion(path, "transcripts.parquet", "transcripts.csv.gz", "transcripts.csv")
+    matrix = companion(path, "cell_feature_matrix.h5")
+    cells = companion(path, "cells.parquet", "cells.csv.gz", "cells.csv")
+    experiment = companion(path, "experiment.xenium")
+    outlines_of = {
+        kind: companion(path, f"{name}.parquet", f"{name}.csv.gz") for kind, name in OUTLINES.items()
+    }
+    if transcripts is None and (matrix is None or cells is None):
+        message = (
+            f"{path}: not a Xenium bundle: it needs transcripts.parquet, or cell_feature_matrix.h5 with "
+            "cells.parquet; `path` names the folders of the bundles"
+        )
+        raise DataError(message)
+    facts = _experiment(experiment)
+    with_matrix = matrix is not None and cells is not None
+    used = (transcripts, matrix, cells, experiment, *outlines_of.values())
+    return Bundle(
+        slide_id=stem_of(path),
+        files=tuple(file for file in used if file is not None),
+        transcripts=None
+        if transcripts is None
+        else partial(open_transcripts, transcripts, um_per_px=_scale(config)),
+        cells=partial(_cells, matrix, cells, config) if with_matrix else None,  # type: ignore[arg-type]  # both are there
+        genes=partial(_genes, matrix) if with_matrix else None,  # type: ignore[arg-type]  # it is there
+        segmentations={
+            kind: Polygons(file, kind)  # type: ignore[arg-type]  # the keys of OUTLINES are the kinds
+            for kind, file in outlines_of.items()
+            if file is not None
+        },
+        panel=facts.get("panel_name"),
+    )
+
+
+def _scale(config: DatasetSpec) -> float | None:
+    scale = config.scale
+    return float(scale.um_per_px) if scale is not None and isinstance(scale.um_per_px, int | float) else None
+
+
+def _experiment(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        message = f"{path}: cannot be read as JSON ({error}); copy the bundle anew"
+        raise DataError(message) from error
+    if not isinstance(facts, dict):
+        message = f"{path}: holds no mapping; copy the bundle anew"
+        raise DataError(message)
+    size = facts.get("pixel_size")
+    if size is not None and not (isinstance(size, int | float) and PIXEL_UM[0] <= size <= PIXEL_UM[1]):
+        message = (
+            f"{path}: pixel_size is {size!r} um; a Xenium pixel is 0.2125 um ({PIXEL_UM[0]} to {PIXEL_UM[1]} "
+            "are accepted): the file is damaged or of another instrument"
+        )
+        raise DataError(message)
+    return facts
+
+
+def _genes(matrix: Path) -> tuple[str, ...]:
+    features = read_features(matrix)
+    return tuple(dict.fromkeys(features.names[features.is_gene].tolist()))
+
+
+def _cells(matrix: Path, cells: Path, config: DatasetSpec) -> CellTable:
+    found = read_matrix(matrix)
+    counts, genes, controls, notes = without_controls(
+        found.counts, found.features.names, ~found.features.is_gene
+    )
+    there = columns_of(cells)
+    labels = {k: c for k, c in (("niche", config.keys.niche), ("cell_type", config.keys.cell_type)) if c}
+    areas = [name for name in AREAS if name in there]
+    table = whole(cells, ["cell_id", "x_centroid", "y_centroid", *areas, *labels.values()])
+    names = text(table["cell_id"])
+    order = {name: row for row, name in enumerate(names)}
+    absent = [name for name in found.barcodes.tolist() if name not in order]
+    if absent:
+        message = (
+            f"{cells}: lacks {len(absent)} cells of {matrix.name}, such as {absent[0]!r}; copy both anew"
+        )
+        raise DataError(message)
+    rows = np.array([order[name] for name in found.barcodes.tolist()], dtype=np.intp)
+    return CellTable(
+        names=found.barcodes,
+        genes=genes,
+        counts=counts,
+        xy_um=table[["x_centroid", "y_centroid"]].to_numpy(np.float64)[rows],
+        labels={key: labels_of(table[column])[rows] for key, column in labels.items()},
+        measures={
+            "control_counts": controls,
+            **{AREAS[name]: table[name].to_numpy(np.float64)[rows] for name in areas},
+        },
+        notes={**notes, "cells_without_counts_in_matrix": len(names) - len(rows)},
+    )

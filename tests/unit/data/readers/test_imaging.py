@@ -1,0 +1,342 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pytest_stbench.data.controls import is_control
+from pytest_stbench.data.dataset import Dataset
+from pytest_stbench.data.readers.imaging.outlines import LabelImage, Polygons
+from pytest_stbench.data.samples import load_samples
+from pytest_stbench.errors import DataError, DataMissing
+from pytest_stbench.spec.model import DatasetSpec
+
+from .bundles import GENES, write_10x_matrix, write_cosmx, write_merscope, write_xenium
+
+
+def opened(tmp_path, source, path, **changes):
+    config = DatasetSpec(source=source, path=path, **changes)
+    return Dataset("d", config, load_samples(config, "d", [tmp_path]), [tmp_path])
+
+
+def by_name(slide):
+    frame = pd.DataFrame(slide.counts.toarray(), index=slide.unit_names, columns=slide.genes)
+    return frame.sort_index().sort_index(axis=1)
+
+
+def test_names_of_controls():
+    controls = [
+        "NegControlProbe_00042", "NegControlCodeword_0500", "BLANK_0006", "Blank-17", "antisense_SCRIB",
+        "UnassignedCodeword_0012", "DeprecatedCodeword_0318", "NegPrb12", "Negative3", "SystemControl4",
+        "FalseCode9", "Intergenic_Region_3",
+    ]  # fmt: skip
+    genes = ["BLNK", "NEGR1", "ANTXR1", "SYSTM", "FALS", "ERBB2", "INTS6", "UNASX", "BLANKX"]
+    assert is_control(controls).all()
+    assert not is_control(genes).any()
+
+
+# -- Xenium ------------------------------------------------------------------------------------
+
+
+def test_a_xenium_bundle(tmp_path):
+    table, cells, counts = write_xenium(tmp_path / "bundles" / "S1")
+    dataset = opened(tmp_path, "xenium", "bundles/*")
+    (sample,) = dataset.samples
+    assert (sample.slide, sample.technology, sample.resolution, sample.panel, sample.patient) == (
+        "S1", "Xenium", "cell", "Human Breast", None,
+    )  # fmt: skip
+    slide = dataset.slide("S1")
+
+    expected = pd.DataFrame(counts[:4].T, index=cells["cell_id"], columns=GENES)
+    pd.testing.assert_frame_equal(
+        by_name(slide), expected.sort_index().sort_index(axis=1), check_names=False, check_dtype=False
+    )
+    order = cells.set_index("cell_id").loc[slide.unit_names]
+    np.testing.assert_allclose(slide.xy_um, order[["x_centroid", "y_centroid"]])
+    np.testing.assert_allclose(slide.measures["cell_area_um2"], order["cell_area"])
+    assert slide.measures["control_counts"].sum() == counts[4:].sum() == dataset.notes["control_counts"]["S1"]
+    assert set(slide.segmentations) == {"cell", "nucleus"}
+    assert dataset.offers == {"transcripts"}
+    assert sum(len(batch.x_um) for batch in slide.transcripts.batches()) == len(table)
+
+
+def test_cells_are_counted_from_transcripts_where_no_matrix_is(tmp_path):
+    _, cells, counts = write_xenium(tmp_path / "S1", drop=("cell_feature_matrix.h5", "cells.parquet"))
+    dataset = opened(tmp_path, "xenium", "S1")
+    slide = dataset.slide("S1")
+
+    expected = pd.DataFrame(counts[:4].T, index=cells["cell_id"], columns=GENES)
+    expected = expected[counts.sum(axis=0) > 0]
+    pd.testing.assert_frame_equal(
+        by_name(slide), expected.sort_index().sort_index(axis=1), check_names=False, check_dtype=False
+    )
+    notes = {note: found["S1"] for note, found in dataset.notes.items()}
+    assert notes["transcripts_read"] == (
+        notes["transcripts_low_qv"]
+        + notes["transcripts_unassigned"]
+        + notes["control_counts"]
+        + slide.counts.sum()
+    )
+    near = cells.set_index("cell_id").loc[slide.unit_names, ["x_centroid", "y_centroid"]]
+    assert np.abs(slide.xy_um - near).max().max() < 3, "the mean of its transcripts"
+
+
+def test_a_table_of_transcripts_is_a_slide(tmp_path):
+    table, _, _ = write_xenium(tmp_path / "bundle")
+    (tmp_path / "transcripts").mkdir()
+    plain = table.rename(columns={"x_location": "x", "y_location": "y", "feature_name": "gene"}).drop(
+        columns="qv"
+    )
+    plain.to_parquet(tmp_path / "transcripts" / "A1.parquet")
+    plain.to_csv(tmp_path / "transcripts" / "A2.csv.gz", index=False)
+    dataset = opened(tmp_path, "xenium", "transcripts/*")
+    assert dataset.slide_ids == ("A1", "A2")
+    one, two = (dataset.slide(name) for name in dataset.slide_ids)
+    pd.testing.assert_frame_equal(by_name(one), by_name(two))
+    np.testing.assert_allclose(one.xy_um, two.xy_um, atol=1e-4)
+    assert "transcripts_low_qv" not in {k for k, v in dataset.notes.items() if any(v.values())}
+
+
+def test_labels_of_cells(tmp_path):
+    _, cells, _ = write_xenium(tmp_path / "S1")
+    slide = opened(tmp_path, "xenium", "S1", keys={"cell_type": "group"}).slide("S1")
+    order = cells.set_index("cell_id").loc[slide.unit_names, "group"]
+    assert slide.labels["cell_type"].tolist() == [None if g is None else g for g in order]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda f: (f / "experiment.xenium").write_text("{"), r"experiment\.xenium: cannot be read as JSON"),
+        (
+            lambda f: (f / "experiment.xenium").write_text(json.dumps({"pixel_size": 212.5})),
+            r"pixel_size is 212\.5 um; a Xenium pixel is 0\.2125",
+        ),
+        (
+            lambda f: (f / "transcripts.parquet").write_bytes((f / "transcripts.parquet").read_bytes()[:900]),
+            r"transcripts\.parquet: cannot be read as a table",
+        ),
+        (
+            lambda f: (f / "cell_feature_matrix.h5").write_bytes(b"nothing"),
+            r"cell_feature_matrix\.h5: no readable feature-barcode matrix",
+        ),
+        (
+            lambda f: pd.read_parquet(f / "cells.parquet").iloc[3:].to_parquet(f / "cells.parquet"),
+            r"cells\.parquet: lacks 3 cells of cell_feature_matrix\.h5",
+        ),
+        (
+            lambda f: (
+                pd.read_parquet(f / "cells.parquet")
+                .rename(columns={"x_centroid": "x"})
+                .to_parquet(f / "cells.parquet")
+            ),
+            r"cells\.parquet: no column 'x_centroid'; it has .*did you mean 'y_centroid'",
+        ),
+    ],
+)
+def test_a_damaged_bundle_is_told(tmp_path, spoil, message):
+    write_xenium(tmp_path / "S1")
+    spoil(tmp_path / "S1")
+    with pytest.raises(DataError, match=message):
+        opened(tmp_path, "xenium", "S1").slide("S1")
+
+
+def test_what_is_no_bundle_is_told(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"empty: not a Xenium bundle: it needs transcripts\.parquet, or"):
+        opened(tmp_path, "xenium", "empty")
+    with pytest.raises(DataMissing):
+        opened(tmp_path, "xenium", "nowhere/*")
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(DataError, match="neither a Xenium bundle"):
+        opened(tmp_path, "xenium", "notes.txt")
+
+
+def test_columns_are_found_or_told(tmp_path):
+    table, _, _ = write_xenium(tmp_path / "S1")
+    table.rename(columns={"feature_name": "genes"}).to_parquet(tmp_path / "A.parquet")
+    with pytest.raises(
+        DataError, match=r"A\.parquet: no column for the feature .*feature_name, gene.*rename it"
+    ):
+        opened(tmp_path, "xenium", "A.parquet").slide("A")
+    table.assign(x_location="far").to_parquet(tmp_path / "B.parquet")
+    with pytest.raises(DataError, match="column x_location holds"):
+        opened(tmp_path, "xenium", "B.parquet").slide("B")
+    table.assign(cell_id="UNASSIGNED").to_parquet(tmp_path / "C.parquet")
+    with pytest.raises(DataError, match=r"slide C has no units.*form units of its transcripts with `bin`"):
+        opened(tmp_path, "xenium", "C.parquet").slide("C")
+
+
+def test_transcripts_without_cells_can_still_be_binned(tmp_path):
+    table, _, _ = write_xenium(tmp_path / "S1")
+    table.assign(cell_id="UNASSIGNED").to_parquet(tmp_path / "C.parquet")
+    config = DatasetSpec(source="xenium", path="C.parquet", bin={"geometry": "square", "size_um": 50})
+    dataset = Dataset("d", config, load_samples(config, "d", [tmp_path]), [tmp_path])
+    slide = dataset.slide("C")
+    notes = {note: found["C"] for note, found in dataset.notes.items()}
+    assert slide.counts.sum() == notes["transcripts_kept"] > 0
+
+
+def test_two_bundles_of_one_name(tmp_path):
+    write_xenium(tmp_path / "a" / "outs")
+    write_xenium(tmp_path / "b" / "outs")
+    with pytest.raises(DataError, match=r"two bundles are called 'outs'.*name the folders apart"):
+        opened(tmp_path, "xenium", "*/outs")
+
+
+# -- CosMx -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_cosmx_flat_files(tmp_path, packed):
+    matrix, metadata = write_cosmx(tmp_path / "S1", packed=packed)
+    dataset = opened(tmp_path, "cosmx", "S1", scale={"um_per_px": 0.12}, keys={"cell_type": "type"})
+    slide = dataset.slide("S1")
+
+    rows = {f"{row['fov']}_{row['cell_ID']}": row for row in matrix if row["cell_ID"]}
+    assert set(slide.unit_names) == set(rows)
+    for name, counts in by_name(slide).iterrows():
+        assert {gene: int(n) for gene, n in counts.items()} == {gene: rows[name][gene] for gene in GENES}
+    places = {f"{row['fov']}_{row['cell_ID']}": row for row in metadata}
+    for name, (x, y) in zip(slide.unit_names, slide.xy_um, strict=True):
+        assert x == pytest.approx(places[name]["CenterX_global_px"] * 0.12)
+        assert y == pytest.approx(places[name]["CenterY_global_px"] * 0.12)
+    assert dataset.notes["background_rows"]["S1"] == 2
+    assert slide.meta.technology == "CosMx"
+    assert set(slide.labels["cell_type"]) == {"T"}
+
+
+def test_cosmx_cells_from_transcripts_are_those_of_the_matrix(tmp_path):
+    write_cosmx(tmp_path / "whole" / "S1")
+    write_cosmx(tmp_path / "counted" / "S1", drop=("Run_exprMat_file.csv",))
+    scale = {"um_per_px": 0.12}
+    whole = opened(tmp_path, "cosmx", "whole/S1", scale=scale).slide("S1")
+    counted = opened(tmp_path, "cosmx", "counted/S1", scale=scale).slide("S1")
+    pd.testing.assert_frame_equal(by_name(whole), by_name(counted), check_dtype=False)
+
+
+def test_cosmx_polygons_cover_the_cells(tmp_path):
+    write_cosmx(tmp_path / "S1")
+    slide = opened(tmp_path, "cosmx", "S1", scale={"um_per_px": 0.12}).slide("S1")
+    cells = slide.segmentations["cell"]
+    x, y = slide.xy_um[list(slide.unit_names).index("1_3")]
+    image = cells.labels(0.12, (x - 2, y - 2, x + 2, y + 2))
+    assert cells.names[image[image.shape[0] // 2, image.shape[1] // 2] - 1] == "1_3"
+
+
+def test_cosmx_needs_the_size_of_a_pixel(tmp_path):
+    write_cosmx(tmp_path / "S1")
+    with pytest.raises(DataError, match=r"are pixels; write `scale: UM_PER_PX`.*0\.12028"):
+        opened(tmp_path, "cosmx", "S1")
+
+
+# -- MERSCOPE ----------------------------------------------------------------------------------
+
+
+def test_merscope_region(tmp_path):
+    matrix, metadata = write_merscope(tmp_path / "R1")
+    dataset = opened(tmp_path, "merscope", "R1")
+    slide = dataset.slide("R1")
+    expected = matrix[list(GENES)].sort_index().sort_index(axis=1)
+    pd.testing.assert_frame_equal(by_name(slide), expected, check_names=False, check_dtype=False)
+    order = metadata.set_index("EntityID").loc[slide.unit_names]
+    np.testing.assert_allclose(slide.xy_um, order[["center_x", "center_y"]])
+    np.testing.assert_allclose(slide.measures["volume_um3"], order["volume"])
+    x, y = slide.xy_um[4]
+    image = slide.segmentations["cell"].labels(0.5, (x - 1, y - 1, x + 1, y + 1))
+    assert slide.segmentations["cell"].names[image.max() - 1] == slide.unit_names[4]
+
+
+def test_merscope_without_a_matrix(tmp_path):
+    matrix, _ = write_merscope(tmp_path / "R1", drop=("cell_by_gene.csv",))
+    slide = opened(tmp_path, "merscope", "R1").slide("R1")
+    expected = matrix[list(GENES)].sort_index().sort_index(axis=1)
+    pd.testing.assert_frame_equal(by_name(slide), expected, check_names=False, check_dtype=False)
+
+
+# -- outlines ----------------------------------------------------------------------------------
+
+
+def test_a_pixel_belongs_to_the_outline_around_its_centre(tmp_path):
+    corners = [(1, 1), (4, 1), (4, 3), (1, 3)]
+    frame = pd.DataFrame([("a", *c) for c in corners], columns=["cell_id", "vertex_x", "vertex_y"])
+    frame.to_parquet(tmp_path / "p.parquet")
+    image = Polygons(tmp_path / "p.parquet", "cell").labels(1.0, (0, 0, 6, 5))
+    assert image.tolist() == [
+        [0, 0, 0, 0, 0, 0], [0, 1, 1, 1, 0, 0], [0, 1, 1, 1, 0, 0], [0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0],
+    ]  # fmt: skip
+
+
+def test_outlines_that_cover_nothing_are_counted(tmp_path):
+    rows = [
+        ("line", 0, 0),
+        ("line", 1, 1),
+        ("nan", 0, 0),
+        ("nan", np.nan, 1),
+        ("nan", 1, 0),
+        ("ok", 0, 0),
+        ("ok", 9, 0),
+        ("ok", 0, 9),
+    ]
+    pd.DataFrame(rows, columns=["cell_id", "vertex_x", "vertex_y"]).to_parquet(tmp_path / "p.parquet")
+    polygons = Polygons(tmp_path / "p.parquet", "nucleus")
+    assert polygons.unusable == 2
+    assert set(np.unique(polygons.labels(1.0, (0, 0, 10, 10)))) == {0, 3}
+
+
+def test_a_label_image_is_seen_at_any_resolution(tmp_path):
+    source = np.zeros((4, 6), np.uint16)
+    source[1:3, 2:5] = 700
+    source[0, 0] = 3
+    np.savez(tmp_path / "l.npz", labels=source, um_per_px=2.0)
+    labels = LabelImage(tmp_path / "l.npz", "cell")
+    assert labels.names.tolist() == ["3", "700"]
+    np.testing.assert_array_equal(labels.labels(2.0, (0, 0, 12, 8)) == 2, source == 700)
+    fine = labels.labels(1.0, (0, 0, 12, 8))
+    np.testing.assert_array_equal(fine == 2, np.kron(source == 700, np.ones((2, 2), bool)))
+    assert labels.labels(2.0, (-4, -4, 0, 0)).sum() == 0
+
+
+@pytest.mark.parametrize(
+    ("window", "message"),
+    [((0, 0, 0, 5), "is empty"), ((0, 0, np.nan, 5), "is empty"), ((0, 0, 1e6, 1e6), "too large")],
+)
+def test_windows_that_cannot_be(tmp_path, window, message):
+    np.savez(tmp_path / "l.npz", labels=np.ones((2, 2), int), um_per_px=1.0)
+    with pytest.raises(DataError, match=message):
+        LabelImage(tmp_path / "l.npz", "cell").labels(1.0, window)
+
+
+def test_label_images_that_cannot_be_read(tmp_path):
+    np.savez(tmp_path / "l.npz", labels=np.ones((2, 2), int))
+    with pytest.raises(DataError, match="size of a pixel is not known"):
+        _ = LabelImage(tmp_path / "l.npz", "cell").names
+    (tmp_path / "l.png").write_bytes(b"no")
+    with pytest.raises(DataError, match="cannot be read as a label image"):
+        _ = LabelImage(tmp_path / "l.png", "cell", 1.0).names
+
+
+def test_nothing_is_read_before_it_is_asked_for(tmp_path, monkeypatch):
+    write_xenium(tmp_path / "S1")
+    dataset = opened(tmp_path, "xenium", "S1")
+    from pytest_stbench.data.readers import tenx
+
+    monkeypatch.setattr(tenx, "read_matrix", lambda path: pytest.fail("read"))
+    assert set(dataset.genes) == set(GENES)
+    assert dataset.offers == {"transcripts"}
+
+
+def test_shape_and_parts_of_a_matrix_must_fit(tmp_path):
+    import h5py
+
+    from pytest_stbench.data.readers.tenx import read_matrix
+
+    path = tmp_path / "m.h5"
+    write_10x_matrix(path, np.ones((2, 3)), ["A", "B"], ["Gene Expression"] * 2, ["x", "y", "z"])
+    assert read_matrix(path).counts.toarray().tolist() == [[1, 1]] * 3
+    with h5py.File(path, "a") as file:
+        file["matrix/shape"][0] = 5
+    with pytest.raises(DataError, match=r"shape .* for 2 features and 3 barcodes"):
+        read_matrix(path)
