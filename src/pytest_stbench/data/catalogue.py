@@ -23,6 +23,17 @@ READERS: tuple[Reader, ...] = (
         index="pytest_stbench.data.simulate.table:index_source",
     ),
     Reader(
+        id="R03",
+        name="visium",
+        summary="output folders of Space Ranger: Visium spots (versions 1 to 3) and Visium HD bins",
+        target="pytest_stbench.data.readers.visium:open_source",
+        index="pytest_stbench.data.readers.visium:index_source",
+        needs_path=True,
+        files="`filtered_feature_bc_matrix.h5`, `spatial/tissue_positions*.csv` (HD: `.parquet`), "
+        "`spatial/scalefactors_json.json`, `spatial/tissue_hires_image.png` of the folders named by `path`",
+        source="https://www.10xgenomics.com/support/software/space-ranger",
+    ),
+    Reader(
         id="R04",
         name="xenium",
         summary="Xenium bundles, or tables of transcripts alone; cells, transcripts and outlines",
