@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -80,10 +81,9 @@ def resolve_explicit(form: str, name: str) -> Any:
     if form == "baseline":
         return BaselineChoice(name)
     if form == "predictions":
-        return NoModel(
-            f"predictions:{name}",
-            "scoring predictions from files is not part of this version: use a fixture or import: instead",
-        )
+        from pytest_stbench.models.predictions import PredictionFolder
+
+        return _loaded(lambda folder: PredictionFolder(Path(folder)), name)
     return _loaded(import_model, name)
 
 
@@ -196,4 +196,6 @@ def _one_of_several() -> Any:
 def model_label(choice: str) -> str:
     """Return the name a model has in ids and tables."""
     form, name = split_choice(choice)
+    if form == "predictions":
+        return Path(name).resolve().name
     return name.rpartition(":")[2] if form == "import" else name

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.errors import ModelError
 from pytest_stbench.models.fresh import ModelHandle
+from pytest_stbench.models.predictions import PredictionFolder
 from pytest_stbench.registry import SIMPLE, Baseline, Catalogue, Family, load_target, nearest
 
 if TYPE_CHECKING:
@@ -22,12 +23,14 @@ class Contestant:
     """One model under test.
 
     ``baseline`` is the name of the built-in baseline that stands in the model's place
-    (``ridge`` already resolved), None for a user's model.
+    (``ridge`` already resolved), None for a user's model. ``files`` holds predictions that were
+    made elsewhere.
     """
 
     label: str
     handle: ModelHandle
     baseline: str | None = None
+    files: PredictionFolder | None = None
 
     @property
     def key(self) -> str:
@@ -103,4 +106,5 @@ def control_predictions(record: Baseline, predictions: Mapping[str, Any]) -> dic
 
 def user_contestant(label: str, source: object) -> Contestant:
     """Return the contestant for what a user's fixture or import gave. Raises ``ModelError``."""
-    return Contestant(label=label, handle=ModelHandle(label, source))
+    files = source if isinstance(source, PredictionFolder) else None
+    return Contestant(label=label, handle=ModelHandle(label, source), files=files)

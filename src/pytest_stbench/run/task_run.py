@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from pytest_stbench.errors import DataError, DataMissing, ModelError
 from pytest_stbench.models.identity import digest_of
+from pytest_stbench.models.predictions import Place
 from pytest_stbench.run.ceilings import Ceilings
-from pytest_stbench.run.cells import view_parts
+from pytest_stbench.run.cells import view_id, view_parts
 from pytest_stbench.run.checking import Checking
 from pytest_stbench.run.contestants import Contestant, baseline_contestant
 from pytest_stbench.run.folding import Folding, listed_genes
@@ -17,8 +18,8 @@ from pytest_stbench.run.ladder import Ladder, make_ladder
 from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported, first_line
 from pytest_stbench.run.scoring import CellScores, Scorer
 from pytest_stbench.run.tracebacks import user_traceback
-from pytest_stbench.spec.defaults import dataset_of, preprocess_of
-from pytest_stbench.spec.fingerprint import prediction_parts
+from pytest_stbench.spec.defaults import dataset_of, preprocess_of, with_defaults
+from pytest_stbench.spec.fingerprint import fingerprint, prediction_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -69,6 +70,7 @@ class TaskRun:
         self._folding = Folding(task.spec, self.family, shelf, sets)
         self._scorer = Scorer(metrics, registry.metrics)
         self._offers: dict[str, frozenset[str]] = {}
+        self._complete: set[str] = set()
         self._ceilings = Ceilings(self._scorer, predictor.store)
         self._found_ceilings: dict[str, Mapping[str, Mapping[str, float]]] = {}
         self._fold: FoldData | None = None
@@ -130,6 +132,16 @@ class TaskRun:
         """
         method = self.family.method
         cause = f"model {contestant.label}"
+        if contestant.files is not None and contestant.key not in self._complete:
+            mark = fingerprint(with_defaults(self.spec, self.registry)).digest
+            cells = [cell for pool in self.grid.pools for cell in pool.cells]
+            try:
+                contestant.files.check(
+                    self.spec.name, mark, [(self.place(cell), cell.fold.test) for cell in cells]
+                )
+            except ModelError as error:
+                raise Blocked(cause=f"predictions:{contestant.label}", detail=str(error)) from None
+            self._complete.add(contestant.key)
         try:
             methods = contestant.handle.methods
         except ModelError as error:
@@ -162,7 +174,15 @@ class TaskRun:
             return cell_key({**parts, "seed": cell.seed, "model": model})
 
         label = f"{contestant.label} {self.spec.name} {cell.id}"
+        if contestant.files is not None:
+            return self._predictor.from_files(contestant, fold, self.place(cell), label)
         return self._predictor.model(contestant, fold, key, label, self.spec.timeout)
+
+    def place(self, cell: Cell) -> Place:
+        """Return where predictions of a cell stand in a folder of files."""
+        view = view_id(cell.dataset, cell.variant)
+        seed = cell.seed if cell.seed_in_id else None
+        return Place(task=self.spec.name, view=view, split=cell.split, fold=cell.fold.name, seed=seed)
 
     def _parts(self, cell: Cell, fold: FoldData) -> dict[str, object]:
         """Return what a fold is made from, JSON-safe."""

@@ -136,7 +136,7 @@ class VisiumSource:
         if not known.any():
             message = (
                 f"{outs.positions}: none of its {len(barcodes)} barcodes under tissue is in "
-                f"{outs.matrix.name}, which has {listing(matrix.barcodes.tolist()[:2])} ...; they are of two slides"
+                f"{outs.matrix.name} ({matrix.barcodes[0]} ...): they are of two slides"
             )
             raise DataError(message)
         rows = np.array([place[name] for name in matrix.barcodes[known].tolist()], dtype=np.intp)

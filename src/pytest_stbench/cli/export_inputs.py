@@ -1,0 +1,216 @@
+"""``stbench export-inputs``: what a model would be given, as files for another machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pytest_stbench.errors import DataError, StbenchError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from pytest_stbench.data.inputs import ModelSlide, TrainSlide
+    from pytest_stbench.families.fold import FoldData
+    from pytest_stbench.run.cells import Cell
+    from pytest_stbench.run.task_run import TaskRun
+
+README = """\
+Inputs of the task {task} v{version} (family {family}) for a model that runs elsewhere.
+
+TASK/DATASET/SPLIT/FOLD[/sSEED]/
+  task.json          genes to predict, observed genes, scale of the targets, seed, slides
+  train/SLIDE.h5ad   X: counts of the observed genes (none: the family hands out no counts);
+                     obsm["target"]: what is to be learned, columns uns["target_genes"];
+                     obsm["spatial"]: um; obsm["embedding"]: where the data set declares one
+  counts/SLIDE.h5ad  raw counts of all genes of the training slides
+  test/SLIDE.h5ad    the same as train without target
+images/DATASET/SLIDE.png: the H&E image; obsm["image"] of a slide holds the places of its units in
+pixels of it, uns["image_mpp"] the um per pixel.
+
+Write for every slide of test/ one file SLIDE.h5ad, SLIDE.parquet or SLIDE.npz into
+OUT/TASK/DATASET/SPLIT/FOLD[/sSEED]/ of a folder OUT of your own:
+  h5ad     X (units, genes), obs_names and var_names as asked
+  parquet  one row a unit (index, or a column `unit`), one column a gene
+  npz      arrays `values`, `units`, `genes`
+on the scale of the targets. Copy {manifest} into OUT, fill in the name of the model, and run
+  pytest TASKFILE --stbench-model=predictions:OUT
+
+Train on train/ and counts/ of the same fold only: the slides of one fold's test are the training
+slides of others. The checks of the data are not run here: pytest TASKFILE -m stbench_check.
+"""
+
+
+@click.command(name="export-inputs")
+@click.argument("taskfile", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--stbench-data", "data", type=click.Path(file_okay=False, path_type=Path), help="Folder of the data."
+)
+def export_inputs(taskfile: Path, out: Path, data: Path | None) -> None:
+    """Write what a model would be given for every fold of TASKFILE into the new folder OUT."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        message = f"{out} exists: name a new folder, so that nothing of another export stays in it"
+        raise StbenchError(message)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    staged = Path(tempfile.mkdtemp(prefix=".stbench-", dir=out.parent))
+    try:
+        number = _export(taskfile, staged, data)
+        staged.chmod(0o755)
+        if out.exists():
+            out.rmdir()
+        os.replace(staged, out)  # noqa: PTH105  # the one call that is atomic on every system
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    click.echo(f"wrote the inputs of {number} folds to {out}; {out / 'README.txt'} says what to write back")
+
+
+def _export(taskfile: Path, out: Path, data: Path | None) -> int:
+    from pytest_stbench.models.predictions import MANIFEST
+
+    run = _task_run(taskfile, out / ".store", data)
+    exported = _Export(run, out)
+    cells = [cell for pool in run.grid.pools for cell in pool.cells]
+    if not cells:
+        message = (
+            "; ".join(f"{name}: {why}" for name, why in run.grid.missing.items()) or "the task has no fold"
+        )
+        raise StbenchError(message)
+    for cell in cells:
+        exported.cell(cell)
+    (out / MANIFEST).write_text(json.dumps(exported.manifest(), indent=1) + "\n", encoding="utf-8")
+    spec = run.spec
+    readme = README.format(task=spec.name, version=spec.version, family=spec.family, manifest=MANIFEST)
+    (out / "README.txt").write_text(readme, encoding="utf-8")
+    shutil.rmtree(out / ".store", ignore_errors=True)
+    return len(cells)
+
+
+def _task_run(taskfile: Path, store: Path, data: Path | None) -> TaskRun:
+    from pytest_stbench.data.roots import data_roots
+    from pytest_stbench.data.samples import load_samples
+    from pytest_stbench.run.cells import make_grid
+    from pytest_stbench.run.panels import separate_panels
+    from pytest_stbench.run.registry import builtin_registry
+    from pytest_stbench.run.runner import Runner
+    from pytest_stbench.run.settings import RunSettings
+    from pytest_stbench.spec.defaults import metrics_of
+    from pytest_stbench.spec.validate import load_task
+
+    registry = builtin_registry()
+    task = load_task(taskfile, registry)
+    roots = data_roots(taskfile.resolve().parent, data)
+
+    def samples(name: str, config: Any) -> Any:
+        return load_samples(config, name, roots, readers=registry.readers)
+
+    task = separate_panels(task, samples)
+    grid = make_grid(task, samples, registry.splits)
+    settings = RunSettings(data=data, store=store, retry=False, no_skip=False, compare=None, run_id=None)
+    metrics = metrics_of(task.spec, registry.families[task.spec.family])
+    run, _ = Runner(settings, registry).task_run(task, grid, metrics, roots)
+    return run
+
+
+class _Export:
+    """Writes cells; images once a data set, slides that several folds train on as one file."""
+
+    def __init__(self, run: TaskRun, out: Path) -> None:
+        self._run = run
+        self._out = out
+        self._written: dict[tuple[str, tuple[str, ...]], Path] = {}
+
+    def manifest(self) -> dict[str, Any]:
+        """Return what is copied beside the predictions: the state of the task they are for."""
+        from pytest_stbench.spec.defaults import with_defaults
+        from pytest_stbench.spec.fingerprint import fingerprint
+
+        spec = self._run.spec
+        mark = fingerprint(with_defaults(spec, self._run.registry)).digest
+        return {
+            "name": None,
+            "pretraining": [],
+            "tasks": {spec.name: {"version": spec.version, "family": spec.family, "fingerprint": mark}},
+        }
+
+    def cell(self, cell: Cell) -> None:
+        """Write one fold."""
+        from pytest_stbench.models.predictions import safe_name
+        from pytest_stbench.run.outcomes import Blocked
+
+        try:
+            fold = self._run.fold(cell)
+        except Blocked as error:
+            message = f"{error.cause}: {error.detail}"
+            raise DataError(message) from None
+        folder = self._out.joinpath(*self._run.place(cell).parts)
+        for part in ("train", "counts", "test"):
+            (folder / part).mkdir(parents=True)
+        for slide in fold.train_inputs():
+            name = safe_name(slide.meta.slide_id)
+            _write(self._with_target(slide, fold, cell), folder / "train" / f"{name}.h5ad")
+            self._counts(slide, cell, folder / "counts" / f"{name}.h5ad")
+        for test in fold.test:
+            given = self._units(fold.input(test), cell)
+            _write(given, folder / "test" / f"{safe_name(test.meta.slide_id)}.h5ad")
+        task = fold.task
+        facts = {
+            "task": task.name, "family": task.family, "method": self._run.family.method,
+            "genes": list(task.genes), "observed_genes": list(task.observed_genes),
+            "normalise": task.normalise, "target_sum": task.target_sum, "seed": task.seed,
+            "resolution": task.resolution, "train": [s.meta.slide_id for s in fold.train],
+            "test": [s.meta.slide_id for s in fold.test],
+            "patients": {s.meta.slide_id: s.meta.patient_id for s in fold.train},
+        }  # fmt: skip
+        (folder / "task.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+    def _with_target(self, slide: TrainSlide, fold: FoldData, cell: Cell) -> AnnData:
+        units = self._units(slide, cell)
+        units.obsm["target"] = slide.target
+        units.uns["target_genes"] = list(fold.genes)
+        return units
+
+    def _counts(self, slide: TrainSlide, cell: Cell, target: Path) -> None:
+        """Write raw counts, or link to where the same units of the slide were written before."""
+        key = (f"{cell.view} {cell.variant} {slide.meta.slide_id}", tuple(slide.units.obs_names))
+        if key in self._written:
+            try:
+                target.hardlink_to(self._written[key])
+            except OSError:
+                shutil.copyfile(self._written[key], target)
+            return
+        _write(slide.counts, target)
+        self._written[key] = target
+
+    def _units(self, slide: ModelSlide, cell: Cell) -> AnnData:
+        units = slide.units
+        if slide.image is not None:
+            units.obsm["image"] = slide.image.xy_px.copy()
+            units.uns["image_mpp"] = float(slide.image.mpp)
+            self._image(slide, cell)
+        return units
+
+    def _image(self, slide: ModelSlide, cell: Cell) -> None:
+        import PIL.Image
+
+        from pytest_stbench.models.predictions import safe_name
+
+        path = self._out / "images" / safe_name(cell.dataset) / f"{safe_name(slide.meta.slide_id)}.png"
+        if slide.image is not None and not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            PIL.Image.fromarray(slide.image.array).save(path, compress_level=1)
+
+
+def _write(units: AnnData, path: Path) -> None:
+    import warnings
+
+    with warnings.catch_warnings():
+        # Repeated names are for the checks to report.
+        warnings.filterwarnings("ignore", message=".* names are not unique")
+        units.write_h5ad(path, compression="gzip")

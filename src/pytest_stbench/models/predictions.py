@@ -1,0 +1,243 @@
+"""Predictions that another machine wrote: one file per slide and fold, checked before it is scored.
+
+A folder holds ``TASK/DATASET[+VARIANT]/SPLIT/FOLD[/sSEED]/SLIDE.EXT`` with EXT ``h5ad``,
+``parquet`` or ``npz``; ``stbench export-inputs`` writes the inputs in the same places. Parts of a
+name that are no letters, digits, ``.``, ``_``, ``-`` or ``+`` stand as percent codes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import numpy as np
+
+from pytest_stbench.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+FORMATS = ("h5ad", "parquet", "npz")
+MANIFEST = "stbench-predictions.json"
+LISTED = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the predictions of one cell of the grid stand, relative to the folder."""
+
+    task: str
+    view: str
+    split: str
+    fold: str
+    seed: int | None = None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the folders from the outside in."""
+        seed = () if self.seed is None else (f"s{self.seed}",)
+        return tuple(safe_name(part) for part in (self.task, self.view, self.split, self.fold, *seed))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Table:
+    """Predictions of one slide as they stand in a file."""
+
+    values: NDArray[Any]
+    units: list[str]
+    columns: list[str]
+
+
+class PredictionFolder:
+    """The predictions of one model in files.
+
+    It has the methods of a model that are asked of it, so that it can stand where a model does;
+    what they would return is read by :meth:`read`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if not folder.is_dir():
+            message = (
+                f"predictions:{folder}: there is no such folder; give one that holds TASK/DATASET/SPLIT/FOLD"
+            )
+            raise ModelError(message)
+        self._manifest = _manifest(folder / MANIFEST)
+        self.name = str(self._manifest.get("name") or folder.resolve().name)
+        self.pretraining = tuple(map(str, self._manifest.get("pretraining") or ()))
+
+    @property
+    def revision(self) -> str:
+        """Digest of names, sizes and times of all files: another state is another model."""
+        digest = hashlib.sha256()
+        for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
+            stat = path.stat()
+            digest.update(f"{path.relative_to(self.folder)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+        return digest.hexdigest()[:16]
+
+    def predict_expression(self, slide: object, genes: Sequence[str]) -> NDArray[Any]:
+        """Say that files are not asked: :meth:`read` is."""
+        del slide, genes
+        message = f"{self.name} is a folder of predictions, not a model that can be asked"
+        raise ModelError(message)
+
+    impute = predict_labels = predict_proportions = embed = predict_expression
+
+    def check(self, task: str, fingerprint: str, places: Iterable[tuple[Place, Sequence[str]]]) -> None:
+        """Refuse the folder unless it has a file for every slide of every cell.
+
+        `places` are all cells of the task with their test slides. What a file holds is checked
+        when its cell is read. Raises ``ModelError`` with all that is missing.
+        """
+        stated = self._manifest.get("tasks", {}).get(task, {}).get("fingerprint")
+        if stated is not None and stated != fingerprint:
+            message = (
+                f"{self.folder / MANIFEST}: the predictions are for another state of task {task} "
+                f"(fingerprint {str(stated)[:12]}..., now {fingerprint[:12]}...): export the inputs "
+                "again and predict anew"
+            )
+            raise ModelError(message)
+        missing = []
+        for place, slides in places:
+            for slide in slides:
+                found = self._files(place, slide)
+                if not found:
+                    missing.append("/".join((*place.parts, f"{safe_name(slide)}.{FORMATS[0]}")))
+        if missing:
+            more = f" and {len(missing) - LISTED} more" if len(missing) > LISTED else ""
+            message = (
+                f"{self.folder}: {len(missing)} files are missing ({' or '.join(FORMATS)}): "
+                f"{', '.join(missing[:LISTED])}{more}; write them: a task is scored whole"
+            )
+            raise ModelError(message)
+
+    def read(self, place: Place, slide: str, units: Sequence[str], columns: Sequence[str]) -> NDArray[Any]:
+        """Return the predictions of a slide, rows `units` and columns `columns` in that order.
+
+        Raises ``ModelError`` when the file lacks any of them, or names one twice; rows and
+        columns that were not asked for are left out.
+        """
+        (path,) = self._files(place, slide) or (None,)
+        if path is None:
+            message = (
+                f"{self.folder.joinpath(*place.parts)}: no file for slide {slide} ({', '.join(FORMATS)})"
+            )
+            raise ModelError(message)
+        table = _READERS[path.suffix[1:]](path)
+        if table.values.shape != (len(table.units), len(table.columns)):
+            sizes = f"{len(table.units)} units and {len(table.columns)} columns"
+            message = f"{path}: {table.values.shape} values for {sizes}"
+            raise ModelError(message)
+        rows = _order(path, "units", table.units, units)
+        order = _order(path, "columns", table.columns, columns)
+        return table.values[np.ix_(rows, order)]
+
+    def _files(self, place: Place, slide: str) -> tuple[Path, ...]:
+        folder = self.folder.joinpath(*place.parts)
+        found = [folder / f"{safe_name(slide)}.{ending}" for ending in FORMATS]
+        there = tuple(path for path in found if path.is_file())
+        if len(there) > 1:
+            names = " and ".join(path.name for path in there)
+            message = f"{folder}: {names} are of one slide: keep one of them"
+            raise ModelError(message)
+        for path in there:
+            if not path.resolve().is_relative_to(self.folder.resolve()):
+                message = f"{path} is a link out of the folder of predictions: copy the file there"
+                raise ModelError(message)
+        return there
+
+
+def safe_name(name: str) -> str:
+    """Return `name` as one part of a path: percent codes for all but plain characters."""
+    safe = quote(name, safe="+")
+    return safe.replace(".", "%2E") if set(safe) <= {"."} else safe
+
+
+def _order(path: Path, what: str, found: list[str], asked: Sequence[str]) -> NDArray[np.intp]:
+    place = {name: position for position, name in enumerate(found)}
+    if len(place) < len(found):
+        twice = next(name for name in found if found.count(name) > 1)
+        message = f"{path}: {what[:-1]} {twice!r} stands twice in its {what}; each may stand once"
+        raise ModelError(message)
+    missing = [name for name in asked if name not in place]
+    if missing:
+        more = f" and {len(missing) - LISTED} more" if len(missing) > LISTED else ""
+        message = (
+            f"{path}: {len(missing)} of {len(asked)} {what} that were asked for are missing: "
+            f"{', '.join(missing[:LISTED])}{more}; `stbench export-inputs` writes the names"
+        )
+        raise ModelError(message)
+    return np.array([place[name] for name in asked], dtype=np.intp)
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        message = f"{path}: cannot be read as JSON ({error}); take the one that `stbench export-inputs` wrote"
+        raise ModelError(message) from error
+    if not isinstance(found, dict) or not isinstance(found.get("tasks", {}), dict):
+        message = f"{path}: not a manifest of predictions; take the one that `stbench export-inputs` wrote"
+        raise ModelError(message)
+    return found
+
+
+def _from_h5ad(path: Path) -> Table:
+    import anndata
+
+    data = _readable(path, lambda: anndata.read_h5ad(path))
+    values = data.X.toarray() if hasattr(data.X, "toarray") else np.asarray(data.X)
+    return Table(values=values, units=list(map(str, data.obs_names)), columns=list(map(str, data.var_names)))
+
+
+def _from_parquet(path: Path) -> Table:
+    import pandas as pd
+
+    frame = _readable(path, lambda: pd.read_parquet(path))
+    if "unit" in frame.columns:
+        frame = frame.set_index("unit")
+    if isinstance(frame.index, pd.RangeIndex):
+        message = f"{path}: the rows have no names; write the units as the index or in a column `unit`"
+        raise ModelError(message)
+    return Table(
+        values=frame.to_numpy(), units=list(map(str, frame.index)), columns=list(map(str, frame.columns))
+    )
+
+
+def _from_npz(path: Path) -> Table:
+    def read() -> dict[str, NDArray[Any]]:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+
+    found = _readable(path, read)
+    columns = next((name for name in ("genes", "classes", "columns") if name in found), None)
+    if "values" not in found or "units" not in found or columns is None:
+        message = (
+            f"{path}: an npz of predictions holds `values`, `units` and `genes` (or `classes`); "
+            f"found {', '.join(found) or 'none'}"
+        )
+        raise ModelError(message)
+    return Table(
+        values=found["values"],
+        units=[str(name) for name in found["units"].tolist()],
+        columns=[str(name) for name in found[columns].tolist()],
+    )
+
+
+def _readable(path: Path, read: Any) -> Any:
+    try:
+        return read()
+    except Exception as error:  # every format has errors of its own for damaged files
+        message = f"{path}: cannot be read (truncated, damaged or another format): {error}"
+        raise ModelError(message) from error
+
+
+_READERS = {"h5ad": _from_h5ad, "parquet": _from_parquet, "npz": _from_npz}
