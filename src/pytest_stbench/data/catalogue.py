@@ -42,8 +42,8 @@ READERS: tuple[Reader, ...] = (
         technology="Xenium",
         resolution="cell",
         needs_path=True,
-        files="`transcripts.parquet`, `cell_feature_matrix.h5` with `cells.parquet`, `cell_boundaries.parquet`, "
-        "`nucleus_boundaries.parquet`, `experiment.xenium` of the folders named by `path` (`.csv.gz` too)",
+        files="`transcripts.parquet`, `cell_feature_matrix.h5` with `cells.parquet`, "
+        "`cell_boundaries.parquet`, `nucleus_boundaries.parquet`, `experiment.xenium` of the folders named by `path` (`.csv.gz` too)",
         source="https://www.10xgenomics.com/support/software/xenium-onboard-analysis",
     ),
     Reader(
@@ -55,8 +55,8 @@ READERS: tuple[Reader, ...] = (
         technology="CosMx",
         resolution="cell",
         needs_path=True,
-        files="`*_tx_file.csv`, `*_exprMat_file.csv` with `*_metadata_file.csv`, `*-polygons.csv` of the folders "
-        "named by `path` (`.csv.gz` too); of tables also `../boundaries` and `../labels`",
+        files="`*_tx_file.csv`, `*_exprMat_file.csv` with `*_metadata_file.csv`, `*-polygons.csv` of the "
+        "folders named by `path` (`.csv.gz` too); of tables also `../boundaries` and `../labels`",
         source="https://nanostring.com/products/cosmx-spatial-molecular-imager",
     ),
     Reader(
@@ -71,5 +71,16 @@ READERS: tuple[Reader, ...] = (
         files="`detected_transcripts.csv`, `cell_by_gene.csv` with `cell_metadata.csv`, "
         "`cell_boundaries.parquet` of the folders named by `path`",
         source="https://vizgen.com/products",
+    ),
+    Reader(
+        id="R08",
+        name="hest",
+        summary="a folder of HEST-1k, or of one task of HEST-Benchmark with its published splits",
+        target="pytest_stbench.data.readers.hest:open_source",
+        index="pytest_stbench.data.readers.hest:index_source",
+        needs_path=True,
+        files="`st/*.h5ad` or `adata/*.h5ad`, `metadata/*.json`, `HEST_v*.csv`, `splits/train_*.csv`, "
+        "`splits/test_*.csv` of the folder named by `path`",
+        source="https://huggingface.co/datasets/MahmoodLab/hest",
     ),
 )

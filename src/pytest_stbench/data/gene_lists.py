@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,8 +35,8 @@ def read_gene_list(path: Path) -> tuple[str, ...]:
 def load_gene_list(path: Path) -> GeneList:
     """Read one symbol a line, or the column ``gene``, ``symbol`` or ``gene_symbol`` of a table.
 
-    Tables are ``.csv`` (comma) and ``.tsv`` (tab) files with a header. Empty lines and lines that
-    start with ``#`` are left out.
+    Tables are ``.csv`` (comma) and ``.tsv`` (tab) files with a header; a ``.json`` file is a list,
+    or a mapping with the list ``genes``. Empty lines and lines that start with ``#`` are left out.
 
     Raises
     ------
@@ -52,7 +53,9 @@ def load_gene_list(path: Path) -> GeneList:
         for number, line in enumerate(text.splitlines(), start=1)
         if line.strip() and not line.lstrip().startswith("#")
     ]
-    if path.suffix.lower() in (".csv", ".tsv"):
+    if path.suffix.lower() == ".json":
+        symbols = _from_json(path, text)
+    elif path.suffix.lower() in (".csv", ".tsv"):
         symbols = _column(path, [line for _, line in lines])
     else:
         symbols = []
@@ -70,6 +73,19 @@ def load_gene_list(path: Path) -> GeneList:
         raise DataError(message)
     names = tuple(dict.fromkeys(symbols))
     return GeneList(names=names, duplicates=len(symbols) - len(names))
+
+
+def _from_json(path: Path, text: str) -> list[str]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        message = f"{path}: not readable JSON ({error})"
+        raise DataError(message) from error
+    genes = found.get("genes") if isinstance(found, dict) else found
+    if not isinstance(genes, list) or not all(isinstance(gene, str) for gene in genes):
+        message = f"{path}: expected a list of symbols, or a mapping with the list `genes`"
+        raise DataError(message)
+    return [gene.strip() for gene in genes if gene.strip()]
 
 
 def _column(path: Path, lines: list[str]) -> list[str]:

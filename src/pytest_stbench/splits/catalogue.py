@@ -28,10 +28,10 @@ SPLITS: tuple[Split, ...] = (
         name="fixed",
         summary=(
             "A published split: a column of the samples table with train and test (val counts as train), "
-            "or the list of test slides."
+            "several of them for several folds, or the list of test slides."
         ),
         target="pytest_stbench.splits.published:fixed",
-        params={"column": None, "test": None},
+        params={"column": None, "columns": None, "test": None},
     ),
     Split(
         id="within",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.errors import SplitError
@@ -17,17 +18,27 @@ TEST_WORDS = frozenset({"test", "testing"})
 
 
 def fixed(
-    samples: Sequence[Sample], *, column: str | None = None, test: Sequence[str] | None = None
+    samples: Sequence[Sample],
+    *,
+    column: str | None = None,
+    columns: Sequence[str] | None = None,
+    test: Sequence[str] | None = None,
 ) -> tuple[Fold, ...]:
-    """Return a published split as the single fold ``test``.
+    """Return a published split: the single fold ``test``, or one fold for each of `columns`.
 
     Either `column` of the samples table says train or test for each slide (val counts as train),
-    or `test` lists the test slides and all others train. That patients do not stand on both sides
-    is for the check of patient leakage to say.
+    or each of `columns` does (a slide that is empty there takes no part in that fold), or `test`
+    lists the test slides and all others train. That patients do not stand on both sides is for
+    the check of patient leakage to say.
     """
-    if (column is None) == (test is None):
-        message = "fixed needs exactly one of column (of the samples table) and test (a list of test slides)"
+    if sum(given is not None for given in (column, columns, test)) != 1:
+        message = (
+            "fixed needs exactly one of column (of the samples table), columns (one fold each) and test (a "
+            "list of test slides)"
+        )
         raise SplitError(message)
+    if columns is not None:
+        return _by_columns(samples, columns)
     chosen = _test_by_column(samples, column) if column is not None else _test_by_list(samples, test)
     train = tuple(sample.slide for sample in samples if sample.slide not in chosen)
     held_out = tuple(sample.slide for sample in samples if sample.slide in chosen)
@@ -36,6 +47,17 @@ def fixed(
         message = f"fixed leaves no {empty} slides: all {len(samples)} are {full} slides"
         raise SplitError(message)
     return (Fold(name="test", train=train, test=held_out),)
+
+
+def _by_columns(samples: Sequence[Sample], columns: Any) -> tuple[Fold, ...]:
+    if isinstance(columns, str) or not columns or not all(isinstance(name, str) for name in columns):
+        message = f"fixed: columns must be a list of columns of the samples table, found {columns!r}"
+        raise SplitError(message)
+    folds = []
+    for name in columns:
+        part = [sample for sample in samples if _cell(sample, name)]
+        folds += [replace(fold, name=name) for fold in fixed(part or samples, column=name)]
+    return tuple(folds)
 
 
 def _test_by_column(samples: Sequence[Sample], column: str) -> set[str]:

@@ -1,0 +1,216 @@
+"""HEST: a folder of HEST-1k, or the folder of one task of HEST-Benchmark.
+
+Of a HEST-1k folder these are read: ``st/ID.h5ad``, ``metadata/ID.json`` and the table of samples
+(``HEST_v*.csv``, one row an ``id``); of a benchmark task: ``adata/ID.h5ad``, ``splits/train_K.csv``
+and ``splits/test_K.csv`` (column ``sample_id``). Either may have the files of the other. Counts,
+names and pixels are those of the h5ad; pixels become um by ``pixel_size_um_estimated`` of the
+metadata, else by ``pixel_size_um`` of the table.
+
+A patient is ``DATASET_TITLE:PATIENT``, because names repeat between data sets; samples without a
+patient have none. Each split K becomes the column ``hest_fold_K`` of the samples table (train or
+test): ``splits: [{fixed: {columns: [hest_fold_0, hest_fold_1]}}]``. The genes of a benchmark task
+are a list: ``genes: {select: list, file: TASK/var_50genes.json}``. Patches are not read: declare
+the whole-slide image as ``image``, or encode the patches and declare ``keys.embedding``.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_stbench.data.readers import h5ad
+from pytest_stbench.data.roots import resolve
+from pytest_stbench.data.samples import MISSING
+from pytest_stbench.data.wording import listing
+from pytest_stbench.errors import DataError
+from pytest_stbench.splits.table import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_stbench.data.readers.protocol import RawSlide
+    from pytest_stbench.spec.model import DatasetSpec
+
+RULES = "hest/1"
+EXPRESSION = ("adata", "st")
+PIXEL_UM = (0.05, 10.0)
+TECHNOLOGIES = {
+    "spatial transcriptomics": "ST",
+    "visium": "Visium",
+    "visium hd": "Visium HD",
+    "xenium": "Xenium",
+}
+SPOTS = frozenset({"ST", "Visium"})
+FIELDS = {
+    "organ": "organ",
+    "disease": "disease_state",
+    "preservation": "preservation_method",
+    "accession": "study_link",
+}
+
+
+def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]) -> HestSource:
+    """Find the slides `samples`; errors as those of the h5ad reader.
+
+    Raises ``DataError`` where the size of a pixel is not known and no `scale` says it.
+    """
+    folder = _folder(config, roots)
+    kind = _expression(folder)
+    inner = config.model_copy(update={"path": f"{config.path}/{kind}/*.h5ad"})
+    facts = _facts(folder)
+    scales = {sample.slide: _scale(sample.slide, facts.get(sample.slide, {}), config) for sample in samples}
+    return HestSource(h5ad.open_source(inner, samples, roots), scales, config)
+
+
+def index_source(
+    config: DatasetSpec,
+    roots: Sequence[Path],
+    store: Path | None,  # noqa: ARG001 - named by the reader protocol; metadata tables are small
+) -> list[Sample]:
+    """Return one sample per h5ad file with what metadata and splits say of it."""
+    folder = _folder(config, roots)
+    facts, folds = _facts(folder), _folds(folder)
+    slides = sorted(path.stem for path in (folder / _expression(folder)).glob("*.h5ad"))
+    return [_sample(slide, facts.get(slide, {}), folds.get(slide, {})) for slide in slides]
+
+
+class HestSource:
+    """Slides in h5ad files whose pixels are scaled by the metadata."""
+
+    def __init__(self, source: h5ad.H5adSource, scales: dict[str, float | None], config: DatasetSpec) -> None:
+        self._source = source
+        self._scales = scales
+        self._config = config
+
+    def genes(self, slide_id: str) -> tuple[str, ...]:
+        """Return the symbols of the slide."""
+        return self._source.genes(slide_id)
+
+    def read(self, slide_id: str) -> RawSlide:
+        """Read one slide, coordinates in um."""
+        raw = self._source.read(slide_id)
+        scale = self._scales[slide_id]
+        return raw if scale is None else replace(raw, xy_um=raw.xy_um * scale)
+
+    def offers(self) -> frozenset[str]:
+        """Return what the data set declares."""
+        return self._source.offers()
+
+    def files(self, slide_id: str) -> tuple[Path, ...]:
+        """Return the h5ad file, and the image if one is declared."""
+        return self._source.files(slide_id)
+
+    def fingerprint(self) -> str:
+        """Return the reading rules with the size of a pixel of every slide."""
+        return f"{RULES} {self._source.fingerprint()} {sorted(self._scales.items())}"
+
+
+def _folder(config: DatasetSpec, roots: Sequence[Path]) -> Path:
+    found = resolve(config.path or "", roots, get=config.get, what="path")
+    if len(found) != 1 or not found[0].is_dir():
+        message = (
+            f"path {config.path!r}: source hest reads one folder, of HEST-1k or of one benchmark task; found "
+            f"{listing(found)}"
+        )
+        raise DataError(message)
+    return found[0]
+
+
+def _expression(folder: Path) -> str:
+    for name in EXPRESSION:
+        if any((folder / name).glob("*.h5ad")):
+            return name
+    message = (
+        f"{folder}: no h5ad file in {' or '.join(f'{name}/' for name in EXPRESSION)}: not a folder of HEST-1k "
+        "or of a benchmark task"
+    )
+    raise DataError(message)
+
+
+def _facts(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what the table of samples and the metadata files say, by id; files go first."""
+    facts: dict[str, dict[str, Any]] = {}
+    for table in sorted(folder.glob("HEST_v*.csv")):
+        for row in _rows(table, "id"):
+            known = {name: cell for name, cell in row.items() if cell.strip().casefold() not in MISSING}
+            facts.setdefault(row["id"], {}).update(known)
+    for path in sorted((folder / "metadata").glob("*.json")):
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            message = f"{path}: cannot be read as JSON ({error}); copy the file anew"
+            raise DataError(message) from error
+        if isinstance(found, dict):
+            known = {name: value for name, value in found.items() if value not in (None, "")}
+            facts.setdefault(path.stem, {}).update(known)
+    return facts
+
+
+def _folds(folder: Path) -> dict[str, dict[str, str]]:
+    """Return train or test of every slide in every published split."""
+    found: dict[str, dict[str, str]] = {}
+    for side in ("train", "test"):
+        for path in sorted((folder / "splits").glob(f"{side}_*.csv")):
+            column = f"hest_fold_{path.stem.removeprefix(f'{side}_')}"
+            for row in _rows(path, "sample_id"):
+                earlier = found.setdefault(row["sample_id"], {}).setdefault(column, side)
+                if earlier != side:
+                    message = f"{path}: sample {row['sample_id']} stands in train and in test of one split"
+                    raise DataError(message)
+    return found
+
+
+def _rows(path: Path, column: str) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            rows = [{name: cell or "" for name, cell in row.items() if name} for row in reader]
+            names = tuple(reader.fieldnames or ())
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        message = f"{path}: cannot be read as csv ({error})"
+        raise DataError(message) from error
+    if column not in names:
+        message = f"{path}: no column {column!r}; its columns are {listing(names)}"
+        raise DataError(message)
+    return rows
+
+
+def _sample(slide: str, facts: dict[str, Any], folds: dict[str, str]) -> Sample:
+    title, patient = facts.get("dataset_title"), facts.get("patient")
+    named = str(facts.get("st_technology", ""))
+    technology = TECHNOLOGIES.get(named.casefold(), named or None)
+    return Sample(
+        slide=slide,
+        patient=f"{title}:{patient}" if patient and title else None,
+        technology=technology,
+        resolution="spot" if technology in SPOTS else None,
+        corpus="HEST-1k",
+        **{field: str(facts[name]) if facts.get(name) else None for field, name in FIELDS.items()},
+        extra=folds,
+    )
+
+
+def _scale(slide: str, facts: dict[str, Any], config: DatasetSpec) -> float | None:
+    """Return um per pixel; None where the task file declares a `scale` of its own."""
+    if config.scale is not None:
+        return None
+    for name in ("pixel_size_um_estimated", "pixel_size_um"):
+        try:
+            size = float(facts[name])
+        except (KeyError, TypeError, ValueError):
+            continue
+        if PIXEL_UM[0] <= size <= PIXEL_UM[1]:
+            return size
+        message = (
+            f"slide {slide}: {name} is {size:g} um; {PIXEL_UM[0]} to {PIXEL_UM[1]} are possible: correct the "
+            "metadata, or write `scale: UM_PER_PX`"
+        )
+        raise DataError(message)
+    message = (
+        f"slide {slide}: the size of a pixel is in no metadata/{slide}.json and no HEST_v*.csv of the folder: "
+        "copy one of them there, or write `scale: UM_PER_PX`"
+    )
+    raise DataError(message)
