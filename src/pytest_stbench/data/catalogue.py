@@ -43,7 +43,8 @@ READERS: tuple[Reader, ...] = (
         resolution="cell",
         needs_path=True,
         files="`transcripts.parquet`, `cell_feature_matrix.h5` with `cells.parquet`, "
-        "`cell_boundaries.parquet`, `nucleus_boundaries.parquet`, `experiment.xenium` of the folders named by `path` (`.csv.gz` too)",
+        "`cell_boundaries.parquet`, `nucleus_boundaries.parquet`, `experiment.xenium` of the folders that "
+        "`path` names (`.csv.gz` too)",
         source="https://www.10xgenomics.com/support/software/xenium-onboard-analysis",
     ),
     Reader(

@@ -123,10 +123,8 @@ def _expression(folder: Path) -> str:
     for name in EXPRESSION:
         if any((folder / name).glob("*.h5ad")):
             return name
-    message = (
-        f"{folder}: no h5ad file in {' or '.join(f'{name}/' for name in EXPRESSION)}: not a folder of HEST-1k "
-        "or of a benchmark task"
-    )
+    places = " or ".join(f"{name}/" for name in EXPRESSION)
+    message = f"{folder}: no h5ad file in {places}: not a folder of HEST-1k or of a benchmark task"
     raise DataError(message)
 
 
@@ -210,7 +208,7 @@ def _scale(slide: str, facts: dict[str, Any], config: DatasetSpec) -> float | No
         )
         raise DataError(message)
     message = (
-        f"slide {slide}: the size of a pixel is in no metadata/{slide}.json and no HEST_v*.csv of the folder: "
-        "copy one of them there, or write `scale: UM_PER_PX`"
+        f"slide {slide}: the size of a pixel is in no metadata/{slide}.json and no HEST_v*.csv of the "
+        "folder: copy one of them there, or write `scale: UM_PER_PX`"
     )
     raise DataError(message)

@@ -179,6 +179,20 @@ def test_transcripts_without_cells_can_still_be_binned(tmp_path):
     assert slide.counts.sum() == notes["transcripts_kept"] > 0
 
 
+def test_slides_of_one_panel_measured_the_same_genes(tmp_path):
+    table, _, _ = write_xenium(tmp_path / "S1")
+    (tmp_path / "t").mkdir()
+    table[table["feature_name"] != "CD3E"].to_parquet(tmp_path / "t" / "A.parquet")
+    table[table["feature_name"] != "VIM"].to_parquet(tmp_path / "t" / "B.parquet")
+
+    alike = opened(tmp_path, "xenium", "t/*.parquet", panel="breast")
+    assert set(alike.genes) == set(GENES)
+    assert by_name(alike.slide("A"))["CD3E"].sum() == 0
+    assert by_name(alike.slide("B"))["VIM"].sum() == 0
+    unknown = opened(tmp_path, "xenium", "t/*.parquet")
+    assert set(unknown.genes) == {"ERBB2", "EPCAM"}, "nobody says that they are of one panel"
+
+
 def test_two_bundles_of_one_name(tmp_path):
     write_xenium(tmp_path / "a" / "outs")
     write_xenium(tmp_path / "b" / "outs")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
+from pytest_stbench.data.align import align_columns
 from pytest_stbench.data.image import Image
 from pytest_stbench.data.readers.imaging.cells import CellTable, count_cells
 from pytest_stbench.data.readers.protocol import RawSlide
@@ -18,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from pytest_stbench.data.readers.transcripts import TranscriptTable
@@ -57,15 +59,27 @@ class FindBundle(Protocol):
 
 
 class ImagingSource:
-    """Slides of one imaging technology."""
+    """Slides of one imaging technology.
+
+    A table of transcripts lists only what was seen. Slides of one declared panel (`panels`, by
+    slide) measured the same genes: where cells are counted from transcripts, they have the genes
+    that any of them saw.
+    """
 
     def __init__(
-        self, rules: str, config: DatasetSpec, bundles: Mapping[str, Bundle], images: Mapping[str, Path]
+        self,
+        rules: str,
+        config: DatasetSpec,
+        bundles: Mapping[str, Bundle],
+        images: Mapping[str, Path],
+        panels: Mapping[str, str | None],
     ) -> None:
         self._rules = rules
         self._config = config
         self._bundles = bundles
         self._images = images
+        self._panels = panels
+        self._seen: dict[str, frozenset[str]] = {}
 
     def fingerprint(self) -> str:
         """Return the version of the reading rules."""
@@ -88,22 +102,34 @@ class ImagingSource:
         bundle = self._bundles[slide_id]
         if bundle.genes is not None:
             return bundle.genes()
-        if bundle.transcripts is not None:
-            table = bundle.transcripts()
-            return tuple(table.features[~table.is_control].tolist())
-        return tuple(self._cells(bundle).genes.tolist())
+        panel = self._panels.get(slide_id)
+        alike = [other for other in self._bundles if panel is not None and self._panels.get(other) == panel]
+        names = {gene for other in alike or [slide_id] for gene in self._features(other)}
+        return tuple(sorted(names))
+
+    def _features(self, slide_id: str) -> frozenset[str]:
+        """Return the genes that the table of a slide names."""
+        open_table = self._bundles[slide_id].transcripts
+        if slide_id not in self._seen and open_table is not None:
+            table = open_table()
+            self._seen[slide_id] = frozenset(table.features[~table.is_control].tolist())
+        return self._seen.get(slide_id, frozenset())
 
     def read(self, slide_id: str) -> RawSlide:
         """Read the cells of a slide; its transcripts and outlines are opened, not read."""
         bundle = self._bundles[slide_id]
         table = bundle.transcripts() if bundle.transcripts is not None else None
         cells = self._cells(bundle)
+        genes, counts = cells.genes, cells.counts
+        if bundle.genes is None:
+            genes = np.array(self.genes(slide_id), dtype=np.str_)
+            counts = align_columns(counts, cells.genes, genes)
         image, xy_px = self._image(slide_id, cells.xy_um)
         return RawSlide(
             slide_id=slide_id,
             unit_names=cells.names,
-            genes=cells.genes,
-            counts=cells.counts,
+            genes=genes,
+            counts=counts,
             xy_um=cells.xy_um,
             xy_px=xy_px,
             image=image,
@@ -151,7 +177,8 @@ def open_bundles(
             )
             raise DataError(message)
     wanted = {sample.slide: bundles[sample.slide] for sample in samples}
-    return ImagingSource(rules, config, wanted, _images(config, wanted, roots))
+    panels = {sample.slide: sample.panel for sample in samples}
+    return ImagingSource(rules, config, wanted, _images(config, wanted, roots), panels)
 
 
 def index_bundles(find: FindBundle, config: DatasetSpec, roots: Sequence[Path]) -> list[Sample]:
