@@ -44,7 +44,9 @@ class Metric:
     needs: str = "expression"
     over: Literal["gene", "unit", "niche", "pair", "pathway", "class", "slide"] = "gene"
     genes: Literal["evaluated", "coexpressed", "markers", "communication"] = "evaluated"
-    group: Literal["agreement", "error", "spatial", "set", "coexpression", "depth_adjusted"] = "agreement"
+    group: Literal[
+        "agreement", "error", "spatial", "set", "coexpression", "depth_adjusted", "calibration"
+    ] = "agreement"
     inputs: tuple[str, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     floor: float | None = None

@@ -45,6 +45,11 @@ class Surroundings:
 
     slide: Slide
 
+    @property
+    def niches(self) -> NDArray[np.object_]:
+        """The niche of each unit, None where it has none."""
+        return self.slide.labels.get("niche", np.full(self.slide.n_units, None, dtype=object))
+
     @cached_property
     def graph(self) -> csr_matrix:
         """Which units are neighbours: 1.5 pitches of a lattice, the 6 nearest of cells."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
         patient_values,
         slide_value,
     )
+    from pytest_stbench.metrics.calibration import brier, calibration_slope, ece
+    from pytest_stbench.metrics.coherence import chaos, pas, spatial_coherence
+    from pytest_stbench.metrics.communication import lr_auprc, lr_local, lr_pathway, lr_spearman
     from pytest_stbench.metrics.correlation import (
         pearson_gene,
         pearson_spot,
@@ -25,12 +28,33 @@ if TYPE_CHECKING:
         spearman_gene,
         spearman_spot,
     )
+    from pytest_stbench.metrics.embeddings import knn_purity, knn_recall, patient_variance, silhouette
     from pytest_stbench.metrics.error import mae, r2, rmse
+    from pytest_stbench.metrics.labels import ami, ari, balanced_accuracy, kappa, macro_f1, nmi
+    from pytest_stbench.metrics.niche_signatures import (
+        niche_jaccard,
+        niche_jaccard_normalised,
+        niche_logfc_spearman,
+        niche_overlap,
+        niche_rbo,
+        novel_recall,
+    )
     from pytest_stbench.metrics.partial import partial_pearson_gene, partial_spearman_gene
+    from pytest_stbench.metrics.proportions import proportion_jsd, proportion_kl
     from pytest_stbench.metrics.scores import Scores
     from pytest_stbench.metrics.similarity import concordance, cosine_gene, cosine_spot, jsd_map
 
 _HOMES = {
+    "calibration": ("brier", "calibration_slope", "ece"),
+    "coherence": ("chaos", "pas", "spatial_coherence"),
+    "communication": ("lr_auprc", "lr_local", "lr_pathway", "lr_spearman"),
+    "embeddings": ("knn_purity", "knn_recall", "patient_variance", "silhouette"),
+    "labels": ("ami", "ari", "balanced_accuracy", "kappa", "macro_f1", "nmi"),
+    "niche_signatures": (
+        "niche_jaccard", "niche_jaccard_normalised", "niche_logfc_spearman", "niche_overlap", "niche_rbo",
+        "novel_recall",
+    ),
+    "proportions": ("proportion_jsd", "proportion_kl"),
     "aggregate": ("Headline", "SlideValue", "headline", "patient_values", "slide_value"),
     "correlation": (
         "pearson_gene", "pearson_spot", "pearson_spot_residual", "spearman_gene", "spearman_spot",
@@ -46,21 +70,49 @@ __all__ = [
     "Headline",
     "Scores",
     "SlideValue",
+    "ami",
+    "ari",
+    "balanced_accuracy",
+    "brier",
+    "calibration_slope",
+    "chaos",
     "concordance",
     "cosine_gene",
     "cosine_spot",
+    "ece",
     "headline",
     "jsd_map",
+    "kappa",
+    "knn_purity",
+    "knn_recall",
+    "lr_auprc",
+    "lr_local",
+    "lr_pathway",
+    "lr_spearman",
+    "macro_f1",
     "mae",
+    "niche_jaccard",
+    "niche_jaccard_normalised",
+    "niche_logfc_spearman",
+    "niche_overlap",
+    "niche_rbo",
+    "nmi",
+    "novel_recall",
     "partial_pearson_gene",
     "partial_spearman_gene",
+    "pas",
     "patient_values",
+    "patient_variance",
     "pearson_gene",
     "pearson_spot",
     "pearson_spot_residual",
+    "proportion_jsd",
+    "proportion_kl",
     "r2",
     "rmse",
+    "silhouette",
     "slide_value",
+    "spatial_coherence",
     "spearman_gene",
     "spearman_spot",
 ]

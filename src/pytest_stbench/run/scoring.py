@@ -95,7 +95,7 @@ def _arguments(
         "train_mean": lambda: truth.train_mean[places],
         "graph": lambda: truth.surroundings.graph,
         "xy_um": lambda: truth.surroundings.slide.xy_um,
-        "niches": lambda: truth.surroundings.slide.labels.get("niche"),
+        "niches": lambda: truth.surroundings.niches,
     }
     accepted = inspect.signature(function).parameters
     wanted = {"measured", "units" if record.over == "unit" else "genes", *record.inputs}

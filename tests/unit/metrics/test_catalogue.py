@@ -26,6 +26,11 @@ EXPECTED = {
     "cosine_spot": ("M09", *CORRELATION),
     "jsd_map": ("M10", (0.0, 1.0), "down", 1.0, None),
     "concordance": ("M11", *CORRELATION),
+    "niche_jaccard": ("M18", (0.0, 1.0), "up", 0.0, None),
+    "niche_overlap": ("M19", (0.0, 1.0), "up", 0.0, None),
+    "niche_rbo": ("M21a", (0.0, 1.0), "up", 0.0, None),
+    "niche_logfc_spearman": ("M21b", *CORRELATION),
+    "calibration_slope": ("M50", (None, None), "context", None, None),
 }
 
 
@@ -45,12 +50,14 @@ def test_a_record_fits_its_function(record):
     parameters = inspect.signature(function).parameters
     required = {n for n, p in parameters.items() if p.default is p.empty}
     assert required == {"truth", "prediction", *record.inputs}
-    assert ("genes" in parameters, "units" in parameters) == (record.over == "gene", record.over == "unit")
+    assert ("genes" in parameters, "units" in parameters) == (record.over != "unit", record.over == "unit")
+    assert record.params.keys() <= parameters.keys()
+    assert all(parameters[name].default == value for name, value in record.params.items())
     assert "measured" in parameters
     assert record.summary
     assert not record.summary.endswith(".")
     assert function.__doc__
-    direction = {"up": "higher is better", "down": "lower is better"}[record.better]
+    direction = {"up": "higher is better", "down": "lower is better", "context": "1 is ideal"}[record.better]
     assert direction in " ".join(function.__doc__.split())
 
 

@@ -22,7 +22,7 @@ from .conftest import poisson_slide
 METRICS = builtin_registry().metrics
 
 
-EVALUATED = {"evaluated": np.arange(3)}
+EVALUATED = {"evaluated": np.arange(3), "markers": np.arange(3)}
 
 
 class Fold:

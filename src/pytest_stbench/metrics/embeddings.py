@@ -1,0 +1,265 @@
+"""What an embedding knows of biology and what of the patient, over the units of several slides.
+
+Units come from all slides that are compared; those without a label are left out of every metric,
+so that biology and batch are judged on the same units.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_stbench.kernels.neighbours import neighbour_votes
+from pytest_stbench.metrics.labelled import label_codes, slide_score, true_codes
+from pytest_stbench.metrics.scores import Scores
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
+    Codes = NDArray[np.intp]
+    Units = tuple[Codes, NDArray[np.str_], Floats, Codes, NDArray[np.str_], int]
+
+N_COMPONENTS = 20
+NEIGHBOURS = 30
+MAX_SILHOUETTE = 5000
+WORKING_MEMORY_MIB = 64
+
+
+def patient_variance(truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike) -> Scores:
+    """Share of the variance of an embedding that lies between patients.
+
+    sum_c lambda_c eta2_c / sum_c lambda_c over the first 20 principal components (all where there
+    are fewer) of the centred, unscaled embedding; eta2 is the sum of squares between patients over
+    the total. Range [0, 1]; context, neither direction is better.
+
+    Parameters
+    ----------
+    truth
+        Shape (n,): labels. Units without one (None, NaN, empty or ``undetermined``) are left out.
+    prediction
+        Shape (n, d): embedding.
+    patients
+        Shape (n,): patient of each unit.
+
+    Returns
+    -------
+    Scores
+        One value. Extras: ``chance``, the expected value when patients are permuted among units,
+        (patients - 1) / (n - 1), and ``n_left_out``, the units without a label. Undefined, in this
+        order: ``single_cluster`` (fewer than two patients), ``pred_constant``.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, the embedding is not finite or a unit has no patient.
+    """
+    _, _, points, patient, names, left_out = _units(truth, prediction, patients)
+    if len(names) < 2:
+        return slide_score(np.nan, "single_cluster", n_left_out=left_out)
+    chance = (len(names) - 1) / (len(points) - 1)
+    centred = points - points.mean(axis=0)
+    if not _varies(points):
+        return slide_score(np.nan, "pred_constant", chance=chance, n_left_out=left_out)
+    components = _principal_components(centred, N_COMPONENTS)
+    size = np.bincount(patient)
+    sums = np.zeros((len(names), components.shape[1]))
+    np.add.at(sums, patient, components)
+    # The weight of a component is its own total: what is left is one ratio of sums of squares.
+    between = float((sums**2 / size[:, None]).sum())
+    return slide_score(between / float((components**2).sum()), chance=chance, n_left_out=left_out)
+
+
+def silhouette(truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike, seed: int = 0) -> Scores:
+    """Mean silhouette of the labels in an embedding, as (s + 1) / 2.
+
+    Euclidean distance; of more than 5000 units a sample is taken, patients in proportion. Range
+    [0, 1], 0.5 without separation, higher is better.
+
+    Parameters
+    ----------
+    truth, prediction, patients
+        As in :func:`patient_variance`.
+    seed
+        Seed of the sample.
+
+    Returns
+    -------
+    Scores
+        One value. Extras: ``n_units`` used, ``singleton`` (units alone in their label after
+        sampling, left out), ``n_left_out`` (units without a label). Undefined: ``single_cluster``
+        (fewer than two labels with two units).
+
+    Raises
+    ------
+    ValueError
+        As :func:`patient_variance`.
+
+    References
+    ----------
+    Silhouette: 10.1016/0377-0427(87)90125-7.
+    """
+    from sklearn import config_context
+    from sklearn.metrics import silhouette_score
+
+    label, _, points, patient, _, left_out = _units(truth, prediction, patients)
+    sample = _stratified(patient, MAX_SILHOUETTE, np.random.default_rng(seed))
+    kept = sample[np.bincount(label[sample])[label[sample]] > 1] if len(sample) else sample
+    extras = {"n_units": len(kept), "singleton": len(sample) - len(kept), "n_left_out": left_out}
+    if len(np.unique(label[kept])) < 2:
+        return slide_score(np.nan, "single_cluster", **extras)
+    with config_context(working_memory=WORKING_MEMORY_MIB):
+        value = float(silhouette_score(points[kept] - points[kept].mean(axis=0), label[kept]))
+    return slide_score((value + 1.0) / 2.0, **extras)
+
+
+def knn_purity(truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike) -> Scores:
+    """Share of nearest neighbours of the same patient, over the share expected by chance.
+
+    k = min(30, n // 3) neighbours, the unit itself excluded; the expectation is
+    sum_p f_p (n_p - 1) / (n - 1). 1 means fully mixed; lower is better down to 1.
+
+    Parameters
+    ----------
+    truth, prediction, patients
+        As in :func:`patient_variance`.
+
+    Returns
+    -------
+    Scores
+        One value. Extras: ``k``, ``share`` (before the ratio), ``n_left_out``. Undefined, in this
+        order: ``too_few_units`` (fewer than three, or no patient has two), ``single_cluster``
+        (fewer than two patients). Neighbours tied in distance share the places left, so that a
+        constant embedding gives 1.
+
+    Raises
+    ------
+    ValueError
+        As :func:`patient_variance`.
+
+    References
+    ----------
+    Tests of mixing: 10.1038/s41592-018-0254-1.
+    """
+    _, _, points, patient, names, left_out = _units(truth, prediction, patients)
+    n, size = len(points), np.bincount(patient, minlength=len(names))
+    k = min(NEIGHBOURS, n // 3)
+    expected = float(size @ (size - 1)) / max(n * (n - 1), 1)
+    if k < 1 or expected <= 0:
+        return slide_score(np.nan, "too_few_units", k=k, n_left_out=left_out)
+    if len(names) < 2:
+        return slide_score(np.nan, "single_cluster", k=k, n_left_out=left_out)
+    votes = neighbour_votes(points, patient, len(names), k)
+    share = float(votes[np.arange(n), patient].mean()) / k
+    return slide_score(share / expected, share=share, k=k, n_left_out=left_out)
+
+
+def knn_recall(truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike) -> Scores:
+    """Macro-recall of labels read off the 30 nearest units of other patients, for each patient.
+
+    A unit gets the majority label of its neighbours (of equal votes the first by name); the recall
+    of each label of the patient is averaged. Range [0, 1], higher is better; one over the number
+    of labels without knowledge.
+
+    Parameters
+    ----------
+    truth, prediction, patients
+        As in :func:`patient_variance`.
+
+    Returns
+    -------
+    Scores
+        One value per patient. Undefined: ``not_covered`` (no label of the patient occurs in
+        another one). Extras: ``n_units`` scored, ``n_absent`` (units whose label occurs in no
+        other patient, left out); the same in all places: ``n_left_out``. Neighbours tied in
+        distance share the places left.
+
+    Raises
+    ------
+    ValueError
+        As :func:`patient_variance`.
+    """
+    label, labels, points, patient, names, left_out = _units(truth, prediction, patients)
+    counts = np.zeros((len(names), len(labels)))
+    np.add.at(counts, (patient, label), 1.0)
+    elsewhere = counts.sum(axis=0) - counts
+    scored = (counts > 0) & (elsewhere > 0)
+    hits = np.zeros_like(counts)
+    if scored.any():
+        votes = neighbour_votes(points, label, len(labels), NEIGHBOURS, apart=patient)
+        # Shared places leave rounding behind, which must not decide between equal votes.
+        right = np.round(votes, 6).argmax(axis=1) == label
+        np.add.at(hits, (patient[right], label[right]), 1.0)
+    recall = np.divide(hits, counts, out=np.zeros_like(counts), where=scored)
+    n_scored = scored.sum(axis=1)
+    covered = n_scored > 0
+    used = np.where(scored, counts, 0.0).sum(axis=1)
+    values = np.where(covered, recall.sum(axis=1) / np.maximum(n_scored, 1), np.nan)
+    return Scores(
+        values=values,
+        reasons=np.where(covered, "", "not_covered").astype("U32"),
+        labels=names,
+        extras={
+            "n_units": used,
+            "n_absent": counts.sum(axis=1) - used,
+            "n_left_out": np.full(len(names), float(left_out)),
+        },
+    )
+
+
+def _units(truth: ArrayLike, prediction: ArrayLike, patients: ArrayLike) -> Units:
+    """Return labels, their names, points, patients, their names, and how many units have no label."""
+    label, labels = true_codes(truth)
+    patient, _ = label_codes(patients, "patients")
+    points = np.asarray(prediction)
+    if points.ndim != 2 or points.dtype.kind not in "fiub" or not len(points) == len(label) == len(patient):
+        message = (
+            f"{len(label)} labels, {len(patient)} patients and an embedding of shape {points.shape}: "
+            "give numbers (n, d), a label and a patient for the same n units"
+        )
+        raise ValueError(message)
+    if not np.isfinite(points).all():
+        message = "the embedding is not finite: a model must return a finite number for every unit"
+        raise ValueError(message)
+    if (patient < 0).any():
+        message = f"{int((patient < 0).sum())} units have no patient: name the patient of every slide"
+        raise ValueError(message)
+    kept = label >= 0
+    left, names = label_codes(np.asarray(patients)[kept], "patients")
+    return label[kept], labels, points[kept].astype(np.float64), left, names, int((~kept).sum())
+
+
+def _varies(points: Floats) -> bool:
+    reach = np.ptp(points, axis=0)
+    return bool((reach > 1e-9 * np.maximum(1.0, np.abs(points.mean(axis=0)))).any())
+
+
+def _principal_components(centred: Floats, count: int) -> Floats:
+    """Return the scores of the units (n, c) on the first principal components."""
+    n, d = centred.shape
+    if d <= count:
+        return centred
+    if d > n:
+        values, vectors = np.linalg.eigh(centred @ centred.T)
+        scores: Floats = vectors[:, -count:] * np.sqrt(np.maximum(values[-count:], 0.0))
+        return scores
+    _, vectors = np.linalg.eigh(centred.T @ centred)
+    projected: Floats = centred @ vectors[:, -count:]
+    return projected
+
+
+def _stratified(patient: Codes, size: int, rng: np.random.Generator) -> Codes:
+    """Return all units, or `size` of them with each patient's share kept (largest remainders)."""
+    n = len(patient)
+    if n <= size:
+        return np.arange(n)
+    quota = np.bincount(patient) * (size / n)
+    share = np.floor(quota).astype(np.intp)
+    extra = np.argsort(share - quota, kind="stable")[: size - share.sum()]
+    share[extra] += 1
+    shuffled = rng.permutation(n)
+    shuffled = shuffled[np.argsort(patient[shuffled], kind="stable")]
+    sizes = np.bincount(patient)
+    place = np.arange(n) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.sort(shuffled[place < np.repeat(share, sizes)])

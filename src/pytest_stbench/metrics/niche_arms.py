@@ -1,0 +1,181 @@
+"""Marker lists of both arms: the true niches with the true and with the predicted expression."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_stbench.kernels.markers import TIE_DECIMALS, marker_order, one_vs_rest
+from pytest_stbench.metrics.comparison import known_genes, labels_of, matrices
+from pytest_stbench.metrics.labelled import true_codes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
+    Genes = Sequence[str] | NDArray[np.str_] | None
+
+N_TOP = 50
+MIN_UNITS = 20
+MIN_DETECTION = 0.1
+LIST_SHARE = 4
+TIED_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NicheFoldChanges:
+    """Predicted log2 fold changes of each niche, instead of predicted expression.
+
+    ``values`` (niches, g) orders the genes by itself; a niche of the slide that is not in
+    ``niches`` has no predicted marker.
+    """
+
+    niches: Sequence[str]
+    values: ArrayLike
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Arms:
+    """What both arms say of each niche of a slide; matrices are (niches, g).
+
+    ``candidates`` are the genes detected in the niche in truth; ``order_*`` is what markers are
+    ordered by, ``change_*`` their log2 fold change. ``reasons`` is empty, or ``empty_niche``
+    where either side of the comparison is too small.
+    """
+
+    niches: NDArray[np.str_]
+    genes: NDArray[np.str_]
+    candidates: NDArray[np.bool_]
+    order_truth: Floats
+    change_truth: Floats
+    order_prediction: Floats
+    change_prediction: Floats
+    reasons: NDArray[np.str_]
+    n_left_out: int
+
+    def n_candidates(self) -> NDArray[np.intp]:
+        """Return the number of candidate genes of each niche."""
+        count: NDArray[np.intp] = self.candidates.sum(axis=1)
+        return count
+
+    def lengths(self, n: int) -> NDArray[np.intp]:
+        """Return how long the lists of each niche may be: `n`, at most a quarter of the candidates."""
+        return np.minimum(n, self.n_candidates() // LIST_SHARE)
+
+    def lists(self, n: int, *, predicted: bool) -> tuple[list[NDArray[np.intp]], bool]:
+        """Return the marker genes of each niche, best first, and whether ties decided a tenth of one."""
+        order = self.order_prediction if predicted else self.order_truth
+        change = self.change_prediction if predicted else self.change_truth
+        return marker_lists(order, change, self.candidates, self.genes, self.lengths(n))
+
+
+def marker_lists(
+    order: Floats,
+    change: Floats,
+    candidates: NDArray[np.bool_],
+    genes: NDArray[np.str_],
+    lengths: NDArray[np.intp],
+) -> tuple[list[NDArray[np.intp]], bool]:
+    """Return up to `lengths` candidates of each row with a positive change, the largest order first.
+
+    Changes are rounded to 9 decimals first: rounding errors are not changes. The second value says
+    whether, in any row, more than a tenth of the list is tied with a gene that did not enter.
+    """
+    eligible = candidates & (np.round(change, TIE_DECIMALS) > 0)
+    lists: list[NDArray[np.intp]] = []
+    tied = False
+    for row, ranked in enumerate(marker_order(order, genes)):
+        markers = ranked[eligible[row, ranked]]
+        chosen = markers[: lengths[row]]
+        lists.append(chosen)
+        if 0 < len(chosen) < len(markers):
+            rounded = np.round(order[row], TIE_DECIMALS)
+            last = rounded[chosen[-1]]
+            at_edge = rounded[markers[len(chosen)]] == last
+            tied |= bool(at_edge and (rounded[chosen] == last).sum() > TIED_SHARE * len(chosen))
+    return lists, tied
+
+
+def compare_niches(
+    truth: ArrayLike,
+    prediction: ArrayLike | NicheFoldChanges,
+    *,
+    niches: ArrayLike,
+    measured: ArrayLike | None,
+    genes: Genes,
+    min_units: int,
+) -> Arms:
+    """Compare each niche with the rest of the slide, in truth and in the prediction.
+
+    Genes not measured, or with missing truth, are no candidates. Raises ValueError on bad shapes
+    and where the prediction is not finite.
+    """
+    true, predicted = matrices(truth, truth if isinstance(prediction, NicheFoldChanges) else prediction)
+    codes, names = true_codes(niches, "niches")
+    if len(codes) != len(true):
+        message = f"truth has {len(true)} units and niches {len(codes)}: give the niche of each unit"
+        raise ValueError(message)
+    kept = codes >= 0
+    usable = known_genes(measured, true.shape[1]) & np.isfinite(true).all(axis=0)
+    symbols = labels_of(genes, true.shape[1], "genes")
+    found = _statistics(true, kept, codes, len(names), usable)
+    if isinstance(prediction, NicheFoldChanges):
+        change = _stated(prediction, names, len(symbols))
+        order = change
+    else:
+        if not np.isfinite(predicted).all():
+            message = (
+                "the prediction is not finite: a model must return a finite number for every unit and gene"
+            )
+            raise ValueError(message)
+        other = _statistics(predicted, kept, codes, len(names), usable)
+        order, change = other[0], other[1]
+    inside = np.bincount(codes[kept], minlength=len(names))
+    short = np.minimum(inside, inside.sum() - inside) < min_units
+    return Arms(
+        niches=names,
+        genes=symbols,
+        candidates=found[2] >= MIN_DETECTION,
+        order_truth=found[0],
+        change_truth=found[1],
+        order_prediction=order,
+        change_prediction=change,
+        reasons=np.where(short, "empty_niche", "").astype("U32"),
+        n_left_out=int((~kept).sum()),
+    )
+
+
+def _statistics(
+    values: NDArray[Any],
+    kept: NDArray[np.bool_],
+    codes: NDArray[np.intp],
+    n_niches: int,
+    usable: NDArray[np.bool_],
+) -> tuple[Floats, Floats, Floats]:
+    """Return z, log2 fold change and detection (niches, g); 0 for genes that are not usable."""
+    if not kept.all():
+        values, codes = values[kept], codes[kept]
+    found = one_vs_rest(values if usable.all() else values[:, usable], codes, n_niches)
+    whole = np.zeros((3, n_niches, len(usable)))
+    whole[:, :, usable] = found.z, found.log2_fold_change, found.detected
+    return whole[0], whole[1], whole[2]
+
+
+def _stated(prediction: NicheFoldChanges, names: NDArray[np.str_], n_genes: int) -> Floats:
+    values = np.asarray(prediction.values, np.float64)
+    known = {str(niche): row for row, niche in enumerate(prediction.niches)}
+    if values.shape != (len(prediction.niches), n_genes) or not np.isfinite(values).all():
+        message = (
+            f"fold changes have shape {values.shape}: give a finite one for each of the "
+            f"{len(prediction.niches)} niches and {n_genes} genes"
+        )
+        raise ValueError(message)
+    change = np.zeros((len(names), n_genes))
+    for row, niche in enumerate(names):
+        if str(niche) in known:
+            change[row] = values[known[str(niche)]]
+    return change

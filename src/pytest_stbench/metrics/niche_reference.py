@@ -1,0 +1,95 @@
+"""What else is said of niche signatures: the markers of one matrix, and what depth allows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_stbench.metrics.niche_arms import MIN_UNITS, N_TOP, NicheFoldChanges, compare_niches, marker_lists
+from pytest_stbench.metrics.niche_lists import MIN_LIST, jaccard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    Genes = Sequence[str] | NDArray[np.str_] | None
+
+
+def niche_markers(
+    values: ArrayLike,
+    *,
+    niches: ArrayLike,
+    measured: ArrayLike | None = None,
+    genes: Genes = None,
+    n: int = N_TOP,
+    min_units: int = MIN_UNITS,
+) -> dict[str, tuple[str, ...]]:
+    """Return the marker genes of each niche of a slide, best first; () where none can be told.
+
+    Parameters and errors as in :func:`niche_jaccard`, of one matrix.
+    """
+    arms = compare_niches(values, values, niches=niches, measured=measured, genes=genes, min_units=min_units)
+    lists, _ = arms.lists(n, predicted=False)
+    told = (arms.reasons == "") & (arms.lengths(n) >= MIN_LIST)
+    return {
+        str(niche): tuple(arms.genes[chosen].tolist()) if tells else ()
+        for niche, chosen, tells in zip(arms.niches, lists, told, strict=True)
+    }
+
+
+def niche_fold_changes(
+    values: ArrayLike, *, niches: ArrayLike, min_units: int = MIN_UNITS
+) -> NicheFoldChanges:
+    """Return the log2 fold changes of the niches of a slide that are large enough on both sides.
+
+    Parameters and errors as in :func:`niche_jaccard`, of one matrix.
+    """
+    arms = compare_niches(values, values, niches=niches, measured=None, genes=None, min_units=min_units)
+    told = arms.reasons == ""
+    return NicheFoldChanges(niches=arms.niches[told].tolist(), values=arms.change_truth[told])
+
+
+def niche_ceiling(
+    truth: ArrayLike,
+    halves: Iterable[tuple[ArrayLike, ArrayLike]],
+    *,
+    niches: ArrayLike,
+    measured: ArrayLike | None = None,
+    genes: Genes = None,
+    n: int = N_TOP,
+    min_units: int = MIN_UNITS,
+) -> dict[str, float]:
+    """Return the Jaccard index that two halves of the truth's counts reach, for each niche.
+
+    Parameters
+    ----------
+    truth, niches, measured, genes, n, min_units
+        As in :func:`niche_jaccard`. Candidates and lengths of the lists are those of the whole
+        truth.
+    halves
+        Pairs of matrices (n, g): thinned counts, each normalised by its own library size. The
+        first is scored as a prediction of the second.
+
+    Returns
+    -------
+    dict
+        Niche -> mean over the pairs in which the second half has a marker; nan where none has.
+    """
+    whole = compare_niches(truth, truth, niches=niches, measured=measured, genes=genes, min_units=min_units)
+    found: list[list[float]] = [[] for _ in whole.niches]
+    for first, second in halves:
+        arms = compare_niches(
+            second, first, niches=niches, measured=measured, genes=genes, min_units=min_units
+        )
+        shared = whole.candidates, whole.genes, whole.lengths(n)
+        reference, _ = marker_lists(arms.order_truth, arms.change_truth, *shared)
+        guess, _ = marker_lists(arms.order_prediction, arms.change_prediction, *shared)
+        for values, a, b in zip(found, reference, guess, strict=True):
+            if len(a):
+                values.append(jaccard(a, b))
+    return {
+        str(niche): float(np.mean(values)) if values else float("nan")
+        for niche, values in zip(whole.niches, found, strict=True)
+    }

@@ -1,0 +1,293 @@
+"""Whether predicted expression gives the same marker genes of each niche as the truth.
+
+Niches are the true ones in both arms. A marker of a niche is more expressed inside than outside
+(log2 fold change above 0) and detected in at least 10% of the niche's units in truth; markers are
+ordered by the Wilcoxon rank-sum statistic of the niche against all other labelled units.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_stbench.kernels.markers import TIE_DECIMALS
+from pytest_stbench.kernels.moments import pair_moments
+from pytest_stbench.kernels.overlap import rank_biased_overlap
+from pytest_stbench.kernels.ranks import average_ranks
+from pytest_stbench.metrics.comparison import CONSTANT_TOLERANCE, at_least_three, correlation
+from pytest_stbench.metrics.niche_arms import MIN_UNITS, N_TOP, NicheFoldChanges, compare_niches
+from pytest_stbench.metrics.niche_lists import jaccard, mark, score_lists
+from pytest_stbench.metrics.scores import Scores
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    Genes = Sequence[str] | NDArray[np.str_] | None
+    Prediction = ArrayLike | NicheFoldChanges
+
+
+def niche_jaccard(
+    truth: ArrayLike,
+    prediction: Prediction,
+    *,
+    niches: ArrayLike,
+    measured: ArrayLike | None = None,
+    genes: Genes = None,
+    n: int = N_TOP,
+    min_units: int = MIN_UNITS,
+) -> Scores:
+    """Jaccard index of the true and predicted marker genes of each niche.
+
+    Range [0, 1], higher is better. Two halves of one slide reach about 0.2, so that a plain value
+    says little: see :func:`niche_jaccard_normalised`.
+
+    Parameters
+    ----------
+    truth, prediction
+        Shape (n, g): units x genes, log1p scale. The prediction may also be
+        :class:`NicheFoldChanges`, which order the genes by themselves.
+    niches
+        Shape (n,): true niche of each unit. Units without one (None, NaN, empty or
+        ``undetermined``) are left out of both sides.
+    measured
+        Shape (g,), True where the slide measured the gene; all by default. Other genes, and genes
+        with missing truth, are no candidates.
+    genes
+        Gene symbols (g,), which decide between equal statistics.
+    n
+        Length of the lists; cut to a quarter of the niche's candidates.
+    min_units
+        Fewest units inside and outside a niche that give a value.
+
+    Returns
+    -------
+    Scores
+        One value per niche, by name. Undefined, in this order: ``empty_niche``, ``too_few_genes``
+        (lists shorter than 5), ``empty_signature`` (no true marker), ``empty_pred`` (no predicted
+        marker). The flag ``ties`` says that equal statistics decided more than a tenth of a list.
+        Extras: ``n_candidates``, ``n_truth``, ``n_prediction`` (lengths of the lists),
+        ``expected`` (of random lists of these lengths), and ``n_left_out`` (units without a niche).
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or the prediction is not finite.
+
+    References
+    ----------
+    Jaccard index: 10.1111/j.1469-8137.1912.tb05611.x.
+    """
+    arms = compare_niches(
+        truth, prediction, niches=niches, measured=measured, genes=genes, min_units=min_units
+    )
+    return score_lists(arms, n, jaccard)
+
+
+def niche_overlap(
+    truth: ArrayLike,
+    prediction: Prediction,
+    *,
+    niches: ArrayLike,
+    measured: ArrayLike | None = None,
+    genes: Genes = None,
+    n: int = N_TOP,
+    min_units: int = MIN_UNITS,
+) -> Scores:
+    """Overlap coefficient of the true and predicted marker genes of each niche.
+
+    Common markers over the length of the shorter list, so that lists of different lengths can
+    agree fully. Range [0, 1], higher is better. Parameters, undefined values and errors as in
+    :func:`niche_jaccard`.
+    """
+    arms = compare_niches(
+        truth, prediction, niches=niches, measured=measured, genes=genes, min_units=min_units
+    )
+    return score_lists(arms, n, lambda a, b: len(np.intersect1d(a, b)) / min(len(a), len(b)))
+
+
+def niche_jaccard_normalised(
+    truth: ArrayLike,
+    prediction: Prediction,
+    *,
+    niches: ArrayLike,
+    ceiling: Mapping[str, float],
+    measured: ArrayLike | None = None,
+    genes: Genes = None,
+    n: int = N_TOP,
+    min_units: int = MIN_UNITS,
+) -> Scores:
+    """Jaccard index of the marker genes of each niche, between chance (0) and ceiling (1).
+
+    (J - floor) / (ceiling - floor), where the floor is the exact expectation of two random lists
+    of the same lengths among the candidates. At most about 1, negative below chance, higher is
+    better.
+
+    Parameters
+    ----------
+    truth, prediction, niches, measured, genes, n, min_units
+        As in :func:`niche_jaccard`.
+    ceiling
+        Niche -> Jaccard index that the depth of the truth allows, as made by
+        :func:`niche_ceiling`; a niche without a finite one has no headroom.
+
+    Returns
+    -------
+    Scores
+        As of :func:`niche_jaccard`, with the extras ``ceiling`` and ``jaccard``. Undefined besides,
+        after ``empty_signature``: ``no_headroom`` (the ceiling is less than 0.05 above what random
+        lists of full length reach, which does not depend on the prediction).
+
+    Raises
+    ------
+    ValueError
+        As :func:`niche_jaccard`.
+    """
+    arms = compare_niches(
+        truth, prediction, niches=niches, measured=measured, genes=genes, min_units=min_units
+    )
+    top = np.array([ceiling.get(str(niche), np.nan) for niche in arms.niches])
+    plain = score_lists(arms, n, jaccard, ceiling=top)
+    floor = plain.extras["expected"]
+    defined = plain.reasons == ""
+    values = np.divide(plain.values - floor, top - floor, out=np.full(len(floor), np.nan), where=defined)
+    return Scores(
+        values=values,
+        reasons=plain.reasons,
+        labels=plain.labels,
+        flags=plain.flags,
+        extras={**plain.extras, "ceiling": top, "jaccard": plain.values},
+    )
+
+
+def niche_rbo(
+    truth: ArrayLike,
+    prediction: Prediction,
+    *,
+    niches: ArrayLike,
+    measured: ArrayLike | None = None,
+    genes: Genes = None,
+    n: int = N_TOP,
+    min_units: int = MIN_UNITS,
+    p: float = 0.95,
+) -> Scores:
+    """Rank-biased overlap of the true and predicted marker lists of each niche.
+
+    Extrapolated, to the depth of the true list; with p = 0.95 the first 20 ranks carry 85% of the
+    weight. Range [0, 1], higher is better. Parameters, undefined values and errors as in
+    :func:`niche_jaccard`; `p`, between 0 and 1, says how far down the lists matter.
+
+    References
+    ----------
+    Rank-biased overlap: 10.1145/1852102.1852106.
+    """
+    arms = compare_niches(
+        truth, prediction, niches=niches, measured=measured, genes=genes, min_units=min_units
+    )
+    return score_lists(arms, n, lambda a, b: rank_biased_overlap(a, b, p))
+
+
+def novel_recall(
+    truth: ArrayLike,
+    prediction: Prediction,
+    *,
+    niches: ArrayLike,
+    known_markers: Mapping[str, Collection[str]],
+    measured: ArrayLike | None = None,
+    genes: Genes = None,
+    n: int = N_TOP,
+    min_units: int = MIN_UNITS,
+) -> Scores:
+    """Share of true markers unknown from training that the predicted markers of a niche hold.
+
+    Range [0, 1], higher is better.
+
+    Parameters
+    ----------
+    truth, prediction, niches, measured, genes, n, min_units
+        As in :func:`niche_jaccard`; `genes` must be given for their symbols to be looked up.
+    known_markers
+        Niche -> symbols that are in the signature of that niche in any training patient, as made
+        by :func:`niche_markers`. Of a niche that is not there every marker is novel.
+
+    Returns
+    -------
+    Scores
+        As of :func:`niche_jaccard`, with the extra ``n_novel``. Undefined besides, after
+        ``empty_signature``: ``no_positive`` (no true marker is novel).
+
+    Raises
+    ------
+    ValueError
+        As :func:`niche_jaccard`.
+    """
+    arms = compare_niches(
+        truth, prediction, niches=niches, measured=measured, genes=genes, min_units=min_units
+    )
+    known = [
+        np.isin(arms.genes, np.asarray(sorted(known_markers.get(str(niche), ())), np.str_))
+        for niche in arms.niches
+    ]
+    return score_lists(arms, n, lambda a, b: float(np.isin(a, b).mean()), known=known)
+
+
+def niche_logfc_spearman(
+    truth: ArrayLike,
+    prediction: Prediction,
+    *,
+    niches: ArrayLike,
+    measured: ArrayLike | None = None,
+    genes: Genes = None,
+    min_units: int = MIN_UNITS,
+    min_genes: int = 10,
+) -> Scores:
+    """Spearman correlation of true and predicted log2 fold changes over the candidates of each niche.
+
+    The fold change is the difference of mean log1p values inside and outside, over ln 2. Range
+    [-1, 1], higher is better.
+
+    Parameters
+    ----------
+    truth, prediction, niches, measured, genes, min_units
+        As in :func:`niche_jaccard`.
+    min_genes
+        Fewest candidates that give a value; at least 3.
+
+    Returns
+    -------
+    Scores
+        One value per niche, by name. Undefined, in this order: ``empty_niche``, ``too_few_genes``,
+        ``gt_constant``, ``pred_constant``. Extras: ``n_candidates``, ``n_left_out``.
+
+    Raises
+    ------
+    ValueError
+        As :func:`niche_jaccard`.
+    """
+    arms = compare_niches(
+        truth, prediction, niches=niches, measured=measured, genes=genes, min_units=min_units
+    )
+    reasons, size = arms.reasons.copy(), arms.n_candidates()
+    mark(reasons, size < at_least_three(min_genes, "min_genes"), "too_few_genes")
+    for reason, change in (("gt_constant", arms.change_truth), ("pred_constant", arms.change_prediction)):
+        high = np.where(arms.candidates, change, -np.inf).max(axis=1, initial=-np.inf)
+        low = np.where(arms.candidates, change, np.inf).min(axis=1, initial=np.inf)
+        level = np.where(arms.candidates, change, 0.0).sum(axis=1) / np.maximum(size, 1)
+        mark(reasons, high - low <= CONSTANT_TOLERANCE * np.maximum(1.0, np.abs(level)), reason)
+    true, predicted = (
+        average_ranks(np.where(arms.candidates, np.round(change, TIE_DECIMALS), np.nan).T)
+        for change in (arms.change_truth, arms.change_prediction)
+    )
+    m = pair_moments(true, predicted, arms.candidates.T)
+    values = correlation(m.ss_tp, m.ss_t, m.ss_p)
+    return Scores(
+        values=np.where(reasons == "", values, np.nan),
+        reasons=reasons,
+        labels=arms.niches,
+        extras={
+            "n_candidates": size.astype(np.float64),
+            "n_left_out": np.full(len(size), float(arms.n_left_out)),
+        },
+    )
