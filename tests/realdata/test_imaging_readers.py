@@ -150,7 +150,8 @@ def test_one_task_file_runs_a_model_on_cells_spots_and_bins(tmp_path):
     rows = ["Lung12_fov2,Lung12", "Lung12_fov3,Lung12", "Lung9_Rep1_fov9,Lung9", "Lung9_Rep1_fov11,Lung9"]
     (tmp_path / "samples.csv").write_text("\n".join(["slide,patient", *rows]) + "\n")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--stbench-model=ridge", "--stbench-save=r.json"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--stbench-model=ridge",
+         "--stbench-save=r.json"],
         cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
         env={**os.environ, "STBENCH_DATA": str(DATA)},
     )  # fmt: skip

@@ -17,6 +17,10 @@ EXIT_ERROR = 2
 
 # Commands are imported when they are called or listed, so that `stbench --version` is fast.
 COMMANDS: Mapping[str, str] = {
+    "bin": "pytest_stbench.cli.bin:bin_table",
+    "data": "pytest_stbench.cli.data:data",
+    "export-inputs": "pytest_stbench.cli.export_inputs:export_inputs",
+    "new": "pytest_stbench.cli.new:new",
     "reference": "pytest_stbench.cli.reference:reference",
     "schema": "pytest_stbench.cli.schema:schema",
     "tasks": "pytest_stbench.cli.tasks:tasks",

@@ -84,4 +84,13 @@ READERS: tuple[Reader, ...] = (
         "`splits/test_*.csv` of the folder named by `path`",
         source="https://huggingface.co/datasets/MahmoodLab/hest",
     ),
+    Reader(
+        id="R09",
+        name="catalog",
+        summary="a public data set by name: `path` is an entry of `stbench data list`",
+        target="pytest_stbench.data.readers.catalog:open_source",
+        index="pytest_stbench.data.readers.catalog:index_source",
+        needs_path=True,
+        files="those of the reader that the entry names",
+    ),
 )

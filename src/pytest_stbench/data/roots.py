@@ -26,6 +26,8 @@ def data_roots(
 ) -> tuple[Path, ...]:
     """Return the folders in which data is looked for, in their order.
 
+    Last comes the folder that ``stbench data fetch`` writes to, where there is one.
+
     Parameters
     ----------
     folder
@@ -38,7 +40,10 @@ def data_roots(
     environ = os.environ if environ is None else environ
     named = [str(value) for value in (option, environ.get(VARIABLE)) if value]
     roots = [Path(value).expanduser() for value in named]
-    return tuple(dict.fromkeys([*roots, folder]))
+    from pytest_stbench.data.catalog.entries import cache_dir
+
+    cache = cache_dir(environ)
+    return tuple(dict.fromkeys([*roots, folder, *([cache] if cache.is_dir() else [])]))
 
 
 def relative(pattern: str, what: str = "path") -> str:

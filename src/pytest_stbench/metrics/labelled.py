@@ -90,7 +90,7 @@ def compare_labels(
         message = f"{int((guess < 0).sum())} units have no predicted label: a model must label every unit"
         raise ValueError(message)
     kept = true >= 0
-    names = np.union1d(true_names, guess_names[np.unique(guess[kept])])
+    names = np.union1d(true_names, guess_names)
     return Labels(
         truth=_renamed(true[kept], true_names, names),
         prediction=_renamed(guess[kept], guess_names, names),

@@ -96,7 +96,8 @@ def compare_pairs(
     known = known_genes(measured, true.shape[1]) & np.isfinite(true).all(axis=0)
     found = (ligand >= 0) & (receptor >= 0)
     found[found] = known[ligand[found]] & known[receptor[found]]
-    detection = (true > 0).mean(axis=0) if len(true) else np.zeros(len(symbols))
+    # The last place, which the index -1 of a gene that is not there leads to, is never detected.
+    detection = np.append((true > 0).sum(axis=0) / max(len(true), 1), 0.0)
     often = np.minimum(detection[ligand], detection[receptor]) >= MIN_DETECTION
     reasons = np.where(found, np.where(often, "", "not_covered"), "gene_missing").astype("U32")
     usable = reasons == ""

@@ -31,13 +31,6 @@ def entry_names(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(path.name.removesuffix(ENTRY_SUFFIX) for path in folder.glob(f"*{ENTRY_SUFFIX}")))
 
 
-def find_entry(name: str, folder: Path) -> EntryFile:
-    """Return the entry called `name`. Raises ``KeyError`` where there is none, ``TaskFileError``."""
-    if name not in entry_names(folder):
-        raise KeyError(name)
-    return load_entry(folder / f"{name}{ENTRY_SUFFIX}")
-
-
 def with_entries(tree: Tree, folder: Path) -> Tree:
     """Return `tree` of a task file with the entries that its data sets name merged into them.
 
@@ -85,7 +78,7 @@ def _resolved(name: str, node: Node, folder: Path, problems: list[Problem]) -> N
         )
         return node
     try:
-        found_entry = find_entry(place.value, folder)
+        found_entry = load_entry(folder / f"{place.value}{ENTRY_SUFFIX}")
     except TaskFileError as error:
         problems.extend(problem for problem in error.problems if problem not in problems)
         return node

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import replace
-from pathlib import Path  # noqa: TC003 - pydantic reads the annotation at run time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from pytest_stbench.errors import Problem, TaskFileError
 from pytest_stbench.spec.messages import describe
@@ -23,6 +22,7 @@ from pytest_stbench.spec.source import Node, Tree, key_text, line_marks, plain, 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pytest_stbench.spec.source import Key
 
@@ -71,8 +71,6 @@ class FileSpec(Part):
 class SampleSpec(Part):
     """What is known of one slide before its files are: one row of the samples table."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
     slide: str
     patient: str | None = None
     site: str | None = None
@@ -112,10 +110,9 @@ class DatasetEntry(Part):
         return bool(self.files) and all(file.url is not None for file in self.files)
 
 
-class EntryFile(Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryFile:
     """A valid entry, where it stands, and the tree of its ``dataset`` with the line of every key."""
-
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
     path: Path
     entry: DatasetEntry

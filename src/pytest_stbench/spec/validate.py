@@ -8,6 +8,8 @@ from pydantic import ValidationError
 
 from pytest_stbench.errors import Problem, TaskFileError
 from pytest_stbench.registry import Catalogue
+from pytest_stbench.resources import tasks_dir
+from pytest_stbench.spec.catalog import with_entries
 from pytest_stbench.spec.extends import load_tree
 from pytest_stbench.spec.messages import describe, shown
 from pytest_stbench.spec.model import TaskFile, TaskSpec
@@ -57,7 +59,7 @@ def load_task(path: Path, registry: Registry, extra_families: Iterable[Family] =
         With every mistake of the file and of what it extends: file, line, key, what was found,
         what is allowed and the nearest match.
     """
-    tree = load_tree(path)
+    tree = with_entries(load_tree(path), tasks_dir() / "catalog")
     _check_format(tree)
     problems = list(tree.problems)
     data = plain(tree.root)

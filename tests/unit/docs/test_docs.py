@@ -55,7 +55,7 @@ def test_commands_exist():
     named = {
         word
         for page in PAGES
-        for word in re.findall(r"^(?:\$ )?stbench (\w+)", page.read_text("utf-8"), re.M)
+        for word in re.findall(r"^(?:\$ )?stbench ([a-z-]+)", page.read_text("utf-8"), re.M)
     }
     assert named <= set(COMMANDS)
     assert isinstance(main, click.Group)

@@ -118,13 +118,17 @@ def test_a_gene_without_zeros_next_to_one_without_values():
     assert_equal(one_vs_rest(sp.csc_matrix(values), groups, 2), slow(values, groups, 2))
 
 
-def test_duplicate_and_zero_entries_of_a_sparse_matrix():
-    matrix = sp.csr_matrix(([1.0, 2.0, 0.0, 4.0], ([0, 0, 1, 2], [0, 0, 0, 0])), shape=(5, 1))
-    dense = np.array([[3.0, 0, 4, 0, 0]]).T
+@pytest.mark.parametrize("kind", [sp.csr_matrix, sp.csc_matrix])
+def test_duplicate_and_zero_entries_of_a_sparse_matrix_stay(kind):
+    column = np.array([1.0, 2.0, 0.0, 4.0, -1.0]), np.array([0, 0, 1, 2, 3])
+    if kind is sp.csc_matrix:
+        matrix = kind((*column, np.array([0, 5])), shape=(5, 1))
+    else:
+        matrix = kind((column[0], np.zeros(5, int), np.array([0, 2, 3, 4, 5, 5])), shape=(5, 1))
+    dense = np.array([[3.0, 0, 4, -1, 0]]).T
     groups = np.array([0, 0, 1, 1, 1])
-    stored = matrix.nnz
     assert_equal(one_vs_rest(matrix, groups, 2), slow(dense, groups, 2))
-    assert matrix.nnz == stored
+    assert matrix.nnz == 5
 
 
 def test_rounding_on_a_constant_is_no_change():

@@ -47,6 +47,11 @@ def test_deciles_split_the_detection_rates_evenly(monkeypatch):
     lowest, fourth = np.argsort(detection)[:5], np.argsort(detection)[15:20]
     matched_thresholds(genes_of(g=50), detection, lowest[:1], fourth[:1])
     assert seen == [(sorted(lowest), sorted(fourth))]
+    # A gene at the edge of two deciles belongs to the upper one.
+    seen.clear()
+    matched_thresholds(genes_of(g=11), np.arange(11.0), np.array([0]), np.array([1]))
+    matched_thresholds(genes_of(g=11), np.arange(11.0), np.array([8]), np.array([10]))
+    assert seen == [([0], [1]), ([8], [9, 10])]
 
 
 def test_draws_are_different_pairs_and_never_known_ones():

@@ -29,6 +29,12 @@ def test_nearest_units_on_a_lattice_and_off_it(seed, k):
         assert np.array_equal(nearest_units(xy, k), slow_nearest(xy, k))
 
 
+@pytest.mark.parametrize("k", [5, 13, 21])
+def test_ties_beyond_the_first_look(k):
+    xy = np.random.default_rng(0).permutation(np.argwhere(np.ones((8, 7)))) * 1.0
+    assert np.array_equal(nearest_units(xy, k), slow_nearest(xy, k))
+
+
 def test_units_at_one_place_are_each_others_nearest():
     xy = np.array([[0.0, 0], [0, 0], [0, 0], [9, 9], [9, 9]])
     found = nearest_units(xy, 2)

@@ -177,24 +177,30 @@ def test_constants_and_functions_of_depth(kind):
 def test_pairs_that_cannot_be_used_are_counted(metric):
     truth, guess, graph, depth = slide()
     expected = metric(truth, guess, **inputs(metric, graph, depth))
-    pairs = [*PAIRS, ("G00", "ELSEWHERE"), ("G38", "G01"), ("G39", "G01"), ("G02", "G37")]
+    pairs = [*PAIRS, ("G00", "ELSEWHERE"), ("G01", "G38"), ("G39", "G01"), ("G02", "G37"), ("G38", "G01")]
     truth[:, 39], truth[:7, 39] = 0, 1  # 7 of 64 units: more than a tenth
     truth[:, 38], truth[:6, 38] = 0, 1
     truth[0, 37] = np.nan
     measured = np.arange(40) != 39
     more = inputs(metric, graph, depth, pairs=pairs, measured=measured)
     if "lr_threshold" in more:
-        more["lr_threshold"] = np.full(19, 0.05)
+        more["lr_threshold"] = np.full(20, 0.05)
     if "pathways" in more:
-        more["pathways"] = [*PATHWAYS, "a", "a", "a", "a"]
+        more["pathways"] = [*PATHWAYS, *"aaaaa"]
     found = metric(truth, guess, **more)
     if metric is lr_local:
-        assert found.reasons[15:].tolist() == ["gene_missing", "not_covered", "gene_missing", "gene_missing"]
+        assert found.reasons[15:].tolist() == [
+            "gene_missing",
+            "not_covered",
+            "gene_missing",
+            "gene_missing",
+            "not_covered",
+        ]
         np.testing.assert_allclose(found.values[:15], expected.values)
     else:
         assert found.values == pytest.approx(expected.values)
         counts = [found.extras[name][0] for name in ("n_pairs", "n_usable", "n_missing", "n_rare")]
-        assert counts == [19, 15, 3, 1]
+        assert counts == [20, 15, 3, 2]
     more["measured"] = None
     found = metric(truth, guess, **more)
     usable = found.reasons[17] != "gene_missing" if metric is lr_local else found.extras["n_usable"][0] == 16
@@ -244,12 +250,21 @@ def test_units_without_neighbours_are_left_out(metric):
     assert set(small.reasons) == {"too_few_units"}
     none = metric(truth[:0], guess[:0], **inputs(metric, csr_matrix((0, 0)), depth[:0]))
     assert set(none.reasons) <= {"too_few_units", "not_covered"}
+    no_genes = metric(truth[:, :0], guess[:, :0], **inputs(metric, graph, depth, genes=[]))
+    assert set(no_genes.reasons) <= {"too_few_pairs", "gene_missing"}
 
 
 def test_too_few_pathways_and_pairs():
     truth, guess, graph, depth = slide()
     four = inputs(lr_pathway, graph, depth, pathways=np.repeat(list("abcd"), [3, 3, 3, 6]))
     assert lr_pathway(truth, guess, **four).reasons[0] == "too_few_pairs"
+    m_t, m_p = (maps(values, graph, depth).mean(axis=0) for values in (truth, guess))
+    for seed in range(5):
+        names = np.random.default_rng(seed).permutation(np.repeat(list("abc"), [9, 3, 3]))
+        uneven = inputs(lr_pathway, graph, depth, pathways=names)
+        means = [[values[names == name].mean() for name in "abc"] for values in (m_t, m_p)]
+        found = lr_pathway(truth, guess, **uneven, min_pathways=3)
+        assert found.values[0] == pytest.approx(stats.spearmanr(*means).statistic)
     thin = inputs(lr_pathway, graph, depth, pathways=np.repeat(list("abcdef"), [3, 3, 3, 3, 2, 1]))
     assert lr_pathway(truth, guess, **thin).extras["n_pathways"][0] == 4
     none = inputs(lr_pathway, graph, depth, pairs=[], pathways=[])
@@ -264,21 +279,21 @@ def test_too_few_pathways_and_pairs():
 def test_thresholds_find_the_pairs_that_share_a_field():
     truth, _, graph, depth = slide(side=16, seed=3)
     rng = np.random.default_rng(1)
-    others = rng.poisson(np.linspace(0.3, 6, 160), (256, 160))
+    others = rng.poisson(np.linspace(0.3, 6, 300), (256, 300))
     everything = np.hstack([truth, np.log1p(others / depth[:, None] * 1e3)])
-    genes = np.array([*GENES, *(f"X{j:03}" for j in range(160))])
+    genes = np.array([*GENES, *(f"X{j:03}" for j in range(300))])
     more = {"pairs": PAIRS, "graph": graph, "libsize": depth}
     thresholds = lr_thresholds(everything, genes=genes, **more)
     assert thresholds.shape == (15,)
     assert np.isfinite(thresholds).all()
-    order = rng.permutation(200)
+    order = rng.permutation(340)
     moved = lr_thresholds(everything[:, order], genes=genes[order], **more)
     np.testing.assert_allclose(moved, thresholds)
     active = maps(truth, graph, depth).mean(axis=0) > thresholds
     assert active[:5].all()
     assert active[5:].sum() <= 3
     everything[:, 0] = 0
-    measured = np.arange(200) != 1
+    measured = np.arange(340) != 1
     gone = lr_thresholds(everything, genes=genes, measured=measured, **more)
     assert np.isnan(gone).tolist() == [True, True] + [False] * 13
     none = lr_thresholds(everything, pairs=[("A", "B")], graph=graph, libsize=depth, genes=genes)

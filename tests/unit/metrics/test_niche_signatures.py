@@ -204,6 +204,46 @@ def test_fold_changes_instead_of_expression():
         niche_jaccard(truth, NicheFoldChanges(niches=["a", "b"], values=np.zeros((3, 80))), niches=niches)
 
 
+def test_a_short_predicted_list():
+    truth, _, niches, genes = some()
+    markers = niche_markers(truth, niches=niches, genes=genes)["rim"]
+    change = np.full((1, 80), -1.0)
+    chosen = [*markers[:4], *(gene for gene in genes if gene not in markers)][:6]
+    for rank, gene in enumerate(chosen):
+        change[0, genes == gene] = 6 - rank
+    stated = NicheFoldChanges(niches=["rim"], values=change)
+
+    def score(metric, **more):
+        return metric(truth, stated, niches=niches, genes=genes, **more)
+
+    plain = score(niche_jaccard)
+    length, shown = len(markers), int(plain.extras["n_prediction"][1])
+    assert 4 <= shown <= 6 < length
+    assert plain.values[1] == pytest.approx(4 / (length + shown - 4))
+    assert score(niche_overlap).values[1] == pytest.approx(4 / shown)
+    assert score(niche_rbo).values[1] == pytest.approx(rank_biased_overlap(markers, chosen[:shown], 0.95))
+    floor = expected_jaccard(int(plain.extras["n_candidates"][1]), length, shown)
+    found = score(niche_jaccard_normalised, ceiling=CEILING)
+    assert found.values[1] == pytest.approx((plain.values[1] - floor) / (0.5 - floor))
+
+
+def test_equal_fold_changes_are_tied_whatever_the_rounding():
+    truth, guess, niches, _ = some(seed=7)
+    rng = np.random.default_rng(0)
+    for j in range(0, 80, 2):
+        for niche in NAMES:
+            inside = np.flatnonzero(niches == niche)
+            guess[inside, j + 1] = guess[rng.permutation(inside), j]
+    found = niche_logfc_spearman(truth, guess, niches=niches)
+    for row, niche in enumerate(NAMES):
+        inside = niches == niche
+        often = (truth[inside] > 0).mean(axis=0) >= 0.1
+        changes = [
+            np.round(x[inside].mean(axis=0) - x[~inside].mean(axis=0), 9)[often] for x in (truth, guess)
+        ]
+        assert found.values[row] == pytest.approx(stats.spearmanr(*changes).statistic, abs=1e-9)
+
+
 @pytest.mark.parametrize("metric", LISTED)
 @pytest.mark.parametrize("level", [0.0, 0.1, -3.0])
 def test_a_constant_prediction_has_no_markers(metric, level):

@@ -57,6 +57,12 @@ def test_degenerate_units():
     assert kl.values[4] == pytest.approx(np.log2(1e6), abs=1e-3)
 
 
+def test_negative_values_count_as_none():
+    for metric in (proportion_jsd, proportion_kl):
+        below = metric([[0.5, 0.5, -0.2]], [[0.3, -0.4, 0.7]])
+        assert below.values == metric([[0.5, 0.5, 0.0]], [[0.3, 0.0, 0.7]]).values
+
+
 def test_no_units_and_no_types():
     for metric, reason in ((proportion_jsd, "too_few_units"), (proportion_kl, "too_few_genes")):
         assert len(metric(np.zeros((0, 3)), np.zeros((0, 3))).values) == 0

@@ -1,0 +1,176 @@
+"""``stbench bin``: a table of transcripts counted into the units of a lattice."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pytest_stbench.errors import StbenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from pytest_stbench.data.binning.units import Binned
+    from pytest_stbench.spec.model import BinSpec
+
+SUFFIX = ".h5ad"
+PASSES = 2
+
+FATES = {
+    "kept": "kept",
+    "low_qv": "low quality",
+    "control": "controls",
+    "not_finite": "without coordinates",
+    "outside_discs": "between discs",
+    "outside_tissue": "outside the tissue",
+}
+"""Where transcripts went: the note without ``transcripts_``, and how it is printed."""
+
+
+@click.command(name="bin")
+@click.argument("table", metavar="IN", type=click.Path(path_type=Path))
+@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
+@click.option(
+    "--geometry",
+    type=click.Choice(("visium", "tiled", "square")),
+    required=True,
+    help="Discs of 55 um at 100 um, hexagons of 55 um without gaps, or squares.",
+)
+@click.option("--size-um", type=float, help="Side of squares in um.")
+@click.option("--min-qv", type=float, default=20.0, show_default=True, help="Least quality of a transcript.")
+@click.option(
+    "--min-tissue",
+    type=float,
+    default=0.5,
+    show_default=True,
+    help="Least share of tissue of a unit, 0 to 1.",
+)
+@click.option(
+    "--origin-um",
+    type=(float, float),
+    default=(0.0, 0.0),
+    metavar="X Y",
+    help="Shift of the lattice from the lower corner of the tissue.",
+)
+def bin_table(table: Path, out: Path, **parameters: Any) -> None:
+    """Count the transcripts of the parquet or csv table IN into units and write them to OUT (.h5ad).
+
+    Columns are found by the names vendors give them: x_location, x, x_um or global_x;
+    feature_name, gene or target; qv where there is one.
+    """
+    from pytest_stbench.data.binning.units import bin_transcripts
+    from pytest_stbench.data.readers.transcripts import open_transcripts
+
+    spec = _spec(parameters)
+    _refuse_target(out)
+    transcripts = open_transcripts(table)
+    genes = tuple(dict.fromkeys(transcripts.features[~transcripts.is_control].tolist()))
+    with _progress(table) as advance:
+        binned = bin_transcripts(transcripts, genes, spec, what=str(table), progress=advance)
+    _write(out, binned, genes, spec)
+    for line in _report(binned):
+        click.echo(line)
+    click.echo(f"wrote {out}")
+
+
+def _spec(parameters: dict[str, Any]) -> BinSpec:
+    from pydantic import ValidationError
+
+    from pytest_stbench.spec.model import BinSpec
+
+    square = parameters["geometry"] == "square"
+    if square != (parameters["size_um"] is not None):
+        message = "--size-um is the side of squares: it goes with --geometry square and with no other"
+        raise click.UsageError(message)
+    try:
+        return BinSpec(**parameters)
+    except ValidationError as error:
+        faults = (
+            f"--{str(fault['loc'][0]).replace('_', '-')}: {fault['msg']} (found {fault['input']})"
+            for fault in error.errors()
+        )
+        raise click.UsageError("; ".join(faults)) from None
+
+
+def _refuse_target(out: Path) -> None:
+    """Raise before any work is done where the result cannot be written."""
+    if out.suffix != SUFFIX:
+        message = f"{out}: the result is an AnnData file: name it NAME{SUFFIX}"
+        raise StbenchError(message)
+    if out.is_dir() or not out.parent.is_dir():
+        what = (
+            "is a folder: name a file"
+            if out.is_dir()
+            else f"cannot be written: there is no folder {out.parent}"
+        )
+        message = f"{out} {what}"
+        raise StbenchError(message)
+
+
+def _progress(table: Path) -> AbstractContextManager[Callable[[int], object] | None]:
+    """Return a bar over the rows of all passes, on a terminal and where their number is known."""
+    if not sys.stderr.isatty() or table.suffix != ".parquet":
+        return nullcontext()
+    import pyarrow.parquet as pq
+
+    rows = pq.read_metadata(table).num_rows
+    return _Bar(PASSES * rows)
+
+
+class _Bar:
+    """A progress bar whose context is the function that moves it on."""
+
+    def __init__(self, length: int) -> None:
+        self._bar = click.progressbar(length=length, label="transcripts, two passes", file=sys.stderr)
+
+    def __enter__(self) -> Callable[[int], object]:
+        return self._bar.__enter__().update
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.render_finish()
+
+
+def _write(out: Path, binned: Binned, genes: tuple[str, ...], spec: BinSpec) -> None:
+    """Write an AnnData file beside its place and move it there when it is complete."""
+    import anndata as ad
+    import pandas as pd
+
+    units = binned.units
+    index = units.array_index
+    obs = {"array_row": index[:, 0], "array_col": index[:, 1], **binned.measures}
+    settings = {key: value for key, value in spec.model_dump().items() if value is not None}
+    result = ad.AnnData(
+        X=binned.counts,
+        obs=pd.DataFrame(obs, index=units.names),
+        var=pd.DataFrame(index=list(genes)),
+        obsm={"spatial": units.xy_um},
+        uns={
+            "bin": {**settings, "origin_um": list(spec.origin_um), "pitch_um": units.lattice.pitch_um},
+            "notes": binned.notes,
+            "spatial_units": "um",
+        },
+    )
+    try:
+        with tempfile.TemporaryDirectory(prefix=".stbench-", dir=out.parent) as staged:
+            part = Path(staged) / out.name
+            result.write_h5ad(part)
+            os.replace(part, out)  # noqa: PTH105  # the one call that is atomic on every system
+    except OSError as error:
+        message = f"cannot write {out}: {error.strerror or error}"
+        raise StbenchError(message) from None
+
+
+def _report(binned: Binned) -> list[str]:
+    notes = binned.notes
+    parts = [f"{notes[f'transcripts_{fate}']:,} {text}" for fate, text in FATES.items()]
+    return [
+        f"transcripts: {notes['transcripts_read']:,} read = {' + '.join(parts)}",
+        f"units: {len(binned.units.ids):,} kept, {notes['units_outside_tissue']:,} with too little tissue",
+    ]

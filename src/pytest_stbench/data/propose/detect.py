@@ -1,0 +1,151 @@
+"""What somebody's files are, by their names."""
+
+from __future__ import annotations
+
+import glob
+import os
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from pytest_stbench.data.wording import listing
+from pytest_stbench.errors import DataError, DataMissing
+
+# Files that tell what a folder is, most telling first; a name is a pattern inside the folder.
+_SIGNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("spatialdata", "a SpatialData store", (".zattrs", "zarr.json", ".zgroup")),
+    (
+        "xenium",
+        "a Xenium bundle",
+        ("experiment.xenium", "cell_feature_matrix.h5", "cells.parquet", "cells.csv.gz"),
+    ),
+    ("merscope", "a MERSCOPE folder", ("cell_by_gene.csv", "detected_transcripts.csv", "cell_metadata.csv")),
+    ("cosmx", "a CosMx folder", ("*exprMat_file.csv*", "*tx_file.csv*", "*metadata_file.csv*")),
+    (
+        "visium",
+        "Space Ranger outs",
+        ("filtered_feature_bc_matrix.h5", "filtered_feature_bc_matrix", "binned_outputs"),
+    ),
+    ("hest", "a HEST folder", ("st/*.h5ad", "adata/*.h5ad")),
+    ("xenium", "Xenium transcripts", ("transcripts.parquet",)),
+)
+_INSIDE = ("", "outs", "*/", "*/outs")
+_VENDOR = frozenset({"feature_name", "x_location", "y_location"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detected:
+    """What was found: the reader to ask, the words for it, and the pattern below the data root."""
+
+    source: str
+    what: str
+    pattern: str
+    paths: tuple[Path, ...]
+
+
+def detect(pattern: str, root: Path) -> Detected:
+    """Return what `pattern` names below `root`, by file names.
+
+    A folder that is no data set itself stands for the data sets in it.
+
+    Raises
+    ------
+    DataMissing
+        Nothing is there.
+    DataError
+        Outside of `root`, nothing that any reader knows, or several kinds of data at once.
+    """
+    relative = _relative(pattern, root)
+    matches = _matches(relative, root)
+    if not matches:
+        message = f"--data {pattern!r}: nothing found below {root}; --data-root names another folder"
+        raise DataMissing(message)
+    kinds: dict[tuple[str, str, str], list[Path]] = {}
+    for path in matches:
+        for kind, found in _kinds_of(path, relative):
+            kinds.setdefault(kind, []).extend(found)
+    if not kinds:
+        message = (
+            f"--data {pattern!r}: no file that is known among {listing(path.name for path in matches)}; "
+            "known are h5ad "
+            "files, transcript parquet files, Space Ranger outs, Xenium bundles, CosMx and MERSCOPE "
+            "folders, HEST "
+            "folders and SpatialData zarr stores"
+        )
+        raise DataError(message)
+    if len(kinds) > 1:
+        found_kinds = "; ".join(f"{what}: {p}" for _, what, p in kinds)
+        message = f"--data {pattern!r}: several kinds of data, {found_kinds}; name one of them"
+        raise DataError(message)
+    ((source, what, place), paths), *_ = kinds.items()
+    return Detected(source=source, what=what, pattern=place, paths=tuple(sorted(set(paths))))
+
+
+def _relative(pattern: str, root: Path) -> str:
+    if not Path(pattern).is_absolute():
+        return PurePath(os.path.normpath(pattern)).as_posix()
+    home = root.resolve()
+    if not Path(pattern).is_relative_to(root) and not Path(pattern).is_relative_to(home):
+        message = f"--data {pattern!r}: not below {root}; name the folder that holds the data by --data-root"
+        raise DataError(message)
+    base = root if Path(pattern).is_relative_to(root) else home
+    return Path(pattern).relative_to(base).as_posix()
+
+
+def _matches(relative: str, root: Path) -> list[Path]:
+    if not glob.has_magic(relative):
+        return [root / relative] if (root / relative).exists() else []
+    return sorted(path for path in root.glob(relative) if not path.name.startswith("."))
+
+
+def _kinds_of(path: Path, relative: str) -> list[tuple[tuple[str, str, str], list[Path]]]:
+    if path.is_file():
+        kind = _file_kind(path)
+        return [((*kind, relative), [path])] if kind else []
+    for source, what, signs in _SIGNS:
+        for inside in _INSIDE:
+            folders = (
+                [path] if not inside else sorted(folder for folder in path.glob(inside) if folder.is_dir())
+            )
+            if source == "spatialdata":
+                folders = [folder for folder in folders if folder.suffix == ".zarr"]
+            hits = [folder for folder in folders if any(any(folder.glob(sign)) for sign in signs)]
+            if hits:
+                return [((source, what, _joined(relative, inside)), hits)]
+    for suffix in (".h5ad", ".parquet"):
+        files = sorted(file for file in path.glob(f"*{suffix}") if file.is_file())
+        kinds = {kind for file in files if (kind := _file_kind(file))}
+        if kinds:
+            return [((*kind, _joined(relative, f"*{suffix}")), files) for kind in sorted(kinds)]
+    return []
+
+
+def _file_kind(path: Path) -> tuple[str, str] | None:
+    if path.suffix == ".h5ad":
+        return "h5ad", "h5ad files"
+    if path.suffix != ".parquet":
+        return None
+    import pyarrow.parquet as pq
+
+    try:
+        columns = set(pq.read_schema(path).names)
+    except (OSError, ValueError) as error:
+        message = f"{path}: cannot be read as parquet ({error})"
+        raise DataError(message) from None
+    if columns >= _VENDOR:
+        return "xenium", "Xenium transcripts"
+    if {"x", "y", "gene"} <= columns:
+        return _vendor(path), "transcript tables with columns x, y, gene"
+    return None
+
+
+def _vendor(path: Path) -> str:
+    """Return the reader whose name stands in the path; plain tables are read alike by all of them."""
+    named = path.as_posix().casefold()
+    return next((name for name in ("cosmx", "merscope", "xenium") if name in named), "xenium")
+
+
+def _joined(relative: str, inside: str) -> str:
+    if not inside:
+        return relative
+    joined = f"{relative}/{inside}".rstrip("/")
+    return joined.removeprefix("./")

@@ -1,0 +1,319 @@
+"""A data set proposed from h5ad files: slides, patients, labels, scale and technology."""
+
+from __future__ import annotations
+
+from collections import Counter
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from pytest_stbench.data.propose import vocabulary
+from pytest_stbench.data.propose.h5ad import H5adFacts, look_at
+from pytest_stbench.data.propose.proposal import SPOT_GENES, Proposal, Row
+from pytest_stbench.data.technology import lattice_of
+from pytest_stbench.data.wording import listing
+from pytest_stbench.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_stbench.data.propose.detect import Detected
+
+TOLERANCE = 0.2
+NO_COLUMN = "file"
+CELL_SPACING_UM = (2.0, 60.0)
+MIN_CELLS = 4_000
+
+
+def propose_h5ad(found: Detected, root: Path, *, patient_from_name: bool) -> Proposal:
+    """Return what the files say.
+
+    Raises ``DataError`` where a file cannot be read, has no raw counts or no coordinates.
+    """
+    files = [look_at(path) for path in found.paths]
+    _require(files)
+    by = _slide_column(files)
+    proposal = Proposal(
+        what=found.what,
+        dataset={"source": "h5ad", "path": found.pattern},
+        rows=[],
+        slide_column=by or NO_COLUMN,
+    )
+    keys: dict[str, Any] = {"patient": "patient", "slide": proposal.slide_column}
+    _add_rows(proposal, files, by, keys, patient_from_name=patient_from_name)
+    if by is None and not proposal.table:
+        # Without a table the reader takes file names by itself where obs has no column `slide`.
+        del keys["slide"]
+    _add_labels(proposal, files, by, keys)
+    arrays = {facts.array for facts in files}
+    if len(arrays) == 1 and (array := files[0].array) is not None:
+        keys |= {"array_row": array[0], "array_col": array[1]}
+    if files[0].spatial not in (None, "spatial"):
+        keys["spatial"] = files[0].spatial
+    if files[0].counts != "X":
+        keys["counts"] = files[0].counts
+        proposal.remarks["keys"] = f"X holds no raw counts; {files[0].counts} does"
+    proposal.dataset["keys"] = keys
+    _add_technology(proposal, files)
+    _add_scale(proposal, files)
+    _add_image(proposal, files, by, root)
+    _add_panel(proposal, files)
+    for key, sources in (("organ", ("organ", "tissue")), ("disease", ("disease",))):
+        if "disease" in keys and key == "disease":
+            continue
+        said = {next((facts.texts[name] for name in sources if name in facts.texts), None) for facts in files}
+        value = said.pop() if len(said) == 1 else None
+        if value is not None:
+            proposal.dataset[key] = value
+        else:
+            proposal.missing[key] = "what a score may be claimed for"
+    proposal.missing["preservation"] = "FFPE or fresh_frozen"
+    return proposal
+
+
+def _require(files: list[H5adFacts]) -> None:
+    for facts in files:
+        if facts.counts is None:
+            message = (
+                f"{facts.path}: neither X nor a layer nor raw holds counts (whole numbers from 0); "
+                "benchmarks need raw counts: write the file with them in X or in layers['counts']"
+            )
+            raise DataError(message)
+        if facts.spatial is None and facts.array is None:
+            message = (
+                f"{facts.path}: no coordinates in obsm['spatial'], nor array_row and array_col in obs; "
+                f"obsm has {listing(facts.obsm)}"
+            )
+            raise DataError(message)
+    for name, values in (("counts", {f.counts for f in files}), ("coordinates", {f.spatial for f in files})):
+        if len(values) > 1:
+            message = (
+                f"the files keep their {name} in different places, {listing(sorted(map(str, values)))}; "
+                "one task file "
+                "names one place: --data takes the files of one kind"
+            )
+            raise DataError(message)
+
+
+def _slide_column(files: list[H5adFacts]) -> str | None:
+    """Return the column of obs that tells the slides apart, or None where file names do."""
+    for column in vocabulary.SLIDE:
+        if not all(column in facts.columns and (facts.columns[column][1] >= 0).all() for facts in files):
+            continue
+        slides = [slide for facts in files for slide in facts.slides_by(column)]
+        if len(set(slides)) == len(slides) and sum(f.n_units for f in files) >= 10 * len(slides):
+            return column
+    return None
+
+
+def _add_rows(
+    proposal: Proposal,
+    files: list[H5adFacts],
+    by: str | None,
+    keys: dict[str, Any],
+    *,
+    patient_from_name: bool,
+) -> None:
+    """Add slides with their patients, or the reason why a slide is left out."""
+    column = _shared(files, vocabulary.PATIENT)
+    left_out: dict[str, str] = {}
+    for facts in files:
+        for slide in facts.slides_by(by):
+            values = facts.values(column, by, slide) if column else ("",)
+            known = [value for value in values if not vocabulary.is_unknown(value)]
+            if len(values) > 1:
+                left_out[slide] = f"units of several patients ({listing(v or 'no value' for v in values)})"
+            else:
+                proposal.rows.append(Row(slide=slide, patient=known[0] if known else None))
+    unknown = [row.slide for row in proposal.rows if row.patient is None]
+    if unknown and len(unknown) < len(proposal.rows):
+        left_out |= dict.fromkeys(unknown, "its patient is not known")
+        proposal.rows = [row for row in proposal.rows if row.patient is not None]
+    if not proposal.rows:
+        message = f"no slide is left: {'; '.join(f'{slide}: {why}' for slide, why in left_out.items())}"
+        raise DataError(message)
+    proposal.notes += [f"left out: {slide}: {why}" for slide, why in left_out.items()]
+    readable = column is not None and by is not None and not unknown
+    misleading = any("slide" in facts.columns for facts in files)
+    if column is not None and not unknown and by is None and not left_out and not misleading:
+        readable = True
+    if readable and column is not None:
+        keys["patient"] = column
+        if left_out:
+            proposal.dataset["slides"] = [row.slide for row in proposal.rows]
+        return
+    proposal.table = True
+    proposal.dataset["samples"] = "SAMPLES"
+    if not proposal.patients:
+        note_unknown_patients(proposal, patient_from_name=patient_from_name)
+
+
+def note_unknown_patients(proposal: Proposal, *, patient_from_name: bool) -> None:
+    """Say what follows from unknown patients, or guess them from the names where that is asked."""
+    if patient_from_name:
+        for row in proposal.rows:
+            row.patient = vocabulary.patient_in_name(row.slide)
+        proposal.notes.append(
+            "PATIENTS ARE A GUESS from the names of the slides (what stands before the first _ - . or "
+            "space, or before "
+            "the last digits): check every row of the samples table before a score is believed"
+        )
+        return
+    proposal.notes.append(
+        "the files do not say which slides are of one patient. Fill the column `patient` of the samples "
+        "table; until "
+        "then slides cannot be held out honestly, and only blocks within a slide are scored"
+    )
+
+
+def _shared(files: list[H5adFacts], names: tuple[str, ...]) -> str | None:
+    return next((name for name in names if all(name in facts.columns for facts in files)), None)
+
+
+def _add_labels(proposal: Proposal, files: list[H5adFacts], by: str | None, keys: dict[str, Any]) -> None:
+    for key, names in (("niche", vocabulary.NICHE), ("cell_type", vocabulary.CELL_TYPE)):
+        column = next((name for name in names if any(_labels(facts, name) for facts in files)), None)
+        if column is None:
+            proposal.missing[f"keys.{key}"] = "a column of obs with labels; scores by label need it"
+        elif all(column in facts.columns for facts in files):
+            keys[key] = column
+        else:
+            having = [facts.path.stem for facts in files if column in facts.columns]
+            proposal.missing[f"keys.{key}"] = f"obs[{column!r}] stands in some files only ({listing(having)})"
+    further: tuple[tuple[str, tuple[str, ...]], ...] = (
+        ("disease", vocabulary.DISEASE),
+        ("site", vocabulary.SITE),
+    )
+    for key, names_of_key in further:
+        shared = _shared(files, names_of_key)
+        constant = shared is not None and all(
+            len(values) == 1 and values[0]
+            for facts in files
+            for slide in facts.slides_by(by)
+            for values in [facts.values(shared, by, slide)]
+        )
+        if constant and not proposal.table:
+            keys[key] = shared
+
+
+def _labels(facts: H5adFacts, name: str) -> bool:
+    from pytest_stbench.data.propose.h5ad import MAX_LEVELS
+
+    return name in facts.columns and 2 <= len(facts.columns[name][0]) <= MAX_LEVELS
+
+
+def _add_technology(proposal: Proposal, files: list[H5adFacts]) -> None:
+    said = {facts.texts.get("technology") or facts.texts.get("platform") for facts in files}
+    guesses = {vocabulary.technology_in(text) for text in said if text}
+    guess = guesses.pop() if len(guesses) == 1 and None not in said else None
+    remark = "as the files say"
+    if guess is None and all(facts.even for facts in files):
+        guess, remark = (
+            ("Visium", "spot"),
+            "a guess: row + column of the array is even everywhere, as on Visium",
+        )
+    if guess is not None:
+        proposal.dataset["technology"], proposal.resolution = guess
+        proposal.remarks["technology"] = remark
+    else:
+        proposal.missing["technology"] = (
+            "ST, Visium, Visium HD, Xenium, CosMx, MERSCOPE ...; a check fails without it"
+        )
+        typed = any(name in facts.columns for facts in files for name in vocabulary.CELL_TYPE)
+        many = median(facts.n_units for facts in files) >= MIN_CELLS
+        proposal.resolution = "cell" if (typed or many) and files[0].array is None else "spot"
+        proposal.remarks["resolution"] = "a guess by the number of units: spot, bin or cell"
+    proposal.dataset["resolution"] = proposal.resolution
+
+
+def _add_scale(proposal: Proposal, files: list[H5adFacts]) -> None:
+    """Find how coordinates become um: said by the file, or from the pitch of the lattice."""
+    keys = [key for key in vocabulary.SCALE if all(key in facts.scales for facts in files)]
+    lattice = lattice_of(proposal.dataset.get("technology"), proposal.resolution)
+    spacing = median(facts.spacing for facts in files)
+    if keys:
+        proposal.dataset["scale"] = {"um_per_px": f"uns:{keys[0]}"}
+    elif any(facts.scales for facts in files):
+        having = [facts.path.stem for facts in files if facts.scales]
+        proposal.missing["scale"] = (
+            f"only some files say um per px in uns ({listing(having)}): those left are taken as um"
+        )
+    elif lattice is not None and files[0].spatial is not None:
+        ratios = [lattice.pitch_um / facts.spacing for facts in files]
+        if max(ratios) > min(ratios) * (1 + TOLERANCE):
+            proposal.missing["scale"] = (
+                f"um per unit of the coordinates; by the pitch of {lattice.pitch_um:g} um it differs "
+                "between files, "
+                f"{min(ratios):.4g} to {max(ratios):.4g}: write it into uns['um_per_px'] of each"
+            )
+        elif abs(median(ratios) - 1) > TOLERANCE:
+            proposal.dataset["scale"] = {"um_per_px": float(f"{median(ratios):.4g}")}
+            proposal.remarks["scale"] = (
+                f"from the pitch: neighbouring centres are {spacing:.4g} apart, which is "
+                f"{lattice.pitch_um:g} um"
+            )
+    elif files[0].spatial is not None:
+        low, high = CELL_SPACING_UM
+        plausible = "plausible" if low <= spacing <= high else "NOT PLAUSIBLE for cells in um"
+        proposal.missing["scale"] = (
+            f"left out, so coordinates are taken as um: the nearest neighbour is {spacing:.3g} away "
+            f"(median), {plausible}"
+        )
+
+
+def _add_image(proposal: Proposal, files: list[H5adFacts], by: str | None, root: Path) -> None:
+    """Declare the images beside the files where every slide has one with a known scale."""
+    slides = [row.slide for row in proposal.rows]
+    homes = dict.fromkeys(facts.path.parent for facts in files)
+    places = [place for home in homes for place in (home, home / "images", home.parent / "images")]
+    for place in places:
+        for suffix in vocabulary.IMAGES:
+            having = [slide for slide in slides if (place / f"{slide}.{suffix}").is_file()]
+            if not having or not place.is_relative_to(root):
+                continue
+            path = (place.relative_to(root) / f"{{slide}}.{suffix}").as_posix()
+            wanted = [facts for facts in files if set(facts.slides_by(by)) & set(having)]
+            scales = {facts.image_scale for facts in wanted}
+            spatial = next(
+                (name for name in ("spatial_image",) if all(name in facts.obsm for facts in wanted)),
+                "spatial",
+            )
+            scale = scales.pop() if len(scales) == 1 else None
+            if len(having) < len(slides):
+                proposal.notes.append(
+                    f"images of {len(having)} of {len(slides)} slides ({path}): a task on expression from "
+                    "H&E is one more "
+                    f"file, with `slides: [{', '.join(having)}]` and `image:`"
+                )
+            elif scale is None:
+                proposal.missing["image"] = f"{path} is there; its um per px is not known, so it is not used"
+            else:
+                proposal.image = True
+                proposal.dataset["image"] = {"path": path, "um_per_px": f"uns:{scale}", "spatial": spatial}
+            return
+
+
+def _add_panel(proposal: Proposal, files: list[H5adFacts]) -> None:
+    used = [
+        facts
+        for facts in files
+        if not any(facts.path.stem in note for note in proposal.notes if "left out" in note)
+    ]
+    times = Counter(gene for facts in used for gene in set(facts.genes))
+    shared = sum(count == len(used) for count in times.values())
+    smallest = min(len(set(facts.genes)) for facts in used)
+    whole = smallest >= SPOT_GENES
+    proposal.n_genes = len(times) if whole else shared
+    proposal.dataset["panel"] = "whole_transcriptome" if whole else f"panel_{max(len(f.genes) for f in used)}"
+    if not whole:
+        proposal.remarks["panel"] = "a name for the gene set and its version; write the real one"
+    if whole and shared < len(times):
+        proposal.dataset["absent_gene"] = "zero"
+        proposal.remarks["absent_gene"] = (
+            f"{shared:,} of {len(times):,} genes are in all files; a gene that a file lacks was not "
+            "detected there"
+        )
+    elif shared < len(times):
+        proposal.notes.append(
+            f"the files measure different genes: {shared:,} of {len(times):,} are in all of them, and only "
+            "those are used"
+        )

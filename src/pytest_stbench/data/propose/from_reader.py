@@ -1,0 +1,82 @@
+"""A data set proposed from what its reader finds in the vendor's files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_stbench.data.catalogue import READERS
+from pytest_stbench.data.propose.from_h5ad import note_unknown_patients
+from pytest_stbench.data.propose.proposal import SPOT_GENES, Proposal, Row
+from pytest_stbench.errors import DataError
+from pytest_stbench.registry import Catalogue, load_target
+from pytest_stbench.spec.model import DatasetSpec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_stbench.data.propose.detect import Detected
+
+_SAYS = {
+    "visium": ("Visium", "spot"),
+    "xenium": ("Xenium", "cell"),
+    "cosmx": ("CosMx", "cell"),
+    "merscope": ("MERSCOPE", "cell"),
+    "hest": (None, "spot"),
+    "spatialdata": (None, "cell"),
+}
+
+
+def propose_by_reader(found: Detected, root: Path, *, patient_from_name: bool) -> Proposal:
+    """Return what the reader of the files lists.
+
+    Raises ``DataError`` where this version has no such reader or it cannot read the files.
+    """
+    readers = Catalogue("source", READERS)
+    if found.source not in readers:
+        message = (
+            f"found {found.what} ({found.pattern}), for which there is no reader; known are "
+            f"{', '.join(readers.names)}: "
+            "write the data as h5ad, one file per slide"
+        )
+        raise DataError(message)
+    record = readers[found.source]
+    technology, resolution = _SAYS.get(found.source, (None, "cell"))
+    dataset: dict[str, Any] = {"source": found.source, "path": found.pattern}
+    config = DatasetSpec.model_validate({**dataset, "resolution": resolution})
+    samples = tuple(load_target(record.index)(config, (root,), None))
+    source = load_target(record.target)(config, samples, (root,))
+    said = {sample.technology for sample in samples}
+    technology = said.pop() if len(said) == 1 and None not in said else technology
+    genes = [set(source.genes(sample.slide)) for sample in samples]
+    shared = set.intersection(*genes)
+    proposal = Proposal(
+        what=found.what,
+        dataset=dataset,
+        rows=[Row(slide=sample.slide, patient=sample.patient) for sample in samples],
+        n_genes=len(shared),
+        image="image" in source.offers(),
+        resolution=resolution,
+    )
+    if technology is None:
+        proposal.missing["technology"] = "ST, Visium, Xenium, CosMx, MERSCOPE ...; a check fails without it"
+    else:
+        dataset["technology"] = technology
+    dataset["resolution"] = resolution
+    whole = min(map(len, genes)) >= SPOT_GENES
+    dataset["panel"] = "whole_transcriptome" if whole else f"panel_{max(map(len, genes))}"
+    if not whole:
+        proposal.remarks["panel"] = "a name for the gene set and its version; write the real one"
+    for key in ("organ", "disease", "preservation"):
+        values = {getattr(sample, key) for sample in samples}
+        value = values.pop() if len(values) == 1 else None
+        if value is None:
+            proposal.missing[key] = "what a score may be claimed for"
+        else:
+            dataset[key] = value
+    if not proposal.patients_known:
+        proposal.table = True
+        dataset["samples"] = "SAMPLES"
+        for row in proposal.rows:
+            row.patient = None
+        note_unknown_patients(proposal, patient_from_name=patient_from_name)
+    return proposal

@@ -1,0 +1,143 @@
+"""The task file and the samples table of a proposal, as text with comments."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from pytest_stbench.spec.source import parse_tree, plain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_stbench.data.propose.proposal import Proposal
+
+WIDTH = 108
+MAX_ASKED = 50
+HIDDEN_FOLDS = 5
+MIN_DETECTION = {"spot": 0.1, "bin": 0.02, "cell": 0.02}
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./+ -]*")
+
+
+def task_text(name: str, proposal: Proposal, path: Path) -> str:
+    """Return the task file called `name`; `path` is where it will stand, for the parser."""
+    n = len(proposal.patients)
+    known = f"{n} patients" if proposal.patients_known else "patients not known"
+    lines = _comment(f"Proposed by `stbench new` from {proposal.what}: {len(proposal.rows)} slides, {known}.")
+    lines += _comment(
+        "Read every line before you rely on a score. `#?` marks what was not found: fill it in."
+    )
+    for note in proposal.notes:
+        lines += _comment(f"NOTE: {note}")
+    lines += ["stbench: 1", f"name: {scalar(name)}", "version: 1", f"family: {proposal.family}"]
+    lines += _claim(proposal)
+    lines += ["datasets:", f"  {_dataset_name(name)}:"]
+    for key, value in proposal.dataset.items():
+        lines += _key(key, samples_name(name) if value == "SAMPLES" else value, proposal.remarks.get(key))
+    for key, advice in proposal.missing.items():
+        lines += _comment(f"{key}: {advice}", "    ", mark="#?")
+    lines += _design(proposal)
+    text = "\n".join(lines) + "\n"
+    plain(parse_tree(text, path).root)
+    return text
+
+
+def samples_text(proposal: Proposal) -> str:
+    """Return the samples table: one row per slide, the patient empty where nobody knows."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow([proposal.slide_column, "patient"])
+    table.writerows([row.slide, row.patient or ""] for row in proposal.rows)
+    return text.getvalue()
+
+
+def samples_name(name: str) -> str:
+    """Return the file name of the samples table of the task `name`."""
+    return f"{name}.samples.csv"
+
+
+def scalar(value: Any) -> str:
+    """Return `value` as YAML on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {scalar(child)}" for key, child in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(scalar, value)) + "]"
+    if isinstance(value, str):
+        safe = _PLAIN.fullmatch(value) and value == value.strip() and value.casefold() not in _WORDS
+        return value if safe else json.dumps(value, ensure_ascii=False)
+    return json.dumps(value)
+
+
+_WORDS = frozenset({"null", "true", "false"})
+
+
+def _dataset_name(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.]+", "_", name)
+
+
+def _comment(text: str, indent: str = "", mark: str = "#") -> list[str]:
+    width = WIDTH - len(indent) - len(mark) - 1
+    return [f"{indent}{mark} {line}" for line in textwrap.wrap(text, width, break_on_hyphens=False)]
+
+
+def _key(key: str, value: Any, remark: str | None) -> list[str]:
+    line = f"    {key}: {scalar(value)}"
+    if remark is None:
+        return [line]
+    beside = f"{line}  # {remark}"
+    return [beside] if len(beside) <= WIDTH else [*_comment(remark, "    "), line]
+
+
+def _claim(proposal: Proposal) -> list[str]:
+    if proposal.claim == "population":
+        return ["claim: population"]
+    why = "fewer than 6 patients show nothing beyond themselves"
+    return [f"claim: exploratory  # {why}"]
+
+
+def _design(proposal: Proposal) -> list[str]:
+    lines = [f"splits: [{proposal.split}]"]
+    if proposal.split == "within":
+        lines = [
+            *_comment(
+                "Blocks of one slide: a point value, never a claim about new patients. Use lopo from 2 "
+                "patients on."
+            ),
+            *lines,
+        ]
+    asked = max(
+        1, min(MAX_ASKED, proposal.n_genes // (HIDDEN_FOLDS if proposal.family == "imputation" else 1))
+    )
+    detection = MIN_DETECTION.get(proposal.resolution, 0.1)
+    lines += ["preprocess:", f"  genes: {{select: svg, n: {asked}, min_detection: {detection:g}}}"]
+    if proposal.family == "imputation":
+        lines += [
+            *_comment(
+                "A fifth of the genes is hidden and asked. `observed: {file: panel.csv}` asks for your own "
+                "panel."
+            ),
+            f"imputation: {{hide: {{folds: {HIDDEN_FOLDS}, fold: 0}}}}",
+        ]
+    if not proposal.patients_known:
+        reason = "patients are not known yet: blocks within slides only"
+        required = "[technology, resolution, panel]"
+        lines += [
+            *_comment("Take this out as soon as the column `patient` of the samples table is filled."),
+            "checks:",
+            f"  metadata_missing: {{required: {required}, reason: {scalar(reason)}}}",
+        ]
+    if proposal.split != "within":
+        primary = "pearson_gene" if proposal.family == "expression" else "spearman_gene"
+        lines += [
+            *_comment(
+                "What a release must meet; decided from 6 patients on. `--stbench-plan` says what yours "
+                "can decide."
+            ),
+            "# gates:",
+            f"#   {primary}: {{beats: {{baselines: [train_mean, ridge], margin: 0.02}}}}",
+        ]
+    return lines

@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import functools
+import hashlib
+import http.server
+import io
+import json
+import threading
+import zipfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pytest_stbench.cli import main
+from pytest_stbench.data.catalog.entries import entries
+from pytest_stbench.data.catalog.fetch import fetch
+from pytest_stbench.data.catalog.verify import verify
+from pytest_stbench.errors import DataError, TaskFileError
+from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.spec.dataset_entry import MANIFEST, load_entry
+from pytest_stbench.spec.validate import load_task
+
+REGISTRY = builtin_registry()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Files of a folder, with ranges, and without a line for each request."""
+
+    asked: list[str] = []  # noqa: RUF012  # one server a test
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        wanted = self.headers.get("Range")
+        type(self).asked.append(f"{self.path} {wanted or ''}".strip())
+        path = self.translate_path(self.path)
+        if wanted is None or not wanted.startswith("bytes="):
+            super().do_GET()
+            return
+        content = Path(path).read_bytes()
+        start = int(wanted.removeprefix("bytes=").partition("-")[0])
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        self.wfile.write(content[start:])
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """A folder that a local server gives away, its address, and a cache of its own."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    monkeypatch.setenv("STBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("STBENCH_DATA", raising=False)
+    Quiet.asked.clear()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield folder, f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+
+
+def entry_of(tmp_path, address, content=b"abc", **changes):
+    file = {
+        "path": "a.bin", "url": f"{address}/a.bin", "sha256": hashlib.sha256(content).hexdigest(),
+        "size": len(content), "unpack": "none", **changes,
+    }  # fmt: skip
+    lines = [f"    {key}: {json.dumps(value)}" for key, value in file.items()]
+    lines[0] = lines[0].replace("    ", "  - ", 1)
+    path = tmp_path / "tiny.stbench-data.yaml"
+    verified = "2026-01-01" if file["sha256"] else "null"
+    path.write_text(
+        "stbench_data: 1\nname: tiny\ntitle: t\nhomepage: https://example.org/data\nfiles:\n"
+        + "\n".join(lines)
+        + "\n"
+        "licence: CC BY 4.0\ncitation: c\npatients: 1\nslides: 1\ntechnology: ST\nindication: carcinoma\n"
+        "organ: breast\ndataset: {source: h5ad, path: '*.h5ad', resolution: spot, panel: p}\n"
+        f"verified: {verified}\n"
+    )
+    return load_entry(path).entry
+
+
+def test_every_entry_is_valid_and_claims_no_checksum_it_has_not_seen():
+    found = entries()
+    assert len(found) >= 10
+    assert {"breast carcinoma", "lung adenocarcinoma", "melanoma"} <= {entry.indication for entry in found}
+    for entry in found:
+        assert entry.licence
+        assert entry.citation
+        if entry.verified is None:
+            assert all(file.sha256 is None for file in entry.files)
+
+
+def test_list_and_show_tell_the_state(served):
+    listed = CliRunner().invoke(main, ["data", "list"])
+    assert listed.exit_code == 0, listed.output
+    assert "her2st" in listed.output
+    shown = CliRunner().invoke(main, ["data", "show", "her2st"])
+    assert "licence: not stated" in shown.output
+    unknown = CliRunner().invoke(main, ["data", "show", "her2"])
+    assert unknown.exit_code == 2
+    assert "did you mean 'her2st'" in unknown.output
+
+
+def test_a_file_is_fetched_and_verified(served, tmp_path):
+    folder, address = served
+    (folder / "a.bin").write_bytes(b"abc")
+    entry = entry_of(tmp_path, address)
+    target = fetch(entry, tmp_path / "data")
+    assert (target / "a.bin").read_bytes() == b"abc"
+    assert verify(entry, target).new
+    assert (target / MANIFEST).is_file()
+    assert not verify(entry, target).new
+    (target / "a.bin").write_bytes(b"abd")
+    with pytest.raises(DataError, match=r"a\.bin: sha256 .*the catalog has"):
+        verify(entry, target)
+    with pytest.raises(DataError, match="is there already"):
+        fetch(entry, tmp_path / "data")
+
+
+def test_a_wrong_checksum_leaves_nothing_behind(served, tmp_path):
+    folder, address = served
+    (folder / "a.bin").write_bytes(b"xyz")
+    with pytest.raises(DataError, match="sha256"):
+        fetch(entry_of(tmp_path, address), tmp_path / "data")
+    left = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
+    assert left == []
+
+
+def test_a_transfer_goes_on_where_it_stopped(served, tmp_path):
+    folder, address = served
+    content = bytes(range(256)) * 400
+    (folder / "a.bin").write_bytes(content)
+    entry = entry_of(tmp_path, address, content)
+    half = {"stop": True}
+
+    def stop(_name, done, _total):
+        if half["stop"] and done:
+            half["stop"] = False
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch(entry, tmp_path / "data", stop)
+    assert not (tmp_path / "data" / "tiny").exists()
+    target = fetch(entry, tmp_path / "data")
+    assert (target / "a.bin").read_bytes() == content
+
+
+@pytest.mark.parametrize("name", ["../evil.txt", "/tmp/evil.txt", "a/../../evil.txt"])
+def test_archives_stay_in_their_folder(served, tmp_path, name):
+    folder, address = served
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("good.txt", "x")
+        archive.writestr(name, "x")
+    (folder / "a.bin").write_bytes(packed.getvalue())
+    entry = entry_of(tmp_path, address, packed.getvalue(), unpack="zip")
+    with pytest.raises(DataError, match=r"evil\.txt"):
+        fetch(entry, tmp_path / "data")
+    assert not list(tmp_path.rglob("evil.txt"))
+    assert not (tmp_path / "data" / "tiny").exists()
+
+
+def test_a_good_archive_is_unpacked(served, tmp_path):
+    folder, address = served
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("deep/good.txt", "x")
+    (folder / "a.bin").write_bytes(packed.getvalue())
+    target = fetch(entry_of(tmp_path, address, packed.getvalue(), unpack="zip"), tmp_path / "data")
+    assert [path.read_text() for path in target.rglob("good.txt")] == ["x"]
+
+
+def test_what_is_not_there_is_told(served, tmp_path):
+    _, address = served
+    with pytest.raises(DataError, match="404"):
+        fetch(entry_of(tmp_path, address), tmp_path / "data")
+    with pytest.raises(DataError, match=r"127\.0\.0\.1"):
+        fetch(entry_of(tmp_path, "http://127.0.0.1:9"), tmp_path / "data")
+    assert not (tmp_path / "data" / "tiny").exists()
+
+
+def task_with(tmp_path, text):
+    path = tmp_path / "t.stbench.yaml"
+    path.write_text(
+        "stbench: 1\nname: t\nversion: 1\nfamily: imputation\nimputation: {hide: {folds: 5}}\ndatasets:\n"
+        f"  d: {text}\n"
+    )
+    return path
+
+
+def test_a_task_file_names_an_entry(tmp_path):
+    path = task_with(tmp_path, "{source: catalog, path: her2st, organ: mamma}")
+    config = load_task(path, REGISTRY).spec.datasets["d"]
+    assert config.source == "h5ad"
+    assert config.path == "her2st/sections/*.h5ad"
+    assert config.sha256 == "her2st/SHA256SUMS"
+    assert config.organ == "mamma", "the file goes before the entry"
+    assert "stbench data verify her2st" in config.get
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "{source: catalog, path: her2}",
+            r"t\.stbench\.yaml:7: datasets\.d\.path: found 'her2'.*did you mean",
+        ),
+        ("{source: catalog}", r"datasets\.d\.path: found nothing; the catalog has"),
+    ],
+)
+def test_entries_that_are_not_there(tmp_path, text, message):
+    with pytest.raises(TaskFileError, match=message):
+        load_task(task_with(tmp_path, text), REGISTRY)
