@@ -20,10 +20,8 @@ pytestmark = pytest.mark.skipif(
 FOLDERS = {
     "cosmx_cells": "cosmx_nsclc/cells/*.h5ad",
     "cosmx_transcripts": "cosmx_nsclc/transcripts/*.parquet",
-    "xenium_cells": "xenium_breast/cells/rep*.h5ad",
     "xenium_transcripts": "xenium_breast/transcripts/*.parquet",
     "xenium_bundle": "xenium_lung/preview_10k_transcripts",
-    "xenium_paired": "xenium_lung/he_paired_200_cells/*.h5ad",
     "visium": "visium_prostate/*.h5ad",
 }
 
