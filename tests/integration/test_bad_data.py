@@ -231,3 +231,12 @@ def test_file_that_is_not_text(bench):
     run = bench.run()
     assert run.code == 2
     assert "Traceback" not in run.out
+
+
+def test_slides_too_small_for_blocks_hold_back_their_scores(make_bench):
+    bench = make_bench("small")
+    bench.task("mini", splits=[{"within": {"block_um": 5000.0}}], claim="exploratory")
+    run = bench.run("--stbench-model=mean")
+    assert not run.of("error"), run.out
+    assert [name for name in run.of("blocked") if name.startswith("contract[")]
+    assert run.lines("a block split needs two or more")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from pytest_stbench.errors import DataError, DataMissing, ModelError
+from pytest_stbench.errors import DataError, DataMissing, ModelError, SplitError
 from pytest_stbench.models.identity import digest_of
 from pytest_stbench.models.predictions import Place
 from pytest_stbench.run.ceilings import Ceilings
@@ -157,7 +157,7 @@ class TaskRun:
         """Return the fold of a cell. Raises ``Blocked`` when it cannot be made from the data."""
         try:
             fold = self._folding.fold(cell, self.dataset(cell.view), self.roots)
-        except DataError as error:
+        except (DataError, SplitError) as error:
             raise Blocked(cause=f"data[{cell.id}]", detail=str(error)) from None
         if fold is not self._fold:
             # Items come sorted by fold, and what was predicted is scored at once.
