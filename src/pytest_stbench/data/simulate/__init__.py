@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_stbench.data.simulate.source import open_source
     from pytest_stbench.data.simulate.table import simulated_samples
-    from pytest_stbench.data.simulate.truth import latent
+    from pytest_stbench.data.simulate.truth import latent, truth
 
-__all__ = ["latent", "open_source", "simulated_samples"]
+__all__ = ["latent", "open_source", "simulated_samples", "truth"]
 
-_HOME = {"latent": "truth", "open_source": "source", "simulated_samples": "table"}
+_HOME = {"latent": "truth", "open_source": "source", "simulated_samples": "table", "truth": "truth"}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.data.simulate.fields import Fields
-from pytest_stbench.data.simulate.programmes import HOUSEKEEPING, panel
+from pytest_stbench.data.simulate.panels import panel_genes, pool
+from pytest_stbench.data.simulate.programmes import HOUSEKEEPING, active_pairs
 from pytest_stbench.data.simulate.settings import FACTORS, NICHES, SETTINGS
 from pytest_stbench.data.simulate.streams import RATE_DECIMALS, stream
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.simulate.params import SimulationParams
+    from pytest_stbench.data.simulate.table import Member
     from pytest_stbench.data.simulate.tissue import Tissue, TissueState
 
 PRIVATE_LENGTH_UM = 150.0
@@ -26,6 +28,8 @@ SMOOTH_SHARE = 0.7
 """Share of the variance of log depth, cellularity aside, that is smooth over the slide."""
 DISPERSION = 0.1
 """Negative binomial counts: variance = mean + 0.1 mean^2."""
+SIGNAL_LENGTH_UM = 80.0
+"""Reach of a ligand: cells within about 100 um share its field."""
 FAILED_SHARE = 0.02
 FAILED_YIELD = 0.05
 """A few spots catch almost nothing, so that filters have something to take out."""
@@ -36,12 +40,14 @@ class Panel:
     """Genes and what they follow: the same for all slides of a cohort.
 
     ``base`` (g,) is the log rate, ``loadings`` (factors, g) the change per unit of each factor in
-    the order of :data:`~.settings.FACTORS`, effects of the setting included.
+    the order of :data:`~.settings.FACTORS`, effects of the setting included. ``pairs`` (p, 2) are
+    the places of ligands and receptors that signal.
     """
 
     genes: tuple[str, ...]
     base: NDArray[np.float64]
     loadings: NDArray[np.float64]
+    pairs: NDArray[np.intp]
 
 
 def draw_panel(params: SimulationParams) -> Panel:
@@ -50,7 +56,7 @@ def draw_panel(params: SimulationParams) -> Panel:
     A gene loads on the factor of its programme (0.6 to 1.4), weakly on all others, on depth with
     its own sign; housekeeping genes load on nothing.
     """
-    programmes = panel(params.genes)
+    programmes = pool(params)
     names = np.array(list(programmes.values()))
     rng = stream(params.seed, "panel")
     base = rng.standard_normal(len(names)) * BASE_SPREAD
@@ -62,7 +68,35 @@ def draw_panel(params: SimulationParams) -> Panel:
     effects = SETTINGS[params.setting].effects
     loadings *= np.array([effects.get(factor, 0.0) for factor in FACTORS])[:, None]
     loadings[:, names == HOUSEKEEPING] = 0.0
-    return Panel(genes=tuple(programmes), base=base, loadings=loadings)
+    place = {gene: column for column, gene in enumerate(programmes)}
+    pairs = [[place[a], place[b]] for a, b in active_pairs() if a in place and b in place]
+    return Panel(
+        genes=tuple(programmes),
+        base=base,
+        loadings=loadings,
+        pairs=np.array(pairs, dtype=np.intp).reshape(-1, 2),
+    )
+
+
+def columns_of(params: SimulationParams, genes: Panel, number: int) -> NDArray[np.intp]:
+    """Return the places in `genes` of those that panel `number` measures."""
+    place = {gene: column for column, gene in enumerate(genes.genes)}
+    return np.array([place[gene] for gene in panel_genes(params, number)], dtype=np.intp)
+
+
+def gene_effects(params: SimulationParams, member: Member, n_genes: int) -> NDArray[np.float64]:
+    """Return by how much patient, site, panel and technology of a slide change log rates, (g,)."""
+    patient = stream(params.seed, "patient genes", member.patient).standard_normal(n_genes)
+    effect: NDArray[np.float64] = params.patient_effect * patient
+    groups = (
+        ("site genes", member.site, params.sites, params.site_effect),
+        ("panel probes", member.panel, len(params.panels), params.panel_effect),
+        ("technology genes", member.technology, len(params.technologies), params.technology_effect),
+    )
+    for name, number, several, spread in groups:
+        if several > 1:
+            effect = effect + spread * stream(params.seed, name, str(number)).standard_normal(n_genes)
+    return effect
 
 
 def draw_depth(
@@ -97,22 +131,34 @@ def factor_matrix(state: TissueState, depth: NDArray[np.float64]) -> NDArray[np.
 
 
 def draw_counts(
-    params: SimulationParams, patient_id: str, slide_id: str, tissue: Tissue, state: TissueState
+    params: SimulationParams, member: Member, tissue: Tissue, state: TissueState
 ) -> NDArray[np.int32]:
-    """Return the counts (n, g) of a slide, columns as the genes of :func:`draw_panel`.
+    """Return the counts (n, g) of a slide of spots, columns as the genes of its panel.
 
-    The expected total of a unit is its depth whatever its composition, so that depth carries
-    information on composition only where the setting says so.
+    The expected total of a unit is its depth whatever its composition and panel, so that depth
+    carries information on composition only where the setting says so.
     """
     genes = draw_panel(params)
-    depth, expected = draw_depth(params, patient_id, slide_id, tissue, state)
-    patient = stream(params.seed, "patient genes", patient_id).standard_normal(len(genes.genes))
-    rng = stream(params.seed, "counts", slide_id)
+    setting = SETTINGS[params.setting]
+    depth, expected = draw_depth(params, member.patient, member.slide, tissue, state)
+    effects = gene_effects(params, member, len(genes.genes))
+    rng = stream(params.seed, "counts", member.slide)
     private = Fields.draw(rng, n=len(genes.genes), length_um=PRIVATE_LENGTH_UM)
-    log_rate = genes.base + params.patient_effect * patient + factor_matrix(state, depth) @ genes.loadings
-    log_rate += SETTINGS[params.setting].private * private.at(tissue.lattice.xy_um)
-    rate = np.exp(log_rate)
+    log_rate = genes.base + effects + factor_matrix(state, depth) @ genes.loadings
+    log_rate += setting.private * private.at(tissue.lattice.xy_um)
+    if len(genes.pairs) and setting.signal:
+        signal = setting.signal * signal_fields(params, member.slide, len(genes.pairs)).at(
+            tissue.lattice.xy_um
+        )
+        log_rate[:, genes.pairs[:, 0]] += signal
+        log_rate[:, genes.pairs[:, 1]] += signal
+    rate = np.exp(log_rate[:, columns_of(params, genes, member.panel)])
     mean = expected[:, None] * rate / rate.sum(axis=1, keepdims=True)
     noise = rng.standard_gamma(1 / DISPERSION, mean.shape) * DISPERSION
     counts: NDArray[np.int32] = rng.poisson(np.round(mean * noise, RATE_DECIMALS)).astype(np.int32)
     return counts
+
+
+def signal_fields(params: SimulationParams, slide_id: str, n_pairs: int) -> Fields:
+    """Return the field of each active pair, which its ligand and its receptor both follow."""
+    return Fields.draw(stream(params.seed, "signal", slide_id), n=n_pairs, length_um=SIGNAL_LENGTH_UM)

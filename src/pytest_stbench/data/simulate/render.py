@@ -17,8 +17,12 @@ from pytest_stbench.data.simulate.settings import NICHES
 from pytest_stbench.data.simulate.streams import RATE_DECIMALS, stream
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
+    from pytest_stbench.data.simulate.params import SimulationParams
+    from pytest_stbench.data.simulate.table import Member
     from pytest_stbench.data.simulate.tissue import Tissue, TissueState
 
 MPP = 2.0
@@ -36,17 +40,18 @@ HEMATOXYLIN_OD = np.array([0.65, 0.70, 0.29])
 EOSIN_OD = np.array([0.07, 0.99, 0.11])
 """Optical densities of the stains per channel (Ruifrok and Johnston 2001)."""
 STAIN_SPREAD = 0.06
+SITE_STAIN_SPREAD = 0.1
+NUCLEI_OD = (0.0, 0.8, 1.1)
+"""Hematoxylin where no, one and two nuclei lie."""
 
 
-def render(
-    seed: int, patient_id: str, slide_id: str, tissue: Tissue, state: TissueState
-) -> NDArray[np.uint8]:
+def render(params: SimulationParams, member: Member, tissue: Tissue, state: TissueState) -> NDArray[np.uint8]:
     """Return the image (height, width, 3) uint8 RGB at :data:`MPP` um per pixel.
 
     `state` is the tissue at its spots. Pixel (0, 0) covers the square from the origin of the
     coordinates to (MPP, MPP) um. The stains of a patient's slides are a little stronger or weaker.
     """
-    rng = stream(seed, "image", slide_id)
+    rng = stream(params.seed, "image", member.slide)
     width, height = (int(np.ceil(side / MPP)) for side in tissue.lattice.size_um)
     eosin, inside = _background(tissue, height, width)
     eosin = (eosin + rng.integers(0, 3, eosin.shape, dtype=np.uint8)) * inside
@@ -54,8 +59,22 @@ def render(
     holes = _vacuoles(rng, tissue, state, height, width)
     nuclei[holes] = 0
     eosin[holes] = 0
-    stain = 1 + STAIN_SPREAD * stream(seed, "stain", patient_id).standard_normal(2)
-    return _colours(stain)[nuclei, eosin]
+    return colours(stain_of(params, member), NUCLEI_OD)[nuclei, eosin]
+
+
+def stain_of(params: SimulationParams, member: Member) -> NDArray[np.float64]:
+    """Return how strong hematoxylin and eosin are, about 1: of the patient and, if several, the site."""
+    stain = 1 + STAIN_SPREAD * stream(params.seed, "stain", member.patient).standard_normal(2)
+    if params.sites > 1:
+        site = stream(params.seed, "site stain", str(member.site)).standard_normal(2)
+        stain += SITE_STAIN_SPREAD * site
+    return stain
+
+
+def eosin_level(state: TissueState) -> NDArray[np.float64]:
+    """Return how much eosin the niches of each place take up, 1 to :data:`EOSIN_LEVELS` + 1."""
+    level: NDArray[np.float64] = 1 + (state.niches @ EOSIN) * EOSIN_LEVELS
+    return level
 
 
 def _background(tissue: Tissue, height: int, width: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
@@ -63,7 +82,7 @@ def _background(tissue: Tissue, height: int, width: int) -> tuple[NDArray[np.uin
     rows, columns = -(-height // GRID_PX) + 1, -(-width // GRID_PX) + 1
     y, x = np.indices((rows, columns)).reshape(2, -1) * GRID_PX * MPP
     xy = np.stack([x, y], axis=1).astype(np.float64)
-    level = 1 + (tissue.at(xy).niches @ EOSIN) * EOSIN_LEVELS
+    level = eosin_level(tissue.at(xy))
     depth = tissue.lattice.outline.depth(xy)
     fine = [
         ndimage.zoom(
@@ -131,9 +150,9 @@ def _stamp(xy_um: NDArray[np.float64], radius_px: int, height: int, width: int) 
     return np.bincount(flat, minlength=height * width).reshape(height, width)
 
 
-def _colours(stain: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Return the colour of every (nuclei, eosin level) pair, (3, levels, 3) uint8."""
-    nuclei = np.array([0.0, 0.8, 1.1])[:, None, None] * stain[0] * HEMATOXYLIN_OD
+def colours(stain: NDArray[np.float64], nuclei_od: Sequence[float]) -> NDArray[np.uint8]:
+    """Return the colour of every pair of nuclear stain and eosin level, (stains, levels, 3) uint8."""
+    nuclei = np.array(nuclei_od)[:, None, None] * stain[0] * HEMATOXYLIN_OD
     levels = np.arange(EOSIN_LEVELS + 4)[None, :, None] / EOSIN_LEVELS
     eosin = 0.55 * levels * stain[1] * EOSIN_OD
     table: NDArray[np.uint8] = np.round(np.exp(-(nuclei + eosin)) * 245).astype(np.uint8)

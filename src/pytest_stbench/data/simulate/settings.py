@@ -25,13 +25,16 @@ class Setting:
     ``private`` is the standard deviation of each gene's own smooth field, which no other gene,
     no image and no other slide tells anything about. ``depth_spread`` is the standard deviation
     of log depth over the units of a slide, ``cellularity_share`` the part of its variance that
-    follows the number of nuclei.
+    follows the number of nuclei. ``types`` scales the programmes of cell types, ``signal`` is
+    the change of log rate per unit of the field of a ligand-receptor pair.
     """
 
     summary: str
     private: float
     depth_spread: float
     cellularity_share: float
+    types: float = 0.0
+    signal: float = 0.0
     effects: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -41,6 +44,8 @@ SETTINGS: Mapping[str, Setting] = {
         private=0.25,
         depth_spread=0.35,
         cellularity_share=0.15,
+        types=1.0,
+        signal=1.0,
         effects={
             **dict.fromkeys(NICHES, 0.6),
             "density": 0.35,
@@ -68,6 +73,7 @@ SETTINGS: Mapping[str, Setting] = {
         private=0.1,
         depth_spread=0.15,
         cellularity_share=0.0,
+        types=1.0,
         effects={**dict.fromkeys(NICHES, 0.7), "density": 0.3, "polarity": 0.75},
     ),
 }

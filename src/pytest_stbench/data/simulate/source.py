@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,28 @@ from scipy.sparse import csr_matrix
 
 from pytest_stbench.data.image import Image
 from pytest_stbench.data.readers.protocol import RawSlide
+from pytest_stbench.data.simulate.cells.expression import CellCounts
+from pytest_stbench.data.simulate.cells.layout import draw_cells
+from pytest_stbench.data.simulate.cells.molecules import CellTranscripts
+from pytest_stbench.data.simulate.cells.outlines import Ellipses
+from pytest_stbench.data.simulate.cells.render import render_cells
+from pytest_stbench.data.simulate.cells.section import draw_section
+from pytest_stbench.data.simulate.cells.types import NAMES
+from pytest_stbench.data.simulate.defects.apply import (
+    keeps_transcripts,
+    params_with_defects,
+    spoil_slide,
+)
+from pytest_stbench.data.simulate.defects.genes import plan_genes
+from pytest_stbench.data.simulate.defects.table import leaked_patients
 from pytest_stbench.data.simulate.expression import draw_counts
 from pytest_stbench.data.simulate.lattice import PITCH_UM
+from pytest_stbench.data.simulate.panels import panel_genes, pool
 from pytest_stbench.data.simulate.params import parse_params
-from pytest_stbench.data.simulate.programmes import panel
 from pytest_stbench.data.simulate.render import MPP, render
+from pytest_stbench.data.simulate.settings import NICHES
 from pytest_stbench.data.simulate.streams import stream_probe
-from pytest_stbench.data.simulate.table import simulated_samples
+from pytest_stbench.data.simulate.table import members
 from pytest_stbench.data.simulate.tissue import draw_tissue
 from pytest_stbench.errors import DataError
 from pytest_stbench.registry import nearest
@@ -27,10 +43,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from pytest_stbench.data.simulate.table import Member
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample
 
-GENERATOR = "simulated/1"
+GENERATOR = "simulated/2"
 """Version of the generator: the number changes whenever the same parameters give other data."""
 
 
@@ -38,41 +55,53 @@ class SimulatedSource:
     """A cohort that is generated slide by slide; each depends on the seed and its own name only."""
 
     def __init__(self, config: DatasetSpec) -> None:
-        self.params = parse_params(config.params)
-        self._patients = {sample.slide: str(sample.patient) for sample in simulated_samples(config)}
-        self._panel = panel(self.params.genes)
+        self.params = params_with_defects(parse_params(config.params))
+        cohort = members(self.params)
+        share = self.params.defects.get("patient_leakage")
+        leaked = leaked_patients(share, [row.patient for row in cohort]) if share else {}
+        self._members: dict[str, Member] = {
+            row.slide: replace(row, patient=cohort[0].patient) if row.patient in leaked else row
+            for row in cohort
+        }
+        if "slide_leakage" in self.params.defects:
+            self._members[cohort[-1].slide] = cohort[0]
 
     def genes(self, slide_id: str) -> tuple[str, ...]:
-        """Return the symbols of the panel, sorted; all slides share them."""
-        self.patient(slide_id)
-        return tuple(self._panel)
+        """Return the symbols the slide measured, sorted but for defects."""
+        names = panel_genes(self.params, self.member(slide_id).panel)
+        return plan_genes(self.params, slide_id, names).names
 
-    def patient(self, slide_id: str) -> str:
-        """Return the patient whose effects a slide carries; unknown slides are a ``DataError``."""
-        if slide_id not in self._patients:
-            slides = list(self._patients)
+    def member(self, slide_id: str) -> Member:
+        """Return whose a slide is; unknown slides are a ``DataError``."""
+        if slide_id not in self._members:
+            slides = list(self._members)
             message = (
                 f"simulated data set: there is no slide {slide_id!r}{nearest(slide_id, slides)} "
                 f"(slides: {slides[0]} to {slides[-1]})"
             )
             raise DataError(message)
-        return self._patients[slide_id]
+        return self._members[slide_id]
 
     def read(self, slide_id: str) -> RawSlide:
-        """Generate one slide."""
-        patient = self.patient(slide_id)
-        tissue = draw_tissue(self.params.seed, slide_id, self.params.units)
+        """Generate one slide, with the defects that are asked for."""
+        member = self.member(slide_id)
+        clean = self._cells(member) if self.params.resolution == "cell" else self._spots(member)
+        place = list(self._members).index(slide_id)
+        return spoil_slide(self.params, replace(clean, slide_id=slide_id), place)
+
+    def _spots(self, member: Member) -> RawSlide:
+        tissue = draw_tissue(self.params.seed, member.slide, self.params.units)
         lattice = tissue.lattice
         state = tissue.at(lattice.xy_um)
-        counts = draw_counts(self.params, patient, slide_id, tissue, state)
+        counts = draw_counts(self.params, member, tissue, state)
         image = None
         if self.params.image:
             # rendered when it is asked for: half of the families never look at it
-            image = Image(partial(render, self.params.seed, patient, slide_id, tissue, state), mpp=MPP)
+            image = Image(partial(render, self.params, member, tissue, state), mpp=MPP)
         return RawSlide(
-            slide_id=slide_id,
+            slide_id=member.slide,
             unit_names=np.array([f"{row}x{column}" for row, column in lattice.array_index], dtype=np.str_),
-            genes=np.array(list(self._panel), dtype=np.str_),
+            genes=np.array(panel_genes(self.params, member.panel), dtype=np.str_),
             counts=csr_matrix(counts),
             xy_um=lattice.xy_um,
             xy_px=lattice.xy_um / MPP if image is not None else None,
@@ -82,21 +111,52 @@ class SimulatedSource:
             pitch_um=PITCH_UM,
         )
 
+    def _cells(self, member: Member) -> RawSlide:
+        params = self.params
+        section = draw_section(params.seed, member.slide, params.units)
+        cells = draw_cells(params.seed, member.slide, section)
+        genes = panel_genes(params, member.panel)
+        counts = CellCounts(params, member, section, cells).matrix()
+        image = None
+        if params.image:
+            image = Image(partial(render_cells, params, member, section, cells), mpp=params.mpp)
+        return RawSlide(
+            slide_id=member.slide,
+            unit_names=cells.names,
+            genes=np.array(genes, dtype=np.str_),
+            counts=counts,
+            xy_um=cells.xy_um,
+            xy_px=cells.xy_um / params.mpp if image is not None else None,
+            image=image,
+            labels={
+                "niche": np.array(NICHES, dtype=object)[cells.niche],
+                "cell_type": np.array(NAMES, dtype=object)[cells.kind],
+                "tls": np.where(cells.in_tls, "tls", "other").astype(object),
+            },
+            measures={"nucleus_area_um2": np.pi * cells.nucleus_um.prod(axis=1)},
+            transcripts=CellTranscripts(
+                seed=params.seed, slide_id=member.slide, genes=genes, counts=counts, cells=cells
+            ),
+            segmentations={kind: Ellipses(cells=cells, kind=kind) for kind in ("cell", "nucleus")},
+        )
+
     def offers(self) -> frozenset[str]:
-        """Return ``image`` where slides are rendered."""
-        return frozenset({"image"} if self.params.image else ())
+        """Return ``image`` where slides are rendered, ``transcripts`` of cells that are not spoilt."""
+        found = {"image"} if self.params.image else set()
+        molecules = self.params.resolution == "cell" and keeps_transcripts(self.params)
+        return frozenset(found | ({"transcripts"} if molecules else set()))
 
     def files(self, slide_id: str) -> tuple[Path, ...]:
         """Return no file: simulated slides depend on none."""
-        self.patient(slide_id)
+        self.member(slide_id)
         return ()
 
     def fingerprint(self) -> str:
-        """Return a digest of the generator, all parameters, the panel and numpy's distributions."""
+        """Return a digest of the generator, all parameters, the genes and numpy's distributions."""
         facts = {
             "generator": GENERATOR,
             "params": self.params.as_dict(),
-            "panel": self._panel,
+            "panel": pool(self.params),
             "streams": stream_probe(),
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -114,5 +174,5 @@ def open_source(
     """
     source = SimulatedSource(config)
     for sample in samples:
-        source.patient(sample.slide)
+        source.member(sample.slide)
     return source

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_stbench.data.simulate.params import parse_params
+from pytest_stbench.data.simulate.defects.table import spoil_samples
+from pytest_stbench.data.simulate.params import SimulationParams, parse_params
 from pytest_stbench.splits.table import Sample
 
 if TYPE_CHECKING:
@@ -12,6 +14,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_stbench.spec.model import DatasetSpec
+
+TECHNOLOGY = {"spot": "Visium", "cell": "Xenium"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One slide of a cohort: whose it is, and which panel, site and technology, by number."""
+
+    slide: str
+    patient: str
+    panel: int
+    site: int
+    technology: int
 
 
 def index_source(
@@ -23,6 +38,26 @@ def index_source(
     return simulated_samples(config)
 
 
+def members(params: SimulationParams) -> tuple[Member, ...]:
+    """Return the slides of a cohort, ``P01S1`` being the first slide of patient ``P01``.
+
+    All combinations of panel, site and technology come in turn, panels changing fastest, so that
+    none of them is confounded with another.
+    """
+    panels, technologies = max(len(params.panels), 1), max(len(params.technologies), 1)
+    return tuple(
+        Member(
+            slide=f"P{patient + 1:02d}S{number}",
+            patient=f"P{patient + 1:02d}",
+            panel=patient % panels,
+            site=patient // panels % params.sites,
+            technology=patient // (panels * params.sites) % technologies,
+        )
+        for patient in range(params.patients)
+        for number in range(1, params.slides_per_patient + 1)
+    )
+
+
 def simulated_samples(config: DatasetSpec) -> tuple[Sample, ...]:
     """Return one row per slide, ``P01S1`` being the first slide of patient ``P01``.
 
@@ -30,23 +65,33 @@ def simulated_samples(config: DatasetSpec) -> tuple[Sample, ...]:
     says of itself. Raises ``DataError`` for wrong parameters.
     """
     params = parse_params(config.params)
-    slides = [
-        (f"P{patient:02d}", f"P{patient:02d}S{number}")
-        for patient in range(1, params.patients + 1)
-        for number in range(1, params.slides_per_patient + 1)
-    ]
-    return tuple(
+    rows = tuple(
         Sample(
-            slide=slide,
-            patient=patient,
-            site=config.site or "simulated",
-            technology=config.technology or "Visium",
-            panel=config.panel or f"simulated_{params.genes}",
+            slide=member.slide,
+            patient=member.patient,
+            site=config.site or _site(params, member),
+            technology=config.technology or _technology(params, member),
+            panel=config.panel or _panel(params, member),
             corpus=config.corpus or "simulated",
             organ=config.organ or "breast",
             disease=config.disease or "carcinoma",
             preservation=config.preservation or "FFPE",
-            resolution=config.resolution or "spot",
+            resolution=config.resolution or params.resolution,
         )
-        for patient, slide in slides
+        for member in members(params)
     )
+    return spoil_samples(rows, params.defects)
+
+
+def _site(params: SimulationParams, member: Member) -> str:
+    return "simulated" if params.sites == 1 else f"site_{member.site + 1}"
+
+
+def _technology(params: SimulationParams, member: Member) -> str:
+    return params.technologies[member.technology] if params.technologies else TECHNOLOGY[params.resolution]
+
+
+def _panel(params: SimulationParams, member: Member) -> str:
+    if not params.panels:
+        return f"simulated_{params.genes}"
+    return f"simulated_{member.panel + 1}_{params.panels[member.panel]}"

@@ -25,6 +25,8 @@ NICHE_PRIOR = np.array([0.4, 0.3, 0.0, -0.5])
 CELLULARITY = np.array([0.55, 0.22, 0.9, 0.06])
 """Relative number of nuclei in tumour, stroma, immune and adipose tissue."""
 
+MAX_CELLULARITY = 1.2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TissueState:
@@ -59,17 +61,22 @@ class Tissue:
 
     def at(self, xy_um: NDArray[np.float64]) -> TissueState:
         """Return the latent variables at `xy_um` (places, 2)."""
-        weight = np.exp(SHARPNESS * (self.niche_fields.at(xy_um) + NICHE_PRIOR))
-        niches = weight / weight.sum(axis=1, keepdims=True)
-        density, polarity, hypoxia, interferon = self.detail_fields.at(xy_um).T
-        return TissueState(
-            niches=niches,
-            density=density,
-            cellularity=np.minimum(niches @ CELLULARITY * np.exp(0.25 * density), 1.2),
-            polarity=np.tanh(1.3 * polarity),
-            hypoxia=hypoxia,
-            interferon=interferon,
-        )
+        return state_of(self.niche_fields, self.detail_fields, xy_um)
+
+
+def state_of(niche_fields: Fields, detail_fields: Fields, xy_um: NDArray[np.float64]) -> TissueState:
+    """Return the latent variables that the fields of a tissue give at `xy_um` (places, 2)."""
+    weight = np.exp(SHARPNESS * (niche_fields.at(xy_um) + NICHE_PRIOR))
+    niches = weight / weight.sum(axis=1, keepdims=True)
+    density, polarity, hypoxia, interferon = detail_fields.at(xy_um).T
+    return TissueState(
+        niches=niches,
+        density=density,
+        cellularity=np.minimum(niches @ CELLULARITY * np.exp(0.25 * density), MAX_CELLULARITY),
+        polarity=np.tanh(1.3 * polarity),
+        hypoxia=hypoxia,
+        interferon=interferon,
+    )
 
 
 def draw_tissue(seed: int, slide_id: str, n_units: int) -> Tissue:

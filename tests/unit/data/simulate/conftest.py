@@ -26,7 +26,7 @@ def make_pixels(config, slide_id):
     source = open_source(config, (), ())
     tissue = draw_tissue(source.params.seed, slide_id, source.params.units)
     state = tissue.at(tissue.lattice.xy_um)
-    return render(source.params.seed, source.patient(slide_id), slide_id, tissue, state)
+    return render(source.params, source.member(slide_id), tissue, state)
 
 
 def cut_patches(pixels, xy_um):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_stbench.data.simulate.params import SimulationParams, parse_params
+from pytest_stbench.data.simulate.params import PANEL_SIZES, SimulationParams, parse_params
 from pytest_stbench.data.simulate.programmes import available_genes
 from pytest_stbench.errors import DataError
 
@@ -21,9 +21,29 @@ def test_whole_numbers_are_taken_for_real_ones():
     )
 
 
+def test_cells_have_defaults_of_their_own():
+    found = parse_params({"resolution": "cell"})
+    assert (found.units, found.depth, found.mpp) == (3000, 150.0, 0.5)
+    assert parse_params({"resolution": "cell", "units": 300_000, "depth": 20, "mpp": 1}) == SimulationParams(
+        resolution="cell", units=300_000, depth=20.0, mpp=1.0
+    )
+
+
+def test_panels_by_number_or_by_size():
+    assert parse_params({"panels": 3}).panels == (280, 322, 380)
+    assert parse_params({"panels": [60, 70]}).panels == (60, 70)
+    assert parse_params({"technologies": ["Xenium", "CosMx"]}).technologies == ("Xenium", "CosMx")
+
+
 @pytest.mark.parametrize(
     ("params", "parts"),
     [
+        ({"panels": [60, 10]}, ["params.panels: size of a panel: found 10, expected a whole number from 50"]),
+        ({"panels": True}, ["params.panels: found True, expected a number of panels"]),
+        ({"technologies": "Xenium"}, ["params.technologies: found 'Xenium', expected a list of names"]),
+        ({"resolution": "cells"}, ["'cells'; did you mean 'cell'? (allowed: spot, cell)"]),
+        ({"mpp": 0.5}, ["params.mpp: found 0.5, expected a number from 2 to 2"]),
+        ({"units": 6000}, ["params.units: found 6000, expected a whole number from 20 to 5000"]),
         (
             {"patient": 6},
             ["params.patient: unknown parameter", "did you mean 'patients'?", "slides_per_patient"],
@@ -76,6 +96,10 @@ def test_any_value_is_taken_or_refused_in_words(params):
     except DataError as error:
         spoken = str(error)
     if spoken is None:
-        assert parsed.as_dict() == {**SimulationParams().as_dict(), **params}
+        expected = {**SimulationParams().as_dict(), **params}
+        for key in ("panels", "technologies"):
+            found = expected[key]
+            expected[key] = PANEL_SIZES[:found] if isinstance(found, int) else tuple(found)
+        assert parsed.as_dict() == expected
     else:
         assert any(f"params.{key}" in spoken for key in params)

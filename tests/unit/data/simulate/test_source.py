@@ -72,7 +72,7 @@ def test_pinned_content_goes_with_the_version_of_the_generator(simulated_config,
         pytest.skip("this numpy draws other numbers than the one the digest was made with")
     config = simulated_config(**SMALL)
     assert (GENERATOR, digest_of(config, "P01S1", raw_pixels(config, "P01S1"))) == (
-        "simulated/1",
+        "simulated/2",
         PINNED_CONTENT,
     )
 
@@ -155,6 +155,15 @@ def test_fingerprint_depends_on_every_parameter(simulated_config):
         {"depth": 1501},
         {"patient_effect": 0.2},
         {"image": False},
+        {"resolution": "cell"},
+        {"panels": 2},
+        {"sites": 2},
+        {"technologies": ["Visium"]},
+        {"site_effect": 0.3},
+        {"panel_effect": 0.3},
+        {"technology_effect": 0.2},
+        {"defects": {"empty_units": 0.5}},
+        {"defects": {"empty_units": 0.4}},
     ]
     prints = [open_source(simulated_config(**change), (), ()).fingerprint() for change in changes]
     assert len(set(prints)) == len(changes)

@@ -48,7 +48,7 @@ def test_table_agrees_with_the_slides(simulated_config):
     for row in rows:
         slide = source.read(row.slide)
         assert slide.slide_id == row.slide
-        assert source.patient(row.slide) == row.patient
+        assert source.member(row.slide).patient == row.patient
         assert tuple(slide.genes) == source.genes(row.slide)
         assert slide.counts.shape == (30, 60)
 

@@ -1,0 +1,84 @@
+"""``stbench describe``: the data sets of task files in numbers, to compare simulated with real ones."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pytest_stbench.data.simulate.describe import Description
+
+COLUMNS = {
+    "SLIDES": ("slides", "d"),
+    "PATIENTS": ("patients", "d"),
+    "UNITS": ("units", ".0f"),
+    "GENES": ("genes", ".0f"),
+    "DEPTH": ("depth_50", ".0f"),
+    "10%": ("depth_10", ".0f"),
+    "90%": ("depth_90", ".0f"),
+    "SD LOG": ("depth_sd", ".2f"),
+    "ZEROS": ("zero_share", ".2f"),
+    "DETECTED": ("detected", ".2f"),
+    "MORAN": ("moran", ".3f"),
+    "TOP 50": ("moran_top", ".3f"),
+    "PATIENT": ("patient_share", ".3f"),
+}
+"""What is printed: the field of a description and its format."""
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    help="Look for data in this folder; default: $STBENCH_DATA, then the folder of the file.",
+)
+def describe(files: tuple[Path, ...], data_root: Path | None) -> None:
+    """Print one line of numbers for every data set of task files.
+
+    Medians over slides: units, genes, total count of a unit (with its 10% and 90% quantiles and the
+    standard deviation of its logarithm), share of zeros, share of genes detected in a tenth of the
+    units, Moran's I (median of the detected genes, mean of the 50 highest). PATIENT is the share of
+    a gene's variance between patients. Data sets that are not on this machine are named and left out.
+    """
+    from pytest_stbench.cli.validate import task_files
+    from pytest_stbench.data.dataset import Dataset
+    from pytest_stbench.data.roots import data_roots
+    from pytest_stbench.data.samples import load_samples
+    from pytest_stbench.data.simulate.describe import describe as describe_data
+    from pytest_stbench.errors import DataMissing
+    from pytest_stbench.run.registry import builtin_registry
+    from pytest_stbench.spec.validate import load_task
+
+    registry = builtin_registry()
+    rows = []
+    for path in task_files(files):
+        task = load_task(path, registry).spec
+        roots = data_roots(path.resolve().parent, data_root)
+        for name, config in task.datasets.items():
+            try:
+                samples = load_samples(config, name, roots)
+                found = describe_data(Dataset(name, config, samples, roots))
+            except DataMissing as error:
+                click.echo(f"{task.name}: {name}: not on this machine: {error}", err=True)
+                continue
+            rows.append((f"{task.name}: {name}", *cells_of(found)))
+    if rows:
+        _print(rows)
+
+
+def cells_of(found: Description) -> tuple[str, ...]:
+    """Return the numbers of a description as text; a dash where one is not defined."""
+    values = [(getattr(found, field), form) for field, form in COLUMNS.values()]
+    return tuple("-" if math.isnan(value) else format(value, form) for value, form in values)
+
+
+def _print(rows: list[tuple[str, ...]]) -> None:
+    table = [("DATA SET", *COLUMNS), *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for first, *others in table:
+        aligned = [text.rjust(width) for text, width in zip(others, widths[1:], strict=True)]
+        click.echo("  ".join([first.ljust(widths[0]), *aligned]))

@@ -1,0 +1,1 @@
+"""Sections of single cells: their places, types, outlines, transcripts and image."""

@@ -1,0 +1,134 @@
+"""Puts the defects that are asked for into slides, in one fixed order."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_stbench.data.simulate.defects import features, geometry, identity, labels, matrix
+from pytest_stbench.data.simulate.defects.genes import spoil_genes
+from pytest_stbench.data.simulate.defects.table import last_share
+from pytest_stbench.data.simulate.streams import stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+
+    from pytest_stbench.data.readers.protocol import RawSlide
+    from pytest_stbench.data.simulate.params import SimulationParams
+
+PATIENT_EFFECT = 3.0
+
+ON_UNITS: Mapping[str, Callable[[RawSlide, float, np.random.Generator], RawSlide]] = {
+    "empty_units": matrix.empty_units,
+    "duplicate_units": identity.duplicates,
+    "duplicate_units.names": identity.same_names,
+    "duplicate_units.places": identity.same_places,
+    "duplicate_units.counts": identity.same_counts,
+    "no_spatial_signal": features.shuffled_places,
+    "nonfinite_negative": matrix.not_a_number,
+    "nonfinite_negative.negative": matrix.negative,
+    "nonfinite_negative.infinite": matrix.infinite,
+    "batch_corrected_eval": matrix.corrected,
+    "missing_coords": geometry.without_places,
+    "xisium_geometry.pitch": geometry.wrong_pitch,
+    "image_registration.shift": geometry.shifted,
+    "image_registration.scale": geometry.wrong_scale,
+    "image_registration.background": geometry.blank,
+    "class_imbalance": labels.majority,
+    "label_alignment": labels.unlabelled,
+    "label_alignment.shifted": labels.of_others,
+}
+"""Defects of every slide; the strength is how much of it is spoilt."""
+
+ON_GENES: Mapping[str, Callable[[RawSlide, float, np.random.Generator, int], RawSlide]] = {
+    "gene_sparsity": features.sparse_genes,
+    "ubiquitous_low_variability": features.flat_genes,
+    "hvg_not_svg": features.noisy_genes,
+    "library_size_confounding": features.bound_to_depth,
+}
+"""Defects of the same genes on every slide, which the seed of the cohort chooses."""
+
+ON_SLIDES: Mapping[str, Callable[[RawSlide], RawSlide]] = {
+    "normalised_not_counts": matrix.log_values,
+    "normalised_not_counts.scaled": matrix.scaled_values,
+    "normalised_not_counts.equal_totals": matrix.equal_totals,
+    "missing_coords.zero": geometry.at_one_place,
+    "missing_coords.index": geometry.in_index,
+    "missing_coords.pixels": geometry.in_pixels,
+    "xisium_geometry": geometry.square_lattice,
+    "image_registration": geometry.mirrored,
+}
+"""Defects of whole slides; the strength is their share."""
+
+HARMLESS = frozenset(
+    {
+        "metadata_missing",
+        "patient_leakage",
+        "resolution_mismatch",
+        "shared_corpus",
+        "patient_effect",
+        "slide_leakage",
+        "image_registration",
+        "class_imbalance",
+        "label_alignment",
+    }
+)
+"""Checks whose defects leave counts, genes and coordinates of a slide as they were made."""
+
+
+def params_with_defects(params: SimulationParams) -> SimulationParams:
+    """Return `params` with the defects that are a matter of them."""
+    strength = params.defects.get("patient_effect")
+    if strength is None:
+        return params
+    return replace(params, patient_effect=params.patient_effect + PATIENT_EFFECT * strength)
+
+
+def keeps_transcripts(params: SimulationParams) -> bool:
+    """Return whether transcripts still tell what counts and coordinates tell."""
+    return all(name.split(".")[0] in HARMLESS for name in params.defects)
+
+
+def spoil_slide(params: SimulationParams, slide: RawSlide, place: int) -> RawSlide:
+    """Return slide number `place` of the cohort with its defects; a clean one as it is.
+
+    Where counts, genes or coordinates of cells are spoilt, the slide has no transcripts, so that
+    units formed of it are spoilt as well.
+    """
+    defects = params.defects
+    number = params.patients * params.slides_per_patient
+    if "slide_leakage" in defects and place == number - 1:
+        slide = identity.crop(slide, defects["slide_leakage"])
+    slide = spoil_genes(params, slide)
+    if "panel_effect" in defects:
+        patient = place // params.slides_per_patient
+        panel = patient % max(len(params.panels), 2)
+        rng = _stream(params, "panel_effect", slide)
+        slide = features.probes_of_panel(slide, defects["panel_effect"], rng, params.seed, panel)
+    for name, spoil in ON_GENES.items():
+        if name in defects:
+            slide = spoil(slide, defects[name], _stream(params, name, slide), params.seed)
+    for name, change in ON_UNITS.items():
+        if name in defects:
+            slide = change(slide, defects[name], _stream(params, name, slide))
+    for name, turn in ON_SLIDES.items():
+        if name in defects and place in last_share(defects[name], number):
+            slide = turn(slide)
+    slide = _immune_of_few(params, slide, place)
+    return slide if keeps_transcripts(params) else replace(slide, transcripts=None)
+
+
+def _immune_of_few(params: SimulationParams, slide: RawSlide, place: int) -> RawSlide:
+    share = params.defects.get("class_imbalance.one_patient")
+    if share is None:
+        return slide
+    patient = place // params.slides_per_patient
+    labelled = patient >= params.patients - math.ceil(share * params.patients - 1e-9)
+    return slide if labelled else labels.without_rare(slide)
+
+
+def _stream(params: SimulationParams, name: str, slide: RawSlide) -> np.random.Generator:
+    return stream(params.seed, "defect", name, slide.slide_id)

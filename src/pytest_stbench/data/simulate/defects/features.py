@@ -1,0 +1,125 @@
+"""Defects of genes and of what their variance means: sparse, flat, noisy, bound to depth or panel."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import csr_matrix, hstack
+
+from pytest_stbench.data.simulate.defects.genes import chosen_genes
+from pytest_stbench.data.simulate.defects.identity import moved
+from pytest_stbench.data.simulate.defects.matrix import some_of
+from pytest_stbench.data.simulate.streams import RATE_DECIMALS, stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from pytest_stbench.data.readers.protocol import RawSlide
+
+SEEN = 0.02
+EVERYWHERE = 8.0
+"""Mean count of a gene that is seen in every unit: it is absent from 1 in 3,000 of median depth."""
+
+BURST = 0.15
+"""Shape of the gamma noise that makes a gene highly variable."""
+
+THINNED = 0.9
+PANEL_SPREAD = 2.0
+BLOCK_ELEMENTS = 1 << 22
+
+
+def sparse_genes(slide: RawSlide, share: float, rng: np.random.Generator, seed: int) -> RawSlide:
+    """Keep the counts of a share of the genes in 2% of the units."""
+
+    def thin(block: NDArray[np.float64]) -> NDArray[np.float64]:
+        return block * (rng.random(block.shape) < SEEN)
+
+    return _rewritten(slide, chosen_genes(seed, "gene_sparsity", slide.genes.tolist(), share), thin)
+
+
+def flat_genes(slide: RawSlide, share: float, rng: np.random.Generator, seed: int) -> RawSlide:
+    """Let a share of the genes be everywhere, in proportion to depth."""
+    total = np.asarray(slide.counts.sum(axis=1), dtype=np.float64).ravel()
+    mean = EVERYWHERE * total / max(float(np.median(total)), 1.0)
+
+    def flat(block: NDArray[np.float64]) -> NDArray[np.float64]:
+        rate = np.repeat(mean[:, None], block.shape[1], axis=1)
+        return rng.poisson(np.round(rate, RATE_DECIMALS)).astype(np.float64)
+
+    return _rewritten(slide, chosen_genes(seed, "ubiquitous", slide.genes.tolist(), share), flat)
+
+
+def noisy_genes(slide: RawSlide, share: float, rng: np.random.Generator, seed: int) -> RawSlide:
+    """Let a share of the genes burst at random places, with the mean they had."""
+
+    def burst(block: NDArray[np.float64]) -> NDArray[np.float64]:
+        mean = block.mean(axis=0) * rng.standard_gamma(BURST, block.shape) / BURST
+        counts: NDArray[np.float64] = rng.poisson(np.round(mean, RATE_DECIMALS)).astype(np.float64)
+        return counts
+
+    return _rewritten(slide, chosen_genes(seed, "hvg_not_svg", slide.genes.tolist(), share), burst)
+
+
+def shuffled_places(slide: RawSlide, share: float, rng: np.random.Generator) -> RawSlide:
+    """Let a share of the units change places at random."""
+    rows = np.arange(len(slide.unit_names))
+    chosen = some_of(rng, len(rows), share)
+    rows[chosen] = rng.permutation(chosen)
+    return moved(slide, rows)
+
+
+def bound_to_depth(slide: RawSlide, share: float, rng: np.random.Generator, seed: int) -> RawSlide:
+    """Thin half of the genes where depth is low and the others where it is high."""
+    total = np.asarray(slide.counts.sum(axis=1), dtype=np.float64).ravel()
+    rank = np.argsort(np.argsort(total, kind="stable")) / max(len(total) - 1, 1)
+    rising = set(chosen_genes(seed, "library_size", slide.genes.tolist(), 0.5))
+    rises = np.array([gene in rising for gene in slide.genes.tolist()])
+    counts = slide.counts.tocoo()
+    depth = rank[counts.row]
+    chance = 1 - THINNED * share * np.where(rises[counts.col], 1 - depth, depth)
+    kept = rng.binomial(counts.data, np.round(chance, RATE_DECIMALS))
+    return replace(slide, counts=_whole(csr_matrix((kept, (counts.row, counts.col)), shape=counts.shape)))
+
+
+def probes_of_panel(
+    slide: RawSlide, strength: float, rng: np.random.Generator, seed: int, panel: int
+) -> RawSlide:
+    """Change the yield of every gene by a factor of its panel."""
+    factor = np.array(
+        [
+            np.exp(
+                PANEL_SPREAD * strength * stream(seed, "defect", "probes", str(panel), gene).standard_normal()
+            )
+            for gene in slide.genes.tolist()
+        ]
+    )
+    counts = slide.counts.tocoo()
+    made = rng.poisson(np.round(counts.data * factor[counts.col], RATE_DECIMALS))
+    return replace(slide, counts=_whole(csr_matrix((made, (counts.row, counts.col)), shape=counts.shape)))
+
+
+def _rewritten(
+    slide: RawSlide, genes: list[str], make: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> RawSlide:
+    """Return `slide` with the columns of `genes` made anew, some at a time."""
+    place = {gene: column for column, gene in enumerate(slide.genes.tolist())}
+    columns = np.array(sorted(place[gene] for gene in genes), dtype=np.intp)
+    others = np.setdiff1d(np.arange(len(place)), columns)
+    by_column = slide.counts.tocsc()
+    width = max(1, BLOCK_ELEMENTS // max(by_column.shape[0], 1))
+    parts = [
+        csr_matrix(make(by_column[:, columns[start : start + width]].toarray().astype(np.float64)))
+        for start in range(0, len(columns), width)
+    ]
+    order = np.argsort(np.concatenate([columns, others]))
+    made = hstack([*parts, by_column[:, others]], format="csc")[:, order]
+    return replace(slide, counts=_whole(csr_matrix(made)))
+
+
+def _whole(counts: csr_matrix) -> csr_matrix:
+    counts.eliminate_zeros()
+    return counts.astype(np.int32)

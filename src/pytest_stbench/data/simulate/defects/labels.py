@@ -1,0 +1,49 @@
+"""Defects of labels: classes that are nearly absent, units without label, labels of other units."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_stbench.data.simulate.defects.matrix import some_of
+
+if TYPE_CHECKING:
+    from pytest_stbench.data.readers.protocol import RawSlide
+
+RARE, COMMON = "immune", "stroma"
+
+
+def majority(slide: RawSlide, share: float, rng: np.random.Generator) -> RawSlide:
+    """Give a share of the units of smaller niches the label of the largest."""
+    labels = slide.labels["niche"].copy()
+    names, counts = np.unique(labels.astype(str), return_counts=True)
+    largest = names[counts.argmax()].item()
+    smaller = np.flatnonzero(labels != largest)
+    labels[smaller[some_of(rng, len(smaller), share)]] = largest
+    return replace(slide, labels={**slide.labels, "niche": labels})
+
+
+def without_rare(slide: RawSlide) -> RawSlide:
+    """Label immune niches as stroma."""
+    labels = slide.labels["niche"].copy()
+    labels[labels == RARE] = COMMON
+    return replace(slide, labels={**slide.labels, "niche": labels})
+
+
+def unlabelled(slide: RawSlide, share: float, rng: np.random.Generator) -> RawSlide:
+    """Take all labels from a share of the units."""
+    lost = some_of(rng, len(slide.unit_names), share)
+    labels = {name: values.copy() for name, values in slide.labels.items()}
+    for values in labels.values():
+        values[lost] = None
+    return replace(slide, labels=labels)
+
+
+def of_others(slide: RawSlide, share: float, rng: np.random.Generator) -> RawSlide:
+    """Let a share of the units change labels at random."""
+    rows = np.arange(len(slide.unit_names))
+    chosen = some_of(rng, len(rows), share)
+    rows[chosen] = rng.permutation(chosen)
+    return replace(slide, labels={name: values[rows] for name, values in slide.labels.items()})
