@@ -45,7 +45,17 @@ class Metric:
     over: Literal["gene", "unit", "niche", "pair", "pathway", "class", "slide"] = "gene"
     genes: Literal["evaluated", "coexpressed", "markers", "communication"] = "evaluated"
     group: Literal[
-        "agreement", "error", "spatial", "set", "coexpression", "depth_adjusted", "calibration"
+        "agreement",
+        "error",
+        "spatial",
+        "set",
+        "coexpression",
+        "depth_adjusted",
+        "calibration",
+        "labels",
+        "embedding",
+        "composition",
+        "segmentation",
     ] = "agreement"
     inputs: tuple[str, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -98,7 +108,11 @@ class Family:
     ``simple`` lists candidates for the simple learned baseline, best first: the first whose needs
     the data set meets is the one that ``ridge`` stands for. ``required`` names further references
     of the one rule beside the trivial and the simple one; ``margin`` is the default margin over
-    the simple baseline.
+    the simple baseline. ``predicts`` says what a prediction holds, and so which metrics fit
+    (:attr:`Metric.needs`). ``inputs`` are what a model is given beside coordinates; a family that
+    is ``derived`` is scored from expression predicted as in `expression` or, where the task file
+    says what is observed, as in `imputation`. ``modes`` has the default metrics, the primary one
+    first, of settings ``mode`` that ask something else.
     """
 
     id: str
@@ -114,6 +128,10 @@ class Family:
     required: tuple[str, ...] = ()
     margin: float = 0.0
     input_class: str = ""
+    predicts: str = "expression"
+    inputs: tuple[str, ...] = ("image",)
+    derived: bool = False
+    modes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     source: str = ""
 
 

@@ -15,6 +15,12 @@ _EXPRESSION = (
 """Families scored from predicted expression."""
 
 _FROM_COUNTS = ("imputation", "signatures", "niche_signatures", "coexpression", "communication")
+_LABELS = ("niches", "niche_detection", "cell_types")
+"""Families of labels."""
+
+_READ_OUT = (*_EXPRESSION, *_LABELS, "proportions")
+"""Families that a linear read-out of features can answer."""
+
 _HERE = "pytest_stbench.baselines"
 
 BASELINES: tuple[Baseline, ...] = (
@@ -51,7 +57,7 @@ BASELINES: tuple[Baseline, ...] = (
         name="coords",
         summary="Ridge on the place of a unit on its slide: how much of the score is centre and rim.",
         kind="model",
-        families=_EXPRESSION,
+        families=_READ_OUT,
         target=f"{_HERE}.coords:Coords",
         memory="O(1)",
     ),
@@ -60,7 +66,7 @@ BASELINES: tuple[Baseline, ...] = (
         name="he_colour",
         summary="Ridge on 24 numbers of colour, nuclei and edges of the H&E patch of a unit.",
         kind="model",
-        families=_EXPRESSION,
+        families=(*_READ_OUT, "embedding"),
         target=f"{_HERE}.he_colour:HeColour",
         needs=("image",),
         memory="O(24^2), patches streamed",
@@ -70,7 +76,7 @@ BASELINES: tuple[Baseline, ...] = (
         name="pca_ridge",
         summary="PCA and ridge on the embedding of a frozen image encoder that the data set declares.",
         kind="model",
-        families=_EXPRESSION,
+        families=(*_READ_OUT, "embedding"),
         target=f"{_HERE}.pca_ridge:PcaRidge",
         needs=("embedding",),
         memory="O(dimensions^2)",
@@ -96,6 +102,16 @@ BASELINES: tuple[Baseline, ...] = (
         memory="O(units), O(observed genes^2)",
     ),
     Baseline(
+        id="B10",
+        name="nnls",
+        summary="Mixture of mean expression profiles that explains the counts of a spot.",
+        kind="model",
+        families=("proportions",),
+        target=f"{_HERE}.nnls:Nnls",
+        needs=("observed",),
+        memory="O(genes x types)",
+    ),
+    Baseline(
         id="B13",
         name="gene_gene_ridge",
         summary="Ridge from the observed genes of a unit to its hidden genes.",
@@ -106,11 +122,30 @@ BASELINES: tuple[Baseline, ...] = (
         memory="O(observed genes^2)",
     ),
     Baseline(
+        id="B14",
+        name="majority",
+        summary="The class frequencies of the training patients for every unit; as clusters, a single one.",
+        kind="model",
+        families=(*_LABELS, "proportions"),
+        target=f"{_HERE}.majority:Majority",
+        memory="O(classes)",
+    ),
+    Baseline(
+        id="B15",
+        name="raw_pca",
+        summary="Principal components of log-normalised counts; for niches with those of the surroundings.",
+        kind="model",
+        families=(*_LABELS, "embedding"),
+        target=f"{_HERE}.raw_pca:RawPca",
+        needs=("observed",),
+        memory="O(genes^2), counts streamed",
+    ),
+    Baseline(
         id="B16",
         name="shuffled",
         summary="The model's own predictions in a random order of units: what is left without their place.",
         kind="control",
-        families=_EXPRESSION,
+        families=(*_EXPRESSION, "embedding"),
         target=f"{_HERE}.controls:shuffled",
         memory="O(units)",
     ),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.baselines.linear import inner_groups
+from pytest_stbench.baselines.groups import inner_groups
 from pytest_stbench.errors import ModelError
 
 if TYPE_CHECKING:

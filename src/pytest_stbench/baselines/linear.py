@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import issparse
 
+from pytest_stbench.baselines.classifier import Classifier
+from pytest_stbench.baselines.groups import MAX_GROUPS, inner_groups
 from pytest_stbench.errors import ModelError
 from pytest_stbench.kernels.ridge import GroupedGram, RidgeFit, alpha_grid, fit_ridge
 
@@ -21,23 +23,6 @@ if TYPE_CHECKING:
 
 BLOCK_ELEMENTS = 1 << 23
 """Features made dense at once: 64 MiB of float64."""
-
-MAX_GROUPS = 5
-"""Groups of the inner cross-validation: patients up to this number, patients dealt to them above."""
-
-
-def inner_groups(train: Sequence[TrainSlide]) -> list[int]:
-    """Return the inner cross-validation group of each training slide.
-
-    Groups are patients. More than five patients are dealt to five groups in the order of their
-    names, which bounds memory and time. With a single patient the groups are its slides; with a
-    single slide nothing can be left out, and the middle of the penalties is used.
-    """
-    patients = [slide.meta.patient_id or slide.meta.slide_id for slide in train]
-    if len(set(patients)) == 1:
-        patients = [slide.meta.slide_id for slide in train]
-    number = {name: position % MAX_GROUPS for position, name in enumerate(sorted(set(patients)))}
-    return [number[name] for name in patients]
 
 
 def pick(fitted: Sequence[str], genes: Sequence[str], who: str) -> NDArray[np.intp]:
@@ -64,7 +49,8 @@ class LinearBaseline(ABC):
     eigenvalue of the Gram matrix) with the least error when training groups are left out in turn
     (:func:`inner_groups`), errors of genes counted relative to their variance. Targets that a
     slide did not measure are fitted on the slides that did; a gene that no training slide
-    measured is predicted as 0.
+    measured is predicted as 0. In families of labels the same features go into a logistic
+    regression, in those of proportions the ridge predicts these, clipped at 0 and scaled to sum 1.
     """
 
     name: str
@@ -75,6 +61,7 @@ class LinearBaseline(ABC):
     def __init__(self) -> None:
         self.genes: tuple[str, ...] = ()
         self.ridge: RidgeFit | None = None
+        self._classifier = Classifier(self.features, self.name)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -94,14 +81,20 @@ class LinearBaseline(ABC):
 
     def fit(self, train: Sequence[TrainSlide], task: TaskInfo) -> None:
         """Fit on training slides, one in memory at a time."""
-        self.genes = task.genes
+        self.genes = task.genes or task.classes
         self.prepare(train, task)
+        if any(slide.labels is not None for slide in train):
+            self._classifier.fit(train, task)
+            return
         gram: GroupedGram | None = None
         for group, slide in zip(inner_groups(train), train, strict=True):
-            x = self.features(slide)
-            gram = gram or GroupedGram(x.shape[1], len(task.genes))
+            x, target = self.features(slide), slide.target
+            if slide.proportions is not None:
+                known = np.isfinite(slide.proportions).all(axis=1)
+                x, target = x[known], slide.proportions[known].astype(np.float32)
+            gram = gram or GroupedGram(x.shape[1], target.shape[1])
             for rows, block in dense_blocks(x):
-                gram.add(group, block, slide.target[rows])
+                gram.add(group, block, target[rows])
         if gram is None or gram.n == 0:
             message = f"{self.name} needs at least one training unit"
             raise ModelError(message)
@@ -119,6 +112,22 @@ class LinearBaseline(ABC):
         for rows, block in dense_blocks(self.features(slide)):
             result[rows] = self.ridge.predict(block)[:, columns]
         return result
+
+    def predict_labels(self, slide: ModelSlide, classes: Sequence[str]) -> NDArray[np.float32]:
+        """Return class probabilities, (n, k)."""
+        return self._classifier.predict(slide, classes)
+
+    def predict_proportions(self, slide: ModelSlide, types: Sequence[str]) -> NDArray[np.float32]:
+        """Return proportions, (n, k), not negative; rows sum to 1."""
+        shares = np.maximum(self.predict_expression(slide, types).astype(np.float64), 0.0)
+        total = shares.sum(axis=1, keepdims=True)
+        result = np.full(shares.shape, 1.0 / max(shares.shape[1], 1))
+        np.divide(shares, total, out=result, where=total > 0)
+        return result.astype(np.float32)
+
+    def embed(self, slide: ModelSlide) -> NDArray[np.float32]:
+        """Return the features of every unit, (n, d)."""
+        return np.concatenate([block for _, block in dense_blocks(self.features(slide))]).astype(np.float32)
 
     def impute(
         self,

@@ -63,6 +63,10 @@ class Majority:
         """Return the mean training proportions, (n, k), the same in every row."""
         return self.predict_labels(slide, types)
 
+    def embed(self, slide: ModelSlide) -> NDArray[np.float32]:
+        """Return one point for all units, (n, 1): a single cluster."""
+        return np.zeros((slide.n_units, 1), dtype=np.float32)
+
 
 def _amounts(slide: TrainSlide, classes: Sequence[str]) -> NDArray[np.float64]:
     """Return how much of each class the units of a slide hold."""

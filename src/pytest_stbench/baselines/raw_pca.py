@@ -31,8 +31,9 @@ class RawPca:
 
     Features are ``log1p(counts / library size * scale)`` of the observed genes, `scale` being the
     median library size of the training units; of more than 2,000 genes those with the highest
-    variance in training are kept. As an embedding it knows nothing of other patients; as a
-    classifier it sees the components of a unit and their mean over its neighbours.
+    variance in training are kept. As an embedding it knows nothing of other patients; where niches
+    are asked, as classes or as clusters, it sees the components of a unit and their mean over its
+    neighbours.
     """
 
     name = "raw_pca"
@@ -42,6 +43,7 @@ class RawPca:
         self.genes: tuple[str, ...] = ()
         self.scale = 1.0
         self.components: Pca | None = None
+        self._around = False
         self._classifier = Classifier(self.features, self.name)
 
     @property
@@ -55,6 +57,7 @@ class RawPca:
             message = f"{self.name} needs counts, and the task hands out none"
             raise ModelError(message)
         self.genes = task.observed_genes
+        self._around = task.family == "niches"
         sizes = np.concatenate([_row_sums(_counts(slide, self.genes)) for slide in train])
         counted = sizes[sizes > 0]
         self.scale = float(np.median(counted)) if len(counted) else 1.0
@@ -74,7 +77,10 @@ class RawPca:
             self._classifier.fit(train, task)
 
     def embed(self, slide: ModelSlide) -> NDArray[np.float32]:
-        """Return the components of every unit, (n, 30) or fewer."""
+        """Return the embedding of every unit: (n, 30) or fewer, for niches with its surroundings (n, 60)."""
+        return self.features(slide).astype(np.float32) if self._around else self._own(slide)
+
+    def _own(self, slide: ModelSlide) -> NDArray[np.float32]:
         if self.components is None:
             message = f"{self.name} was asked before it was fitted"
             raise ModelError(message)
@@ -84,7 +90,7 @@ class RawPca:
 
     def features(self, slide: ModelSlide) -> NDArray[np.float64]:
         """Return the components of a unit beside their mean over its neighbours, (n, 60)."""
-        own = self.embed(slide).astype(np.float64)
+        own = self._own(slide).astype(np.float64)
         xy = np.asarray(slide.units.obsm["spatial"], dtype=np.float64)
         cells = slide.meta.resolution in CELL_RESOLUTIONS
         graph = cell_graph(xy) if cells else lattice_graph(xy, slide.meta.pitch_um)

@@ -25,9 +25,10 @@ README = """\
 Inputs of the task {task} v{version} (family {family}) for a model that runs elsewhere.
 
 TASK/DATASET/SPLIT/FOLD[/sSEED]/
-  task.json          genes to predict, observed genes, scale of the targets, seed, slides
+  task.json          genes to predict, observed genes, classes, scale of the targets, seed, slides
   train/SLIDE.h5ad   X: counts of the observed genes (none: the family hands out no counts);
                      obsm["target"]: what is to be learned, columns uns["target_genes"];
+                     obs["label"], obsm["proportions"]: likewise in families of labels, proportions;
                      obsm["spatial"]: um; obsm["embedding"]: where the data set declares one
   counts/SLIDE.h5ad  raw counts of all genes of the training slides
   test/SLIDE.h5ad    the same as train without target
@@ -39,6 +40,7 @@ OUT/TASK/DATASET/SPLIT/FOLD[/sSEED]/ of a folder OUT of your own:
   h5ad     X (units, genes), obs_names and var_names as asked
   parquet  one row a unit (index, or a column `unit`), one column a gene
   npz      arrays `values`, `units`, `genes`
+(classes or types in the place of genes where the family asks for those, any names for an embedding)
 on the scale of the targets. Copy {manifest} into OUT, fill in the name of the model, and run
   pytest TASKFILE --stbench-model=predictions:OUT
 
@@ -143,6 +145,7 @@ class _Export:
         """Write one fold."""
         from pytest_stbench.models.predictions import safe_name
         from pytest_stbench.run.outcomes import Blocked
+        from pytest_stbench.spec.defaults import methods_of
 
         try:
             fold = self._run.fold(cell)
@@ -156,12 +159,13 @@ class _Export:
             name = safe_name(slide.meta.slide_id)
             _write(self._with_target(slide, fold, cell), folder / "train" / f"{name}.h5ad")
             self._counts(slide, cell, folder / "counts" / f"{name}.h5ad")
-        for test in fold.test:
-            given = self._units(fold.input(test), cell)
-            _write(given, folder / "test" / f"{safe_name(test.meta.slide_id)}.h5ad")
+        for request in fold.question.requests(fold):
+            given = self._units(fold.question.given(request, fold), cell)
+            _write(given, folder / "test" / f"{safe_name(request.key)}.h5ad")
         task = fold.task
         facts = {
-            "task": task.name, "family": task.family, "method": self._run.family.method,
+            "task": task.name, "family": task.family,
+            "method": methods_of(self._run.spec, self._run.family)[0], "classes": list(task.classes),
             "genes": list(task.genes), "observed_genes": list(task.observed_genes),
             "normalise": task.normalise, "target_sum": task.target_sum, "seed": task.seed,
             "resolution": task.resolution, "train": [s.meta.slide_id for s in fold.train],
@@ -174,6 +178,10 @@ class _Export:
         units = self._units(slide, cell)
         units.obsm["target"] = slide.target
         units.uns["target_genes"] = list(fold.genes)
+        if slide.labels is not None:
+            units.obs["label"] = [label or "" for label in slide.labels]
+        if slide.proportions is not None:
+            units.obsm["proportions"] = slide.proportions
         return units
 
     def _counts(self, slide: TrainSlide, cell: Cell, target: Path) -> None:

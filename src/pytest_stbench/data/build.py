@@ -51,12 +51,19 @@ def build_input(
     return ModelSlide(units=units, meta=slide.meta, image=image)
 
 
-def build_train(slide: Slide, given: ModelSlide, target: NDArray[np.floating]) -> TrainSlide:
+def build_train(
+    slide: Slide,
+    given: ModelSlide,
+    target: NDArray[np.floating],
+    *,
+    labels: NDArray[np.object_] | None = None,
+    proportions: NDArray[np.float64] | None = None,
+) -> TrainSlide:
     """Return a training slide: `given` (what a model sees of it) and the truth it may learn from.
 
-    `target` is (n, g) on the task's scale and is copied to float32; ``counts`` holds the raw
-    counts of all genes the slide measured, copied when they are asked for. Raises ``DataError``
-    when rows do not fit.
+    `target` is (n, g) on the task's scale and is copied to float32, `labels` (n,) and
+    `proportions` (n, k) are copied; ``counts`` holds the raw counts of all genes the slide
+    measured, copied when they are asked for. Raises ``DataError`` when rows do not fit.
     """
     _refuse_rows(slide, given, len(target))
     return TrainSlide(
@@ -67,6 +74,8 @@ def build_train(slide: Slide, given: ModelSlide, target: NDArray[np.floating]) -
         make_counts=partial(
             _units, replace(slide, image=None, embedding=None, labels={}), np.flatnonzero(slide.measured)
         ),
+        labels=None if labels is None else labels.copy(),
+        proportions=None if proportions is None else proportions.copy(),
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_stbench.data.build import build_input
-from pytest_stbench.families.genes import GenePlan
+from pytest_stbench.families.predicted_expression import ExpressionQuestion
+from pytest_stbench.families.question import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,25 +16,25 @@ if TYPE_CHECKING:
     from pytest_stbench.data.inputs import ModelSlide, TaskInfo
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.families.fold import FoldData
-    from pytest_stbench.families.genes import FamilyGenes
+    from pytest_stbench.families.question import Request
 
 
-class Expression:
+class Expression(ExpressionQuestion):
     """Predict log-normalised expression of a new patient from morphology.
 
     A model gets the units' names and coordinates, the registered image and, where the data set
     declares one, the frozen embedding of an image encoder; neither counts nor library size.
     """
 
-    def plan_genes(self, train: Sequence[Slide], settings: FamilyGenes) -> GenePlan:
+    def plan(self, train: Sequence[Slide]) -> Plan:
         """Every gene may be a target; none is observed."""
-        del settings
-        return GenePlan(candidates=np.arange(len(train[0].genes)), observed=np.empty(0, np.intp), counted={})
+        return Plan(candidates=np.arange(len(train[0].genes)), observed=np.empty(0, np.intp), counted={})
 
     def build_input(self, slide: Slide, fold: FoldData) -> ModelSlide:
         """Return coordinates, image and embedding of `slide`."""
         return build_input(slide, observed=fold.observed, with_image=True, with_embedding=True)
 
-    def ask(self, model: object, slide: ModelSlide, task: TaskInfo) -> object:
+    def ask(self, model: Any, given: ModelSlide, request: Request, task: TaskInfo) -> object:
         """Call ``predict_expression(slide, genes)``."""
-        return model.predict_expression(slide, list(task.genes))  # type: ignore[attr-defined]  # the caller has checked the method
+        del request
+        return model.predict_expression(given, list(task.genes))

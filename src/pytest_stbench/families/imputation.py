@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_stbench.data.build import build_input
 from pytest_stbench.errors import DataError
-from pytest_stbench.families.genes import GenePlan
+from pytest_stbench.families.predicted_expression import ExpressionQuestion
+from pytest_stbench.families.question import Plan
 from pytest_stbench.preprocess.gene_families import share_stem, stem
 from pytest_stbench.preprocess.statistics import detection_rate
 
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
     from pytest_stbench.data.inputs import ModelSlide, TaskInfo
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.families.fold import FoldData
-    from pytest_stbench.families.genes import FamilyGenes
+    from pytest_stbench.families.question import Request
 
 SEED = 0
 
 
-class Imputation:
+class Imputation(ExpressionQuestion):
     """Predict genes that a panel did not measure from those it did.
 
     A model gets counts of the observed genes, coordinates and, where there is one, the image.
@@ -33,22 +34,23 @@ class Imputation:
     that KRT7 has not said.
     """
 
-    def plan_genes(self, train: Sequence[Slide], settings: FamilyGenes) -> GenePlan:
+    def plan(self, train: Sequence[Slide]) -> Plan:
         """Take the observed genes from the file, or hide one of several random groups."""
-        if settings.observed is not None:
-            return _listed(train[0].genes, settings.observed)
-        return _hidden_group(train, settings.hide_folds, settings.hide_fold)
+        if self.settings.observed is not None:
+            return _listed(train[0].genes, self.settings.observed)
+        return _hidden_group(train, self.settings.hide_folds, self.settings.hide_fold)
 
     def build_input(self, slide: Slide, fold: FoldData) -> ModelSlide:
         """Return observed counts, coordinates and image of `slide`."""
         return build_input(slide, observed=fold.observed, with_image=True, with_embedding=True)
 
-    def ask(self, model: object, slide: ModelSlide, task: TaskInfo) -> object:
+    def ask(self, model: Any, given: ModelSlide, request: Request, task: TaskInfo) -> object:
         """Call ``impute(slide, observed_genes, target_genes)``."""
-        return model.impute(slide, list(task.observed_genes), list(task.genes))  # type: ignore[attr-defined]  # the caller has checked the method
+        del request
+        return model.impute(given, list(task.observed_genes), list(task.genes))
 
 
-def _listed(genes: NDArray[np.str_], names: Sequence[str]) -> GenePlan:
+def _listed(genes: NDArray[np.str_], names: Sequence[str]) -> Plan:
     wanted = set(names)
     is_observed = np.isin(genes, list(wanted))
     if not is_observed.any():
@@ -67,7 +69,7 @@ def _listed(genes: NDArray[np.str_], names: Sequence[str]) -> GenePlan:
             f"{int(related.sum())} share a symbol stem with one of those: observe fewer genes"
         )
         raise DataError(message)
-    return GenePlan(
+    return Plan(
         candidates=candidates,
         observed=np.flatnonzero(is_observed),
         counted={
@@ -77,7 +79,7 @@ def _listed(genes: NDArray[np.str_], names: Sequence[str]) -> GenePlan:
     )
 
 
-def _hidden_group(train: Sequence[Slide], folds: int, fold: int) -> GenePlan:
+def _hidden_group(train: Sequence[Slide], folds: int, fold: int) -> Plan:
     """Hide group `fold` of `folds`: whole gene families, stratified by detection in training."""
     genes = train[0].genes
     detection = np.mean(np.stack([np.nan_to_num(detection_rate(slide)) for slide in train]), axis=0)
@@ -91,4 +93,4 @@ def _hidden_group(train: Sequence[Slide], folds: int, fold: int) -> GenePlan:
         block = ranked[start : start + folds]
         group[block] = rng.permutation(folds)[: len(block)]
     hidden = group[family] == fold
-    return GenePlan(candidates=np.flatnonzero(hidden), observed=np.flatnonzero(~hidden), counted={})
+    return Plan(candidates=np.flatnonzero(hidden), observed=np.flatnonzero(~hidden), counted={})

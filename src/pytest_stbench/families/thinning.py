@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.slide import Slide
-    from pytest_stbench.families.fold import FoldData, Truth
+    from pytest_stbench.families.fold import FoldData
+    from pytest_stbench.families.predicted_expression import ExpressionTruth
 
 SEEDS = tuple(range(10))
 SHARE = 0.5
 
 
-def thinned_pairs(fold: FoldData, slide: Slide, truth: Truth) -> Iterator[tuple[Truth, NDArray[np.float64]]]:
+def thinned_pairs(
+    fold: FoldData, slide: Slide, truth: ExpressionTruth
+) -> Iterator[tuple[ExpressionTruth, NDArray[np.float64]]]:
     """Yield (truth, prediction) from counts split in halves, one pair for each of ten seeds.
 
     Every count goes to one half or the other with equal chance; each half is normalised by its own

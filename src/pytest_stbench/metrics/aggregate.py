@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean, median
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import numpy as np
 from pytest_stbench.metrics.scores import DATA_REASONS, MODEL_REASONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pytest_stbench.metrics.scores import Scores
     from pytest_stbench.registry import Metric
@@ -97,6 +97,21 @@ def slide_value(scores: Scores, record: Metric) -> SlideValue:
         undefined=undefined,
         flags=scores.flags,
         raw_median=float(np.median(defined)) if n_valid else float("nan"),
+    )
+
+
+def mean_value(values: Sequence[SlideValue]) -> SlideValue:
+    """Average repeated values of one metric on one slide, such as those of several clusterings.
+
+    Undefined repeats leave the mean; what they count of their scores is that of the first.
+    """
+    if len(values) == 1:
+        return values[0]
+    return replace(
+        values[0],
+        value=_mean(_present([value.value for value in values])),
+        raw_median=_mean(_present([value.raw_median for value in values])),
+        flags=tuple(dict.fromkeys(flag for value in values for flag in value.flags)),
     )
 
 

@@ -91,7 +91,12 @@ def ami(truth: ArrayLike, prediction: ArrayLike) -> Scores:
 
 
 def macro_f1(
-    truth: ArrayLike, prediction: ArrayLike, *, classes: Classes = None, min_units: int = 1
+    truth: ArrayLike,
+    prediction: ArrayLike,
+    *,
+    classes: Classes = None,
+    min_units: int = 1,
+    not_covered: Sequence[str] = (),
 ) -> Scores:
     """F1 of each class present in the truth of one slide; its mean is macro-F1.
 
@@ -110,13 +115,17 @@ def macro_f1(
         Names of the k columns of probabilities.
     min_units
         Fewest true units that give a class a value.
+    not_covered
+        Classes of the slide that were not asked for, because no training unit has them; their
+        units have no label in `truth`.
 
     Returns
     -------
     Scores
-        One value per true class, in alphabetical order. Undefined: ``too_few_units`` (fewer than
-        `min_units`). Extras: ``precision``, ``recall``, ``support`` of each class; the same in all
-        places: ``n_spurious`` (predicted-only classes), ``n_left_out`` (units without a label).
+        One value per true class, in alphabetical order, then those `not_covered`. Undefined:
+        ``too_few_units`` (fewer than `min_units`), ``not_covered``. Extras: ``precision``,
+        ``recall``, ``support`` of each class; the same in all places: ``n_spurious``
+        (predicted-only classes), ``n_left_out`` (units without a label).
 
     Raises
     ------
@@ -131,6 +140,7 @@ def macro_f1(
         labels,
         2.0 * hit / np.maximum(support + guessed, 1.0),
         min_units,
+        not_covered,
         precision=hit / np.maximum(guessed, 1.0),
         recall=hit / np.maximum(support, 1.0),
         n_spurious=np.full(len(hit), spurious),
@@ -138,7 +148,12 @@ def macro_f1(
 
 
 def balanced_accuracy(
-    truth: ArrayLike, prediction: ArrayLike, *, classes: Classes = None, min_units: int = 1
+    truth: ArrayLike,
+    prediction: ArrayLike,
+    *,
+    classes: Classes = None,
+    min_units: int = 1,
+    not_covered: Sequence[str] = (),
 ) -> Scores:
     """Recall of each class present in the truth of one slide; its mean is balanced accuracy.
 
@@ -153,7 +168,7 @@ def balanced_accuracy(
     table = _confusion(labels)
     chance = 1.0 / max(len(labels.present()), 1)
     recall = np.diag(table) / np.maximum(table.sum(axis=1), 1.0)
-    return _by_class(labels, recall, min_units, chance=np.full(len(recall), chance))
+    return _by_class(labels, recall, min_units, not_covered, chance=np.full(len(recall), chance))
 
 
 def kappa(truth: ArrayLike, prediction: ArrayLike, *, classes: Classes = None) -> Scores:
@@ -232,16 +247,21 @@ def _clustering(labels: Labels, value: float) -> Scores:
     return slide_score(value, _undefined(labels, 2), n_left_out=labels.n_left_out)
 
 
-def _by_class(labels: Labels, values: Table, min_units: int, **extras: Table) -> Scores:
-    """Return scores of the classes present in the truth."""
+def _by_class(
+    labels: Labels, values: Table, min_units: int, not_covered: Sequence[str], **extras: Table
+) -> Scores:
+    """Return scores of the classes present in the truth, and of those that were not asked for."""
     present = labels.present()
     support = np.bincount(labels.truth, minlength=len(labels.names))[present]
     few = support < min_units
-    left_out = np.full(len(present), float(labels.n_left_out))
+    lacking = np.full(len(not_covered), np.nan)
+    left_out = np.full(len(present) + len(not_covered), float(labels.n_left_out))
     return Scores(
-        values=np.where(few, np.nan, values[present]),
-        reasons=np.where(few, "too_few_units", "").astype("U32"),
-        labels=labels.names[present],
-        extras={name: extra[present] for name, extra in extras.items()}
-        | {"support": support.astype(np.float64), "n_left_out": left_out},
+        values=np.concatenate([np.where(few, np.nan, values[present]), lacking]),
+        reasons=np.array(
+            [*np.where(few, "too_few_units", "").tolist(), *("not_covered" for _ in not_covered)], dtype="U32"
+        ),
+        labels=np.array([*labels.names[present].tolist(), *not_covered], dtype=np.str_),
+        extras={name: np.concatenate([extra[present], lacking]) for name, extra in extras.items()}
+        | {"support": np.concatenate([support.astype(np.float64), lacking]), "n_left_out": left_out},
     )

@@ -117,11 +117,13 @@ class PredictionFolder:
             )
             raise ModelError(message)
 
-    def read(self, place: Place, slide: str, units: Sequence[str], columns: Sequence[str]) -> NDArray[Any]:
+    def read(
+        self, place: Place, slide: str, units: Sequence[str], columns: Sequence[str] | None
+    ) -> NDArray[Any]:
         """Return the predictions of a slide, rows `units` and columns `columns` in that order.
 
-        Raises ``ModelError`` when the file lacks any of them, or names one twice; rows and
-        columns that were not asked for are left out.
+        All columns as they stand where these have no names. Raises ``ModelError`` when the file lacks
+        any of them, or names one twice; rows and columns that were not asked for are left out.
         """
         (path,) = self._files(place, slide) or (None,)
         if path is None:
@@ -135,8 +137,9 @@ class PredictionFolder:
             message = f"{path}: {table.values.shape} values for {sizes}"
             raise ModelError(message)
         rows = _order(path, "units", table.units, units)
-        order = _order(path, "columns", table.columns, columns)
-        return table.values[np.ix_(rows, order)]
+        if columns is None:
+            return table.values[rows]
+        return table.values[np.ix_(rows, _order(path, "columns", table.columns, columns))]
 
     def _files(self, place: Place, slide: str) -> tuple[Path, ...]:
         folder = self.folder.joinpath(*place.parts)

@@ -73,6 +73,22 @@ class FittedPreprocess:
         return from_counts(predicted, self.normalise, self.target_sum, share)
 
 
+def fit_scale(train_slides: Sequence[Slide], spec: PreprocessSpec) -> FittedPreprocess:
+    """Fit the scale alone, for tasks that ask for no expression. Parameters as :func:`fit_preprocess`."""
+    slides = _with_units(train_slides)
+    method = spec.normalise or default_method(len(slides[0].genes))
+    none = np.empty(0, dtype=np.intp)
+    return FittedPreprocess(
+        genes=(),
+        columns=none,
+        places={"evaluated": none},
+        normalise=method,
+        target_sum=target_sum(method, slides),
+        share=gene_share(slides),
+        counted={},
+    )
+
+
 def fit_preprocess(
     train_slides: Sequence[Slide],
     spec: PreprocessSpec,
@@ -105,10 +121,7 @@ def fit_preprocess(
     DataError
         Without training units, or when no gene is left.
     """
-    slides = [slide for slide in train_slides if slide.n_units]
-    if not slides:
-        message = "no unit of the training slides passes `preprocess.filter`: lower its thresholds"
-        raise DataError(message)
+    slides = _with_units(train_slides)
     method = spec.normalise or default_method(len(slides[0].genes))
     scale = target_sum(method, slides)
     chosen = _select(slides, spec, method, scale, candidates, names, statistics)
@@ -123,6 +136,14 @@ def fit_preprocess(
         share=gene_share(slides),
         counted=chosen.counted,
     )
+
+
+def _with_units(train_slides: Sequence[Slide]) -> list[Slide]:
+    slides = [slide for slide in train_slides if slide.n_units]
+    if not slides:
+        message = "no unit of the training slides passes `preprocess.filter`: lower its thresholds"
+        raise DataError(message)
+    return slides
 
 
 def _select(

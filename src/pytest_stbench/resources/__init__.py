@@ -79,6 +79,12 @@ def gene_aliases() -> Mapping[str, str]:
     return MappingProxyType({row["alias"]: row["symbol"] for row in _rows("gene_aliases.csv")})
 
 
+@cache
+def niche_ontology() -> Mapping[str, str]:
+    """Return the niche that each known label of pathologists and data sets stands for."""
+    return MappingProxyType({row["label"]: row["niche"] for row in _rows("niche_ontology.csv")})
+
+
 def _rows(name: str) -> list[dict[str, str]]:
     with (HERE / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMAT = 1
+KINDS = (np.dtype(np.float32), np.dtype(np.int32))
+"""Values and instance masks."""
 HEAD = "head"
 
 
@@ -47,15 +49,15 @@ def write_json(path: Path, value: object) -> None:
 
 
 def write_archive(
-    path: Path, values: Mapping[str, NDArray[np.float32]], *, key: str, meta: Mapping[str, Any]
+    path: Path, values: Mapping[str, NDArray[Any]], *, key: str, meta: Mapping[str, Any]
 ) -> None:
-    """Write one float32 matrix per slide with key and meta (JSON-safe) as an ``.npz``, atomically.
+    """Write one float32 or int32 array per slide with key and meta (JSON-safe) as an ``.npz``, atomically.
 
-    Raises ``TypeError`` for anything but float32: nothing is ever pickled.
+    Raises ``TypeError`` for anything else: nothing is ever pickled.
     """
     for slide, matrix in values.items():
-        if not isinstance(matrix, np.ndarray) or matrix.dtype != np.float32:
-            message = f"the prediction of slide {slide!r} must be a float32 array"
+        if not isinstance(matrix, np.ndarray) or matrix.dtype not in KINDS:
+            message = f"the prediction of slide {slide!r} must be a float32 or int32 array"
             raise TypeError(message)
     head = {"format": FORMAT, "key": key, "slides": list(values), "meta": meta}
     arrays: dict[str, Any] = {HEAD: np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)}
@@ -63,7 +65,7 @@ def write_archive(
     write_atomically(path, lambda file: np.savez(file, **arrays))
 
 
-def read_archive(path: Path, *, key: str) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
+def read_archive(path: Path, *, key: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Return matrices by slide, and meta.
 
     Raises ``FileNotFoundError``, ``ValueError`` when the file belongs to another key or format,
@@ -76,8 +78,8 @@ def read_archive(path: Path, *, key: str) -> tuple[dict[str, NDArray[np.float32]
             message = f"it holds format {head['format']} and key {head['key']}"
             raise ValueError(message)
         values = {slide: archive[f"slide_{i}"] for i, slide in enumerate(head["slides"])}
-    if any(matrix.dtype != np.float32 for matrix in values.values()):
-        message = "it holds matrices that are not float32"
+    if any(matrix.dtype not in KINDS for matrix in values.values()):
+        message = "it holds arrays that are neither float32 nor int32"
         raise ValueError(message)
     return values, head["meta"]
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench import __version__
-from pytest_stbench.families.thinning import thinned_pairs
 from pytest_stbench.models.identity import digest_of
 from pytest_stbench.run.keys import SHAPING, source_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_stbench.families.fold import FoldData, Truth
+    from pytest_stbench.families.fold import FoldData
+    from pytest_stbench.families.question import Truth
     from pytest_stbench.run.scoring import Scorer
     from pytest_stbench.run.store import Store
 
@@ -25,7 +25,7 @@ BySlide = dict[str, float]
 
 
 class Ceilings:
-    """Scores one half of the counts as the prediction of the other."""
+    """Scores repeated measurements, one as the prediction of the other."""
 
     def __init__(self, scorer: Scorer, store: Store) -> None:
         self._scorer = scorer
@@ -52,8 +52,8 @@ class Ceilings:
         found: dict[str, dict[str, float | None]] = {}
         for slide_id, truth in truths.items():
             sums: dict[str, list[float]] = {}
-            for target, prediction in thinned_pairs(fold, slides[slide_id], truth):
-                for metric, value in self._scorer.slide(target, prediction).items():
+            for target, predicted in fold.question.repeats(slides[slide_id], fold, truth):
+                for metric, value in self._scorer.slide(target, predicted).items():
                     sums.setdefault(metric, []).append(value.value)
             for metric in self._scorer.names:
                 defined = [value for value in sums.get(metric, ()) if not math.isnan(value)]

@@ -11,11 +11,11 @@ from pytest_stbench.data.inputs import TaskInfo
 from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.errors import DataError
 from pytest_stbench.families.fold import FoldData
-from pytest_stbench.families.genes import FamilyGenes
+from pytest_stbench.families.question import FamilySettings
 from pytest_stbench.preprocess.blocks import within_masks
-from pytest_stbench.preprocess.fitted import fit_preprocess
+from pytest_stbench.preprocess.fitted import fit_preprocess, fit_scale
 from pytest_stbench.registry import load_target
-from pytest_stbench.spec.defaults import preprocess_of
+from pytest_stbench.spec.defaults import preprocess_of, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pytest_stbench.data.dataset import Dataset
     from pytest_stbench.data.slide import Slide
+    from pytest_stbench.families.question import Question
     from pytest_stbench.registry import Family
     from pytest_stbench.run.cells import Cell
     from pytest_stbench.run.shelf import Shelf
@@ -42,7 +43,7 @@ class Folding:
         self._spec = spec
         self._family = family
         self._sets = sets
-        self._question = load_target(family.target)()
+        self._question: type[Question] = load_target(family.target)
         self._shelf = shelf
         self._key: tuple[str, str, Fold] | None = None
         self._fold: FoldData | None = None
@@ -65,15 +66,19 @@ class Folding:
     def _build(self, cell: Cell, dataset: Dataset, roots: Sequence[Path]) -> FoldData:
         preprocess = preprocess_of(self._spec, cell.variant or None)
         train, test = self._sides(cell.fold, dataset, preprocess)
-        plan = self._question.plan_genes(train, self._family_genes(dataset.config, roots))
-        fitted = fit_preprocess(
-            train,
-            preprocess,
-            candidates=plan.candidates,
-            names=listed_genes(preprocess, dataset.config, roots),
-            sets=self._sets,
-            statistics=self._shelf.statistics,
-        )
+        question = self._question(self._settings(dataset.config, roots))
+        plan = question.plan(train)
+        if plan.candidates is None:
+            fitted = fit_scale(train, preprocess)
+        else:
+            fitted = fit_preprocess(
+                train,
+                preprocess,
+                candidates=plan.candidates,
+                names=listed_genes(preprocess, dataset.config, roots),
+                sets=self._sets,
+                statistics=self._shelf.statistics,
+            )
         resolutions = {slide.meta.resolution for slide in test}
         return FoldData(
             task=TaskInfo(
@@ -85,8 +90,9 @@ class Folding:
                 target_sum=fitted.target_sum,
                 seed=cell.seed,
                 resolution=resolutions.pop() if len(resolutions) == 1 else None,
+                classes=plan.classes,
             ),
-            question=self._question,
+            question=question,
             fitted=fitted,
             observed=plan.observed,
             train=train,
@@ -117,14 +123,16 @@ class Folding:
             test.append(slide.select(in_test))
         return _with_units(tuple(train), fold, "training"), _with_units(tuple(test), fold, "test")
 
-    def _family_genes(self, config: DatasetSpec, roots: Sequence[Path]) -> FamilyGenes:
-        settings = self._spec.imputation
-        if settings is not None and settings.observed is not None:
-            names = settings.observed.names or _read(settings.observed.file, roots)
-            return FamilyGenes(observed=_named(names, config))
-        if settings is not None and settings.hide is not None:
-            return FamilyGenes(hide_folds=settings.hide.folds, hide_fold=settings.hide.fold)
-        return FamilyGenes()
+    def _settings(self, config: DatasetSpec, roots: Sequence[Path]) -> FamilySettings:
+        own = settings_of(self._spec, self._family)
+        settings = FamilySettings(own=own, resolve=lambda file: resolve_one(file, roots))
+        imputation = self._spec.imputation
+        if imputation is not None and imputation.observed is not None:
+            names = imputation.observed.names or _read(imputation.observed.file, roots)
+            return replace(settings, observed=_named(names, config))
+        if imputation is not None and imputation.hide is not None:
+            return replace(settings, hide_folds=imputation.hide.folds, hide_fold=imputation.hide.fold)
+        return settings
 
 
 def listed_genes(

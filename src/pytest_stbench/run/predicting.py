@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.inputs import digest
 from pytest_stbench.errors import StbenchError
-from pytest_stbench.models.contract import accept_expression
 from pytest_stbench.run.contestants import control_predictions, diagnostic_predictions
 from pytest_stbench.run.memory import PeakMemory
 from pytest_stbench.run.model_calls import ModelCalls
@@ -19,23 +18,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
-    import numpy as np
     from numpy.typing import NDArray
 
-    from pytest_stbench.data.slide import Slide
     from pytest_stbench.families.fold import FoldData
+    from pytest_stbench.families.question import Request
     from pytest_stbench.models.predictions import Place, PredictionFolder
     from pytest_stbench.registry import Baseline
     from pytest_stbench.run.contestants import Contestant
     from pytest_stbench.run.store import Claim, Store, StoredPrediction
 
-    Predictions = Mapping[str, NDArray[np.float32]]
+    Predictions = Mapping[str, NDArray[Any]]
     CellKey = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """Predicted values per test slide, what they cost, and remarks on the model."""
+    """Predicted values by the key of what was asked, what they cost, and remarks on the model."""
 
     values: Predictions
     seconds: float | None = None
@@ -99,8 +97,8 @@ class Predictor:
         if key not in self._memory:
             calls = ModelCalls(label)
             values = {
-                slide.meta.slide_id: calls.do("reading", partial(_accepted, files, place, slide, fold))
-                for slide in fold.test
+                request.key: calls.do("reading", partial(_accepted, files, place, request, fold))
+                for request in fold.question.requests(fold)
             }
             self._memory[key] = Prediction(values=values)
         known = self._memory[key]
@@ -148,27 +146,21 @@ class Predictor:
         start = time.perf_counter()
         calls = ModelCalls(label, timeout=timeout, claim=claim, ours=contestant.baseline is not None)
         remarks: list[str] = []
-        values: dict[str, NDArray[np.float32]] = {}
+        values: dict[str, NDArray[Any]] = {}
         with PeakMemory() as memory, self._progress(label):
             model = calls.do("build", contestant.handle.fresh)
             if hasattr(model, "fit"):
                 train = fold.train_inputs()
                 calls.do("fit", lambda: model.fit(train, fold.task))
                 del train
-            for slide in fold.test:
-                given = fold.input(slide)
+            for request in fold.question.requests(fold):
+                given = fold.question.given(request, fold)
                 before = digest(given)
-                raw = calls.do("predict", partial(fold.question.ask, model, given, fold.task))
+                raw = calls.do("predict", partial(fold.question.ask, model, given, request, fold.task))
                 if digest(given) != before:
-                    remarks.append(_changes_input(contestant.label, slide.meta.slide_id))
-                values[slide.meta.slide_id] = accept_expression(
-                    raw,
-                    n=slide.n_units,
-                    genes=fold.genes,
-                    unit_names=slide.unit_names,
-                    normalise_counts=fold.fitted.from_counts,
-                    where=f"{contestant.label}, slide {slide.meta.slide_id}",
-                )
+                    remarks.append(_changes_input(contestant.label, request.key))
+                where = f"{contestant.label}, slide {request.key}"
+                values[request.key] = fold.question.accept(raw, request, fold, where)
         return Prediction(
             values=values,
             seconds=time.perf_counter() - start,
@@ -177,17 +169,10 @@ class Predictor:
         )
 
 
-def _accepted(files: PredictionFolder, place: Place, slide: Slide, fold: FoldData) -> NDArray[np.float32]:
-    slide_id = slide.meta.slide_id
-    raw = files.read(place, slide_id, slide.unit_names.tolist(), fold.genes)
-    return accept_expression(
-        raw,
-        n=slide.n_units,
-        genes=fold.genes,
-        unit_names=slide.unit_names,
-        normalise_counts=fold.fitted.from_counts,
-        where=f"{files.name}, slide {slide_id}",
-    )
+def _accepted(files: PredictionFolder, place: Place, request: Request, fold: FoldData) -> NDArray[Any]:
+    names = request.slide.unit_names.tolist()
+    raw = files.read(place, request.key, names, fold.question.columns(fold))
+    return fold.question.accept(raw, request, fold, f"{files.name}, slide {request.key}")
 
 
 def _changes_input(label: str, slide: str) -> str:

@@ -13,7 +13,7 @@ from pytest_stbench.run.ceilings import skill
 from pytest_stbench.run.cells import Pool
 from pytest_stbench.run.facts import Facts
 from pytest_stbench.run.pooling import pool_scores
-from pytest_stbench.spec.defaults import primary_of
+from pytest_stbench.spec.defaults import input_class_of, primary_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -203,5 +203,5 @@ class Recorder:
             peak_memory_mb=score.peak_memory_mb,
             seed_sd=score.seed_sd,
             input_class=(contestant.handle.input_class if contestant else None)
-            or self._run.family.input_class,
+            or input_class_of(self._spec, self._run.family),
         )

@@ -6,17 +6,13 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from pytest_stbench.metrics.aggregate import SlideValue, slide_value
+from pytest_stbench.metrics.aggregate import SlideValue, mean_value, slide_value
 from pytest_stbench.registry import load_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
-    from pytest_stbench.families.fold import FoldData, Truth
+    from pytest_stbench.families.question import Arms, Predicted, Truth
     from pytest_stbench.registry import Catalogue, Metric
     from pytest_stbench.run.predicting import Prediction
     from pytest_stbench.spec.model import MetricSpec
@@ -28,7 +24,7 @@ class CellScores:
 
     values: Mapping[str, Mapping[str, SlideValue]]
     n_units: Mapping[str, int]
-    n_genes: Mapping[str, int]
+    n_genes: Mapping[str, int | None]
     seconds: float | None
     peak_memory_mb: float | None
 
@@ -41,16 +37,19 @@ class Scorer:
             (spec, catalogue[spec.name], load_target(catalogue[spec.name].target)) for spec in metrics
         ]
 
-    def score(self, fold: FoldData, truths: Mapping[str, Truth], prediction: Prediction) -> CellScores:
+    def score(self, truths: Mapping[str, Truth], prediction: Prediction) -> CellScores:
         """Score the predictions of one cell against `truths` (one per test slide)."""
         values: dict[str, dict[str, SlideValue]] = {name: {} for name in self.names}
         for slide, truth in truths.items():
-            for name, value in self.slide(truth, prediction.values[slide]).items():
+            for name, value in self.slide(truth, prediction.values).items():
                 values[name][slide] = value
         return CellScores(
             values=values,
-            n_units={slide: len(truth.units) for slide, truth in truths.items()},
-            n_genes={spec.name: len(fold.fitted.places[record.genes]) for spec, record, _ in self._metrics},
+            n_units={slide: truth.n_units for slide, truth in truths.items()},
+            n_genes={
+                spec.name: next((truth.n_columns(record) for truth in truths.values()), None)
+                for spec, record, _ in self._metrics
+            },
             seconds=prediction.seconds,
             peak_memory_mb=prediction.peak_memory_mb,
         )
@@ -65,38 +64,20 @@ class Scorer:
         """Parameters of each metric, those of its record included."""
         return {spec.name: {**record.params, **spec.params} for spec, record, _ in self._metrics}
 
-    def slide(self, truth: Truth, prediction: NDArray[Any]) -> dict[str, SlideValue]:
+    def slide(self, truth: Truth, predicted: Predicted) -> dict[str, SlideValue]:
         """Score one slide: the value of every metric."""
         found = {}
         for spec, record, function in self._metrics:
-            places = truth.places[record.genes]
-            arguments = _arguments(record, function, truth, places)
-            predicted = _columns(prediction, places)
-            scores = function(_columns(truth.values, places), predicted, **arguments, **spec.params)
-            found[spec.name] = slide_value(scores, record)
+            repeats = [
+                function(arms.truth, arms.prediction, **_arguments(record, function, arms), **spec.params)
+                for arms in truth.arms(record, predicted)
+            ]
+            found[spec.name] = mean_value([slide_value(scores, record) for scores in repeats])
         return found
 
 
-def _columns(values: NDArray[Any], places: NDArray[np.intp]) -> NDArray[Any]:
-    """Return some columns of `values`, as they are where that is all of them in their order."""
-    whole = len(places) == values.shape[1] and np.array_equal(places, np.arange(len(places)))
-    return values if whole else values[:, places]
-
-
-def _arguments(
-    record: Metric, function: Callable[..., Any], truth: Truth, places: NDArray[np.intp]
-) -> dict[str, Any]:
+def _arguments(record: Metric, function: Callable[..., Any], arms: Arms) -> dict[str, Any]:
     """Return what a metric takes beside truth and prediction, by the names of its parameters."""
-    offered: dict[str, Callable[[], Any]] = {
-        "measured": lambda: truth.measured[places],
-        "genes": lambda: truth.genes[places],
-        "units": lambda: truth.units,
-        "libsize": lambda: truth.libsize,
-        "train_mean": lambda: truth.train_mean[places],
-        "graph": lambda: truth.surroundings.graph,
-        "xy_um": lambda: truth.surroundings.slide.xy_um,
-        "niches": lambda: truth.surroundings.niches,
-    }
     accepted = inspect.signature(function).parameters
     wanted = {"measured", "units" if record.over == "unit" else "genes", *record.inputs}
-    return {name: offered[name]() for name in sorted(wanted) if name in accepted}
+    return {name: arms.offered[name]() for name in sorted(wanted & arms.offered.keys()) if name in accepted}

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = [
@@ -50,9 +49,9 @@ class StoreWarning(UserWarning):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StoredPrediction:
-    """Predictions of one cell by slide, (n, g) float32 each, and what was noted with them."""
+    """Predictions of one cell by slide, an array each, and what was noted with them."""
 
-    values: dict[str, NDArray[np.float32]]
+    values: dict[str, NDArray[Any]]
     meta: dict[str, Any]
 
 
@@ -122,7 +121,7 @@ class Store:
             return None
         return StoredPrediction(values=values, meta=meta)
 
-    def save(self, key: str, prediction: Mapping[str, NDArray[np.float32]], meta: Mapping[str, Any]) -> bool:
+    def save(self, key: str, prediction: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> bool:
         """Keep `prediction`, one float32 matrix per slide id, and `meta` (JSON-safe).
 
         Call it inside the claim of `key`: its lock is what tells a file that is being written

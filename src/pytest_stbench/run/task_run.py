@@ -18,7 +18,7 @@ from pytest_stbench.run.ladder import Ladder, make_ladder
 from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported, first_line
 from pytest_stbench.run.scoring import CellScores, Scorer
 from pytest_stbench.run.tracebacks import user_traceback
-from pytest_stbench.spec.defaults import dataset_of, preprocess_of, with_defaults
+from pytest_stbench.spec.defaults import dataset_of, inputs_of, methods_of, preprocess_of, with_defaults
 from pytest_stbench.spec.fingerprint import fingerprint, prediction_parts
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from pytest_stbench.data.dataset import Dataset
     from pytest_stbench.data.slide import Slide
-    from pytest_stbench.families.fold import FoldData, Truth
+    from pytest_stbench.families.fold import FoldData
+    from pytest_stbench.families.question import Truth
     from pytest_stbench.registry import Baseline, Registry
     from pytest_stbench.run.cells import Cell, Grid, Pool
     from pytest_stbench.run.predicting import Prediction, Predictor
@@ -104,7 +105,9 @@ class TaskRun:
             with contextlib.suppress(DataMissing, DataError):
                 found = self.dataset(name).offers
             self._offers[name] = found
-        return self._offers[name] | ({"observed"} if self.family.method == "impute" else set())
+        given = inputs_of(self.spec, self.family)
+        hidden = set() if "image" in given else {"image", "embedding"}
+        return (self._offers[name] - hidden) | ({"observed"} if "counts" in given else set())
 
     def ladder(self, name: str) -> Ladder:
         """Return the yardsticks of a data set."""
@@ -130,7 +133,7 @@ class TaskRun:
 
         Raises ``Blocked`` when it cannot be built, or says something impossible of itself.
         """
-        method = self.family.method
+        wanted = methods_of(self.spec, self.family)
         cause = f"model {contestant.label}"
         if contestant.files is not None and contestant.key not in self._complete:
             mark = fingerprint(with_defaults(self.spec, self.registry)).digest
@@ -149,8 +152,9 @@ class TaskRun:
         except Exception as error:  # noqa: BLE001  # a user's factory may raise anything
             what = first_line(f"building it raised {type(error).__name__}: {error}")
             raise Blocked(cause=cause, detail=f"{what}\n{user_traceback(error)}") from None
-        if method not in methods:
-            message = f"{contestant.label} has no method {method}, which the family {self.family.name} asks"
+        if not methods.intersection(wanted):
+            which = " or ".join(wanted)
+            message = f"{contestant.label} has no method {which}, which the family {self.family.name} asks"
             raise NotSupported(message)
 
     def fold(self, cell: Cell) -> FoldData:
@@ -186,14 +190,17 @@ class TaskRun:
 
     def _parts(self, cell: Cell, fold: FoldData) -> dict[str, object]:
         """Return what a fold is made from, JSON-safe."""
-        genes = {"asked": list(fold.genes), "observed": list(fold.task.observed_genes)}
+        task = fold.task
+        asked = {
+            "asked": list(fold.genes), "observed": list(task.observed_genes), "classes": list(task.classes),
+        }  # fmt: skip
         return {
             "task": prediction_parts(self.spec, cell.dataset, cell.variant or None),
             "dataset": self.dataset(cell.view).checksum,
             "train": list(cell.fold.train),
             "test": list(cell.fold.test),
             "blocks": {**cell.fold.params, "seed": cell.fold.seed} if cell.fold.within else None,
-            "genes": digest_of(genes),
+            "genes": digest_of(asked),
         }
 
     def ceilings(self, cell: Cell) -> Mapping[str, Mapping[str, float]]:
@@ -254,7 +261,7 @@ class TaskRun:
 
     def _score(self, cell: Cell, prediction: Prediction) -> CellScores:
         fold = self.fold(cell)
-        return self._scorer.score(fold, self._truths_of(fold), prediction)
+        return self._scorer.score(self._truths_of(fold), prediction)
 
     def _truths_of(self, fold: FoldData) -> dict[str, Truth]:
         if self._truths is None or self._truths[0] is not fold:

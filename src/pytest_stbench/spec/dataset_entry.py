@@ -15,7 +15,8 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from pytest_stbench.errors import Problem, TaskFileError
 from pytest_stbench.spec.messages import describe
-from pytest_stbench.spec.model import DatasetSpec, Integer, IsoDate, Part
+from pytest_stbench.spec.model import DatasetSpec  # noqa: TC001 - pydantic reads the annotation at run time
+from pytest_stbench.spec.part import Integer, IsoDate, Part
 from pytest_stbench.spec.paths import path_mistake
 from pytest_stbench.spec.shorthand import normalise
 from pytest_stbench.spec.source import Node, Tree, key_text, line_marks, plain, read_tree

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pytest_stbench.registry import SIMPLE
+from pytest_stbench.spec.family_settings import Block
 from pytest_stbench.spec.model import (
     DatasetSpec,
     GenesSpec,
@@ -18,22 +19,37 @@ if TYPE_CHECKING:
     from pytest_stbench.registry import Catalogue, Family, Registry
 
 MAX_LOPO_PATIENTS = 10
+PARENTS = ("predict_expression", "impute")
+INPUTS = {"image": ("image",), "expression": ("counts",), "both": ("image", "counts")}
+BLOCKS: dict[str, type[Block]] = {
+    name: kind
+    for name, field in TaskSpec.model_fields.items()
+    for kind in get_args(field.annotation)
+    if isinstance(kind, type) and issubclass(kind, Block)
+}
+"""The blocks of families that have settings, by the name of the family."""
 
 S = TypeVar("S", MetricSpec, SplitSpec)
 
 
 def primary_of(task: TaskSpec, family: Family) -> str:
     """Return the pre-registered metric: of the file, else of the family."""
-    return task.primary or family.primary
+    return task.primary or _of_mode(task, family)[0]
 
 
 def metrics_of(task: TaskSpec, family: Family) -> tuple[MetricSpec, ...]:
     """Return the metrics to score: of the file, else of the family; last the primary one if absent."""
-    metrics = task.metrics or tuple(MetricSpec(name=name) for name in family.metrics)
+    metrics = task.metrics or tuple(MetricSpec(name=name) for name in _of_mode(task, family)[1])
     primary = primary_of(task, family)
     if primary not in {metric.name for metric in metrics}:
         metrics = (*metrics, MetricSpec(name=primary))
     return metrics
+
+
+def _of_mode(task: TaskSpec, family: Family) -> tuple[str, tuple[str, ...]]:
+    """Return primary and default metrics under the ``mode`` of the family's settings, if it has one."""
+    metrics = family.modes.get(getattr(settings_of(task, family), "mode", ""), ())
+    return (metrics[0], metrics) if metrics else (family.primary, family.metrics)
 
 
 def baselines_of(task: TaskSpec | None, family: Family) -> tuple[str, ...]:
@@ -44,6 +60,48 @@ def baselines_of(task: TaskSpec | None, family: Family) -> tuple[str, ...]:
     """
     named = (task.baselines if task else ()) or family.baselines
     return tuple(dict.fromkeys((family.trivial, *family.required, *named, SIMPLE)))
+
+
+def settings_of(task: TaskSpec, family: Family) -> Block | None:
+    """Return the block under the family's name, its defaults where the file has none; None without one."""
+    kind = BLOCKS.get(family.name)
+    if kind is None:
+        return None
+    block: Block | None = getattr(task, family.name)
+    return kind() if block is None else block
+
+
+def methods_of(task: TaskSpec, family: Family) -> tuple[str, ...]:
+    """Return the methods of a model that answer the task, the one that is preferred first."""
+    if family.derived:
+        parent = "predict_expression" if task.imputation is None else "impute"
+        return tuple(dict.fromkeys((family.method, parent))) if family.method not in PARENTS else (parent,)
+    if getattr(settings_of(task, family), "mode", None) == "unsupervised":
+        return ("embed",)
+    return (family.method,)
+
+
+def predicts_of(task: TaskSpec, family: Family) -> str:
+    """Return what a prediction holds: ``expression``, ``labels``, ``clusters`` ..."""
+    if getattr(settings_of(task, family), "mode", None) == "unsupervised":
+        return "clusters"
+    return family.predicts
+
+
+def inputs_of(task: TaskSpec, family: Family) -> tuple[str, ...]:
+    """Return what a model is given beside coordinates: ``image``, ``counts`` or both."""
+    if family.derived and task.imputation is not None:
+        return ("image", "counts")
+    given: str | None = getattr(settings_of(task, family), "input", None)
+    return family.inputs if given is None else INPUTS[given]
+
+
+def input_class_of(task: TaskSpec, family: Family) -> str:
+    """Return the class within which models of the task may be ranked."""
+    if family.derived:
+        return "image" if task.imputation is None else "expression"
+    given: str | None = getattr(settings_of(task, family), "input", None)
+    return family.input_class if given is None else "image+expression" if given == "both" else given
 
 
 def default_splits(n_patients: int) -> tuple[SplitSpec, ...]:
@@ -108,6 +166,7 @@ def with_defaults(task: TaskSpec, registry: Registry) -> TaskSpec:
             "metrics": _filled(metrics_of(task, family), registry.metrics),
             "baselines": baselines_of(task, family),
             "splits": _filled(task.splits, registry.splits),
+            **({family.name: settings_of(task, family)} if family.name in BLOCKS else {}),
         }
     )
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.spec.defaults import dataset_of, preprocess_of
+from pytest_stbench.spec.defaults import BLOCKS, dataset_of, preprocess_of
 from pytest_stbench.spec.paths import path_fields
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def fingerprint(task: TaskSpec, files: Mapping[str, str] | None = None) -> Finge
     parts |= {f"preprocess.{key}": value for key, value in _preprocess(preprocess_of(task)).items()}
     parts |= {f"variant.{name}": _variant(task, name) for name in task.preprocess.variants}
     parts["imputation"] = _imputation(task.imputation)
+    parts |= _blocks(task)
     parts |= {f"file.{path}": digest for path, digest in (files or {}).items()}
     return _fingerprint(parts)
 
@@ -70,6 +71,7 @@ def prediction_parts(task: TaskSpec, dataset: str, variant: str | None = None) -
         "dataset": {"name": dataset, **_dataset(dataset_of(task, dataset, variant or ""))},
         "preprocess": _preprocess(preprocess_of(task, variant)),
         "imputation": _imputation(task.imputation),
+        **_blocks(task),
     }
     return dict(_fingerprint(parts).parts)
 
@@ -125,3 +127,9 @@ def _variant(task: TaskSpec, name: str) -> dict[str, Any]:
 
 def _imputation(imputation: ImputationSpec | None) -> dict[str, Any] | None:
     return None if imputation is None else imputation.model_dump()
+
+
+def _blocks(task: TaskSpec) -> dict[str, Any]:
+    """Return the settings of families that the file has, by name."""
+    written = {name: getattr(task, name) for name in BLOCKS}
+    return {name: block.model_dump() for name, block in written.items() if block is not None}

@@ -7,56 +7,22 @@ the registry is checked in :mod:`pytest_stbench.spec.validate`.
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotation at run time
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
+
+from pytest_stbench.spec.family_settings import (  # noqa: TC001 - pydantic reads the annotations at run time
+    CellTypesBlock,
+    EmbeddingBlock,
+    NicheDetectionBlock,
+    NichesBlock,
+    ProportionsBlock,
+)
+from pytest_stbench.spec.part import Integer, IsoDate, Length, Number, Part
 
 Name = str
 Resolution = Literal["spot", "xisium", "bin", "cell", "transcript"]
-
-
-def _numeric(value: object) -> object:
-    """Refuse what pydantic would convert in silence: ``"5"`` and ``true`` are not numbers."""
-    if isinstance(value, bool | str):
-        message = "not a number"
-        raise ValueError(message)
-    return value
-
-
-def _length(value: object) -> object:
-    """Accept a positive number or ``uns:KEY``; refuse the rest before the union is tried."""
-    number = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
-    where = isinstance(value, str) and value.startswith("uns:") and len(value) > len("uns:")
-    if not (number or where):
-        message = "not a length: a positive number (um), or 'uns:KEY' where the file says it"
-        raise ValueError(message)
-    return value
-
-
-def _iso_date(value: str) -> str:
-    """Refuse what is not a calendar day written YYYY-MM-DD."""
-    try:
-        day = date.fromisoformat(value)
-    except ValueError:
-        day = None
-    if day is None or day.isoformat() != value:
-        message = "not a date: write YYYY-MM-DD"
-        raise ValueError(message)
-    return value
-
-
-Integer = Annotated[int, BeforeValidator(_numeric)]
-Number = Annotated[float, BeforeValidator(_numeric)]
-Length = Annotated[float | str, BeforeValidator(_length)]
-IsoDate = Annotated[str, AfterValidator(_iso_date)]
-
-
-class Part(BaseModel):
-    """Base of all parts of a task file: unknown keys are mistakes, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class KeysSpec(Part):
@@ -259,6 +225,11 @@ class TaskSpec(Part):
     seeds: tuple[Annotated[Integer, Field(ge=0)], ...] = (0,)
     preprocess: PreprocessSpec = PreprocessSpec()
     imputation: ImputationSpec | None = None
+    niches: NichesBlock | None = None
+    niche_detection: NicheDetectionBlock | None = None
+    cell_types: CellTypesBlock | None = None
+    proportions: ProportionsBlock | None = None
+    embedding: EmbeddingBlock | None = None
     primary: str | None = None
     metrics: tuple[MetricSpec, ...] = ()
     baselines: tuple[str, ...] = ()

@@ -12,8 +12,8 @@ from pytest_stbench.data.inputs import TaskInfo
 from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.families.expression import Expression
 from pytest_stbench.families.fold import FoldData
-from pytest_stbench.families.genes import FamilyGenes
 from pytest_stbench.families.imputation import Imputation
+from pytest_stbench.families.question import Request
 from pytest_stbench.preprocess.fitted import FittedPreprocess
 
 GENES = np.array(["AAA", "BBB", "CCC", "DDD"])
@@ -118,7 +118,7 @@ def test_inputs_are_built_anew(imputation_fold):
 def test_expression_gives_no_counts():
     slides = [counted_slide("a1", "a", [[1, 2, 3, 4]] * 3)]
     question = Expression()
-    plan = question.plan_genes(slides, FamilyGenes())
+    plan = question.plan(slides)
     assert plan.candidates.tolist() == [0, 1, 2, 3]
     assert plan.observed.tolist() == []
     fold = fold_of(question, slides, slides, observed=())
@@ -126,6 +126,9 @@ def test_expression_gives_no_counts():
     assert given.units.shape == (3, 0)
     assert set(given.units.obsm) == {"spatial", "embedding"}
     assert given.image is None
+
+
+REQUEST = Request(key="c1", slide=None)
 
 
 class Asked:
@@ -138,12 +141,12 @@ class Asked:
 
 def test_models_are_asked_by_name_with_lists(imputation_fold):
     given = imputation_fold.input(imputation_fold.test[0])
-    assert Imputation().ask(Asked(), given, imputation_fold.task) == (
+    assert Imputation().ask(Asked(), given, REQUEST, imputation_fold.task) == (
         "impute",
         ["AAA"],
         ["BBB", "CCC", "DDD"],
     )
-    assert Expression().ask(Asked(), given, imputation_fold.task) == (
+    assert Expression().ask(Asked(), given, REQUEST, imputation_fold.task) == (
         "predict_expression",
         ["BBB", "CCC", "DDD"],
     )

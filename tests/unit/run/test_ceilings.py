@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_stbench.run import ceilings as module
 from pytest_stbench.run.ceilings import Ceilings, skill
 from pytest_stbench.run.cells import Cell
 from pytest_stbench.run.folding import Folding
@@ -56,7 +55,7 @@ def test_a_ceiling_is_computed_once_and_then_recalled(
 ):
     fold = fold_of(tmp_path, make_task, make_dataset, make_slide)
     first = ceilings_of(tmp_path, fold, "pearson_gene")
-    monkeypatch.setattr(module, "thinned_pairs", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(fold.question, "repeats", lambda *_: pytest.fail("computed again"))
     assert ceilings_of(tmp_path, fold, "pearson_gene") == first
 
 
@@ -67,7 +66,7 @@ def test_another_question_is_another_ceiling(
     fold = fold_of(tmp_path, make_task, make_dataset, make_slide)
     ceilings_of(tmp_path, fold, "pearson_gene")
     asked = []
-    monkeypatch.setattr(module, "thinned_pairs", lambda *_: asked.append(1) or iter(()))
+    monkeypatch.setattr(fold.question, "repeats", lambda *_: asked.append(1) or iter(()))
     metrics = ("pearson_gene", "rmse") if other == "metrics" else ("pearson_gene",)
     found = ceilings_of(tmp_path, fold, *metrics, parts={"fold": "D"} if other == "parts" else None)
     assert asked == [1]

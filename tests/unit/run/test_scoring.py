@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from pytest_stbench.families.fold import Surroundings, Truth
+from pytest_stbench.families.predicted_expression import ExpressionTruth, Surroundings
 from pytest_stbench.metrics import rmse
 from pytest_stbench.registry import Catalogue, Metric
 from pytest_stbench.run import scoring
@@ -27,12 +25,11 @@ EVALUATED = {"evaluated": np.arange(3), "markers": np.arange(3)}
 
 class Fold:
     genes = ("A", "B", "C")
-    fitted = SimpleNamespace(places=EVALUATED)
 
 
 def truth_of(seed, n=40):
     rng = np.random.default_rng(seed)
-    return Truth(
+    return ExpressionTruth(
         values=rng.normal(size=(n, 3)),
         measured=np.ones(3, bool),
         genes=np.array(Fold.genes),
@@ -63,7 +60,7 @@ def specs(*names):
 
 
 def test_every_metric_on_every_slide(truths, prediction):
-    found = Scorer(specs("spearman_gene", "rmse"), METRICS).score(Fold, truths, prediction)
+    found = Scorer(specs("spearman_gene", "rmse"), METRICS).score(truths, prediction)
     assert {metric: list(slides) for metric, slides in found.values.items()} == {
         "spearman_gene": ["s1", "s2"],
         "rmse": ["s1", "s2"],
@@ -84,7 +81,7 @@ def test_a_gene_that_was_not_measured_is_undefined_not_wrong(truths, prediction)
     from dataclasses import replace
 
     truths = {"s1": replace(truths["s1"], values=values, measured=np.array([True, False, True]))}
-    found = Scorer(specs("spearman_gene"), METRICS).score(Fold, truths, prediction)
+    found = Scorer(specs("spearman_gene"), METRICS).score(truths, prediction)
     assert found.values["spearman_gene"]["s1"].undefined == {"gene_missing": 1}
     assert found.values["spearman_gene"]["s1"].n_valid == 2
 
@@ -122,13 +119,14 @@ def test_a_metric_gets_what_its_record_declares(monkeypatch, truths, prediction,
     )
     monkeypatch.setattr(scoring, "load_target", lambda target: greedy_metric)
     scorer = Scorer([MetricSpec(name="greedy", params={"k": 7})], Catalogue("metric", [record]))
-    scorer.score(Fold, {"s1": truths["s1"]}, prediction)
+    scorer.score({"s1": truths["s1"]}, prediction)
     assert TAKEN.pop("k") == 7
     assert {name for name, value in TAKEN.items() if value is not None} == given
 
 
 def test_every_metric_of_the_package_scores(truths, prediction):
-    found = Scorer(specs(*METRICS.names), METRICS).score(Fold, truths, prediction)
-    for name in METRICS.names:
+    names = [record.name for record in METRICS if record.needs == "expression"]
+    found = Scorer(specs(*names), METRICS).score(truths, prediction)
+    for name in names:
         counted = found.values[name]["s1"]
         assert counted.n_total == counted.n_valid + sum(counted.undefined.values())

@@ -56,10 +56,19 @@ def test_the_store_keeps_itself_out_of_git(tmp_path):
 
 
 @pytest.mark.parametrize("matrix", [np.ones((2, 2)), np.array([[object()]]), [[1.0]]])
-def test_only_float32_arrays_are_stored(tmp_path, matrix):
-    with pytest.raises(TypeError, match="the prediction of slide 's' must be a float32 array"):
+def test_only_values_and_masks_are_stored(tmp_path, matrix):
+    with pytest.raises(TypeError, match="the prediction of slide 's' must be a float32 or int32 array"):
         Store(tmp_path).save(KEY, {"s": matrix}, {})
     assert left_in(tmp_path, "predictions") == []
+
+
+def test_masks_come_back_as_they_were(tmp_path):
+    masks = np.arange(24, dtype=np.int32).reshape(2, 3, 4)
+    Store(tmp_path).save(KEY, {"s": masks}, {})
+    with Store(tmp_path).claim(KEY, "m") as claim:
+        stored = claim.stored.values["s"]
+    np.testing.assert_array_equal(stored, masks)
+    assert stored.dtype == np.int32
 
 
 def damage_truncate(path):

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_stbench.spec import model
-from pytest_stbench.spec.defaults import with_defaults
+from pytest_stbench.spec.defaults import BLOCKS, with_defaults
+from pytest_stbench.spec.family_settings import Block
 from pytest_stbench.spec.fingerprint import canonical, differences, fingerprint, gene_files, prediction_parts
 from pytest_stbench.spec.model import TaskSpec
 from pytest_stbench.spec.validate import load_task
@@ -236,15 +237,30 @@ def test_every_field_of_the_model_is_classified():
         model.GeneListSpec: "imputation.observed",
         model.HideSpec: "imputation.hide",
     }
-    parts = {c for c in vars(model).values() if isinstance(c, type) and issubclass(c, model.Part)} - {
-        model.Part
-    }
+    parts = {
+        kind
+        for kind in vars(model).values()
+        if isinstance(kind, type) and issubclass(kind, model.Part) and not issubclass(kind, Block)
+    } - {model.Part}
     assert parts == places.keys() | WHOLE
 
     for part, place in places.items():
         for field in part.model_fields:
             path = f"{place}.{field}".removeprefix(".")
-            assert any(key == path or key.startswith(f"{path}.") for key in CLASSIFIED), path
+            found = any(key == path or key.startswith(f"{path}.") for key in CLASSIFIED)
+            assert found or path in BLOCKS, path
+
+
+@pytest.mark.parametrize("family", BLOCKS)
+def test_the_settings_of_a_family_are_a_part(family):
+    task = TaskSpec(**TASK)
+    default = task.model_copy(update={family: BLOCKS[family]()})
+    assert differences(fingerprint(task), fingerprint(default)) == (family,)
+    for field in BLOCKS[family].model_fields:
+        changed = getattr(default, family).model_copy(update={field: "other"})
+        other = task.model_copy(update={family: changed})
+        assert differences(fingerprint(default), fingerprint(other)) == (family,), field
+        assert prediction_parts(default, "one") != prediction_parts(other, "one"), field
 
 
 def test_removed_parts_are_told():

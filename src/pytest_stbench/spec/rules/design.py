@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pytest_stbench.spec.defaults import BLOCKS
 from pytest_stbench.spec.messages import shown, unknown
 from pytest_stbench.spec.paths import path_fields, path_mistake
 from pytest_stbench.spec.rules.common import (
@@ -134,8 +135,9 @@ def _imputation(task: TaskSpec, known: Known) -> Mistakes:
     if known.lacks("imputation"):
         return
     settings = task.imputation
-    if task.family != "imputation":
-        if settings is not None and task.family in known.families:
+    family = known.families.get(task.family)
+    if task.family != "imputation" and (family is None or not family.derived or settings is None):
+        if settings is not None and family is not None:
             yield ("imputation",), f"holds settings of the family imputation; this task is of {task.family!r}"
         return
     if settings is None:
@@ -149,4 +151,12 @@ def _imputation(task: TaskSpec, known: Known) -> Mistakes:
         yield ("imputation", "hide", "fold"), f"found {settings.hide.fold}; allowed: 0 to {last} (folds - 1)"
 
 
-DESIGN_RULES: tuple[Rule, ...] = (_header, _datasets, _paths, _splits, _seeds, _preprocess, _imputation)
+def _blocks(task: TaskSpec, known: Known) -> Mistakes:
+    for name in BLOCKS:
+        if name != task.family and getattr(task, name) is not None and task.family in known.families:
+            yield (name,), f"holds settings of the family {name}; this task is of {task.family!r}"
+
+
+DESIGN_RULES: tuple[Rule, ...] = (
+    _header, _datasets, _paths, _splits, _seeds, _preprocess, _imputation, _blocks,
+)  # fmt: skip

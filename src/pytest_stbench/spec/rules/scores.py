@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.registry import SIMPLE, nearest
-from pytest_stbench.spec.defaults import baselines_of, metrics_of
+from pytest_stbench.spec.defaults import baselines_of, metrics_of, predicts_of
 from pytest_stbench.spec.messages import allowed, unknown
 from pytest_stbench.spec.rules.common import Known, Mistakes, Rule, listed_twice, parameters
 
@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from pytest_stbench.registry import Metric
     from pytest_stbench.spec.model import CheckSpec, GateSpec, TaskSpec
     from pytest_stbench.spec.source import Key
+
+SCORES = {
+    "expression": ("expression",),
+    "labels": ("labels", "clusters"),
+    "clusters": ("clusters",),
+    "proportions": ("proportions",),
+    "embedding": ("embedding",),
+    "masks": ("masks",),
+}
+"""Which metrics (by what they need) can score what a family predicts: labels are a clustering too."""
 
 LIMITS = ("min", "min_lower", "min_patient", "max")
 
@@ -25,14 +35,31 @@ def _metrics(task: TaskSpec, known: Known) -> Mistakes:
         if metric.name and metric.name not in metrics:
             yield key, unknown("metric", metric.name, metrics.names)
         elif metric.name:
+            yield from _fitting(key, task, metrics[metric.name], known)
             yield from parameters(key, metric.params, metrics[metric.name].params, f"metric {metric.name!r}")
     yield from listed_twice("metrics", [metric.name for metric in task.metrics], known)
-    if task.primary is not None and task.primary not in metrics:
+    if task.primary is None:
+        return
+    if task.primary not in metrics:
         yield ("primary",), unknown("metric", task.primary, metrics.names)
-    elif task.primary is not None and metrics[task.primary].better == "context":
+    elif metrics[task.primary].better == "context":
         judged = [metric.name for metric in metrics if metric.better != "context"]
         message = f"metric {task.primary!r} has no better direction, so no model can be judged by it"
         yield ("primary",), f"{message}; {allowed(judged, task.primary)}"
+    elif task.primary not in {metric.name for metric in task.metrics}:
+        yield from _fitting(("primary",), task, metrics[task.primary], known)
+
+
+def _fitting(key: Key, task: TaskSpec, metric: Metric, known: Known) -> Mistakes:
+    """Yield a mistake for a metric that cannot score what models of the family predict."""
+    family = known.families.get(task.family)
+    if family is None or known.lacks(task.family):
+        return
+    predicted = predicts_of(task, family)
+    if metric.needs not in SCORES[predicted]:
+        fitting = [other.name for other in known.registry.metrics if other.needs in SCORES[predicted]]
+        message = f"metric {metric.name!r} scores {metric.needs}; models of this task predict {predicted}"
+        yield key, f"{message}; {allowed(fitting, metric.name)}"
 
 
 def _baselines(task: TaskSpec, known: Known) -> Mistakes:

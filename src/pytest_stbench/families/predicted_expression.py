@@ -1,0 +1,143 @@
+"""What families scored from a predicted expression matrix have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_stbench.families.question import Arms, Question
+from pytest_stbench.families.thinning import thinned_pairs
+from pytest_stbench.models.contract import accept_expression
+from pytest_stbench.preprocess.statistics import unit_graph
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
+
+    from pytest_stbench.data.slide import Slide
+    from pytest_stbench.families.fold import FoldData
+    from pytest_stbench.families.question import Predicted, Request, Truth
+    from pytest_stbench.registry import Metric
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """Where the units of a slide lie and what they are called; shared by all that look at them."""
+
+    slide: Slide
+
+    @property
+    def niches(self) -> NDArray[np.object_]:
+        """The niche of each unit, None where it has none."""
+        return self.slide.labels.get("niche", np.full(self.slide.n_units, None, dtype=object))
+
+    @cached_property
+    def graph(self) -> csr_matrix:
+        """Which units are neighbours: 1.5 pitches of a lattice, the 6 nearest of cells."""
+        return unit_graph(self.slide)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExpressionTruth:
+    """What one test slide's predicted expression is scored against.
+
+    ``values`` is (n, g) float64 on the task's scale, nan where the slide did not measure the
+    gene (``measured`` False); ``train_mean`` (g,) is the mean of the training patients' means.
+    ``places`` says which of the columns belong to which set of genes; ``surroundings`` has
+    coordinates, neighbours and labels.
+    """
+
+    values: NDArray[np.float64]
+    measured: NDArray[np.bool_]
+    genes: NDArray[np.str_]
+    units: NDArray[np.str_]
+    libsize: NDArray[np.float64]
+    train_mean: NDArray[np.float64]
+    places: Mapping[str, NDArray[np.intp]]
+    surroundings: Surroundings
+
+    @property
+    def n_units(self) -> int:
+        """Number of units."""
+        return len(self.units)
+
+    def n_columns(self, record: Metric) -> int:
+        """Return the number of genes of the metric's set."""
+        return len(self.places[record.genes])
+
+    def arms(self, record: Metric, predicted: Predicted) -> tuple[Arms]:
+        """Return the columns of the metric's set of genes."""
+        places = self.places[record.genes]
+        prediction = predicted[self.surroundings.slide.meta.slide_id]
+        offered = {
+            "measured": lambda: self.measured[places],
+            "genes": lambda: self.genes[places],
+            "units": lambda: self.units,
+            "libsize": lambda: self.libsize,
+            "train_mean": lambda: self.train_mean[places],
+            "graph": lambda: self.surroundings.graph,
+            "xy_um": lambda: self.surroundings.slide.xy_um,
+            "niches": lambda: self.surroundings.niches,
+        }
+        truth = _columns(self.values, places)
+        return (Arms(truth=truth, prediction=_columns(prediction, places), offered=offered),)
+
+    def select(self, rows: NDArray[np.bool_]) -> ExpressionTruth:
+        """Return the truth of some units."""
+        return replace(
+            self,
+            values=self.values[rows],
+            units=self.units[rows],
+            libsize=self.libsize[rows],
+            surroundings=Surroundings(self.surroundings.slide.select(rows)),
+        )
+
+
+class ExpressionQuestion(Question):
+    """A question answered by (n, g) expression on the scale of the task."""
+
+    def columns(self, fold: FoldData) -> tuple[str, ...]:
+        """Return the genes that are asked for."""
+        return fold.genes
+
+    def accept(self, raw: object, request: Request, fold: FoldData, where: str) -> NDArray[np.float32]:
+        """Return checked expression, (n, g) float32."""
+        return accept_expression(
+            raw,
+            n=request.slide.n_units,
+            genes=fold.genes,
+            unit_names=request.slide.unit_names,
+            normalise_counts=fold.fitted.from_counts,
+            where=where,
+        )
+
+    def truth(self, slide: Slide, fold: FoldData) -> ExpressionTruth:
+        """Return the true expression of a test slide on the scale of the task."""
+        columns = fold.fitted.columns
+        return ExpressionTruth(
+            values=fold.fitted.transform(slide),
+            measured=slide.measured[columns],
+            genes=slide.genes[columns],
+            units=slide.unit_names,
+            libsize=slide.libsize,
+            train_mean=fold.train_mean,
+            places=fold.fitted.places,
+            surroundings=Surroundings(slide),
+        )
+
+    def repeats(self, slide: Slide, fold: FoldData, truth: Truth) -> Iterator[tuple[Truth, Predicted]]:
+        """Yield the halves of the slide's counts, the first as the prediction of the second."""
+        assert isinstance(truth, ExpressionTruth)  # made above
+        for target, prediction in thinned_pairs(fold, slide, truth):
+            yield target, {slide.meta.slide_id: prediction}
+
+
+def _columns(values: NDArray[Any], places: NDArray[np.intp]) -> NDArray[Any]:
+    """Return some columns of `values`, as they are where that is all of them in their order."""
+    whole = len(places) == values.shape[1] and np.array_equal(places, np.arange(len(places)))
+    return values if whole else values[:, places]

@@ -1,0 +1,141 @@
+"""What a family does with a fold: what it asks, what it hands out, and what it scores against."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pytest_stbench.data.inputs import ModelSlide, TaskInfo
+    from pytest_stbench.data.slide import Slide
+    from pytest_stbench.families.fold import FoldData
+    from pytest_stbench.registry import Metric
+
+    Predicted = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilySettings:
+    """What a task file says to its family, gene lists already read.
+
+    ``own`` is the block under the family's name (None where the family has none); ``resolve``
+    finds a file that it names.
+    """
+
+    observed: tuple[str, ...] | None = None
+    hide_folds: int = 5
+    hide_fold: int = 0
+    own: Any = None
+    resolve: Callable[[str], Path] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """What a fold may ask, decided on training slides alone.
+
+    ``candidates`` are the columns of the data set that may be targets, None where no expression is
+    asked; ``observed`` those that models are given; ``classes`` the labels or types asked for.
+    """
+
+    candidates: NDArray[np.intp] | None
+    observed: NDArray[np.intp]
+    counted: Mapping[str, int]
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Request:
+    """One thing asked of a model: a slide, or a part or an altered form of one.
+
+    ``key`` names its prediction; that of a whole slide is the slide's id.
+    """
+
+    key: str
+    slide: Slide
+    detail: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Arms:
+    """Truth and prediction as a metric takes them, and what else it may ask for by name."""
+
+    truth: Any
+    prediction: Any
+    offered: Mapping[str, Callable[[], Any]]
+
+
+class Truth(Protocol):
+    """What the prediction of one test slide is scored against."""
+
+    @property
+    def n_units(self) -> int:
+        """Number of units that are scored."""
+        ...
+
+    def n_columns(self, record: Metric) -> int | None:
+        """Return the number of genes a metric looks at; None where it looks at none."""
+        ...
+
+    def arms(self, record: Metric, predicted: Predicted) -> Sequence[Arms]:
+        """Return what a metric is called with; its values are averaged over several arms.
+
+        `predicted` has all predictions of the fold by the key of their request.
+        """
+        ...
+
+
+class Question(ABC):
+    """One kind of question, with the settings of a task file for one data set."""
+
+    def __init__(self, settings: FamilySettings | None = None) -> None:
+        self.settings = settings or FamilySettings()
+
+    @abstractmethod
+    def plan(self, train: Sequence[Slide]) -> Plan:
+        """Return what the fold may ask, from training slides alone."""
+
+    @abstractmethod
+    def build_input(self, slide: Slide, fold: FoldData) -> ModelSlide:
+        """Return what a model sees of `slide`: a whitelist, built anew at every call."""
+
+    @abstractmethod
+    def ask(self, model: Any, given: ModelSlide, request: Request, task: TaskInfo) -> object:
+        """Ask `model` for one prediction and return it as it came."""
+
+    @abstractmethod
+    def accept(self, raw: object, request: Request, fold: FoldData, where: str) -> NDArray[Any]:
+        """Return what a model returned as a checked array. Raises ``ContractError``."""
+
+    @abstractmethod
+    def truth(self, slide: Slide, fold: FoldData) -> Truth:
+        """Return what the predictions of a test slide are scored against."""
+
+    def requests(self, fold: FoldData) -> tuple[Request, ...]:
+        """Return everything that is asked of a model: every test slide, where nothing else is said."""
+        return tuple(Request(key=slide.meta.slide_id, slide=slide) for slide in fold.test)
+
+    def given(self, request: Request, fold: FoldData) -> ModelSlide:
+        """Return what a model sees of a request, built anew at every call."""
+        return self.build_input(request.slide, fold)
+
+    def columns(self, fold: FoldData) -> tuple[str, ...] | None:
+        """Return the names of the columns of a prediction; None where they have none."""
+        del fold
+        return None
+
+    def lessons(self, slide: Slide, fold: FoldData) -> dict[str, Any]:
+        """Return what a model may learn from a training slide beside expression, by field name."""
+        del slide, fold
+        return {}
+
+    def repeats(self, slide: Slide, fold: FoldData, truth: Truth) -> Iterator[tuple[Truth, Predicted]]:
+        """Yield repeated measurements of a test slide as (truth, prediction): the ceiling's material."""
+        del slide, fold, truth
+        return iter(())

@@ -1,0 +1,80 @@
+"""Settings of the families that have some, each a block of the task file under the family's name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictBool
+
+from pytest_stbench.spec.part import Integer, Number, Part
+
+Input = Literal["image", "expression", "both"]
+
+
+class Block(Part):
+    """Base of the settings of a family."""
+
+
+class LabelBlock(Block):
+    """What families of labels share.
+
+    ``input`` is what models are given beside coordinates; models of different inputs are never
+    ranked together. ``map`` renames labels of the data; what it does not name is looked up in the
+    ontology of the family. ``trust`` says how the true labels were made: ``gold`` by people or
+    several kinds of evidence, ``silver`` by an algorithm.
+    """
+
+    input: Input = "both"
+    map: dict[str, str] = Field(default_factory=dict)
+    trust: Literal["gold", "silver"] = "gold"
+
+
+class NichesBlock(LabelBlock):
+    """``niches``: classes named by the model, or clusters of its embedding.
+
+    Clusters are made by the suite: as many as the slide has true niches, by k-means from ten seeds
+    or by Ward's method.
+    """
+
+    mode: Literal["supervised", "unsupervised"] = "supervised"
+    clustering: Literal["kmeans", "ward"] = "kmeans"
+    ontology: StrictBool = True
+
+
+class NicheDetectionBlock(LabelBlock):
+    """``niche_detection``: which label is to be found, or the rule that finds it.
+
+    With ``positive`` the labels ``label`` of the data are the truth; without it a unit is positive
+    by the rule of ``target``.
+    """
+
+    target: Literal["tls", "hot_cold", "tumour"] = "tls"
+    label: str = "niche"
+    positive: tuple[str, ...] = ()
+    min_overlap: Number = Field(default=0.3, gt=0, le=1)
+    window_um: Number = Field(default=500.0, gt=0)
+
+
+class CellTypesBlock(LabelBlock):
+    """``cell_types``: the level of the ontology, and when a panel can tell a type."""
+
+    level: Annotated[Integer, Field(ge=1, le=2)] = 1
+    min_markers: Integer = Field(default=3, ge=0)
+    min_cells: Integer = Field(default=20, ge=1)
+
+
+class ProportionsBlock(Block):
+    """``proportions``: cell types of a spot; those of fewer than ``min_cells`` cells are left out."""
+
+    input: Input = "both"
+    map: dict[str, str] = Field(default_factory=dict)
+    trust: Literal["gold", "silver"] = "gold"
+    min_cells: Integer = Field(default=3, ge=1)
+
+
+class EmbeddingBlock(Block):
+    """``embedding``: which labels neighbours of other patients must share."""
+
+    input: Input = "both"
+    label: str = "niche"
+    map: dict[str, str] = Field(default_factory=dict)

@@ -1,0 +1,50 @@
+"""What all parts of a task file are made of: strict scalars, and the base of every mapping."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+
+
+def _numeric(value: object) -> object:
+    """Refuse what pydantic would convert in silence: ``"5"`` and ``true`` are not numbers."""
+    if isinstance(value, bool | str):
+        message = "not a number"
+        raise ValueError(message)
+    return value
+
+
+def _length(value: object) -> object:
+    """Accept a positive number or ``uns:KEY``; refuse the rest before the union is tried."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+    where = isinstance(value, str) and value.startswith("uns:") and len(value) > len("uns:")
+    if not (number or where):
+        message = "not a length: a positive number (um), or 'uns:KEY' where the file says it"
+        raise ValueError(message)
+    return value
+
+
+def _iso_date(value: str) -> str:
+    """Refuse what is not a calendar day written YYYY-MM-DD."""
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != value:
+        message = "not a date: write YYYY-MM-DD"
+        raise ValueError(message)
+    return value
+
+
+Integer = Annotated[int, BeforeValidator(_numeric)]
+Number = Annotated[float, BeforeValidator(_numeric)]
+Length = Annotated[float | str, BeforeValidator(_length)]
+IsoDate = Annotated[str, AfterValidator(_iso_date)]
+
+
+class Part(BaseModel):
+    """Base of all parts of a task file: unknown keys are mistakes, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
