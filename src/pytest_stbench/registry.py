@@ -112,7 +112,8 @@ class Family:
     (:attr:`Metric.needs`). ``inputs`` are what a model is given beside coordinates; a family that
     is ``derived`` is scored from expression predicted as in `expression` or, where the task file
     says what is observed, as in `imputation`. ``modes`` has the default metrics, the primary one
-    first, of settings ``mode`` that ask something else.
+    first, of settings ``mode`` that ask something else. No score of the primary metric passes
+    where the model is worse than the simple baseline by the metric ``constraint``.
     """
 
     id: str
@@ -132,6 +133,7 @@ class Family:
     inputs: tuple[str, ...] = ("image",)
     derived: bool = False
     modes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    constraint: str = ""
     source: str = ""
 
 

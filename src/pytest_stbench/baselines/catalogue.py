@@ -124,9 +124,9 @@ BASELINES: tuple[Baseline, ...] = (
     Baseline(
         id="B14",
         name="majority",
-        summary="The class frequencies of the training patients for every unit; as clusters, a single one.",
+        summary="The class frequencies of the training patients for every unit; as an embedding, one point.",
         kind="model",
-        families=(*_LABELS, "proportions"),
+        families=(*_LABELS, "proportions", "embedding"),
         target=f"{_HERE}.majority:Majority",
         memory="O(classes)",
     ),

@@ -37,11 +37,13 @@ class Majority:
         return {}
 
     def fit(self, train: Sequence[TrainSlide], task: TaskInfo) -> None:
-        """Take the frequencies.
+        """Take the frequencies, where classes or types are asked.
 
         Raises ``ModelError`` when no training unit has a label.
         """
         self.classes = task.classes
+        if not task.classes:
+            return
         sums: dict[str, NDArray[np.float64]] = {}
         for slide in train:
             patient = slide.meta.patient_id or slide.meta.slide_id

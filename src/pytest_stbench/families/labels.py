@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from pytest_stbench.families.question import Predicted, Request
     from pytest_stbench.registry import Metric
 
-Labels = "NDArray[np.object_]"
+MIN_UNITS = 20
+"""Classes of fewer true units on a slide have no score of their own there."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,6 +44,7 @@ class LabelTruth:
     classes: tuple[str, ...]
     not_covered: dict[str, int]
     surroundings: Surroundings
+    min_units: int = MIN_UNITS
 
     @property
     def n_units(self) -> int:
@@ -75,6 +77,7 @@ class LabelTruth:
         return {
             "classes": lambda: self.classes,
             "not_covered": lambda: tuple(self.not_covered),
+            "min_units": lambda: self.min_units,
             "graph": lambda: self.surroundings.graph,
             "xy_um": lambda: self.surroundings.slide.xy_um,
         }

@@ -125,6 +125,9 @@ class Question(ABC):
         """Return what a model sees of a request, built anew at every call."""
         return self.build_input(request.slide, fold)
 
+    def complete(self, predicted: Predicted, where: str) -> None:  # noqa: B027  # most have nothing to compare
+        """Refuse predictions of a fold that do not fit together. Raises ``ContractError``."""
+
     def columns(self, fold: FoldData) -> tuple[str, ...] | None:
         """Return the names of the columns of a prediction; None where they have none."""
         del fold

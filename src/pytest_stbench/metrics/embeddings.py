@@ -155,7 +155,9 @@ def knn_purity(truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike) 
     return slide_score(share / expected, share=share, k=k, n_left_out=left_out)
 
 
-def knn_recall(truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike) -> Scores:
+def knn_recall(
+    truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike, patient: str | None = None
+) -> Scores:
     """Macro-recall of labels read off the 30 nearest units of other patients, for each patient.
 
     A unit gets the majority label of its neighbours (of equal votes the first by name); the recall
@@ -166,6 +168,8 @@ def knn_recall(truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike) 
     ----------
     truth, prediction, patients
         As in :func:`patient_variance`.
+    patient
+        Return the value of this patient alone.
 
     Returns
     -------
@@ -180,30 +184,31 @@ def knn_recall(truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike) 
     ValueError
         As :func:`patient_variance`.
     """
-    label, labels, points, patient, names, left_out = _units(truth, prediction, patients)
+    label, labels, points, of_patient, names, left_out = _units(truth, prediction, patients)
     counts = np.zeros((len(names), len(labels)))
-    np.add.at(counts, (patient, label), 1.0)
+    np.add.at(counts, (of_patient, label), 1.0)
     elsewhere = counts.sum(axis=0) - counts
     scored = (counts > 0) & (elsewhere > 0)
     hits = np.zeros_like(counts)
     if scored.any():
-        votes = neighbour_votes(points, label, len(labels), NEIGHBOURS, apart=patient)
+        votes = neighbour_votes(points, label, len(labels), NEIGHBOURS, apart=of_patient)
         # Shared places leave rounding behind, which must not decide between equal votes.
         right = np.round(votes, 6).argmax(axis=1) == label
-        np.add.at(hits, (patient[right], label[right]), 1.0)
+        np.add.at(hits, (of_patient[right], label[right]), 1.0)
     recall = np.divide(hits, counts, out=np.zeros_like(counts), where=scored)
     n_scored = scored.sum(axis=1)
     covered = n_scored > 0
     used = np.where(scored, counts, 0.0).sum(axis=1)
     values = np.where(covered, recall.sum(axis=1) / np.maximum(n_scored, 1), np.nan)
+    kept = np.ones(len(names), bool) if patient is None else names == patient
     return Scores(
-        values=values,
-        reasons=np.where(covered, "", "not_covered").astype("U32"),
-        labels=names,
+        values=values[kept],
+        reasons=np.where(covered, "", "not_covered").astype("U32")[kept],
+        labels=names[kept],
         extras={
-            "n_units": used,
-            "n_absent": counts.sum(axis=1) - used,
-            "n_left_out": np.full(len(names), float(left_out)),
+            "n_units": used[kept],
+            "n_absent": (counts.sum(axis=1) - used)[kept],
+            "n_left_out": np.full(int(kept.sum()), float(left_out)),
         },
     )
 

@@ -85,6 +85,28 @@ def niche_ontology() -> Mapping[str, str]:
     return MappingProxyType({row["label"]: row["niche"] for row in _rows("niche_ontology.csv")})
 
 
+@cache
+def cell_type_ontology(level: int) -> Mapping[str, str]:
+    """Return the cell type of level 1 or 2 that each known label stands for."""
+    column = f"level{level}"
+    return MappingProxyType({row["label"]: row[column] for row in _rows("cell_type_ontology.csv")})
+
+
+@cache
+def cell_type_markers() -> Mapping[str, frozenset[str]]:
+    """Return canonical marker genes of each cell type of both levels."""
+    found: dict[str, set[str]] = {}
+    for row in _rows("cell_type_markers.csv"):
+        found.setdefault(row["type"], set()).add(row["gene"])
+    return MappingProxyType({name: frozenset(genes) for name, genes in found.items()})
+
+
+@cache
+def cell_type_parents() -> Mapping[str, str]:
+    """Return what a cell type is merged into where it cannot be told: level 2 to 1, level 1 to lineage."""
+    return MappingProxyType({row["type"]: row["parent"] for row in _rows("cell_type_markers.csv")})
+
+
 def _rows(name: str) -> list[dict[str, str]]:
     with (HERE / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))

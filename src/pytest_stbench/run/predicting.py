@@ -100,6 +100,7 @@ class Predictor:
                 request.key: calls.do("reading", partial(_accepted, files, place, request, fold))
                 for request in fold.question.requests(fold)
             }
+            calls.do("reading", lambda: fold.question.complete(values, contestant.label))
             self._memory[key] = Prediction(values=values)
         known = self._memory[key]
         assert isinstance(known, Prediction)  # a failure is raised, never kept under this key
@@ -161,6 +162,7 @@ class Predictor:
                     remarks.append(_changes_input(contestant.label, request.key))
                 where = f"{contestant.label}, slide {request.key}"
                 values[request.key] = fold.question.accept(raw, request, fold, where)
+            fold.question.complete(values, contestant.label)
         return Prediction(
             values=values,
             seconds=time.perf_counter() - start,

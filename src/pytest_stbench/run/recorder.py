@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_stbench.gate import judge, judge_within, required_references, rules_for
@@ -144,7 +144,26 @@ class Recorder:
             rules = rules_for(spec, required=required, primary=held_to_rule, resolve={SIMPLE: simple})
             return (judge_within if pool.within else judge)(score.per_patient, rules, **facts)
 
-        return judged(held_to_rule=primary), judged(held_to_rule=False) if spec else None
+        shown, gate = judged(held_to_rule=primary), judged(held_to_rule=False) if spec else None
+        if not primary or not self._run.family.constraint:
+            return shown, gate
+        broken = self._broken_constraint(contestant, pool)
+        return _held_back(shown, broken), _held_back(gate, broken)
+
+    def _broken_constraint(self, contestant: Contestant, pool: Pool) -> str:
+        """Return how the model is worse than the simple baseline by the family's constraint, or nothing."""
+        run, name = self._run, self._run.family.constraint
+        simple = run.ladder(pool.dataset).simple
+        if simple is None:
+            return ""
+        first = tuple(cell for cell in pool.cells if cell.seed == pool.cells[0].seed)
+        model = self._pool([(cell, run.scores(contestant, cell)) for cell in pool.cells], pool, name)
+        yardstick = self._pool([(cell, run.baseline_scores(simple, cell)) for cell in first], pool, name)
+        sign = 1.0 if run.registry.metrics[name].better == "up" else -1.0
+        found, bar = model.headline.value, yardstick.headline.value
+        if sign * (found - bar) >= 0:
+            return ""
+        return f"{name} {found:.3f} is worse than {bar:.3f} of {simple.name}, which no passing model may be"
 
     def _pool(self, parts: Sequence[tuple[Cell, CellScores]], place: Cell | Pool, metric: str) -> PooledScore:
         return pool_scores(parts, metric, self.facts.patients(place.dataset))
@@ -205,3 +224,10 @@ class Recorder:
             input_class=(contestant.handle.input_class if contestant else None)
             or input_class_of(self._spec, self._run.family),
         )
+
+
+def _held_back(verdict: VerdictRecord | None, broken: str) -> VerdictRecord | None:
+    """Return `verdict`, failed where it passed in spite of a `broken` constraint."""
+    if verdict is None or verdict.verdict != "pass" or not broken:
+        return verdict
+    return replace(verdict, verdict="fail", message=f"{verdict.message}; but {broken}")

@@ -38,12 +38,14 @@ def primary_of(task: TaskSpec, family: Family) -> str:
 
 
 def metrics_of(task: TaskSpec, family: Family) -> tuple[MetricSpec, ...]:
-    """Return the metrics to score: of the file, else of the family; last the primary one if absent."""
+    """Return the metrics to score: of the file, else of the family; last the primary one if absent.
+
+    A constraint of the family is always among them.
+    """
     metrics = task.metrics or tuple(MetricSpec(name=name) for name in _of_mode(task, family)[1])
-    primary = primary_of(task, family)
-    if primary not in {metric.name for metric in metrics}:
-        metrics = (*metrics, MetricSpec(name=primary))
-    return metrics
+    named = {metric.name for metric in metrics}
+    always = (primary_of(task, family), *([family.constraint] if family.constraint else []))
+    return (*metrics, *(MetricSpec(name=name) for name in always if name not in named))
 
 
 def _of_mode(task: TaskSpec, family: Family) -> tuple[str, tuple[str, ...]]:

@@ -33,6 +33,7 @@ class KeysSpec(Part):
     site: str | None = None
     niche: str | None = None
     cell_type: str | None = None
+    proportions: str | None = None
     spatial: str = "spatial"
     array_row: str | None = None
     array_col: str | None = None

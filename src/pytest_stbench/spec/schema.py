@@ -90,6 +90,10 @@ def _edit_definitions(definitions: Schema, registry: Registry) -> None:
         field = definitions[name]["properties"]["um_per_px"]
         field["anyOf"] = length["anyOf"]
     dataset["scale"]["anyOf"] += length["anyOf"]
+    geometry = definitions["BinSpec"]["properties"]["geometry"]["enum"]
+    short_bin: list[Schema] = [{"enum": geometry}, {"type": "number", "exclusiveMinimum": 0}]
+    dataset["bin"]["anyOf"] += short_bin
+    definitions["VariantSpec"]["properties"]["bin"]["anyOf"] += short_bin
     preprocess = definitions["PreprocessSpec"]["properties"]
     select = definitions["GenesSpec"]["properties"]["select"]["enum"]
     preprocess["genes"] = {"anyOf": [{"enum": select}, {"$ref": "#/$defs/GenesSpec"}]}

@@ -33,12 +33,18 @@ EXPECTED = {
     "ari": ("M32", (-0.5, 1.0), "up", 0.0, None),
     "nmi": ("M33", (0.0, 1.0), "up", 0.0, None),
     "ami": ("M33", (None, 1.0), "up", 0.0, None),
+    "patient_variance": ("M34", (0.0, 1.0), "context", None, None),
     "macro_f1": ("M35", (0.0, 1.0), "up", 0.0, None),
     "balanced_accuracy": ("M36", (0.0, 1.0), "up", 0.0, None),
     "kappa": ("M37", *CORRELATION),
     "pas": ("M38", (0.0, 1.0), "down", None, None),
     "chaos": ("M39", (0.0, None), "down", None, None),
     "spatial_coherence": ("M40", (None, 1.0), "context", None, None),
+    "silhouette": ("M41", (0.0, 1.0), "up", None, None),
+    "knn_purity": ("M42", (0.0, None), "down", None, None),
+    "knn_recall": ("M43", (0.0, 1.0), "up", None, None),
+    "proportion_jsd": ("M48", (0.0, 1.0), "down", 1.0, None),
+    "proportion_kl": ("M48", (0.0, None), "down", None, None),
     "ece": ("M49", (0.0, 1.0), "down", None, None),
     "brier": ("M49", (0.0, 2.0), "down", None, None),
     "calibration_slope": ("M50", (None, None), "context", None, None),
@@ -76,7 +82,7 @@ def test_a_record_fits_its_function(record):
     directions = {
         "up": ("higher is better",),
         "down": ("lower is better",),
-        "context": ("1 is ideal", "higher is better"),
+        "context": ("1 is ideal", "higher is better", "neither direction is better"),
     }[record.better]
     assert any(direction in " ".join(function.__doc__.split()) for direction in directions)
 

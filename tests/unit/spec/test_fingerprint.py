@@ -35,6 +35,7 @@ TASK = {
                 "site": "c",
                 "niche": "n",
                 "cell_type": "t",
+                "proportions": "o",
                 "spatial": "xy",
                 "array_row": "r",
                 "array_col": "k",

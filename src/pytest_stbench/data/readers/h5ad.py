@@ -142,6 +142,7 @@ class H5adSource:
                 if column is not None
             }
             embedding = self._embedding(file, place.path, rows, len(names))
+            measures = self._proportions(file, place.path, rows)
         return RawSlide(
             slide_id=slide_id,
             unit_names=_taken(names, rows),
@@ -153,6 +154,7 @@ class H5adSource:
             image=image,
             embedding=embedding,
             labels=labels,
+            measures=measures,
             pitch_um=where.pitch_um,
             notes={"duplicate_symbols_summed": summed, "fractional_array_index": where.fractional_index},
         )
@@ -195,6 +197,26 @@ class H5adSource:
             )
             raise DataError(message)
         return _taken(values, rows).astype(np.float32)
+
+    def _proportions(
+        self, file: h5py.File, path: Path, rows: NDArray[np.intp] | None
+    ) -> dict[str, NDArray[np.float64]]:
+        """Return the columns of the table of cell types as ``type:NAME``."""
+        name = self._config.keys.proportions
+        if name is None:
+            return {}
+        obsm = file.get("obsm", {})
+        table = obsm.get(name)
+        if not hasattr(table, "keys"):
+            problem = "is a matrix without column names" if table is not None else "is not there"
+            message = (
+                f"{path}: obsm[{name!r}] (keys.proportions) {problem}; give a data frame with one column for "
+                f"each cell type; obsm has {listing(obsm)}{nearest(name, obsm)}"
+            )
+            raise DataError(message)
+        columns = hdf5.columns(table)
+        found = {f"type:{column}": hdf5.column(table, column) for column in columns}
+        return {key: _taken(np.asarray(values, dtype=np.float64), rows) for key, values in found.items()}
 
 
 def _slides_named(path: Path, file: h5py.File, column: str) -> list[str]:
