@@ -22,7 +22,6 @@ Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
-LENGTH: list[Schema] = [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": "^uns:.+"}]
 ID_NAME: Schema = {"pattern": "^[A-Za-z0-9_.]+$"}
 
 

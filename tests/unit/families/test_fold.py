@@ -35,7 +35,7 @@ def counted_slide(name, patient, counts, measured=(True,) * 4):
 
 
 def fold_of(question, train, test, observed=(0,), targets=(1, 2, 3)):
-    targets, observed = np.array(targets), np.array(observed, dtype=np.intp)
+    targets, observed = np.array(targets, dtype=np.intp), np.array(observed, dtype=np.intp)
     genes = tuple(GENES[targets])
     return FoldData(
         task=TaskInfo(
