@@ -284,7 +284,8 @@ def test_the_catalogue_names_functions_with_its_parameters():
         try:
             make_folds(_split(record.name), _samples("ABCDE"))
         except SplitError as error:
-            assert record.name == "fixed", error  # noqa: PT017  # only fixed needs a parameter
+            # fixed needs a parameter, the others a column that these samples do not have
+            assert record.name == "fixed" or record.name.startswith("lo"), error  # noqa: PT017
 
 
 def test_splitting_needs_the_standard_library_alone():
