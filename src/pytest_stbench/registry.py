@@ -42,7 +42,7 @@ class Metric:
     fill: float | None
     target: str
     needs: str = "expression"
-    over: Literal["gene", "unit", "niche", "pair", "pathway", "class", "slide"] = "gene"
+    over: Literal["gene", "unit", "niche", "pair", "pathway", "class", "perturbation", "slide"] = "gene"
     genes: Literal["evaluated", "coexpressed", "markers", "communication"] = "evaluated"
     group: Literal[
         "agreement",
@@ -56,6 +56,8 @@ class Metric:
         "embedding",
         "composition",
         "segmentation",
+        "transfer",
+        "robustness",
     ] = "agreement"
     inputs: tuple[str, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -113,7 +115,9 @@ class Family:
     is ``derived`` is scored from expression predicted as in `expression` or, where the task file
     says what is observed, as in `imputation`. ``modes`` has the default metrics, the primary one
     first, of settings ``mode`` that ask something else. No score of the primary metric passes
-    where the model is worse than the simple baseline by the metric ``constraint``.
+    where the model is worse than the simple baseline by the metric ``constraint``. A family that is
+    about the answers to another one ``wraps`` it (see :func:`~pytest_stbench.spec.defaults.family_of`);
+    without ``rule`` its primary metric is held to what the task file says alone.
     """
 
     id: str
@@ -134,7 +138,14 @@ class Family:
     derived: bool = False
     modes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     constraint: str = ""
+    wraps: Family | None = None
+    rule: bool = True
     source: str = ""
+
+    @property
+    def serves(self) -> str:
+        """The family whose baselines answer it."""
+        return self.wraps.name if self.wraps else self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

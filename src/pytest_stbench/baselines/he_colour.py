@@ -8,6 +8,7 @@ import numpy as np
 
 from pytest_stbench.baselines.linear import LinearBaseline
 from pytest_stbench.errors import ModelError
+from pytest_stbench.kernels.stain import STAINS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 PATCH_UM = 112.0
 CENTRE_UM = 56.0
 FINEST_MPP = 0.5
-STAINS = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
-"""Optical density of haematoxylin, eosin and DAB in red, green, blue (Ruifrok and Johnston 2001)."""
-
 NUCLEUS = 0.5
 """Haematoxylin density (decimal) above which a pixel counts as nucleus."""
 

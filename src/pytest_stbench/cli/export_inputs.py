@@ -102,7 +102,7 @@ def _task_run(taskfile: Path, store: Path, data: Path | None) -> TaskRun:
     from pytest_stbench.run.registry import builtin_registry
     from pytest_stbench.run.runner import Runner
     from pytest_stbench.run.settings import RunSettings
-    from pytest_stbench.spec.defaults import metrics_of
+    from pytest_stbench.spec.defaults import family_of, metrics_of
     from pytest_stbench.spec.validate import load_task
 
     registry = builtin_registry()
@@ -115,7 +115,7 @@ def _task_run(taskfile: Path, store: Path, data: Path | None) -> TaskRun:
     task = separate_panels(task, samples)
     grid = make_grid(task, samples, registry.splits)
     settings = RunSettings(data=data, store=store, retry=False, no_skip=False, compare=None, run_id=None)
-    metrics = metrics_of(task.spec, registry.families[task.spec.family])
+    metrics = metrics_of(task.spec, family_of(task.spec, registry))
     run, _ = Runner(settings, registry).task_run(task, grid, metrics, roots)
     return run
 
@@ -149,6 +149,10 @@ class _Export:
 
         try:
             fold = self._run.fold(cell)
+            if not fold.question.exportable:
+                family = self._run.family.name
+                message = f"the family {family} makes inputs while it runs: give the model itself to pytest"
+                raise DataError(message)
         except Blocked as error:
             message = f"{error.cause}: {error.detail}"
             raise DataError(message) from None

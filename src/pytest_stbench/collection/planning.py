@@ -11,7 +11,7 @@ from pytest_stbench.gate import plan_gates, required_references, rules_for
 from pytest_stbench.gate.within_slide import LABEL
 from pytest_stbench.registry import SIMPLE
 from pytest_stbench.run.cells import Cell, Pool
-from pytest_stbench.spec.defaults import primary_of
+from pytest_stbench.spec.defaults import family_of, primary_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,7 +57,7 @@ def plan_lines(items: TaskItems, chosen: Iterable[pytest.Item], stored: Results 
             pools[cell.id] = cell
             cells.update((part.id, part) for part in cell.cells)
     models = max(len(items.choices), 1)
-    primary = primary_of(spec, items.registry.families[spec.family])
+    primary = primary_of(spec, family_of(spec, items.registry))
     lines = [
         f"{spec.family}, {spec.claim} claim, primary {primary}",
         (
@@ -73,7 +73,7 @@ def plan_lines(items: TaskItems, chosen: Iterable[pytest.Item], stored: Results 
 
 def _pool_lines(items: TaskItems, pool: Pool, stored: Results | None) -> list[str]:
     spec = items.task.spec
-    family = items.registry.families[spec.family]
+    family = family_of(spec, items.registry)
     patients = {s.slide: s.patient or s.slide for s in items.grid.samples[pool.dataset]}
     tested = {patients[slide] for slide in pool.test_slides}
     lines = [
@@ -100,7 +100,7 @@ def _known_sd(stored: Results | None, pool: Pool, metric: str, items: TaskItems)
         return None
     from statistics import stdev
 
-    family = items.registry.families[items.task.spec.family]
+    family = family_of(items.task.spec, items.registry)
     found = {
         (score.role, score.model): score.per_patient
         for score in stored.scores

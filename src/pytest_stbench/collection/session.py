@@ -14,7 +14,7 @@ from pytest_stbench.run.cells import make_grid
 from pytest_stbench.run.panels import separate_panels
 from pytest_stbench.run.registry import builtin_registry
 from pytest_stbench.run.settings import RunSettings
-from pytest_stbench.spec.defaults import metrics_of
+from pytest_stbench.spec.defaults import family_of, metrics_of
 from pytest_stbench.spec.validate import load_task
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def load_items(path: Path, config: pytest.Config) -> TaskItems:
         task=task,
         grid=grid,
         registry=registry,
-        metrics=metrics_of(task.spec, registry.families[task.spec.family]),
+        metrics=metrics_of(task.spec, family_of(task.spec, registry)),
         choices=choices,
     )
 

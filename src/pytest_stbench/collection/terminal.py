@@ -52,7 +52,7 @@ def write_summary(reporter: Any, config: pytest.Config) -> None:
 
 def _write_table(reporter: Any, table: Table, task: TaskRecord, results: Results) -> None:
     registry = builtin_registry()
-    family = registry.families[task.family]
+    family = registry.families[task.wraps or task.family]
     _, dataset, variant, split = table.place
     views = (f"{dataset}+{variant}", dataset)
     found = {d.name: d for d in results.datasets if d.task == task.name}

@@ -11,7 +11,7 @@ import numpy as np
 from pytest_stbench.data.build import build_train, build_truth
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -60,16 +60,19 @@ class FoldData:
         """Return a newly built input of `slide`."""
         return self.question.build_input(slide, self)
 
-    def train_inputs(self) -> list[TrainSlide]:
-        """Return newly built training slides: inputs with targets and training counts."""
+    def train_inputs(self, slides: Sequence[Slide] | None = None) -> list[TrainSlide]:
+        """Return newly built training slides: inputs with targets and training counts.
+
+        Those of `slides`, whatever side they stand on, instead of the fold's own where given.
+        """
         return [
             build_train(
                 slide,
                 self.input(slide),
-                self._targets[slide.meta.slide_id],
+                self._targets[slide.meta.slide_id] if slides is None else self.fitted.transform(slide),
                 **self.question.lessons(slide, self),
             )
-            for slide in self.train
+            for slide in (self.train if slides is None else slides)
         ]
 
     def train_truths(self) -> list[TruthSlide]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.inputs import ModelSlide, TaskInfo
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.families.fold import FoldData
-    from pytest_stbench.registry import Metric
+    from pytest_stbench.registry import Family, Metric
 
     Predicted = Mapping[str, NDArray[Any]]
 
@@ -26,7 +26,8 @@ class FamilySettings:
     """What a task file says to its family, gene lists already read.
 
     ``own`` is the block under the family's name (None where the family has none); ``resolve``
-    finds a file that it names.
+    finds a file that it names. A family that wraps another has its record in ``wraps`` and its
+    settings in ``inner``.
     """
 
     observed: tuple[str, ...] | None = None
@@ -34,6 +35,8 @@ class FamilySettings:
     hide_fold: int = 0
     own: Any = None
     resolve: Callable[[str], Path] | None = None
+    wraps: Family | None = None
+    inner: FamilySettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,6 +63,14 @@ class Request:
     key: str
     slide: Slide
     detail: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Course:
+    """One fit of a fresh model, and what is asked of it."""
+
+    train: tuple[Slide, ...]
+    requests: tuple[Request, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,7 +103,12 @@ class Truth(Protocol):
 
 
 class Question(ABC):
-    """One kind of question, with the settings of a task file for one data set."""
+    """One kind of question, with the settings of a task file for one data set.
+
+    ``exportable`` says whether another machine can answer it from files.
+    """
+
+    exportable = True
 
     def __init__(self, settings: FamilySettings | None = None) -> None:
         self.settings = settings or FamilySettings()
@@ -116,6 +132,10 @@ class Question(ABC):
     @abstractmethod
     def truth(self, slide: Slide, fold: FoldData) -> Truth:
         """Return what the predictions of a test slide are scored against."""
+
+    def courses(self, fold: FoldData) -> tuple[Course, ...]:
+        """Return every fit of a fold: one on its training slides, where nothing else is said."""
+        return (Course(train=fold.train, requests=self.requests(fold)),)
 
     def requests(self, fold: FoldData) -> tuple[Request, ...]:
         """Return everything that is asked of a model: every test slide, where nothing else is said."""

@@ -33,8 +33,11 @@ def required_references(family: Family, simple: str) -> dict[str, float]:
     """Return the references of the one rule with their default margins.
 
     They are the trivial baseline, the simple learned one (`simple`: what ``ridge`` stands for on
-    the data at hand, with the margin of the family) and what the family requires beside them.
+    the data at hand, with the margin of the family) and what the family requires beside them. A
+    family without the rule has none.
     """
+    if not family.rule:
+        return {}
     return {family.trivial: 0.0, **dict.fromkeys(family.required, 0.0), simple: family.margin}
 
 

@@ -61,8 +61,10 @@ _HOMES = {
     ),
     "error": ("mae", "r2", "rmse"),
     "partial": ("partial_pearson_gene", "partial_spearman_gene"),
+    "robustness": ("retained_fraction", "robust_share", "self_consistency"),
     "scores": ("Scores",),
     "similarity": ("concordance", "cosine_gene", "cosine_spot", "jsd_map"),
+    "transfer": ("transfer_gap", "transfer_score"),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -109,12 +111,17 @@ __all__ = [
     "proportion_jsd",
     "proportion_kl",
     "r2",
+    "retained_fraction",
     "rmse",
+    "robust_share",
+    "self_consistency",
     "silhouette",
     "slide_value",
     "spatial_coherence",
     "spearman_gene",
     "spearman_spot",
+    "transfer_gap",
+    "transfer_score",
 ]
 
 

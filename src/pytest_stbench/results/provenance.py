@@ -70,6 +70,8 @@ class TaskRecord(Stored):
     """Digest over all parts."""
     fingerprint_parts: dict[str, str] = field(default_factory=dict)
     """Setting by name (`preprocess.normalise`): what differs between two runs is named from it."""
+    wraps: str | None = None
+    """Family that the family wraps; null where it wraps none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,8 +51,13 @@ def simple_baseline(
 
 
 def runnable(record: Baseline, family: Family, offered: frozenset[str]) -> bool:
-    """Tell whether a baseline serves `family` and finds what it needs."""
-    return family.name in record.families and set(record.needs) <= offered
+    """Tell whether a baseline serves `family` and finds what it needs.
+
+    Diagnostics and controls give no answers to a family that wraps another one: they are no models
+    that can be fitted or asked again.
+    """
+    answers = record.kind == "model" or family.wraps is None
+    return answers and family.serves in record.families and set(record.needs) <= offered
 
 
 def baseline_contestant(
@@ -70,7 +75,7 @@ def baseline_contestant(
         )
         raise ModelError(message)
     if record.kind != "model":
-        models = [b.name for b in baselines if b.kind == "model" and family.name in b.families]
+        models = [b.name for b in baselines if b.kind == "model" and family.serves in b.families]
         message = (
             f"{name} is a {record.kind}: it is given the truth, so it can never be the model under test; "
             f"choose one of {', '.join(models)}"

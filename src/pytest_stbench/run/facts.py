@@ -67,6 +67,7 @@ class Facts:
             family=self._spec.family,
             claim=self._spec.claim,
             primary=primary_of(self._spec, self._run.family),
+            wraps=self._run.family.wraps.name if self._run.family.wraps else None,
             fingerprint=mark.digest,
             fingerprint_parts=dict(mark.parts),
         )

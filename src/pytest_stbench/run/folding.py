@@ -15,7 +15,7 @@ from pytest_stbench.families.question import FamilySettings
 from pytest_stbench.preprocess.blocks import within_masks
 from pytest_stbench.preprocess.fitted import fit_preprocess, fit_scale
 from pytest_stbench.registry import load_target
-from pytest_stbench.spec.defaults import preprocess_of, settings_of
+from pytest_stbench.spec.defaults import asked_settings, preprocess_of, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,7 +124,15 @@ class Folding:
         return _with_units(tuple(train), fold, "training"), _with_units(tuple(test), fold, "test")
 
     def _settings(self, config: DatasetSpec, roots: Sequence[Path]) -> FamilySettings:
+        asked = self._asked(config, roots)
+        if self._family.wraps is None:
+            return asked
         own = settings_of(self._spec, self._family)
+        return FamilySettings(own=own, wraps=self._family.wraps, inner=asked)
+
+    def _asked(self, config: DatasetSpec, roots: Sequence[Path]) -> FamilySettings:
+        """Return the settings of what models are asked."""
+        own = asked_settings(self._spec, self._family)
         settings = FamilySettings(own=own, resolve=lambda file: resolve_one(file, roots))
         imputation = self._spec.imputation
         if imputation is not None and imputation.observed is not None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pytest_stbench.data.inputs import TaskInfo, TrainSlide
     from pytest_stbench.families.fold import FoldData
     from pytest_stbench.families.question import Request
     from pytest_stbench.models.predictions import Place, PredictionFolder
@@ -93,6 +94,9 @@ class Predictor:
         """Return predictions that were made elsewhere. Raises ``CellFailed``."""
         files = contestant.files
         assert files is not None  # the caller has looked
+        if not fold.question.exportable:
+            message = f"{label}: this family makes inputs while it runs: give the model itself, not files"
+            raise CellFailed(message)
         key = f"files {contestant.key} {place}"
         if key not in self._memory:
             calls = ModelCalls(label)
@@ -149,19 +153,20 @@ class Predictor:
         remarks: list[str] = []
         values: dict[str, NDArray[Any]] = {}
         with PeakMemory() as memory, self._progress(label):
-            model = calls.do("build", contestant.handle.fresh)
-            if hasattr(model, "fit"):
-                train = fold.train_inputs()
-                calls.do("fit", lambda: model.fit(train, fold.task))
-                del train
-            for request in fold.question.requests(fold):
-                given = fold.question.given(request, fold)
-                before = digest(given)
-                raw = calls.do("predict", partial(fold.question.ask, model, given, request, fold.task))
-                if digest(given) != before:
-                    remarks.append(_changes_input(contestant.label, request.key))
-                where = f"{contestant.label}, slide {request.key}"
-                values[request.key] = fold.question.accept(raw, request, fold, where)
+            for course in fold.question.courses(fold):
+                model = calls.do("build", contestant.handle.fresh)
+                if hasattr(model, "fit"):
+                    train = fold.train_inputs(None if course.train is fold.train else course.train)
+                    calls.do("fit", partial(_fit, model, train, fold.task))
+                    del train
+                for request in course.requests:
+                    given = fold.question.given(request, fold)
+                    before = digest(given)
+                    raw = calls.do("predict", partial(fold.question.ask, model, given, request, fold.task))
+                    if digest(given) != before:
+                        remarks.append(_changes_input(contestant.label, request.key))
+                    where = f"{contestant.label}, slide {request.key}"
+                    values[request.key] = fold.question.accept(raw, request, fold, where)
             fold.question.complete(values, contestant.label)
         return Prediction(
             values=values,
@@ -169,6 +174,10 @@ class Predictor:
             peak_memory_mb=memory.peak_mb,
             remarks=tuple(remarks),
         )
+
+
+def _fit(model: Any, train: list[TrainSlide], task: TaskInfo) -> None:
+    model.fit(train, task)
 
 
 def _accepted(files: PredictionFolder, place: Place, request: Request, fold: FoldData) -> NDArray[Any]:

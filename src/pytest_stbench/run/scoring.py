@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.metrics.aggregate import SlideValue, mean_value, slide_value
+from pytest_stbench.metrics.arguments import arguments
 from pytest_stbench.registry import load_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from pytest_stbench.families.question import Arms, Predicted, Truth
+    from pytest_stbench.families.question import Predicted, Truth
     from pytest_stbench.registry import Catalogue, Metric
     from pytest_stbench.run.predicting import Prediction
     from pytest_stbench.spec.model import MetricSpec
@@ -69,15 +69,10 @@ class Scorer:
         found = {}
         for spec, record, function in self._metrics:
             repeats = [
-                function(arms.truth, arms.prediction, **_arguments(record, function, arms), **spec.params)
+                function(
+                    arms.truth, arms.prediction, **arguments(record, function, arms.offered), **spec.params
+                )
                 for arms in truth.arms(record, predicted)
             ]
             found[spec.name] = mean_value([slide_value(scores, record) for scores in repeats])
         return found
-
-
-def _arguments(record: Metric, function: Callable[..., Any], arms: Arms) -> dict[str, Any]:
-    """Return what a metric takes beside truth and prediction, by the names of its parameters."""
-    accepted = inspect.signature(function).parameters
-    wanted = {"measured", "units" if record.over == "unit" else "genes", *record.inputs}
-    return {name: arms.offered[name]() for name in sorted(wanted & arms.offered.keys()) if name in accepted}

@@ -18,7 +18,14 @@ from pytest_stbench.run.ladder import Ladder, make_ladder
 from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported, first_line
 from pytest_stbench.run.scoring import CellScores, Scorer
 from pytest_stbench.run.tracebacks import user_traceback
-from pytest_stbench.spec.defaults import dataset_of, inputs_of, methods_of, preprocess_of, with_defaults
+from pytest_stbench.spec.defaults import (
+    dataset_of,
+    family_of,
+    inputs_of,
+    methods_of,
+    preprocess_of,
+    with_defaults,
+)
 from pytest_stbench.spec.fingerprint import fingerprint, prediction_parts
 
 if TYPE_CHECKING:
@@ -54,7 +61,7 @@ class TaskRun:
         self.spec = task.spec
         self.grid = grid
         self.registry = registry
-        self.family = registry.families[task.spec.family]
+        self.family = family_of(task.spec, registry)
         self.checking = Checking(
             task.spec,
             grid,

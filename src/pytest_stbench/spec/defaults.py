@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pytest_stbench.registry import SIMPLE
@@ -64,6 +65,33 @@ def baselines_of(task: TaskSpec | None, family: Family) -> tuple[str, ...]:
     return tuple(dict.fromkeys((family.trivial, *family.required, *named, SIMPLE)))
 
 
+def family_of(task: TaskSpec, registry: Registry) -> Family:
+    """Return the family of a task; one that wraps another has what is asked and run from that one.
+
+    Of its own it keeps name, metrics, primary and what it does with the answers.
+    """
+    record = registry.families[task.family]
+    wrapped: str | None = getattr(settings_of(task, record), "wraps", None)
+    if wrapped is None:
+        return record
+    inner = registry.families[wrapped]
+    own = ("id", "name", "summary", "primary", "metrics", "predicts", "target", "rule", "source")
+    return replace(
+        inner,
+        **{name: getattr(record, name) for name in own},
+        wraps=inner,
+        baselines=tuple(name for name in inner.baselines if registry.baselines[name].kind == "model"),
+        required=(),
+        modes={},
+        constraint="",
+    )
+
+
+def asked_settings(task: TaskSpec, family: Family) -> Block | None:
+    """Return the settings of what models are asked: of the wrapped family, where there is one."""
+    return settings_of(task, family.wraps or family)
+
+
 def settings_of(task: TaskSpec, family: Family) -> Block | None:
     """Return the block under the family's name, its defaults where the file has none; None without one."""
     kind = BLOCKS.get(family.name)
@@ -78,7 +106,7 @@ def methods_of(task: TaskSpec, family: Family) -> tuple[str, ...]:
     if family.derived:
         parent = "predict_expression" if task.imputation is None else "impute"
         return tuple(dict.fromkeys((family.method, parent))) if family.method not in PARENTS else (parent,)
-    if getattr(settings_of(task, family), "mode", None) == "unsupervised":
+    if getattr(asked_settings(task, family), "mode", None) == "unsupervised":
         return ("embed",)
     return (family.method,)
 
@@ -94,7 +122,7 @@ def inputs_of(task: TaskSpec, family: Family) -> tuple[str, ...]:
     """Return what a model is given beside coordinates: ``image``, ``counts`` or both."""
     if family.derived and task.imputation is not None:
         return ("image", "counts")
-    given: str | None = getattr(settings_of(task, family), "input", None)
+    given: str | None = getattr(asked_settings(task, family), "input", None)
     return family.inputs if given is None else INPUTS[given]
 
 
@@ -102,7 +130,7 @@ def input_class_of(task: TaskSpec, family: Family) -> str:
     """Return the class within which models of the task may be ranked."""
     if family.derived:
         return "image" if task.imputation is None else "expression"
-    given: str | None = getattr(settings_of(task, family), "input", None)
+    given: str | None = getattr(asked_settings(task, family), "input", None)
     return family.input_class if given is None else "image+expression" if given == "both" else given
 
 
@@ -161,14 +189,15 @@ def with_defaults(task: TaskSpec, registry: Registry) -> TaskSpec:
     The splits stay empty where the file names none: their default depends on the patients.
     Fingerprints of what this returns are equal for a default and for the same value written out.
     """
-    family = registry.families[task.family]
+    family = family_of(task, registry)
+    blocks = {part.name: settings_of(task, part) for part in (family, family.wraps) if part is not None}
     return task.model_copy(
         update={
             "primary": primary_of(task, family),
             "metrics": _filled(metrics_of(task, family), registry.metrics),
             "baselines": baselines_of(task, family),
             "splits": _filled(task.splits, registry.splits),
-            **({family.name: settings_of(task, family)} if family.name in BLOCKS else {}),
+            **{name: block for name, block in blocks.items() if block is not None},
         }
     )
 

@@ -8,6 +8,35 @@ from pydantic import Field, StrictBool
 
 from pytest_stbench.spec.part import Integer, Number, Part
 
+PerturbationName = Literal[
+    "stain_0.8",
+    "stain_0.9",
+    "stain_1.1",
+    "stain_1.2",
+    "brightness_0.9",
+    "brightness_1.1",
+    "rotate_90",
+    "rotate_180",
+    "rotate_270",
+    "mirror",
+    "jitter_5um",
+    "jitter_10um",
+    "jitter_25um",
+    "rotate_slide",
+    "translate_slide",
+    "mpp_0.9",
+    "mpp_1.1",
+    "jpeg_90",
+    "jpeg_50",
+    "blur_1px",
+    "dropout_10",
+    "dropout_25",
+    "dropout_50",
+    "dropout_housekeeping",
+    "thinning_50",
+    "gene_order",
+    "unit_order",
+]
 Input = Literal["image", "expression", "both"]
 
 
@@ -70,6 +99,19 @@ class ProportionsBlock(Block):
     map: dict[str, str] = Field(default_factory=dict)
     trust: Literal["gold", "silver"] = "gold"
     min_cells: Integer = Field(default=3, ge=1)
+
+
+class TransferBlock(Block):
+    """``transfer``: the family whose answers are compared across the sides of the split."""
+
+    wraps: Literal["expression", "imputation", "niches", "cell_types"] = "expression"
+
+
+class RobustnessBlock(Block):
+    """``robustness``: the family that is asked again, and the perturbations; none named for all."""
+
+    wraps: Literal["expression", "imputation", "niches", "cell_types", "proportions"] = "expression"
+    perturbations: tuple[PerturbationName, ...] = ()
 
 
 class EmbeddingBlock(Block):

@@ -18,6 +18,8 @@ from pytest_stbench.spec.family_settings import (  # noqa: TC001 - pydantic read
     NicheDetectionBlock,
     NichesBlock,
     ProportionsBlock,
+    RobustnessBlock,
+    TransferBlock,
 )
 from pytest_stbench.spec.part import Integer, IsoDate, Length, Number, Part
 
@@ -231,6 +233,8 @@ class TaskSpec(Part):
     cell_types: CellTypesBlock | None = None
     proportions: ProportionsBlock | None = None
     embedding: EmbeddingBlock | None = None
+    transfer: TransferBlock | None = None
+    robustness: RobustnessBlock | None = None
     primary: str | None = None
     metrics: tuple[MetricSpec, ...] = ()
     baselines: tuple[str, ...] = ()

@@ -48,6 +48,11 @@ EXPECTED = {
     "ece": ("M49", (0.0, 1.0), "down", None, None),
     "brier": ("M49", (0.0, 2.0), "down", None, None),
     "calibration_slope": ("M50", (None, None), "context", None, None),
+    "transfer_score": ("T13", (None, None), "up", None, None),
+    "transfer_gap": ("T13", (None, None), "down", None, None),
+    "retained_fraction": ("T14", (None, None), "up", 0.0, None),
+    "self_consistency": ("T14", (-1.0, 1.0), "up", 0.0, None),
+    "robust_share": ("T14", (0.0, 1.0), "up", None, None),
 }
 
 

@@ -252,6 +252,7 @@ def test_every_field_of_the_model_is_classified():
             assert found or path in BLOCKS, path
 
 
+@pytest.mark.filterwarnings("ignore:Pydantic serializer")
 @pytest.mark.parametrize("family", BLOCKS)
 def test_the_settings_of_a_family_are_a_part(family):
     task = TaskSpec(**TASK)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.registry import Catalogue, Family, Registry, nearest
+from pytest_stbench.spec.defaults import family_of
 from pytest_stbench.spec.messages import allowed, shown
 
 if TYPE_CHECKING:
@@ -24,6 +25,12 @@ class Known:
     registry: Registry
     families: Catalogue[Family]
     broken: tuple[Key, ...] = ()
+
+    def family_of(self, task: TaskSpec) -> Family | None:
+        """Return the family of a task as it will be asked; None where it is not known."""
+        if task.family not in self.families or self.lacks(task.family):
+            return self.families.get(task.family)
+        return family_of(task, replace(self.registry, families=self.families))
 
     def lacks(self, *key: str | int) -> bool:
         """Return whether something at or below `key` was malformed."""

@@ -135,8 +135,9 @@ def _imputation(task: TaskSpec, known: Known) -> Mistakes:
     if known.lacks("imputation"):
         return
     settings = task.imputation
-    family = known.families.get(task.family)
-    if task.family != "imputation" and (family is None or not family.derived or settings is None):
+    family = known.family_of(task)
+    asked = _wrapped(task) or task.family
+    if asked != "imputation" and (family is None or not family.derived or settings is None):
         if settings is not None and family is not None:
             yield ("imputation",), f"holds settings of the family imputation; this task is of {task.family!r}"
         return
@@ -151,9 +152,21 @@ def _imputation(task: TaskSpec, known: Known) -> Mistakes:
         yield ("imputation", "hide", "fold"), f"found {settings.hide.fold}; allowed: 0 to {last} (folds - 1)"
 
 
+def _wrapped(task: TaskSpec) -> str | None:
+    """Return the family that the family of the task wraps, if it does."""
+    kind = BLOCKS.get(task.family)
+    block = None if kind is None else getattr(task, task.family) or kind()
+    wraps: str | None = getattr(block, "wraps", None)
+    return wraps
+
+
 def _blocks(task: TaskSpec, known: Known) -> Mistakes:
     for name in BLOCKS:
-        if name != task.family and getattr(task, name) is not None and task.family in known.families:
+        if (
+            name not in (task.family, _wrapped(task))
+            and getattr(task, name) is not None
+            and task.family in known.families
+        ):
             yield (name,), f"holds settings of the family {name}; this task is of {task.family!r}"
 
 

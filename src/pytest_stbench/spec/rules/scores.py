@@ -22,6 +22,8 @@ SCORES = {
     "proportions": ("proportions",),
     "embedding": ("embedding",),
     "masks": ("masks",),
+    "transfer": ("transfer",),
+    "robustness": ("robustness",),
 }
 """Which metrics (by what they need) can score what a family predicts: labels are a clustering too."""
 
@@ -52,7 +54,7 @@ def _metrics(task: TaskSpec, known: Known) -> Mistakes:
 
 def _fitting(key: Key, task: TaskSpec, metric: Metric, known: Known) -> Mistakes:
     """Yield a mistake for a metric that cannot score what models of the family predict."""
-    family = known.families.get(task.family)
+    family = known.family_of(task)
     if family is None or known.lacks(task.family):
         return
     predicted = predicts_of(task, family)
@@ -64,7 +66,7 @@ def _fitting(key: Key, task: TaskSpec, metric: Metric, known: Known) -> Mistakes
 
 def _baselines(task: TaskSpec, known: Known) -> Mistakes:
     records = known.registry.baselines
-    family = known.families.get(task.family)
+    family = known.family_of(task)
     names = _baseline_names(task, known)
     for index, name in enumerate(task.baselines):
         key: Key = ("baselines", index)
@@ -73,7 +75,7 @@ def _baselines(task: TaskSpec, known: Known) -> Mistakes:
         record = records.get(name)
         if record is None:
             yield key, unknown("baseline", name, names)
-        elif family and task.family not in record.families and name not in baselines_of(None, family):
+        elif family and family.serves not in record.families and name not in baselines_of(None, family):
             families = ", ".join(record.families) or "none"
             message = f"baseline {name!r} is not made for family {task.family!r}, only for {families}"
             yield key, f"{message}; {allowed(names, name)}"
@@ -85,13 +87,15 @@ def _baseline_names(task: TaskSpec, known: Known) -> list[str]:
     records = known.registry.baselines
     if task.family not in known.families:
         return [SIMPLE, *records.names]
-    fitting = [record.name for record in records if task.family in record.families]
+    family = known.family_of(task)
+    served = family.serves if family else task.family
+    fitting = [record.name for record in records if served in record.families]
     return [SIMPLE, *(name for name in fitting if name != SIMPLE)]
 
 
 def _scored(task: TaskSpec, known: Known) -> set[str] | None:
     """Return the names of the metrics that the file scores; None where that is not known."""
-    family = known.families.get(task.family)
+    family = known.family_of(task)
     if family is None or known.lacks("metrics") or any(not metric.name for metric in task.metrics):
         return None
     return {metric.name for metric in metrics_of(task, family)}
@@ -142,7 +146,7 @@ def _direction(key: Key, gate: GateSpec, metric: Metric) -> Mistakes:
 
 
 def _references(key: Key, task: TaskSpec, gate: GateSpec, known: Known) -> Mistakes:
-    family = known.families.get(task.family)
+    family = known.family_of(task)
     if gate.beats is None or gate.beats.baselines is None:
         return
     key = (*key, "beats", "baselines")

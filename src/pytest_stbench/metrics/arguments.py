@@ -1,0 +1,24 @@
+"""What a metric is called with beside truth and prediction."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_stbench.registry import Metric
+
+
+def arguments(
+    record: Metric, function: Callable[..., Any], offered: Mapping[str, Callable[[], Any]]
+) -> dict[str, Any]:
+    """Return what a metric takes beside truth and prediction, by the names of its parameters.
+
+    `offered` makes every argument at hand when it is asked for; the record names those that a
+    metric needs.
+    """
+    accepted = inspect.signature(function).parameters
+    wanted = {"measured", "units" if record.over == "unit" else "genes", *record.inputs}
+    return {name: offered[name]() for name in sorted(wanted & offered.keys()) if name in accepted}
