@@ -202,3 +202,11 @@ def test_units_without_neighbours_take_no_part_in_the_null():
     x = np.random.default_rng(10).normal(size=(35, 3))
     x[30:] = 1e6
     assert moran_null(x, graph).null == pytest.approx(moran_null(x[:30], chain(30)).null, abs=1e-12)
+
+
+def test_exchanges_that_tie_with_what_was_seen_count():
+    ring = csr_matrix(np.roll(np.eye(30), 1, axis=0) + np.roll(np.eye(30), -1, axis=0))
+    # One unit that differs: every place on a ring gives the same value but for rounding.
+    x = np.zeros((30, 2))
+    x[4, 0], x[7, 1] = 1.0, 0.1
+    assert moran_permutation_p(x, ring).tolist() == [1.0, 1.0]

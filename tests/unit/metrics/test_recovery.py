@@ -68,7 +68,9 @@ def test_equal_values_follow_the_alphabet_and_raise_a_flag():
     assert flat.flags == ("ties",)
     rounding = np.arange(8) * 1e-12
     nearly = GeneStatistic(values=rounding)
-    assert hvg_recovery(truth, nearly, hvg_score=score, genes=genes, k=4).values == [0.0]
+    found = hvg_recovery(truth, nearly, hvg_score=score, genes=genes, k=4)
+    assert found.values == [0.0]
+    assert found.flags == ("ties",)
     clear = GeneStatistic(values=score)
     found = hvg_recovery(truth, clear, hvg_score=score, genes=genes, k=4)
     assert found.values == [1.0]
