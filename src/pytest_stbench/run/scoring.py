@@ -10,7 +10,7 @@ from pytest_stbench.metrics.aggregate import SlideValue, mean_value, slide_value
 from pytest_stbench.registry import load_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from pytest_stbench.families.question import Arms, Predicted, Truth
     from pytest_stbench.registry import Catalogue, Metric
@@ -67,17 +67,25 @@ class Scorer:
     def slide(self, truth: Truth, predicted: Predicted) -> dict[str, SlideValue]:
         """Score one slide: the value of every metric."""
         found = {}
+        shared: dict[tuple[str, int], dict[Hashable, Any]] = {}
         for spec, record, function in self._metrics:
-            repeats = [
-                function(arms.truth, arms.prediction, **_arguments(record, function, arms), **spec.params)
-                for arms in truth.arms(record, predicted)
-            ]
+            repeats = []
+            for number, arms in enumerate(truth.arms(record, predicted)):
+                steps = shared.setdefault((record.genes, number), {})
+                arguments = _arguments(record, function, arms, steps)
+                repeats.append(function(arms.truth, arms.prediction, **arguments, **spec.params))
             found[spec.name] = mean_value([slide_value(scores, record) for scores in repeats])
         return found
 
 
-def _arguments(record: Metric, function: Callable[..., Any], arms: Arms) -> dict[str, Any]:
-    """Return what a metric takes beside truth and prediction, by the names of its parameters."""
+def _arguments(
+    record: Metric, function: Callable[..., Any], arms: Arms, steps: dict[Hashable, Any]
+) -> dict[str, Any]:
+    """Return what a metric takes beside truth and prediction, by the names of its parameters.
+
+    `steps` is what metrics of the same arms have in common (:func:`pytest_stbench.metrics.shared.once`).
+    """
     accepted = inspect.signature(function).parameters
-    wanted = {"measured", "units" if record.over == "unit" else "genes", *record.inputs}
-    return {name: arms.offered[name]() for name in sorted(wanted & arms.offered.keys()) if name in accepted}
+    offered: dict[str, Callable[[], Any]] = {**arms.offered, "shared": lambda: steps}
+    wanted = {"measured", "shared", "units" if record.over == "unit" else "genes", *record.inputs}
+    return {name: offered[name]() for name in sorted(wanted & offered.keys()) if name in accepted}
