@@ -33,14 +33,7 @@ def hotspot_auprc(
     threshold. Range [0, 1], higher is better; a constant prediction gets the share of such units
     (the extra ``prevalence``, at most 0.1).
 
-    Parameters
-    ----------
-    truth, prediction
-        Shape (n, g): units x genes. NaN in the truth leaves that unit out for that gene.
-    measured
-        Shape (g,), True where the slide measured the gene; all by default.
-    genes
-        Gene symbols (g,), the labels of the scores.
+    Parameters and errors as in :func:`pytest_stbench.metrics.rmse`.
 
     Returns
     -------
@@ -49,11 +42,6 @@ def hotspot_auprc(
         unit), ``gt_nan`` (truth known for less than half of the units), ``no_positive`` (fewer
         than 5 units above the percentile, or more than half of the units at it). Extras:
         ``prevalence`` and ``n_positive``.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ or the prediction is not finite.
 
     References
     ----------
