@@ -36,18 +36,20 @@ def average_precision(
     10.1371/journal.pone.0118432.
     """
     n, g = score.shape
+    # A row for each column: what is sorted lies side by side.
+    positive, score = np.ascontiguousarray(positive.T), np.ascontiguousarray(score.T)
     if mask is not None:
-        positive, score = positive & mask, np.where(mask, score, -np.inf)
-    order = np.argsort(-score, axis=0, kind="stable")
-    ranked = np.take_along_axis(score, order, axis=0)
-    found = np.take_along_axis(positive, order, axis=0)
-    last = np.ones((n, g), bool)
-    last[:-1] = ranked[1:] != ranked[:-1]
-    # Every row is judged at the last row of its threshold.
-    rank = np.where(last, np.arange(1, n + 1)[:, None], n)
-    rank = np.minimum.accumulate(rank[::-1], axis=0)[::-1]
-    hits = np.take_along_axis(np.cumsum(found, axis=0), rank - 1, axis=0)
-    total = found.sum(axis=0)
-    summed = np.where(found, hits / rank, 0.0).sum(axis=0)
+        positive, score = positive & mask.T, np.where(mask.T, score, -np.inf)
+    order = np.argsort(score, axis=1)[:, ::-1]
+    ranked = np.take_along_axis(score, order, axis=1)
+    found = np.take_along_axis(positive, order, axis=1)
+    last = np.ones((g, n), bool)
+    last[:, :-1] = ranked[:, 1:] != ranked[:, :-1]
+    # Every place is judged at the last place of its threshold.
+    rank = np.where(last, np.arange(1, n + 1), n)
+    rank = np.minimum.accumulate(rank[:, ::-1], axis=1)[:, ::-1]
+    hits = np.take_along_axis(np.cumsum(found, axis=1), rank - 1, axis=1)
+    total = found.sum(axis=1)
+    summed = np.where(found, hits / rank, 0.0).sum(axis=1)
     precision: NDArray[np.float64] = np.divide(summed, total, out=np.full(g, np.nan), where=total > 0)
     return precision

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -211,10 +211,10 @@ def _arms(found: Comparison, given: Floats | None, graph: csr_matrix, min_units:
     for columns, rows in found.known_together():
         part = graph if rows is None else graph[rows][:, rows]
         small[columns] = part.shape[0] - _islands(part) < min_units
-        true[columns] = moran.morans_i(_taken(found.truth, rows, columns), part, min_units=min_units)
+        arms = [arm if rows is None else arm[rows] for arm in found.take(columns)]
+        true[columns] = moran.morans_i(arms[0], part, min_units=min_units)
         if given is None:
-            values = _taken(found.prediction, rows, columns)
-            predicted[columns] = moran.morans_i(values, part, min_units=min_units)
+            predicted[columns] = moran.morans_i(arms[1], part, min_units=min_units)
     found.mark(small, "too_few_units")
     if given is not None:
         predicted = np.where(found.reasons == "", given, np.nan)
@@ -230,8 +230,3 @@ def _arms(found: Comparison, given: Floats | None, graph: csr_matrix, min_units:
 
 def _islands(graph: csr_matrix) -> int:
     return int((np.diff(graph.indptr) == 0).sum())
-
-
-def _taken(values: NDArray[Any], rows: NDArray[np.bool_] | None, columns: NDArray[np.intp]) -> NDArray[Any]:
-    chosen = values if len(columns) == values.shape[1] else values[:, columns]
-    return chosen if rows is None else chosen[rows]

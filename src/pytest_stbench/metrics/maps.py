@@ -78,8 +78,7 @@ def map_ssim(
         small[columns] = canvas.too_small
         if canvas.too_small:
             continue
-        arms = (found.truth, found.prediction)
-        true, predicted = (arm[:, columns] if rows is None else arm[np.ix_(rows, columns)] for arm in arms)
+        true, predicted = (arm if rows is None else arm[rows] for arm in found.take(columns))
         values[columns] = map_similarity(true, predicted, canvas)
     found.mark(small, "too_few_units")
     found.mark(np.isnan(values), "gt_constant")
