@@ -44,9 +44,9 @@ def svg_recovery(
     """Share of the `k` genes with the most spatial pattern that the prediction finds.
 
     Both arms rank the genes by Moran's I; genes without one rank last, as do those whose truth is
-    known for less than half of the units. Equal values (after
-    rounding to 9 decimals) follow the alphabet. Range [0, 1], higher is better; chance is the
-    extra ``chance``, k / number of genes.
+    known for less than half of the units. Equal values (after rounding to 9 decimals) follow the
+    alphabet, so a constant prediction is scored by its symbols, with the flag ``ties``. Range
+    [0, 1], higher is better; chance is the extra ``chance``, k / number of genes.
 
     Parameters
     ----------
