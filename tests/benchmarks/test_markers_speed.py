@@ -1,4 +1,4 @@
-"""Marker genes of every niche and the adjusted Rand index, beside their peers.
+"""Marker genes of every niche, adjusted Rand index and mutual information, beside their peers.
 
 Full size with STBENCH_BENCH=full. illico takes part where it is installed. Nothing is asserted
 about time: compare the rows of a group.
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from sklearn.metrics import adjusted_rand_score
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from pytest_stbench.kernels.markers import one_vs_rest
 from pytest_stbench.metrics import labels
@@ -105,3 +105,14 @@ def test_ari_ours(benchmark, clusters):
 @pytest.mark.benchmark(group="ARI")
 def test_ari_sklearn(benchmark, clusters):
     benchmark.pedantic(adjusted_rand_score, clusters, rounds=5, warmup_rounds=1)
+
+
+@pytest.mark.benchmark(group="NMI")
+def test_nmi_ours(benchmark, clusters):
+    found = benchmark.pedantic(labels.nmi, clusters, rounds=5, warmup_rounds=1)
+    assert found.values[0] == pytest.approx(normalized_mutual_info_score(*clusters))
+
+
+@pytest.mark.benchmark(group="NMI")
+def test_nmi_sklearn(benchmark, clusters):
+    benchmark.pedantic(normalized_mutual_info_score, clusters, rounds=5, warmup_rounds=1)

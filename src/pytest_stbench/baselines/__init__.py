@@ -9,6 +9,7 @@ _HOMES = {
     "Coords": "coords",
     "GeneGeneRidge": "gene_gene_ridge",
     "HeColour": "he_colour",
+    "HestProbe": "hest_probe",
     "Knn": "knn",
     "Libsize": "libsize",
     "OraclePatientMean": "oracle_patient_mean",

@@ -82,6 +82,16 @@ BASELINES: tuple[Baseline, ...] = (
         memory="O(dimensions^2)",
     ),
     Baseline(
+        id="B06",
+        name="hest_probe",
+        summary="The probe of HEST-Benchmark: PCA, a penalty of next to nothing, no intercept.",
+        kind="model",
+        families=("expression",),
+        target=f"{_HERE}.hest_probe:HestProbe",
+        needs=("embedding",),
+        memory="O(dimensions^2)",
+    ),
+    Baseline(
         id="B07",
         name="knn",
         summary="The mean of the 20 training units that look most alike, by embedding or colour.",

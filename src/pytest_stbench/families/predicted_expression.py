@@ -10,7 +10,9 @@ import numpy as np
 
 from pytest_stbench.families.question import Arms, Question
 from pytest_stbench.families.thinning import thinned_pairs
+from pytest_stbench.kernels.hvg import standardised_variance
 from pytest_stbench.models.contract import accept_expression
+from pytest_stbench.preprocess.pixels import unit_pixels
 from pytest_stbench.preprocess.statistics import unit_graph
 
 if TYPE_CHECKING:
@@ -41,18 +43,25 @@ class Surroundings:
         """Which units are neighbours: 1.5 pitches of a lattice, the 6 nearest of cells."""
         return unit_graph(self.slide)
 
+    @cached_property
+    def pixels(self) -> NDArray[np.int64]:
+        """Row and column of each unit on a map of the slide."""
+        return unit_pixels(self.slide)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExpressionTruth:
     """What one test slide's predicted expression is scored against.
 
     ``values`` is (n, g) float64 on the task's scale, nan where the slide did not measure the
-    gene (``measured`` False); ``train_mean`` (g,) is the mean of the training patients' means.
+    gene (``measured`` False); ``counts`` (n, g) are what it was made from; ``train_mean`` (g,) is
+    the mean of the training patients' means.
     ``places`` says which of the columns belong to which set of genes; ``surroundings`` has
     coordinates, neighbours and labels.
     """
 
     values: NDArray[np.float64]
+    counts: csr_matrix
     measured: NDArray[np.bool_]
     genes: NDArray[np.str_]
     units: NDArray[np.str_]
@@ -82,16 +91,25 @@ class ExpressionTruth:
             "train_mean": lambda: self.train_mean[places],
             "graph": lambda: self.surroundings.graph,
             "xy_um": lambda: self.surroundings.slide.xy_um,
+            "pixels": lambda: self.surroundings.pixels,
             "niches": lambda: self.surroundings.niches,
+            "hvg_score": lambda: self.hvg_score()[places],
         }
         truth = _columns(self.values, places)
         return (Arms(truth=truth, prediction=_columns(prediction, places), offered=offered),)
+
+    def hvg_score(self) -> NDArray[np.float64]:
+        """Return how variable each gene is for its mean, (g,); nan where it was not measured."""
+        score = np.full(len(self.genes), np.nan)
+        score[self.measured] = standardised_variance(self.counts[:, self.measured])
+        return score
 
     def select(self, rows: NDArray[np.bool_]) -> ExpressionTruth:
         """Return the truth of some units."""
         return replace(
             self,
             values=self.values[rows],
+            counts=self.counts[rows],
             units=self.units[rows],
             libsize=self.libsize[rows],
             surroundings=Surroundings(self.surroundings.slide.select(rows)),
@@ -121,6 +139,7 @@ class ExpressionQuestion(Question):
         columns = fold.fitted.columns
         return ExpressionTruth(
             values=fold.fitted.transform(slide),
+            counts=slide.counts[:, columns],
             measured=slide.measured[columns],
             genes=slide.genes[columns],
             units=slide.unit_names,

@@ -67,7 +67,7 @@ def thinned_pairs(
         prediction = _values(fold, first, sizes[0])
         values = _values(fold, second, sizes[1])
         values[:, ~truth.measured] = np.nan
-        target = replace(truth, values=values, libsize=sizes[1])
+        target = replace(truth, values=values, counts=second, libsize=sizes[1])
         yield (target, prediction) if kept.all() else (target.select(kept), prediction[kept])
 
 

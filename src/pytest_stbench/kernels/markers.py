@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CONSTANT_TOLERANCE = 1e-9
 TIE_DECIMALS = 9
+TIED_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -97,6 +98,19 @@ def marker_order(statistic: Floats, symbols: NDArray[np.str_]) -> NDArray[np.int
     rounded = np.round(statistic, TIE_DECIMALS)
     by_symbol = np.broadcast_to(np.argsort(np.argsort(symbols, kind="stable")), rounded.shape)
     return np.lexsort((by_symbol, -rounded), axis=-1)
+
+
+def edge_is_tied(rounded: Floats, ranked: NDArray[np.intp], length: int) -> bool:
+    """Return whether more than a tenth of a list is tied with what did not enter.
+
+    `rounded` (g,) are values, `ranked` their indices from the best to the worst; the list is the
+    first `length` of these.
+    """
+    if not 0 < length < len(ranked):
+        return False
+    last = rounded[ranked[length - 1]]
+    tied = (rounded[ranked[:length]] == last).sum() > TIED_SHARE * length
+    return bool(tied and rounded[ranked[length]] == last)
 
 
 def _packed_columns(values: Any, codes: NDArray[np.int64]) -> Iterator[Packed]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         patient_values,
         slide_value,
     )
+    from pytest_stbench.metrics.autocorrelation import moran_concordance, morans_i
     from pytest_stbench.metrics.calibration import brier, calibration_slope, ece
     from pytest_stbench.metrics.coherence import chaos, pas, spatial_coherence
     from pytest_stbench.metrics.communication import lr_auprc, lr_local, lr_pathway, lr_spearman
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
     )
     from pytest_stbench.metrics.embeddings import knn_purity, knn_recall, patient_variance, silhouette
     from pytest_stbench.metrics.error import mae, r2, rmse
+    from pytest_stbench.metrics.gene_statistics import GeneStatistic
+    from pytest_stbench.metrics.hotspots import hotspot_auprc
     from pytest_stbench.metrics.labels import ami, ari, balanced_accuracy, kappa, macro_f1, nmi
+    from pytest_stbench.metrics.maps import map_ssim
     from pytest_stbench.metrics.niche_signatures import (
         niche_jaccard,
         niche_jaccard_normalised,
@@ -41,15 +45,20 @@ if TYPE_CHECKING:
     )
     from pytest_stbench.metrics.partial import partial_pearson_gene, partial_spearman_gene
     from pytest_stbench.metrics.proportions import proportion_jsd, proportion_kl
+    from pytest_stbench.metrics.recovery import hvg_recovery, svg_recovery
     from pytest_stbench.metrics.scores import Scores
     from pytest_stbench.metrics.similarity import concordance, cosine_gene, cosine_spot, jsd_map
 
 _HOMES = {
+    "autocorrelation": ("moran_concordance", "morans_i"),
     "calibration": ("brier", "calibration_slope", "ece"),
     "coherence": ("chaos", "pas", "spatial_coherence"),
     "communication": ("lr_auprc", "lr_local", "lr_pathway", "lr_spearman"),
     "embeddings": ("knn_purity", "knn_recall", "patient_variance", "silhouette"),
+    "gene_statistics": ("GeneStatistic",),
+    "hotspots": ("hotspot_auprc",),
     "labels": ("ami", "ari", "balanced_accuracy", "kappa", "macro_f1", "nmi"),
+    "maps": ("map_ssim",),
     "niche_signatures": (
         "niche_jaccard", "niche_jaccard_normalised", "niche_logfc_spearman", "niche_overlap", "niche_rbo",
         "novel_recall",
@@ -62,6 +71,7 @@ _HOMES = {
     "error": ("mae", "r2", "rmse"),
     "partial": ("partial_pearson_gene", "partial_spearman_gene"),
     "robustness": ("retained_fraction", "robust_share", "self_consistency"),
+    "recovery": ("hvg_recovery", "svg_recovery"),
     "scores": ("Scores",),
     "similarity": ("concordance", "cosine_gene", "cosine_spot", "jsd_map"),
     "transfer": ("transfer_gap", "transfer_score"),
@@ -69,6 +79,7 @@ _HOMES = {
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "GeneStatistic",
     "Headline",
     "Scores",
     "SlideValue",
@@ -83,6 +94,8 @@ __all__ = [
     "cosine_spot",
     "ece",
     "headline",
+    "hotspot_auprc",
+    "hvg_recovery",
     "jsd_map",
     "kappa",
     "knn_purity",
@@ -93,6 +106,9 @@ __all__ = [
     "lr_spearman",
     "macro_f1",
     "mae",
+    "map_ssim",
+    "moran_concordance",
+    "morans_i",
     "niche_jaccard",
     "niche_jaccard_normalised",
     "niche_logfc_spearman",
@@ -120,6 +136,7 @@ __all__ = [
     "spatial_coherence",
     "spearman_gene",
     "spearman_spot",
+    "svg_recovery",
     "transfer_gap",
     "transfer_score",
 ]

@@ -6,19 +6,24 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
     from pytest_stbench.registry import Metric
 
 
 def arguments(
-    record: Metric, function: Callable[..., Any], offered: Mapping[str, Callable[[], Any]]
+    record: Metric,
+    function: Callable[..., Any],
+    offered: Mapping[str, Callable[[], Any]],
+    shared: dict[Hashable, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what a metric takes beside truth and prediction, by the names of its parameters.
 
     `offered` makes every argument at hand when it is asked for; the record names those that a
-    metric needs.
+    metric needs. `shared` holds what metrics of the same arms have in common
+    (:func:`pytest_stbench.metrics.shared.once`).
     """
     accepted = inspect.signature(function).parameters
     wanted = {"measured", "units" if record.over == "unit" else "genes", *record.inputs}
-    return {name: offered[name]() for name in sorted(wanted & offered.keys()) if name in accepted}
+    given = {name: offered[name]() for name in sorted(wanted & offered.keys()) if name in accepted}
+    return {**given, "shared": shared} if shared is not None and "shared" in accepted else given

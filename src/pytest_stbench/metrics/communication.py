@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.kernels.moments import pair_moments
+from pytest_stbench.kernels.precision import average_precision
 from pytest_stbench.kernels.ranks import average_ranks
 from pytest_stbench.metrics.comparison import CONSTANT_TOLERANCE, correlation
 from pytest_stbench.metrics.correlation import pearson_gene
@@ -108,9 +109,8 @@ def lr_auprc(
         reason = "no_negative"
     if reason:
         return slide_score(np.nan, reason, **counts)
-    from sklearn.metrics import average_precision_score
-
-    value, prevalence = float(average_precision_score(active, score)), n_active / len(active)
+    value = float(average_precision(active[:, None], score[:, None])[0])
+    prevalence = n_active / len(active)
     return slide_score(value, **counts, prevalence=prevalence, gain=value - prevalence)
 
 

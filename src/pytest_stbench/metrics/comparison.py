@@ -57,6 +57,18 @@ class Comparison:
         """Return which values of `columns` count, or None if all do."""
         return np.isfinite(self.truth[:, columns]) if self.gaps[columns].any() else None
 
+    def known_together(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.bool_] | None]]:
+        """Yield columns without a reason whose truth is known for the same units, and which; None for all."""
+        scored = self.reasons == ""
+        whole, gapped = np.flatnonzero(scored & ~self.gaps), np.flatnonzero(scored & self.gaps)
+        if len(whole):
+            yield whole, None
+        if len(gapped):
+            known = np.isfinite(self.truth[:, gapped])
+            patterns, pattern_of = np.unique(known, axis=1, return_inverse=True)
+            for k in range(patterns.shape[1]):
+                yield gapped[pattern_of.ravel() == k], patterns[:, k]
+
     def constant_truth(self) -> NDArray[np.bool_]:
         """Return which columns of the truth do not vary."""
         return self._constant(self.truth, self.moments.mean_t, self.moments.ss_t)

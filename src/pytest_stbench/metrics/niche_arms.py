@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.kernels.markers import TIE_DECIMALS, marker_order, one_vs_rest
+from pytest_stbench.kernels.markers import TIE_DECIMALS, edge_is_tied, marker_order, one_vs_rest
 from pytest_stbench.metrics.comparison import known_genes, labels_of, matrices
 from pytest_stbench.metrics.labelled import true_codes
 
@@ -23,7 +23,6 @@ N_TOP = 50
 MIN_UNITS = 20
 MIN_DETECTION = 0.1
 LIST_SHARE = 4
-TIED_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,11 +91,7 @@ def marker_lists(
         markers = ranked[eligible[row, ranked]]
         chosen = markers[: lengths[row]]
         lists.append(chosen)
-        if 0 < len(chosen) < len(markers):
-            rounded = np.round(order[row], TIE_DECIMALS)
-            last = rounded[chosen[-1]]
-            at_edge = rounded[markers[len(chosen)]] == last
-            tied |= bool(at_edge and (rounded[chosen] == last).sum() > TIED_SHARE * len(chosen))
+        tied |= edge_is_tied(np.round(order[row], TIE_DECIMALS), markers, len(chosen))
     return lists, tied
 
 

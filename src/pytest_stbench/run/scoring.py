@@ -10,7 +10,7 @@ from pytest_stbench.metrics.arguments import arguments
 from pytest_stbench.registry import load_target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from pytest_stbench.families.question import Predicted, Truth
     from pytest_stbench.registry import Catalogue, Metric
@@ -67,12 +67,12 @@ class Scorer:
     def slide(self, truth: Truth, predicted: Predicted) -> dict[str, SlideValue]:
         """Score one slide: the value of every metric."""
         found = {}
+        shared: dict[tuple[str, int], dict[Hashable, Any]] = {}
         for spec, record, function in self._metrics:
-            repeats = [
-                function(
-                    arms.truth, arms.prediction, **arguments(record, function, arms.offered), **spec.params
-                )
-                for arms in truth.arms(record, predicted)
-            ]
+            repeats = []
+            for number, arms in enumerate(truth.arms(record, predicted)):
+                steps = shared.setdefault((record.genes, number), {})
+                given = arguments(record, function, arms.offered, steps)
+                repeats.append(function(arms.truth, arms.prediction, **given, **spec.params))
             found[spec.name] = mean_value([slide_value(scores, record) for scores in repeats])
         return found

@@ -29,6 +29,7 @@ def test_the_halves_add_up_to_the_counts(slide):
     for truth, prediction in pairs:
         total = np.expm1(truth.values) + np.expm1(prediction)
         np.testing.assert_allclose(total, slide.counts.toarray()[:, 1:], atol=1e-9)
+        np.testing.assert_allclose(truth.counts.toarray(), np.expm1(truth.values), atol=1e-9)
 
 
 def test_every_count_goes_either_way_with_equal_chance(slide):

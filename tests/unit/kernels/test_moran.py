@@ -8,7 +8,7 @@ from scipy.sparse import coo_matrix, csc_matrix, csr_matrix, diags
 
 from pytest_stbench.kernels import moran
 from pytest_stbench.kernels.graph import lattice_graph
-from pytest_stbench.kernels.moran import morans_i
+from pytest_stbench.kernels.moran import moran_null, moran_permutation_p, morans_i
 
 
 def chain(n):
@@ -119,3 +119,94 @@ def test_order_scale_and_shift_do_not_matter(seed, scale, shift):
     assert morans_i(x[order], graph[order][:, order]) == pytest.approx(value, abs=1e-9)
     assert morans_i(scale * x + shift, graph) == pytest.approx(value, abs=1e-6)
     assert (np.abs(value) <= 1.5).all()
+
+
+def analytic_variance(x, graph):
+    """Variance of Moran's I under random exchange of the values (Cliff and Ord)."""
+    w = graph.toarray()
+    n, s0 = len(x), w.sum()
+    s1 = ((w + w.T) ** 2).sum() / 2
+    s2 = ((w.sum(axis=0) + w.sum(axis=1)) ** 2).sum()
+    z = x - x.mean()
+    kurtosis = n * (z**4).sum() / (z**2).sum() ** 2
+    first = n * ((n * n - 3 * n + 3) * s1 - n * s2 + 3 * s0**2)
+    second = kurtosis * ((n * n - n) * s1 - 2 * n * s2 + 6 * s0**2)
+    return (first - second) / ((n - 1) * (n - 2) * (n - 3) * s0**2) - 1 / (n - 1) ** 2
+
+
+@pytest.mark.parametrize("form", [csr_matrix, np.asarray])
+def test_the_null_exchanges_whole_units(form, monkeypatch):
+    monkeypatch.setattr(moran, "BLOCK_ELEMENTS", 1)
+    x = np.random.default_rng(5).poisson(0.7, (64, 19)).astype(float)
+    graph = grid(8)
+    found = moran_null(form(x), graph, n_permutations=7, seed=3)
+    assert found.observed == pytest.approx(morans_i(x, graph), abs=1e-12)
+    rng = np.random.default_rng(3)
+    for values in found.null:
+        assert values == pytest.approx(morans_i(x[rng.permutation(64)], graph), abs=1e-12)
+    expected = [
+        (1 + sum(value >= seen - 1e-12 for value in column)) / 8
+        for seen, column in zip(found.observed, found.null.T, strict=True)
+    ]
+    assert found.p.tolist() == expected
+    assert moran_permutation_p(x, graph, n_permutations=7, seed=3).tolist() == expected
+
+
+def test_the_null_has_the_analytic_mean_and_variance():
+    graph = grid(15)
+    x, y = np.meshgrid(np.arange(15), np.arange(15))
+    rng = np.random.default_rng(6)
+    values = np.column_stack([x.ravel() + rng.normal(size=225), np.exp(rng.normal(size=225)), y.ravel() == 3])
+    null = moran_null(values, graph, n_permutations=4000).null
+    assert null.mean(axis=0) == pytest.approx(np.full(3, -1 / 224), abs=0.003)
+    assert null.var(axis=0) == pytest.approx([analytic_variance(v, graph) for v in values.T], rel=0.1)
+
+
+def test_pattern_is_found_and_noise_is_not():
+    rng = np.random.default_rng(7)
+    x, _ = np.meshgrid(np.arange(12.0), np.arange(12.0))
+    noise = rng.normal(size=(144, 400))
+    p = moran_permutation_p(np.column_stack([x.ravel(), noise]), grid(12))
+    assert p[0] == 0.01
+    assert (p[1:] <= 0.05).mean() == pytest.approx(0.05, abs=0.03)
+
+
+def test_the_order_of_units_changes_no_bit():
+    rng = np.random.default_rng(8)
+    xy = rng.permutation(np.stack(np.meshgrid(np.arange(9.0), np.arange(9.0)), -1).reshape(-1, 2))
+    x = np.log1p(rng.poisson(1.0, (81, 6)))
+    shuffled = rng.permutation(81)
+    results = [
+        moran_null(x[i], lattice_graph(xy[i], 1.0), order=np.lexsort((xy[i, 1], xy[i, 0])))
+        for i in (np.arange(81), shuffled)
+    ]
+    assert results[0].null.tolist() == results[1].null.tolist()
+    assert results[0].p.tolist() == results[1].p.tolist()
+
+
+def test_undefined_genes_have_no_p(recwarn):
+    x = np.random.default_rng(9).normal(size=(36, 4))
+    x[:, 0] = 7.0
+    x[3, 1] = np.nan
+    x[4, 2] = np.inf
+    found = moran_null(x, grid(6), n_permutations=5)
+    assert np.isnan(found.p).tolist() == [True, True, True, False]
+    assert np.isnan(found.null).all(axis=0).tolist() == [True, True, True, False]
+    assert np.isnan(moran_permutation_p(x[:19], chain(19))).all()
+    assert np.isnan(moran_permutation_p(x, csr_matrix((36, 36)))).all()
+    assert not recwarn.list
+
+
+def test_units_without_neighbours_take_no_part_in_the_null():
+    graph = csr_matrix(np.pad(chain(30).toarray(), ((0, 5), (0, 5))))
+    x = np.random.default_rng(10).normal(size=(35, 3))
+    x[30:] = 1e6
+    assert moran_null(x, graph).null == pytest.approx(moran_null(x[:30], chain(30)).null, abs=1e-12)
+
+
+def test_exchanges_that_tie_with_what_was_seen_count():
+    ring = csr_matrix(np.roll(np.eye(30), 1, axis=0) + np.roll(np.eye(30), -1, axis=0))
+    # One unit that differs: every place on a ring gives the same value but for rounding.
+    x = np.zeros((30, 2))
+    x[4, 0], x[7, 1] = 1.0, 0.1
+    assert moran_permutation_p(x, ring).tolist() == [1.0, 1.0]

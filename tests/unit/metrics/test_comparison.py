@@ -1,4 +1,4 @@
-"""The rules that hold for every metric, tried on each of them."""
+"""The rules that hold for every metric, tried on each of those that need no place."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from pytest_stbench.metrics.comparison import clip, matrices
 # Bad input never gives a warning of numpy.
 pytestmark = pytest.mark.filterwarnings("error")
 
-METRICS = [r for r in ALL if r.over in ("gene", "unit") and r.better != "context"]
+OF_VALUES = [r for r in ALL if r.needs == "expression" and r.group != "spatial"]
+METRICS = [r for r in OF_VALUES if r.over in ("gene", "unit") and r.better != "context"]
 RECORDS = {record.name: record for record in METRICS}
 PER_GENE = [record.name for record in METRICS if record.over == "gene"]
 

@@ -1,4 +1,4 @@
-"""When a value is undefined, and with which reason: tried on every metric."""
+"""When a value is undefined, and with which reason: tried on every metric that needs no place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pytest_stbench.metrics.catalogue import METRICS as ALL
 # Bad input never gives a warning of numpy.
 pytestmark = pytest.mark.filterwarnings("error")
 
-METRICS = [r for r in ALL if r.over in ("gene", "unit") and r.better != "context"]
+OF_VALUES = [r for r in ALL if r.needs == "expression" and r.group != "spatial"]
+METRICS = [r for r in OF_VALUES if r.over in ("gene", "unit") and r.better != "context"]
 RECORDS = {record.name: record for record in METRICS}
 PER_GENE = [record.name for record in METRICS if record.over == "gene"]
 PER_UNIT = [record.name for record in METRICS if record.over == "unit"]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 from scipy.stats import spearmanr
 
+from pytest_stbench import metrics
 from pytest_stbench.families.predicted_expression import ExpressionTruth, Surroundings
-from pytest_stbench.metrics import rmse
+from pytest_stbench.kernels import moran
+from pytest_stbench.kernels.hvg import standardised_variance
+from pytest_stbench.metrics import rmse, slide_value
 from pytest_stbench.registry import Catalogue, Metric
 from pytest_stbench.run import scoring
 from pytest_stbench.run.predicting import Prediction
@@ -31,6 +37,7 @@ def truth_of(seed, n=40):
     rng = np.random.default_rng(seed)
     return ExpressionTruth(
         values=rng.normal(size=(n, 3)),
+        counts=csr_matrix(rng.poisson(3.0, size=(n, 3))),
         measured=np.ones(3, bool),
         genes=np.array(Fold.genes),
         units=np.array([f"u{i}" for i in range(n)]),
@@ -78,8 +85,6 @@ def test_every_metric_on_every_slide(truths, prediction):
 def test_a_gene_that_was_not_measured_is_undefined_not_wrong(truths, prediction):
     values = truths["s1"].values.copy()
     values[:, 1] = np.nan
-    from dataclasses import replace
-
     truths = {"s1": replace(truths["s1"], values=values, measured=np.array([True, False, True]))}
     found = Scorer(specs("spearman_gene"), METRICS).score(truths, prediction)
     assert found.values["spearman_gene"]["s1"].undefined == {"gene_missing": 1}
@@ -130,3 +135,60 @@ def test_every_metric_of_the_package_scores(truths, prediction):
     for name in names:
         counted = found.values[name]["s1"]
         assert counted.n_total == counted.n_valid + sum(counted.undefined.values())
+
+
+def many_genes(seed=5, n=100, g=60):
+    rng = np.random.default_rng(seed)
+    truth = replace(
+        truth_of(seed, n=n),
+        values=rng.normal(size=(n, g)),
+        counts=csr_matrix(rng.poisson(rng.gamma(2.0, 2.0, size=(n, g)))),
+        measured=np.arange(g) != 7,
+        genes=np.array([f"G{j:02d}" for j in range(g)]),
+        train_mean=np.zeros(g),
+        places={"evaluated": np.arange(2, g), "markers": np.arange(g)},
+    )
+    truth.values[:, 7] = np.nan
+    return truth, {f"s{seed}": rng.normal(size=(n, g))}
+
+
+SPATIAL = ("morans_i", "moran_concordance", "map_ssim", "svg_recovery", "hvg_recovery", "hotspot_auprc")
+
+
+def test_metrics_of_places_get_the_places_of_the_slide():
+    truth, predicted = many_genes()
+    found = Scorer(specs(*SPATIAL), METRICS).slide(truth, predicted)
+    surroundings, true = truth.surroundings, truth.values[:, 2:]
+    given = {"genes": truth.genes[2:], "measured": truth.measured[2:]}
+    measured = np.flatnonzero(truth.measured)
+    score = np.full(60, np.nan)
+    score[measured] = standardised_variance(truth.counts[:, measured])
+    inputs = {"pixels": surroundings.pixels, "graph": surroundings.graph, "hvg_score": score[2:]}
+    for name in SPATIAL:
+        record = METRICS[name]
+        more = {key: inputs[key] for key in record.inputs}
+        scores = getattr(metrics, name)(true, predicted["s5"][:, 2:], **given, **more)
+        expected = slide_value(scores, record)
+        assert found[name] == expected
+        assert np.isfinite(expected.value)
+
+
+def test_metrics_of_one_prediction_share_morans_i(monkeypatch):
+    truth, predicted = many_genes()
+    calls = []
+    original = moran.morans_i
+    monkeypatch.setattr(moran, "morans_i", lambda *a, **k: calls.append(1) or original(*a, **k))
+    scorer = Scorer(specs("morans_i", "moran_concordance", "svg_recovery"), METRICS)
+    first = scorer.slide(truth, predicted)
+    assert len(calls) == 2  # truth and prediction
+    other = {"s5": -predicted["s5"] + truth.values[:, :1]}
+    assert scorer.slide(truth, other)["moran_concordance"] != first["moran_concordance"]
+    assert len(calls) == 4
+
+
+def test_units_that_are_chosen_bring_their_counts():
+    truth, _ = many_genes()
+    rows = np.arange(100) % 2 == 0
+    chosen = truth.select(rows)
+    assert (chosen.counts != truth.counts[rows]).nnz == 0
+    assert len(chosen.surroundings.pixels) == 50

@@ -1,0 +1,85 @@
+"""Whether a predicted gene lies where it truly lies, as an image of the tissue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_stbench.kernels.map_ssim import canvas_of, map_similarity
+from pytest_stbench.metrics.comparison import compare_genes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from pytest_stbench.metrics.scores import Scores
+
+    Labels = Sequence[str] | NDArray[np.str_] | None
+
+
+def map_ssim(
+    truth: ArrayLike,
+    prediction: ArrayLike,
+    *,
+    pixels: ArrayLike,
+    measured: ArrayLike | None = None,
+    genes: Labels = None,
+) -> Scores:
+    """Structural similarity of the true and the predicted map of each gene.
+
+    Both maps are scaled by the 1st and 99th percentile of the true one over the tissue, clipped
+    to [0, 1] and compared in Gaussian windows (sigma 1.5, 11 x 11, K1 .01, K2 .03) that use tissue
+    pixels alone, averaged over the pixels with at least half of their window in tissue. Range
+    [-1, 1], higher is better; a constant prediction is scored as it is.
+
+    Parameters
+    ----------
+    truth, prediction
+        Shape (n, g): units x genes. NaN in the truth leaves that unit out for that gene.
+    pixels
+        Shape (n, 2): row and column of each unit on its lattice, from 0, as made in
+        :mod:`pytest_stbench.kernels.pixels`. Units of one pixel are averaged.
+    measured
+        Shape (g,), True where the slide measured the gene; all by default.
+    genes
+        Gene symbols (g,), the labels of the scores.
+
+    Returns
+    -------
+    Scores
+        One value per gene. Undefined, in this order: ``gene_missing``, ``too_few_units`` (a side
+        shorter than 7 pixels, or no pixel with half of its window in tissue), ``gt_nan`` (truth
+        known for less than half of the units), ``gt_constant`` (both percentiles are the same: a
+        constant gene, or one with more than 99% zeros).
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, the prediction is not finite or a pixel is negative.
+
+    References
+    ----------
+    10.1109/TIP.2003.819861.
+    """
+    found = compare_genes(truth, prediction, measured=measured, genes=genes)
+    n, g = found.truth.shape
+    places = np.asarray(pixels)
+    if places.shape != (n, 2) or (n and (places.dtype.kind not in "iu" or places.min() < 0)):
+        message = (
+            f"pixels have shape {places.shape} and dtype {places.dtype}: give row and column, whole "
+            f"numbers from 0, of each of the {n} units"
+        )
+        raise ValueError(message)
+    values, small = np.full(g, np.nan), np.zeros(g, bool)
+    for columns, rows in found.known_together():
+        canvas = canvas_of(places if rows is None else places[rows])
+        small[columns] = canvas.too_small
+        if canvas.too_small:
+            continue
+        true, predicted = (arm if rows is None else arm[rows] for arm in found.take(columns))
+        values[columns] = map_similarity(true, predicted, canvas)
+    found.mark(small, "too_few_units")
+    found.mark(np.isnan(values), "gt_constant")
+    return found.scores(values)
