@@ -61,6 +61,11 @@ def propose_by_reader(found: Detected, root: Path, *, patient_from_name: bool) -
         proposal.missing["technology"] = "ST, Visium, Xenium, CosMx, MERSCOPE ...; a check fails without it"
     else:
         dataset["technology"] = technology
+    if found.source == "spatialdata":
+        proposal.missing["scale"] = (
+            "um per unit of the coordinate system `global`, where its axes have no unit of length (of a "
+            "store made from a Xenium bundle 0.2125)"
+        )
     dataset["resolution"] = resolution
     whole = min(map(len, genes)) >= SPOT_GENES
     dataset["panel"] = "whole_transcriptome" if whole else f"panel_{max(map(len, genes))}"
