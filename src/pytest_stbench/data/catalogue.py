@@ -92,7 +92,7 @@ READERS: tuple[Reader, ...] = (
         index="pytest_stbench.data.readers.hest:index_source",
         needs_path=True,
         files="`st/*.h5ad` or `adata/*.h5ad`, `metadata/*.json`, `HEST_v*.csv`, `splits/train_*.csv`, "
-        "`splits/test_*.csv` of the folder named by `path`",
+        "`splits/test_*.csv`, `patches/*.h5` of the folder named by `path`",
         source="https://huggingface.co/datasets/MahmoodLab/hest",
     ),
     Reader(
