@@ -198,7 +198,7 @@ def index_bundles(find: FindBundle, config: DatasetSpec, roots: Sequence[Path]) 
 def find_bundles(find: FindBundle, config: DatasetSpec, roots: Sequence[Path]) -> dict[str, Bundle]:
     """Return the bundles that ``config.path`` names, by slide."""
     found: dict[str, Bundle] = {}
-    for path in resolve(config.path or "", roots, get=config.get, what="path"):
+    for path in places_of(config, roots):
         bundle = find(path, config)
         if bundle.slide_id in found:
             message = (
@@ -208,6 +208,15 @@ def find_bundles(find: FindBundle, config: DatasetSpec, roots: Sequence[Path]) -
             raise DataError(message)
         found[bundle.slide_id] = bundle
     return found
+
+
+def places_of(config: DatasetSpec, roots: Sequence[Path]) -> list[Path]:
+    """Return what ``config.path`` names.
+
+    Where a pattern matches folders, files beside them (a README, the samples sheet) are no bundles.
+    """
+    matches = resolve(config.path or "", roots, get=config.get, what="path")
+    return [match for match in matches if match.is_dir()] or matches
 
 
 def companion(folder: Path, *patterns: str) -> Path | None:
