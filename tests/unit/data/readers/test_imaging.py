@@ -74,11 +74,9 @@ def test_cells_are_counted_from_transcripts_where_no_matrix_is(tmp_path):
     )
     notes = {note: found["S1"] for note, found in dataset.notes.items()}
     assert notes["transcripts_read"] == (
-        notes["transcripts_low_qv"]
-        + notes["transcripts_unassigned"]
-        + notes["control_counts"]
-        + slide.counts.sum()
+        notes["transcripts_low_qv"] + notes["transcripts_unassigned"] + notes["transcripts_kept"]
     )
+    assert notes["transcripts_kept"] == notes["control_counts"] + slide.counts.sum()
     near = cells.set_index("cell_id").loc[slide.unit_names, ["x_centroid", "y_centroid"]]
     assert np.abs(slide.xy_um - near).max().max() < 3, "the mean of its transcripts"
 
