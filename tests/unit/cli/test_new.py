@@ -201,7 +201,8 @@ def test_whole_transcriptomes_are_given_a_panel(tmp_path, monkeypatch, human):
     known = sorted({gene for genes in signatures().values() for gene in genes})[:80] if human else []
     names = [*known, *(f"LOC{i}" for i in range(10_050 - len(known)))]
     anndata.AnnData(
-        csr_matrix(np.ones((16, len(names)), np.float32)), obs=pd.DataFrame({"donor": ["P1"] * 16}, index=[f"u{i}" for i in range(16)]),
+        csr_matrix(np.ones((16, len(names)), np.float32)),
+        obs=pd.DataFrame({"donor": ["P1"] * 16}, index=[f"u{i}" for i in range(16)]),
         var=pd.DataFrame(index=names), obsm={"spatial": np.random.default_rng(0).uniform(0, 400, (16, 2))},
     ).write_h5ad(tmp_path / "S.h5ad")  # fmt: skip
     done = propose(tmp_path, monkeypatch, "--data", "S.h5ad")
