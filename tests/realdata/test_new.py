@@ -60,5 +60,10 @@ def test_guessed_patients_of_crops_are_scored(tmp_path, monkeypatch):
 
 
 def test_cells_of_files_that_differ(tmp_path, monkeypatch):
-    text, _ = proposed(DATA, "cosmx_nsclc/cells/*.h5ad", tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(
+        main, ["new", "t", "--data", "cosmx_nsclc/cells/*.h5ad", "--data-root", str(DATA)]
+    )
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "t.stbench.yaml").read_text()
     assert 'scale: {um_per_px: "uns:um_per_px"}' in text, "the files that are left all say it"

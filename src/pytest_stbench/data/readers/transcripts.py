@@ -147,7 +147,8 @@ class TranscriptTable:
 
     def _um(self, values: Any, name: str) -> NDArray[np.float64]:
         if values.dtype.kind not in "iuf":
-            message = f"{self.path}: column {name} holds {values.dtype}, not numbers; write coordinates in um"
+            found = "text" if values.dtype.name in ("category", "object", "str") else values.dtype
+            message = f"{self.path}: column {name} holds {found}, not numbers; write coordinates in um"
             raise DataError(message)
         return np.asarray(values.to_numpy(np.float64) * self._um_per_px)
 
@@ -169,7 +170,14 @@ class TranscriptTable:
         wanted = [self.columns.feature, *([self.columns.control] if self.columns.control else [])]
         marked: dict[str, bool] = {}
         for part in parts_of(self.path, wanted):
-            codes, levels = _factorised(part[self.columns.feature])
+            feature = part[self.columns.feature]
+            if feature.hasnans:
+                message = (
+                    f"{self.path}: column {self.columns.feature} is empty in some rows, so nobody knows what "
+                    "was decoded there: name the feature, or take the rows out"
+                )
+                raise DataError(message)
+            codes, levels = _factorised(feature)
             marks = np.zeros(len(levels), dtype=bool)
             if self.columns.control is not None:
                 flags = part[self.columns.control].to_numpy().astype(bool)

@@ -54,8 +54,9 @@ def without_controls(
 def count_cells(transcripts: Transcripts) -> CellTable:
     """Count the transcripts of each cell; its place is the mean of their places.
 
-    Transcripts of a quality below 20 and those in no cell are left out and counted; controls are
-    kept, as ``control_counts``. A cell that only low quality transcripts name does not exist.
+    Transcripts of a quality below 20, without finite coordinates and those in no cell are left
+    out and counted; controls are kept, as ``control_counts``. A cell that no other transcript
+    names does not exist.
     Cells are sorted by name; a table that knows no cells has none.
     """
     place: dict[str, int] = {}
@@ -63,7 +64,7 @@ def count_cells(transcripts: Transcripts) -> CellTable:
     keys: list[NDArray[np.int64]] = []
     numbers: list[NDArray[np.int64]] = []
     sums = np.zeros((0, 3))
-    reasons = ("low_qv", "unassigned", "kept", "read")
+    reasons = ("low_qv", "not_finite", "unassigned", "kept", "read")
     notes = {f"transcripts_{reason}": 0 for reason in reasons}
     for batch in transcripts.batches(cells=True):
         assert batch.cell is not None  # asked for
@@ -71,6 +72,9 @@ def count_cells(transcripts: Transcripts) -> CellTable:
         assigned = batch.cell != ""
         notes["transcripts_read"] += len(good)
         notes["transcripts_low_qv"] += int((~good).sum())
+        placed = np.isfinite(batch.x_um) & np.isfinite(batch.y_um)
+        notes["transcripts_not_finite"] += int((good & ~placed).sum())
+        good &= placed
         notes["transcripts_unassigned"] += int((good & ~assigned).sum())
         kept = good & assigned
         notes["transcripts_kept"] += int(kept.sum())
