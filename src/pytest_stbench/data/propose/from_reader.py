@@ -105,13 +105,23 @@ def propose_by_reader(found: Detected, root: Path, *, patient_from_name: bool) -
             row.patient = None
         note_unknown_patients(proposal, patient_from_name=patient_from_name)
     if proposal.split == "within" and _bytes(source, samples) <= MAX_BYTES:
-        small = [s.slide for s in samples if _extent(source.read(s.slide).xy_um) <= BLOCK_UM]
-        if small:
-            proposal.notes.append(
-                f"slides no larger than a block of {BLOCK_UM:g} um ({listing(small)}): nothing is scored "
-                "on them until patients are known, because neighbours are near-copies"
-            )
+        proposal.notes += _too_small(source, samples)
     return proposal
+
+
+def _too_small(source: SlideSource, samples: Sequence[Sample]) -> list[str]:
+    """Say which slides no block split can cut, or what must be said before they can be read."""
+    try:
+        small = [s.slide for s in samples if _extent(source.read(s.slide).xy_um) <= BLOCK_UM]
+    except DataError as error:
+        return [f"slides cannot be read yet: {error}"]
+    if not small:
+        return []
+    note = (
+        f"slides no larger than a block of {BLOCK_UM:g} um ({listing(small)}): nothing is scored on them "
+        "until patients are known, because neighbours are near-copies"
+    )
+    return [note]
 
 
 def _extent(xy_um: NDArray[np.float64]) -> float:

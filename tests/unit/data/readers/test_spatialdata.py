@@ -9,11 +9,16 @@ import pytest
 
 pytest.importorskip("zarr")
 
+from click.testing import CliRunner
+
+from pytest_stbench.cli import main
 from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.readers.spatialdata.transforms import affine_to, matrix_of, transformed
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import DataError
+from pytest_stbench.run.registry import builtin_registry
 from pytest_stbench.spec.model import DatasetSpec
+from pytest_stbench.spec.validate import load_task
 
 from . import stores
 from .stores import COUNTS, GENES, NAMES, PX, XY, to
@@ -181,6 +186,16 @@ def test_a_rotated_image_is_read_where_it_lies(store):
     y, x = 5 - XY[:, 0] / PX, XY[:, 1] / PX - 7
     np.testing.assert_allclose(slide.xy_px, np.column_stack([x, y]) / 2)
     assert slide.image.mpp == pytest.approx(0.5)
+
+
+def test_a_store_without_unit_is_proposed_as_a_task(store, monkeypatch):
+    monkeypatch.chdir(store.parent)
+    done = CliRunner().invoke(main, ["new", "mine", "--data", "S2.zarr"])
+    assert done.exit_code == 0, done.output
+    assert "slides cannot be read yet:" in done.output
+    assert "not found: scale: um per unit of the coordinate system" in done.output
+    config = load_task(store.parent / "mine.stbench.yaml", builtin_registry()).spec.datasets["mine"]
+    assert (config.source, config.path) == ("spatialdata", "S2.zarr")
 
 
 class TestTransformations:

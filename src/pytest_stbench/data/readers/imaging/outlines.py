@@ -105,13 +105,7 @@ class LabelImage:
                 f"{self.path}: the size of a pixel is not known; write `scale: UM_PER_PX` in the task file"
             )
             raise DataError(message)
-        if values.ndim != 2 or values.dtype.kind not in "iu":
-            found = f"{values.dtype} of shape {values.shape}"
-            message = f"{self.path}: a label image has two axes of whole numbers, found {found}"
-            raise DataError(message)
-        levels, place = np.unique(values, return_inverse=True)
-        offset = 0 if len(levels) and levels[0] == 0 else 1
-        return levels[levels != 0], (place.reshape(values.shape) + offset).astype(np.int32), float(scale)
+        return *numbered(values, self.path), float(scale)
 
     def labels(self, um_per_px: float, window_um: tuple[float, float, float, float]) -> NDArray[np.int32]:
         """Return the label image of a window, each pixel that of the source under its centre."""
@@ -124,6 +118,20 @@ class LabelImage:
         rows = np.flatnonzero((row >= 0) & (row < source.shape[0]))
         image[np.ix_(rows, columns)] = source[np.ix_(row[rows], column[columns])]
         return image
+
+
+def numbered(values: NDArray[Any], path: Path) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return the labels of an image, ascending, and the image with their places from 1; 0 stays 0.
+
+    Raises ``DataError`` naming `path` where it has not two axes of whole numbers.
+    """
+    if values.ndim != 2 or values.dtype.kind not in "iu":
+        found = f"{values.dtype} of shape {values.shape}"
+        message = f"{path}: a label image has two axes of whole numbers, found {found}"
+        raise DataError(message)
+    levels, place = np.unique(values, return_inverse=True)
+    offset = 0 if len(levels) and levels[0] == 0 else 1
+    return levels[levels != 0], (place.reshape(values.shape) + offset).astype(np.int32)
 
 
 def blank(um_per_px: float, window_um: tuple[float, float, float, float]) -> NDArray[np.int32]:

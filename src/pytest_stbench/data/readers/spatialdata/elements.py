@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.data.image import Image
-from pytest_stbench.data.readers.imaging.outlines import blank, from_wkb, rasterised, usable_rings
+from pytest_stbench.data.readers.imaging.outlines import blank, from_wkb, numbered, rasterised, usable_rings
 from pytest_stbench.data.readers.imaging.tables import columns_of, text, whole
 from pytest_stbench.data.readers.spatialdata.store import readable
 from pytest_stbench.data.readers.spatialdata.transforms import inverse, matrix_of, transformed
@@ -187,13 +187,7 @@ class Labels:
         array, matrix = level_of(self._store, self._element)
         with readable(self._store.path / self._element):
             values = np.asarray(array[...])
-        if values.ndim != 2 or values.dtype.kind not in "iu":
-            found = f"{values.dtype} of shape {values.shape}"
-            message = f"{self._store.path / self._element}: labels are whole numbers (y, x), found {found}"
-            raise DataError(message)
-        levels, place = np.unique(values, return_inverse=True)
-        offset = 0 if len(levels) and levels[0] == 0 else 1
-        return levels[levels != 0], (place.reshape(values.shape) + offset).astype(np.int32), matrix
+        return *numbered(values, self._store.path / self._element), matrix
 
     def labels(self, um_per_px: float, window_um: tuple[float, float, float, float]) -> NDArray[np.int32]:
         """Return the label image of a window, each pixel that of the source under its centre."""
