@@ -197,7 +197,7 @@ def _splits(figures: Mapping[str, Any]) -> str:
 
 def _evaluation(figures: Mapping[str, Any]) -> str:
     if not figures:
-        return "the task is not known"
+        return "no task file was judged"
     return f"{figures['family']}, {figures['claim']} claim, primary metric {figures['primary']}"
 
 

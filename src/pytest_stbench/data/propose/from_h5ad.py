@@ -14,6 +14,7 @@ from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pytest_stbench.data.propose.detect import Detected
@@ -31,7 +32,7 @@ def propose_h5ad(found: Detected, root: Path, *, patient_from_name: bool) -> Pro
     """
     files = [look_at(path) for path in found.paths]
     _require(files)
-    by = _slide_column(files)
+    by = slide_column(files)
     proposal = Proposal(
         what=found.what,
         dataset={"source": "h5ad", "path": found.pattern},
@@ -94,7 +95,7 @@ def _require(files: list[H5adFacts]) -> None:
             raise DataError(message)
 
 
-def _slide_column(files: list[H5adFacts]) -> str | None:
+def slide_column(files: Sequence[H5adFacts]) -> str | None:
     """Return the column of obs that tells the slides apart, or None where file names do."""
     for column in vocabulary.SLIDE:
         if not all(column in facts.columns and (facts.columns[column][1] >= 0).all() for facts in files):
@@ -114,7 +115,7 @@ def _add_rows(
     patient_from_name: bool,
 ) -> None:
     """Add slides with their patients, or the reason why a slide is left out."""
-    column = _shared(files, vocabulary.PATIENT)
+    column = shared_column(files, vocabulary.PATIENT)
     left_out: dict[str, str] = {}
     for facts in files:
         for slide in facts.slides_by(by):
@@ -165,7 +166,8 @@ def note_unknown_patients(proposal: Proposal, *, patient_from_name: bool) -> Non
     )
 
 
-def _shared(files: list[H5adFacts], names: tuple[str, ...]) -> str | None:
+def shared_column(files: Sequence[H5adFacts], names: tuple[str, ...]) -> str | None:
+    """Return the first of `names` that is a column of all files."""
     return next((name for name in names if all(name in facts.columns for facts in files)), None)
 
 
@@ -184,7 +186,7 @@ def _add_labels(proposal: Proposal, files: list[H5adFacts], by: str | None, keys
         ("site", vocabulary.SITE),
     )
     for key, names_of_key in further:
-        shared = _shared(files, names_of_key)
+        shared = shared_column(files, names_of_key)
         constant = shared is not None and all(
             len(values) == 1 and values[0]
             for facts in files

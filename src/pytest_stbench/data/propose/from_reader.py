@@ -26,6 +26,11 @@ _SAYS = {
 }
 
 
+def says(source: str) -> tuple[str | None, str]:
+    """Return technology (None where there are several) and resolution of what a reader reads."""
+    return _SAYS.get(source, (None, "cell"))
+
+
 def propose_by_reader(found: Detected, root: Path, *, patient_from_name: bool) -> Proposal:
     """Return what the reader of the files lists.
 
@@ -40,7 +45,7 @@ def propose_by_reader(found: Detected, root: Path, *, patient_from_name: bool) -
         )
         raise DataError(message)
     record = readers[found.source]
-    technology, resolution = _SAYS.get(found.source, (None, "cell"))
+    technology, resolution = says(found.source)
     dataset: dict[str, Any] = {"source": found.source, "path": found.pattern}
     config = DatasetSpec.model_validate({**dataset, "resolution": resolution})
     samples = tuple(load_target(record.index)(config, (root,), None))
