@@ -50,11 +50,7 @@ class Judged:
 def task_of_data(
     name: str, config: DatasetSpec, samples: tuple[Sample, ...], folds: Sequence[Fold] | None, claim: str
 ) -> tuple[TaskFile, Grid]:
-    """Return data without a task file as a task, and the folds its split checks judge.
-
-    Without `folds`, each person is held out in turn, slides without an id being in training; with
-    fewer than two people only blocks within slides are left.
-    """
+    """Return data without a task file as a task, and the grid of :func:`grid_of_data`."""
     spec = TaskSpec.model_validate(
         {
             "stbench": 1,
@@ -66,6 +62,15 @@ def task_of_data(
             "preprocess": {"genes": {"min_detection": MIN_DETECTION.get(config.resolution or "", 0.1)}},
         }
     )
+    return TaskFile(path=Path(name), spec=spec, lines={}), grid_of_data(name, samples, folds)
+
+
+def grid_of_data(name: str, samples: tuple[Sample, ...], folds: Sequence[Fold] | None = None) -> Grid:
+    """Return the folds that split checks judge.
+
+    Without `folds`, each person is held out in turn, slides without an id being in training; with
+    fewer than two people only blocks within slides are left.
+    """
     if folds is not None:
         design, made = "fixed", tuple(folds)
     elif one_out := _one_out(samples):
@@ -74,8 +79,7 @@ def task_of_data(
         design, made = "within", make_folds(SplitSpec(name="within"), samples) if samples else ()
     cells = tuple(Cell(dataset=name, variant="", view=name, split=design, fold=fold, seed=0) for fold in made)
     pool = Pool(dataset=name, variant="", view=name, split=design, cells=cells)
-    grid = Grid(samples={name: samples}, missing={}, pools=(pool,) if cells else ())
-    return TaskFile(path=Path(name), spec=spec, lines={}), grid
+    return Grid(samples={name: samples}, missing={}, pools=(pool,) if cells else ())
 
 
 def _one_out(samples: Sequence[Sample]) -> tuple[Fold, ...]:
