@@ -24,7 +24,7 @@ COLUMNS = {
     "site": vocabulary.SITE,
     "technology": ("technology", "st_technology", "platform", "assay"),
     "panel": ("panel", "panel_name", "panel_id"),
-    "corpus": ("corpus", "collection"),
+    "corpus": ("corpus", "collection", "study", "dataset_title"),
     "accession": ("accession", "geo"),
     "organ": ("organ", "tissue"),
     "disease": ("disease", "disease_state", "oncotree", "oncotree_code", *vocabulary.DISEASE),
