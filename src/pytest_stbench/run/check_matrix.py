@@ -73,8 +73,9 @@ def cases(defects: Iterable[str] | None = None) -> list[Case]:
             levels = [
                 (defect, level, strength)
                 for defect, injection in INJECTIONS.items()
-                if lattice or defect.partition(".")[0] != ON_LATTICES
+                if lattice or defect not in ON_LATTICES
                 for level, strength in injection.strengths
+                if level in cohort.levels
             ]
             levels += [(defect, "design", 0.0) for defect in DESIGN_FAULTS]
             found += [
@@ -129,6 +130,8 @@ def _judged(case: Case, injection: Injection | None, fault: DesignFault | None, 
         if change is not None:
             params |= change.params
             task |= change.task
+    if task["family"] not in registry.families:
+        task["family"] = FALLBACK["family"]
     if injection is not None:
         params["defects"] = {case.defect: case.strength}
     dataset = {"source": "simulated", "params": params, **cohort.dataset}

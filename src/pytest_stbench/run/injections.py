@@ -18,7 +18,8 @@ FIRST_SPOILT = 91_001
 class Cohort:
     """A clean cohort: parameters of the simulation, and what its data set and task say beside.
 
-    ``seeds`` is the number of clean runs, ``spoilt`` how many seeds every defect is put into.
+    ``seeds`` is the number of clean runs, ``spoilt`` how many seeds every defect is put into, at the
+    strengths named by ``levels``.
     """
 
     summary: str
@@ -27,11 +28,12 @@ class Cohort:
     task: Mapping[str, Any] = field(default_factory=dict)
     seeds: int = 3
     spoilt: int = 0
+    levels: tuple[str, ...] = ("below", "at", "above")
 
 
 COHORTS: Mapping[str, Cohort] = MappingProxyType(
     {
-        "spots": Cohort(summary="Visium-like spots, six patients, 300 genes", seeds=6, spoilt=3),
+        "spots": Cohort(summary="Visium-like spots, six patients, 300 genes", seeds=6, spoilt=2),
         "two slides": Cohort(
             summary="the same with two slides a patient and two sites",
             params={"slides_per_patient": 2, "sites": 2},
@@ -40,6 +42,7 @@ COHORTS: Mapping[str, Cohort] = MappingProxyType(
             summary="Xenium-like cells of six patients, 600 a slide",
             params={"resolution": "cell", "units": 600},
             spoilt=1,
+            levels=("above",),
         ),
         "xisium": Cohort(
             summary="spots binned from the transcripts of 2,000 cells a slide",
@@ -74,8 +77,9 @@ class Injection:
         return tuple((level, strength) for level, strength in levels if strength is not None)
 
 
-ALL_GENES = {"preprocess": {"genes": {"select": "all"}}}
+ALL_GENES = {"preprocess": {"filter": {"min_genes": 5}, "genes": {"select": "all", "min_detection": 0.0}}}
 HVG = {"preprocess": {"genes": {"select": "hvg", "n": 50}}}
+SIGNATURES = {"family": "signatures", "preprocess": {"filter": {"min_genes": 5}}}
 LABELS = {"family": "niches"}
 
 INJECTIONS: Mapping[str, Injection] = MappingProxyType(
@@ -84,7 +88,7 @@ INJECTIONS: Mapping[str, Injection] = MappingProxyType(
         "metadata_missing.context": Injection(at=0.01, above=1.0),
         "patient_leakage": Injection(at=0.01, above=0.5),
         "resolution_mismatch": Injection(at=0.01, above=0.5),
-        "slide_leakage": Injection(below=0.1, at=0.3, above=1.0),
+        "slide_leakage": Injection(at=0.2, above=1.0),
         "duplicate_units": Injection(at=0.01, above=0.2),
         "duplicate_units.names": Injection(at=0.01, above=0.2),
         "duplicate_units.places": Injection(at=0.01, above=0.2),
@@ -104,7 +108,7 @@ INJECTIONS: Mapping[str, Injection] = MappingProxyType(
         "batch_corrected_eval": Injection(at=0.3, above=1.0),
         "panel_mismatch": Injection(below=0.05, at=0.12, above=0.4),
         "housekeeping_only_panel": Injection(below=0.15, at=0.25, above=0.6, task=ALL_GENES),
-        "task_gene_coverage": Injection(below=0.2, at=0.8, above=0.95),
+        "task_gene_coverage": Injection(below=0.2, at=0.8, above=0.95, task=SIGNATURES),
         "gene_sparsity": Injection(below=0.05, at=0.15, above=0.5, task=ALL_GENES),
         "ubiquitous_low_variability": Injection(below=0.05, at=0.15, above=0.5, task=ALL_GENES),
         "hvg_not_svg": Injection(below=0.01, at=0.3, above=0.6, task=HVG),
@@ -130,8 +134,8 @@ INJECTIONS: Mapping[str, Injection] = MappingProxyType(
 )
 """Defects of the simulation, at which strength their check must speak."""
 
-ON_LATTICES = "xisium_geometry"
-"""The check whose defects need units on a lattice."""
+ON_LATTICES = frozenset({"xisium_geometry", "xisium_geometry.pitch", "missing_coords.pixels"})
+"""Defects that only units on a lattice show: cells have no pitch to compare with."""
 
 NEEDS_MODEL = frozenset({"shared_corpus"})
 """Defects that no check of data alone can see."""
