@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pytest_stbench.data.propose.for_check import Said
     from pytest_stbench.registry import Registry
     from pytest_stbench.report.lint import Report
+    from pytest_stbench.run.linting import Judged
+    from pytest_stbench.splits.table import Sample
 
 EXIT_FAILED, EXIT_UNREADABLE = 1, 2
 TEXT_KEYS = (
@@ -184,19 +186,35 @@ def _task(
 def _files(
     group: tuple[str, ...], said: Said, names: frozenset[str], registry: Registry, store: Path, claim: str
 ) -> Report:
+    from pytest_stbench.data.dataset import Dataset
     from pytest_stbench.data.propose.for_check import describe_files
     from pytest_stbench.report.lint import Report
-    from pytest_stbench.run.linting import judge, task_of_data
+    from pytest_stbench.run.linting import judge, task_of_data, unreadable_slides
 
     several = len(group) > 1
     pattern = str(Path(group[0]).parent / "*.h5ad") if several else group[0]
     described = describe_files(pattern, said, [Path(source) for source in group] if several else ())
-    task, grid = task_of_data(described.name, described.config, described.samples, None, claim)
-    with _Progress() as progress:
-        found = judge(task, grid, (described.root,), registry, store=store, names=names, progress=progress)
+    name, roots = described.name, (described.root,)
+
+    def run(samples: tuple[Sample, ...]) -> Judged:
+        task, grid = task_of_data(name, described.config, samples, None, claim)
+        with _Progress() as progress:
+            return judge(task, grid, roots, registry, store=store, names=names, progress=progress)
+
+    found = run(described.samples)
+    broken: dict[str, str] = {}
+    if found.unreadable:
+        broken = unreadable_slides(
+            Dataset(name, described.config, described.samples, roots, readers=registry.readers)
+        )
+        rest = tuple(sample for sample in described.samples if sample.slide not in broken)
+        # The others are judged without the slides that cannot be read.
+        found = run(rest) if rest and broken else found
     slides = len(described.samples)
     what = f"{described.what} at {pattern}, {slides} slide{'' if slides == 1 else 's'}"
-    return Report(title=described.name, what=what, notes=described.notes, **_parts(found))
+    parts = _parts(found)
+    parts["unreadable"] = broken or found.unreadable
+    return Report(title=name, what=what, notes=described.notes, **parts)
 
 
 def _sheet(
@@ -221,7 +239,7 @@ def _sheet(
     return reports
 
 
-def _parts(found: Any) -> dict[str, Any]:
+def _parts(found: Judged) -> dict[str, Any]:
     kinds = ("checks", "datasets", "tasks", "not_run", "unreadable")
     return {kind: getattr(found, kind) for kind in kinds}
 

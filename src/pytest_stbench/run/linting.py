@@ -21,6 +21,7 @@ from pytest_stbench.splits.table import Fold
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from pytest_stbench.data.dataset import Dataset
     from pytest_stbench.registry import Check, Registry
     from pytest_stbench.results.provenance import TaskRecord
     from pytest_stbench.results.record import CheckRecord
@@ -163,6 +164,18 @@ def judge(
         not_run=not_run,
         unreadable=unreadable,
     )
+
+
+def unreadable_slides(dataset: Dataset) -> dict[str, str]:
+    """Return the slides that cannot be read, each with the reason."""
+    found: dict[str, str] = {}
+    for slide in dataset.slide_ids:
+        try:
+            dataset.slide(slide)
+        except (DataError, DataMissing) as error:
+            found[slide] = str(error)
+    dataset.close()
+    return found
 
 
 def _places(

@@ -160,6 +160,21 @@ def test_unreadable_data(tmp_path, content):
     assert "Traceback" not in done.output
 
 
+def test_slides_that_can_be_read_are_judged_without_the_others(tmp_path):
+    def without_places(adata):
+        del adata.obsm["spatial"]
+
+    for number in range(3):
+        write_slide(
+            tmp_path / f"S{number}.h5ad", f"P{number}", number, change=None if number else without_places
+        )
+    done = check(tmp_path, "--select", "Q02,Q07,Q05")
+    assert done.exit_code == 2
+    assert "UNREADABLE  S0" in done.output
+    assert "2 patients (2 slides)" in done.output
+    assert "checks  2 passed, 1 failed" in done.output
+
+
 def test_other_data_is_judged_though_some_is_not_there(slides, tmp_path):
     done = check(slides, tmp_path / "gone", "--select", "Q02")
     assert done.exit_code == 2
