@@ -46,10 +46,11 @@ class Detected:
     others: tuple[str, ...] = ()
 
 
-def detect(pattern: str, root: Path) -> Detected:
+def detect(pattern: str, root: Path, *, named: str | None = None) -> Detected:
     """Return what `pattern` names below `root`, by file names.
 
-    A folder that is no data set itself stands for the data sets in it.
+    A folder that is no data set itself stands for the data sets in it. Messages call the data
+    `named`; by default it came by the option ``--data``.
 
     Raises
     ------
@@ -58,10 +59,12 @@ def detect(pattern: str, root: Path) -> Detected:
     DataError
         Outside of `root`, nothing that any reader knows, or several kinds of data at once.
     """
+    what_asked = named or f"--data {pattern!r}"
     relative = _relative(pattern, root)
     matches = _matches(relative, root)
     if not matches:
-        message = f"--data {pattern!r}: nothing found below {root}; --data-root names another folder"
+        advice = "; --data-root names another folder" if named is None else ""
+        message = f"{what_asked}: nothing found below {root}{advice}"
         raise DataMissing(message)
     kinds: dict[tuple[str, str, str], list[Path]] = {}
     for path in matches:
@@ -69,7 +72,7 @@ def detect(pattern: str, root: Path) -> Detected:
             kinds.setdefault(kind, []).extend(found)
     if not kinds:
         message = (
-            f"--data {pattern!r}: no file that is known among {listing(path.name for path in matches)}; "
+            f"{what_asked}: no file that is known among {listing(path.name for path in matches)}; "
             "known are h5ad "
             "files, transcript parquet files, Space Ranger outs, Xenium bundles, CosMx and MERSCOPE "
             "folders, HEST "
@@ -84,7 +87,7 @@ def detect(pattern: str, root: Path) -> Detected:
         kinds = {order[0]: kinds[order[0]]}
     if len(kinds) > 1:
         found_kinds = "; ".join(f"{what}: {p}" for _, what, p in kinds)
-        message = f"--data {pattern!r}: several kinds of data, {found_kinds}; name one of them"
+        message = f"{what_asked}: several kinds of data, {found_kinds}; name one of them"
         raise DataError(message)
     ((source, what, place), paths), *_ = kinds.items()
     return Detected(source=source, what=what, pattern=place, paths=tuple(sorted(set(paths))), others=others)

@@ -10,12 +10,13 @@ from pytest_stbench.data.propose import vocabulary
 from pytest_stbench.data.propose.h5ad import H5adFacts, look_at
 from pytest_stbench.data.propose.panel import proposed_panel
 from pytest_stbench.data.propose.proposal import SPOT_GENES, Proposal, Row
-from pytest_stbench.data.propose.sheet import use_sheet
+from pytest_stbench.data.propose.sheet_beside import use_sheet
 from pytest_stbench.data.technology import lattice_of
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pytest_stbench.data.propose.detect import Detected
@@ -33,7 +34,7 @@ def propose_h5ad(found: Detected, root: Path, *, patient_from_name: bool) -> Pro
     """
     files = [look_at(path) for path in found.paths]
     _require(files)
-    by = _slide_column(files)
+    by = slide_column(files)
     proposal = Proposal(
         what=found.what,
         dataset={"source": "h5ad", "path": found.pattern},
@@ -97,7 +98,7 @@ def _require(files: list[H5adFacts]) -> None:
             raise DataError(message)
 
 
-def _slide_column(files: list[H5adFacts]) -> str | None:
+def slide_column(files: Sequence[H5adFacts]) -> str | None:
     """Return the column of obs that tells the slides apart, or None where file names do."""
     for column in vocabulary.SLIDE:
         if not all(column in facts.columns and (facts.columns[column][1] >= 0).all() for facts in files):
@@ -119,7 +120,7 @@ def _add_rows(
     patient_from_name: bool,
 ) -> None:
     """Add slides with their patients, or the reason why a slide is left out."""
-    column = _shared(files, vocabulary.PATIENT)
+    column = shared_column(files, vocabulary.PATIENT)
     left_out: dict[str, str] = {}
     for facts in files:
         for slide in facts.slides_by(by):
@@ -178,7 +179,8 @@ def _used(proposal: Proposal, files: list[H5adFacts], by: str | None) -> list[H5
     return [facts for facts in files if slides & set(facts.slides_by(by))]
 
 
-def _shared(files: list[H5adFacts], names: tuple[str, ...]) -> str | None:
+def shared_column(files: Sequence[H5adFacts], names: tuple[str, ...]) -> str | None:
+    """Return the first of `names` that is a column of all files."""
     return next((name for name in names if all(name in facts.columns for facts in files)), None)
 
 
@@ -197,7 +199,7 @@ def _add_labels(proposal: Proposal, files: list[H5adFacts], by: str | None, keys
         ("site", vocabulary.SITE),
     )
     for key, names_of_key in further:
-        shared = _shared(files, names_of_key)
+        shared = shared_column(files, names_of_key)
         constant = shared is not None and all(
             len(values) == 1 and values[0]
             for facts in files

@@ -10,7 +10,7 @@ from pytest_stbench.data.catalogue import READERS
 from pytest_stbench.data.propose.from_h5ad import note_unknown_patients
 from pytest_stbench.data.propose.panel import proposed_panel
 from pytest_stbench.data.propose.proposal import SPOT_GENES, Proposal, Row
-from pytest_stbench.data.propose.sheet import use_sheet
+from pytest_stbench.data.propose.sheet_beside import use_sheet
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.registry import Catalogue, load_target
@@ -42,6 +42,11 @@ _SAYS = {
 }
 
 
+def says(source: str) -> tuple[str | None, str]:
+    """Return technology (None where there are several) and resolution of what a reader reads."""
+    return _SAYS.get(source, (None, "cell"))
+
+
 def propose_by_reader(found: Detected, root: Path, *, patient_from_name: bool) -> Proposal:
     """Return what the reader of the files lists.
 
@@ -56,7 +61,7 @@ def propose_by_reader(found: Detected, root: Path, *, patient_from_name: bool) -
         )
         raise DataError(message)
     record = readers[found.source]
-    technology, resolution = _SAYS.get(found.source, (None, "cell"))
+    technology, resolution = says(found.source)
     dataset: dict[str, Any] = {"source": found.source, "path": found.pattern}
     config = DatasetSpec.model_validate({**dataset, "resolution": resolution})
     samples = tuple(load_target(record.index)(config, (root,), None))
