@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy import sparse
 
+from pytest_stbench.checks.values import as_numbers
 from pytest_stbench.data.slide import Slide, SlideMeta
-from pytest_stbench.spec.model import DatasetSpec
+from pytest_stbench.errors import DataError
+from pytest_stbench.run.measured import MeasuredSlides
+from pytest_stbench.spec.model import DatasetSpec, PreprocessSpec
 from pytest_stbench.splits.table import Sample
 
 
@@ -26,6 +30,10 @@ class FakeDataset:
 
     def slides(self):
         return iter(self.read)
+
+    @property
+    def genes(self):
+        return self.read[0].genes if self.read else np.empty(0, dtype=str)
 
 
 def _symbols(n):
@@ -83,6 +91,52 @@ def make_dataset():
             panels=dict(panels) if panels is not None else {s.meta.slide_id: tuple(s.genes) for s in slides},
             notes=notes or {},
             name=name,
+        )
+
+    return make
+
+
+@dataclass
+class ListedGenes:
+    """Asks the same genes of every fold, all that there are by default."""
+
+    columns: object = None
+
+    def choose(self, train, config, variant, roots):
+        every = np.arange(len(train[0].genes))
+        if not len(every):
+            raise DataError("no gene is left")
+        columns = every if self.columns is None else np.asarray(self.columns)
+        return SimpleNamespace(candidates=every), SimpleNamespace(columns=columns)
+
+
+@dataclass
+class PlainShelf:
+    """Leaves out units without counts."""
+
+    statistics: dict = field(default_factory=dict)
+
+    def filtered(self, dataset, name, unit_filter):
+        slide = next((slide for slide in dataset.slides() if slide.meta.slide_id == name), None)
+        if slide is None:
+            raise DataError(f"there is no slide {name!r}")
+        keep = as_numbers(slide.libsize) > 0
+        return slide if keep.all() else slide.select(keep)
+
+
+@pytest.fixture
+def measure():
+    """Return a maker of what checks of expression look at, with `columns` as the evaluated genes."""
+
+    def make(dataset, columns=None, folds=(), **preprocess):
+        return MeasuredSlides(
+            SimpleNamespace(preprocess=PreprocessSpec(**preprocess)),
+            "",
+            dataset,
+            folds,
+            folding=ListedGenes(columns),
+            shelf=PlainShelf(),
+            roots=(),
         )
 
     return make
