@@ -44,10 +44,10 @@ def housekeeping_only_panel(
 
     Fails when `fail_listed` or more of the genes of a fold are in the housekeeping lists or their
     families (``RPL*``, ``RPS*``, ``MRPL*``, ``EEF*``, ``MT-*``), warns from `warn_listed`. Fails
-    when less than `fail_biology` of them differ between niches or cell types, warns below
-    `warn_biology`: eta2 of at least `min_eta2` after the share that chance gives is taken off
-    (mean over slides with 100 labelled units or more), or without labels a mean Moran's I of at
-    least `min_moran`. The worst fold decides; its share is the statistic.
+    when less than `fail_biology` of them show biology, warns below `warn_biology`: they differ
+    between niches or cell types (eta2 of at least `min_eta2` after the share that chance gives is
+    taken off, mean over slides with 100 labelled units or more) or have a spatial pattern (mean
+    Moran's I of at least `min_moran`). The worst fold decides; its share is the statistic.
     """
     choices = measured.choices()
     names: NDArray[np.str_] | None = None
@@ -60,9 +60,9 @@ def housekeeping_only_panel(
         moran.append(measured.morans_i(slide)[union])
     if names is None or not len(union):
         return nothing_to_judge("no slide has units and genes to look at", "check `preprocess:`")
-    labelled = bool(strength)
-    values = _mean(strength if labelled else moran)
-    varies = np.round(values, DECIMALS) >= (min_eta2 if labelled else min_moran)
+    varies = np.round(_mean(moran), DECIMALS) >= min_moran
+    if strength:
+        varies |= np.round(_mean(strength), DECIMALS) >= min_eta2
     known = housekeeping()
     kept = np.array([gene in known or FAMILIES.match(gene) is not None for gene in names[union]], dtype=bool)
     listed, biology = {}, {}
@@ -72,7 +72,9 @@ def housekeeping_only_panel(
         biology[choice.fold] = float(varies[places].mean())
     most = max(listed, key=lambda fold: (listed[fold], fold))
     least = min(biology, key=lambda fold: (biology[fold], fold))
-    how = "differ between niches or cell types" if labelled else f"have a Moran's I of {min_moran:g} or more"
+    how = "differ between niches or cell types or have a spatial pattern"
+    if not strength:
+        how = f"have a spatial pattern (Moran's I of {min_moran:g} or more)"
     findings = []
     if listed[most] >= min(warn_listed, fail_listed):
         failed = listed[most] >= fail_listed
@@ -106,7 +108,7 @@ def housekeeping_only_panel(
         f"{percent(biology[least])} or more {how} ({count(len(choices), 'fold')})",
         statistic=listed[most],
         threshold=warn_listed,
-        details={"listed": listed, "biology": biology, "biology_by": "labels" if labelled else "moran"},
+        details={"listed": listed, "biology": biology, "labelled_slides": len(strength)},
     )
 
 

@@ -44,6 +44,7 @@ def gene_sparsity(
     warn_share: float = 0.1,
     fail_share: float = 0.3,
     min_positive: int = 10,
+    max_few: float = 0.05,
     top_units: float = 0.01,
     max_top_share: float = 0.5,
 ) -> CheckResult:
@@ -51,9 +52,10 @@ def gene_sparsity(
 
     On every tested slide the share of the evaluated genes that less than `min_detection` of the
     units have (`min_detection_cells` for cells and bins) warns above `warn_share` and fails above
-    `fail_share`; the worst slide decides and is the statistic. A gene with fewer than
-    `min_positive` positive units warns, and so does one that is seen often enough and has more
-    than `max_top_share` of its counts in the `top_units` richest units.
+    `fail_share`; the worst slide decides and is the statistic. It warns
+    when more than `max_few` of the genes have fewer than `min_positive` positive units, or are
+    seen often enough and have more than `max_top_share` of their counts in the `top_units`
+    richest units: a few genes of one cell type, such as immunoglobulins, may do so.
     """
     shares: dict[str, float] = {}
     limits: dict[str, float] = {}
@@ -71,10 +73,14 @@ def gene_sparsity(
         below = detection < limits[name] - ROUNDING
         shares[name] = float(below.mean())
         sparse[name] = _lowest(slide, columns, detection, below)
-        rare[name] = _lowest(slide, columns, detection, detection * slide.n_units < min_positive - 0.5)
         often = columns[detection >= max(min_detection, limits[name]) - ROUNDING]
         top = _top_shares(slide, often, top_units)
-        spikes[name] = _lowest(slide, often, -top, top > max_top_share)
+        few = detection * slide.n_units < min_positive - 0.5
+        spiked = top > max_top_share
+        if few.sum() > max_few * len(columns) + ROUNDING:
+            rare[name] = _lowest(slide, columns, detection, few)
+        if spiked.sum() > max_few * len(columns) + ROUNDING:
+            spikes[name] = _lowest(slide, often, -top, spiked)
     if not shares:
         return nothing_to_judge(UNTESTED, "check which slides the splits test, and `preprocess.genes`")
     findings = _too_sparse(shares, limits, sparse, warn_share, fail_share)
@@ -132,8 +138,8 @@ def _named(genes: Mapping[str, tuple[str, ...]], what: str, fix: str) -> list[Fi
     return [
         Finding(
             status="warn",
-            text=f"{count(numbers[worst], 'evaluated gene')} of slide {worst} {what} "
-            f"({some(genes[worst])}){others(over)}",
+            text=f"evaluated genes of slide {worst} {what}: {numbers[worst]:,} ({some(genes[worst])})"
+            f"{others(over)}",
             fix=fix,
             statistic=numbers[worst],
             threshold=0.0,
