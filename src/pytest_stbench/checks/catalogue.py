@@ -402,7 +402,7 @@ CHECKS: tuple[Check, ...] = (
         },
         checklist=("S7",),
         source="Andersson et al. 2021",
-        target="pytest_stbench.checks.patient_effect:patient_effect",
+        target="pytest_stbench.checks.patient_means:patient_effect",
     ),
     Check(
         id="Q29",

@@ -27,6 +27,7 @@ N_COMPONENTS = 20
 MAX_GENES = 500
 DECIMALS = 9
 RIDGE = 1e-6
+CONSTANT = 1e-9
 
 
 @on_measured
@@ -64,21 +65,22 @@ def patient_effect(
         )
     total = total_moments(slides.values())
     spread = np.diag(total.xx)
-    if not (spread > 0).any():
+    varies = spread > total.n * (CONSTANT * np.maximum(1.0, np.abs(total.mean_x))) ** 2
+    if not varies.any():
         return nothing_to_judge("no evaluated gene varies", "check `preprocess:`")
     axes = _axes(total.xx)
     by_patient = _between(slides, people, total)
     by_slide = _between(slides, {name: name for name in slides}, total)
     eta2 = _share(by_patient, total.xx, axes)
-    genes = np.divide(np.diag(by_patient), spread, out=np.full(len(spread), np.nan), where=spread > 0)
-    slide_genes = np.divide(np.diag(by_slide), spread, out=np.full(len(spread), np.nan), where=spread > 0)
+    genes = np.diag(by_patient)[varies] / spread[varies]
+    slide_genes = np.diag(by_slide)[varies] / spread[varies]
     n_patients = len(set(people.values()))
     details = {
         "patients": n_patients,
         "patient": eta2,
         "slide": _share(by_slide, total.xx, axes),
-        "median_gene": round(float(np.nanmedian(genes)), DECIMALS),
-        "pooled_gap": round(float(np.nanmean(np.sqrt(np.clip(slide_genes, 0.0, 1.0)))), DECIMALS),
+        "median_gene": round(float(np.median(genes)), DECIMALS),
+        "pooled_gap": round(float(np.mean(np.sqrt(np.clip(slide_genes, 0.0, 1.0)))), DECIMALS),
         "classifier_accuracy": _accuracy(measured, columns, halves, people, axes),
     }
     context = (
