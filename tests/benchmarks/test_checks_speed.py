@@ -68,7 +68,7 @@ def facts(request):
     dataset = SimpleNamespace(
         name="toy", config=DatasetSpec(source="h5ad", panel="x"), notes={}, genes=slide.genes,
         samples=(Sample(slide="S1", patient="P1"),), panels={"S1": tuple(slide.genes.tolist())},
-        slides=lambda: iter([slide]),
+        slides=lambda: iter([slide]), slide=lambda _: slide,
     )  # fmt: skip
 
     def fresh():

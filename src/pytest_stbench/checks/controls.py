@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.checks.measured import asked_anywhere
+from pytest_stbench.checks.measured import NothingToScore, asked_anywhere
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, others, some
 from pytest_stbench.data.controls import is_control
-from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
     from pytest_stbench.checks.measured import Measured
@@ -67,6 +66,6 @@ def _evaluated(measured: Measured) -> set[str]:
     try:
         columns = asked_anywhere(measured.choices())
         first = next(measured.slides(), None)
-    except DataError:
+    except NothingToScore:
         return set()
     return set() if first is None else set(np.asarray(first.genes).astype(str)[columns].tolist())

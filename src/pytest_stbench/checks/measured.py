@@ -24,6 +24,10 @@ MIN_DETECTION = 0.1
 """Genes seen in a smaller share of the units have no Moran's I here."""
 
 
+class NothingToScore(DataError):
+    """Data that can be read, of which no unit or no gene is left to be scored."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GeneChoice:
     """The genes that a fold asks of a model, and from where they were chosen.
@@ -42,7 +46,8 @@ class Measured(Protocol):
     """The slides of a data set as a task scores them.
 
     Slides hold the units that pass the filter and have finite coordinates and counts of at least
-    0. Methods raise ``DataError`` where the task cannot be made from the data.
+    0. Methods raise ``NothingToScore`` where the task cannot be made from the data, and ``DataError``
+    where a slide cannot be read.
     """
 
     def slides(self) -> Iterator[Slide]:
@@ -77,7 +82,7 @@ def on_measured(check: Callable[P, CheckResult]) -> Callable[P, CheckResult]:
     def guarded(*args: P.args, **kwargs: P.kwargs) -> CheckResult:
         try:
             return check(*args, **kwargs)
-        except DataError as error:
+        except NothingToScore as error:
             return nothing_to_judge(str(error), "correct the data or the `preprocess:` part of the task file")
 
     return guarded

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.checks.measured import asked_anywhere, nothing_to_judge, on_measured
+from pytest_stbench.checks.measured import NothingToScore, asked_anywhere, nothing_to_judge, on_measured
 from pytest_stbench.checks.patients import person
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, percent
 from pytest_stbench.checks.sample import sample_units
-from pytest_stbench.errors import DataError
 from pytest_stbench.kernels.gram import Moments, total_moments
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ def _columns(measured: Measured) -> NDArray[np.intp]:
     """Return the genes that some fold asks; all, where patients differ so much that none can be chosen."""
     try:
         return asked_anywhere(measured.choices())
-    except DataError:
+    except NothingToScore:
         first = next(measured.slides(), None)
         return np.arange(0 if first is None else len(first.genes))
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.checks.measured import MIN_DETECTION, GeneChoice
+from pytest_stbench.checks.measured import MIN_DETECTION, GeneChoice, NothingToScore
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.errors import DataError
 from pytest_stbench.preprocess.normalise import default_method, normalise_counts, target_sum
 from pytest_stbench.preprocess.statistics import detection_rate, slide_statistics, unit_graph
 from pytest_stbench.run.folding import fold_sides
@@ -93,8 +94,14 @@ class MeasuredSlides:
         return normalise_counts(slide.counts, slide.libsize, columns, method, scale)
 
     def _choose(self, fold: Fold) -> GeneChoice:
-        train, test = fold_sides(fold, self._read)
-        plan, fitted = self._folding.choose(train, self._dataset.config, self._variant, self._roots)
+        # A slide that cannot be read is a fault of the data, not of the choice.
+        for name in (*fold.train, *fold.test):
+            self._dataset.slide(name)
+        try:
+            train, test = fold_sides(fold, self._read)
+            plan, fitted = self._folding.choose(train, self._dataset.config, self._variant, self._roots)
+        except DataError as error:
+            raise NothingToScore(str(error)) from None
         return GeneChoice(
             fold=fold.name,
             columns=fitted.columns,
@@ -112,7 +119,12 @@ class MeasuredSlides:
 
     def _read(self, name: str) -> Slide:
         """Return a filtered slide without units that have no place or counts that are no counts."""
-        slide = self._shelf.filtered(self._dataset, name, self._preprocess.filter)
+        self._dataset.slide(name)
+        try:
+            slide = self._shelf.filtered(self._dataset, name, self._preprocess.filter)
+        except DataError as error:
+            # The slide was read: what fails is the filter, without a resolution.
+            raise NothingToScore(str(error)) from None
         xy, libsize = as_numbers(slide.xy_um), as_numbers(slide.libsize)
         usable = np.isfinite(xy).all(axis=1) & np.isfinite(libsize)
         stored = slide.counts.data

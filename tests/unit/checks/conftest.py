@@ -42,6 +42,12 @@ class FakeDataset:
     def slides(self):
         return iter(self.read)
 
+    def slide(self, name):
+        found = [slide for slide in self.read if slide.meta.slide_id == name]
+        if not found:
+            raise DataError(f"there is no slide {name!r}")
+        return found[0]
+
     @property
     def genes(self):
         return self.read[0].genes if self.read else np.empty(0, dtype=str)
@@ -128,9 +134,7 @@ class PlainShelf:
     statistics: dict = field(default_factory=dict)
 
     def filtered(self, dataset, name, unit_filter):
-        slide = next((slide for slide in dataset.slides() if slide.meta.slide_id == name), None)
-        if slide is None:
-            raise DataError(f"there is no slide {name!r}")
+        slide = dataset.slide(name)
         keep = as_numbers(slide.libsize) > 0
         return slide if keep.all() else slide.select(keep)
 
