@@ -22,7 +22,7 @@ from pytest_stbench.kernels.graph import cell_graph
 from pytest_stbench.kernels.moran import moran_permutation_p
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -83,7 +83,11 @@ def gene_sparsity(
             spikes[name] = _lowest(slide, often, -top, spiked)
     if not shares:
         return nothing_to_judge(UNTESTED, "check which slides the splits test, and `preprocess.genes`")
-    findings = _too_sparse(shares, limits, sparse, warn_share, fail_share)
+    findings = _graded(
+        shares, (warn_share, fail_share), sparse,
+        lambda slide: f"are seen in fewer than {percent(limits[slide])} of its units",
+        "choose genes by `select: svg` with `min_detection: 0.1`, or list genes that are expressed",
+    )  # fmt: skip
     findings += _named(
         rare, f"seen in fewer than {min_positive:,} units",
         "raise `genes: {min_detection: ...}`: a correlation over so few units is chance",
@@ -102,14 +106,16 @@ def gene_sparsity(
     )
 
 
-def _too_sparse(
+def _graded(
     shares: Mapping[str, float],
-    limits: Mapping[str, float],
+    limits: tuple[float, float],
     genes: Mapping[str, tuple[str, ...]],
-    warn_share: float,
-    fail_share: float,
+    what: Callable[[str], str],
+    fix: str,
 ) -> list[Finding]:
-    over = ranked({name: share for name, share in shares.items() if share > min(warn_share, fail_share)})
+    """Report slides whose share of the evaluated genes is above the warning or the failing limit."""
+    warn_share, fail_share = limits
+    over = ranked({name: share for name, share in shares.items() if share > min(limits)})
     if not over:
         return []
     worst = over[0]
@@ -118,9 +124,9 @@ def _too_sparse(
     return [
         Finding(
             status="fail" if failed else "warn",
-            text=f"{percent(shares[worst])} of the evaluated genes of slide {worst} are seen in fewer than "
-            f"{percent(limits[worst])} of its units ({percent(limit)} allowed){others(over)}",
-            fix="choose genes by `select: svg` with `min_detection: 0.1`, or list genes that are expressed",
+            text=f"{percent(shares[worst])} of the evaluated genes of slide {worst} {what(worst)} "
+            f"({percent(limit)} allowed){others(over)}",
+            fix=fix,
             statistic=shares[worst],
             threshold=limit,
             slides=over,
@@ -210,24 +216,11 @@ def ubiquitous_low_variability(
         flat[name] = tuple(sorted(np.asarray(slide.genes).astype(str)[found].tolist()))
     if not shares:
         return nothing_to_judge(UNTESTED, "check which slides the splits test, and `preprocess.genes`")
-    over = ranked({name: share for name, share in shares.items() if share > min(warn_share, fail_share)})
-    findings = []
-    if over:
-        worst = over[0]
-        failed = shares[worst] > fail_share
-        limit = fail_share if failed else warn_share
-        findings.append(
-            Finding(
-                status="fail" if failed else "warn",
-                text=f"{percent(shares[worst])} of the evaluated genes of slide {worst} are in nearly every "
-                f"unit and have no spatial pattern ({percent(limit)} allowed){others(over)}",
-                fix="choose genes by `select: svg`, or take these genes off the list: a constant fits them",
-                statistic=shares[worst],
-                threshold=limit,
-                slides=over,
-                genes=flat[worst],
-            )
-        )
+    findings = _graded(
+        shares, (warn_share, fail_share), flat,
+        lambda _: "are in nearly every unit and have no spatial pattern",
+        "choose genes by `select: svg`, or take these genes off the list: a constant fits them",
+    )  # fmt: skip
     return conclude(
         findings,
         passed=f"at most {percent(max(shares.values()))} of the evaluated genes of a slide are everywhere "
