@@ -76,6 +76,7 @@ def facts(request):
         shelf = SimpleNamespace(statistics={}, filtered=lambda *_: slide)
         folding = SimpleNamespace(
             choose=lambda train, *_: (
+                None,
                 SimpleNamespace(candidates=np.arange(len(slide.genes))),
                 fit_preprocess(train, spec.preprocess, statistics=shelf.statistics),
             )

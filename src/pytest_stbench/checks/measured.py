@@ -28,6 +28,10 @@ class NothingToScore(DataError):
     """Data that can be read, of which no unit or no gene is left to be scored."""
 
 
+class NoGenesAsked(NothingToScore):
+    """A task that asks for labels, proportions or embeddings, and for no gene."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GeneChoice:
     """The genes that a fold asks of a model, and from where they were chosen.
@@ -76,12 +80,14 @@ class Measured(Protocol):
 
 
 def on_measured(check: Callable[P, CheckResult]) -> Callable[P, CheckResult]:
-    """Let a check be skipped where units or genes to be scored cannot be found."""
+    """Let a check pass where no gene is asked, and be skipped where units or genes cannot be found."""
 
     @functools.wraps(check)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> CheckResult:
         try:
             return check(*args, **kwargs)
+        except NoGenesAsked as error:
+            return conclude([], passed=str(error))
         except NothingToScore as error:
             return nothing_to_judge(str(error), "correct the data or the `preprocess:` part of the task file")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.checks.measured import MIN_DETECTION, GeneChoice, NothingToScore
+from pytest_stbench.checks.measured import MIN_DETECTION, GeneChoice, NoGenesAsked, NothingToScore
 from pytest_stbench.checks.values import as_numbers
 from pytest_stbench.errors import DataError
 from pytest_stbench.preprocess.normalise import default_method, normalise_counts, target_sum
@@ -99,9 +99,12 @@ class MeasuredSlides:
             self._dataset.slide(name)
         try:
             train, test = fold_sides(fold, self._read)
-            plan, fitted = self._folding.choose(train, self._dataset.config, self._variant, self._roots)
+            _, plan, fitted = self._folding.choose(train, self._dataset.config, self._variant, self._roots)
         except DataError as error:
             raise NothingToScore(str(error)) from None
+        if plan.candidates is None:
+            message = "the task asks for no gene"
+            raise NoGenesAsked(message)
         return GeneChoice(
             fold=fold.name,
             columns=fitted.columns,

@@ -116,6 +116,14 @@ def test_where_no_gene_can_be_chosen_checks_of_genes_are_skipped(cohort):
     assert "is detected in 10% of the units" in result.message
 
 
+def test_a_task_of_labels_evaluates_no_gene(cohort):
+    made = cohort({"resolution": "cell", "patients": 2}, family="cell_types")
+    names = set(NAMES) - {"slide_leakage", "no_spatial_signal", "patient_effect", "task_gene_coverage"}
+    assert made.statuses(names) == dict.fromkeys(names, "pass")
+    assert made.check("gene_sparsity").message == "the task asks for no gene"
+    assert made.check("patient_effect").details["patients"] == 2
+
+
 @pytest.mark.parametrize("resolution", ["spot", "cell"])
 def test_the_order_of_units_changes_nothing(cohort, make_dataset, measure, resolution):
     slides = list(cohort({"resolution": resolution, "patients": 2}).run.dataset("sim").slides())
