@@ -1,7 +1,7 @@
 """Matching of instances beside its peers; full size with STBENCH_BENCH=full.
 
 ``dense`` is the algorithm of ``cellpose.metrics.average_precision``: a table of all instances
-against all others, filled pixel by pixel, and an assignment over the whole of it for each
+against all others and an assignment over the whole of it for each
 threshold. ``cellpose`` itself takes part where it is installed. Nothing is asserted about time:
 compare the rows of a group.
 """
@@ -14,6 +14,7 @@ import os
 import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import csr_matrix
 
 from pytest_stbench.kernels.label_overlap import _by_hash, by_runs
 from pytest_stbench.kernels.label_overlap import overlaps as table_of
@@ -48,9 +49,9 @@ def drawn(rng, sites, step, side):
 
 
 def dense_table(truth, prediction):
-    table = np.zeros((1 + truth.max(), 1 + prediction.max()), dtype=np.uint32)
-    np.add.at(table, (truth.ravel(), prediction.ravel()), 1)
-    return table
+    ones = np.ones(truth.size, dtype=int)
+    shape = truth.max() + 1, prediction.max() + 1
+    return csr_matrix((ones, (truth.ravel(), prediction.ravel())), shape=shape).toarray()
 
 
 def dense_ap(truth, prediction, thresholds):
