@@ -28,20 +28,20 @@ THRESHOLDS = (0.5, 0.75, 0.9)
 
 @pytest.fixture(scope="module", params=SIZES, ids=lambda size: f"{size[0]} px, {size[1] ** 2} cells")
 def scene(request):
-    """Round cells on a jittered lattice, outlined twice."""
+    """Round cells on a jittered lattice, outlined twice; the second time every tenth is missed."""
     side, along = request.param
     step = side / along
     rng = np.random.default_rng(0)
     sites = (np.stack(np.meshgrid(np.arange(along), np.arange(along)), axis=-1).reshape(-1, 2) + 0.5) * step
-    return tuple(drawn(rng, sites, step, side) for _ in range(2))
+    return drawn(rng, sites, step, side), drawn(rng, sites[rng.random(len(sites)) > 0.1], step, side)
 
 
 def drawn(rng, sites, step, side):
     labels = np.zeros((side, side), np.int32)
     reach = int(0.5 * step) + 1
     offset = np.stack(np.mgrid[-reach : reach + 1, -reach : reach + 1], axis=-1).reshape(-1, 2)
-    centres = np.round(sites + rng.normal(0, 0.05 * step, sites.shape)).astype(int)
-    radii = rng.uniform(0.38, 0.48, len(sites)) * step
+    centres = np.round(sites + rng.normal(0, 0.08 * step, sites.shape)).astype(int)
+    radii = rng.uniform(0.35, 0.48, len(sites)) * step
     for number, (centre, radius) in enumerate(zip(centres, radii, strict=True), start=1):
         rows, columns = (centre + offset[np.hypot(*offset.T) <= radius]).clip(0, side - 1).T
         labels[rows, columns] = number

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     Labels = NDArray[np.int32]
     Counts = NDArray[np.int64]
 
-_FIRST_SIZE = 1 << 13
+_BLOCK = 1 << 12
+"""Pixels whose ends of runs are looked for at once; they stay in the cache."""
+
+_FIRST_SIZE = 4 * _BLOCK
 _PIXELS_AT_ONCE = 1 << 20
 _SPREAD = 0x9E3779B97F4A7C15 - (1 << 64)
 """2^64 over the golden ratio, as int64: multiplied by it, neighbouring keys end up far apart."""
@@ -135,9 +138,9 @@ def by_runs(first: Labels, second: Labels) -> tuple[Counts, Counts]:
 def _by_hash(first: Labels, second: Labels) -> tuple[Counts, Counts]:
     """Return what :func:`by_runs` does, from a hash table that grows with the number of pairs."""
     keys, numbers, filled = np.zeros(_FIRST_SIZE, np.int64), np.zeros(_FIRST_SIZE, np.int64), 0
-    place = 0
+    place, begin = 0, 0
     while True:
-        place, filled = _count(first, second, place, keys, numbers, filled)
+        place, begin, filled = _count(first, second, place, begin, keys, numbers, filled)
         if place == _NEGATIVE:
             _refuse_negative(first, second)
         if place == len(first):
@@ -152,30 +155,42 @@ def _by_hash(first: Labels, second: Labels) -> tuple[Counts, Counts]:
 
 @compiled
 def _count(
-    first: Labels, second: Labels, place: int, keys: Counts, numbers: Counts, filled: int
-) -> tuple[int, int]:
-    """Add runs of pixels from `place` on; return where it stopped (full, or -1: negative) and how full."""
+    first: Labels, second: Labels, place: int, begin: int, keys: Counts, numbers: Counts, filled: int
+) -> tuple[int, int, int]:
+    """Add runs of pixels from `place` on, where the run at hand began at `begin`.
+
+    Return where it stopped (before the end: the table could overflow; -1: a label is negative),
+    where the run at hand began and how many keys there are.
+    """
     n, mask = len(first), len(keys) - 1
+    ends = np.empty(_BLOCK + 1, np.int64)
     while place < n:
-        a, b = first[place], second[place]
-        end = place + 1
-        while end < n and first[end] == a and second[end] == b:
-            end += 1
-        if a < 0 or b < 0:
-            return _NEGATIVE, filled
-        if a > 0 or b > 0:
-            key = (np.int64(a) << 32) | np.int64(b)
-            slot = ((key * _SPREAD) >> 32) & mask
-            while keys[slot] != 0 and keys[slot] != key:
-                slot = (slot + 1) & mask
-            if keys[slot] == 0:
-                if 2 * filled >= mask:
-                    return place, filled
+        stop = min(place + _BLOCK, n)
+        if 2 * (filled + stop - place) > len(keys):
+            return place, begin, filled
+        found = 0
+        # No branch depends on a pixel: most ends of runs would be guessed wrong.
+        for i in range(max(place, 1), stop):
+            ends[found] = i
+            found += (first[i] != first[i - 1]) | (second[i] != second[i - 1])
+        if stop == n:
+            ends[found] = n
+            found += 1
+        for k in range(found):
+            a, b = first[begin], second[begin]
+            if a < 0 or b < 0:
+                return _NEGATIVE, begin, filled
+            if a > 0 or b > 0:
+                key = (np.int64(a) << 32) | np.int64(b)
+                slot = ((key * _SPREAD) >> 32) & mask
+                while keys[slot] != 0 and keys[slot] != key:
+                    slot = (slot + 1) & mask
+                filled += keys[slot] == 0
                 keys[slot] = key
-                filled += 1
-            numbers[slot] += end - place
-        place = end
-    return place, filled
+                numbers[slot] += ends[k] - begin
+            begin = ends[k]
+        place = stop
+    return place, begin, filled
 
 
 @compiled

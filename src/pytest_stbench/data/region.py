@@ -1,0 +1,57 @@
+"""A rectangle of a slide that a model is asked to segment, and how a slide is cut into them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Region:
+    """One tile, as ``segment(slide, region)`` gets it.
+
+    ``image`` is uint8: (H, W, 3) RGB, or (H, W) where there is one fluorescent stain of nuclei
+    (bright on dark). Pixel (row, column) covers the square from
+    ``origin_um + (column, row) * mpp``, x before y. ``kind`` says what to outline: ``nucleus``, or
+    the whole ``cell``. The answer is one label for each pixel, ``shape`` = (H, W).
+    """
+
+    origin_um: tuple[float, float]
+    mpp: float
+    kind: Literal["nucleus", "cell"]
+    image: NDArray[np.uint8]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the mask that is asked for."""
+        return self.image.shape[0], self.image.shape[1]
+
+    @property
+    def window_um(self) -> tuple[float, float, float, float]:
+        """The rectangle on the slide, x0, y0, x1, y1."""
+        x, y = self.origin_um
+        height, width = self.shape
+        return x, y, x + width * self.mpp, y + height * self.mpp
+
+
+def tile_starts(length: int, tile: int) -> list[int]:
+    """Return where tiles of `tile` pixels start that cover `length` pixels.
+
+    The last one ends with the image and overlaps the one before; what is shorter than a tile is
+    one smaller tile.
+
+    Raises
+    ------
+    ValueError
+        If a number is below 1.
+    """
+    if length < 1 or tile < 1:
+        message = f"{length} pixels cannot be cut into tiles of {tile}: both must be at least 1"
+        raise ValueError(message)
+    if length <= tile:
+        return [0]
+    return [*range(0, length - tile, tile), length - tile]
