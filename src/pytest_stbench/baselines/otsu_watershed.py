@@ -99,7 +99,7 @@ def grown(labels: NDArray[np.int32], distance_um: float, mpp: float) -> NDArray[
     """Return instances grown by `distance_um`, each place to the nearest of them."""
     from skimage.segmentation import expand_labels
 
-    cells: NDArray[np.int32] = expand_labels(labels, distance=distance_um / mpp)
+    cells: NDArray[np.int32] = expand_labels(labels, distance=distance_um / mpp)  # type: ignore[no-untyped-call]
     return cells.astype(np.int32, copy=False)
 
 
@@ -109,4 +109,5 @@ def _large_enough(labels: NDArray[np.integer], mpp: float) -> NDArray[np.int32]:
     kept = area * mpp**2 >= SMALLEST_UM2
     kept[0] = False
     number = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
-    return number[labels]
+    renumbered: NDArray[np.int32] = number[labels]
+    return renumbered

@@ -80,7 +80,8 @@ def rasterise(
     image = blank(um_per_px, window_um)
     x0, y0, x1, y1 = window_um
     left, top, right, bottom = (bounds_of(rings) if bounds_um is None else bounds_um).T
-    for place in np.flatnonzero((left <= x1) & (top <= y1) & (right >= x0) & (bottom >= y0)):
+    near = (left <= x1) & (top <= y1) & (right >= x0) & (bottom >= y0)
+    for place in np.flatnonzero(near).tolist():
         column, row = ((rings[place] - (x0, y0)) / um_per_px - 0.5).T
         rows, columns = polygon(row, column, image.shape)  # type: ignore[no-untyped-call]  # scikit-image has no types here
         image[rows, columns] = place + 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -55,3 +57,32 @@ def tile_starts(length: int, tile: int) -> list[int]:
     if length <= tile:
         return [0]
     return [*range(0, length - tile, tile), length - tile]
+
+
+def cut(
+    pixels: NDArray[np.uint8], ratio: float, start: tuple[int, int], shape: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """Return a rectangle of an image whose pixels become `ratio` times as large; a copy.
+
+    Parameters
+    ----------
+    pixels
+        (H, W, 3) uint8.
+    ratio
+        Size of a new pixel in old ones; below 1 the image is interpolated.
+    start, shape
+        First (row, column) and number of rows and columns, in new pixels.
+    """
+    import PIL.Image
+
+    if ratio == 1.0:
+        rows, columns = (slice(first, first + n) for first, n in zip(start, shape, strict=True))
+        return pixels[rows, columns].copy()
+    sides = pixels.shape[:2]
+    ends = [min((first + n) * ratio, side) for first, n, side in zip(start, shape, sides, strict=True)]
+    # Only what is seen is handed on: the library copies what it is given.
+    top, left = (int(first * ratio) for first in start)
+    seen = np.ascontiguousarray(pixels[top : math.ceil(ends[0]), left : math.ceil(ends[1])])
+    box = (start[1] * ratio - left, start[0] * ratio - top, ends[1] - left, ends[0] - top)
+    resized = PIL.Image.fromarray(seen).resize(shape[::-1], PIL.Image.Resampling.BILINEAR, box=box)
+    return np.array(resized)

@@ -65,9 +65,10 @@ class Molecules:
         return found
 
 
-def transcripts_assigned(
-    truth: Masks, prediction: Masks, *, transcripts: Molecules | Sequence[Molecules]
-) -> Scores:
+Transcripts: TypeAlias = "Molecules | Sequence[Molecules] | None"
+
+
+def transcripts_assigned(truth: Masks, prediction: Masks, *, transcripts: Transcripts = None) -> Scores:
     """Share of the transcripts of an image that lie in a predicted instance.
 
     Larger instances catch more, wrong ones included: read it beside :func:`doublet_rate` and the
@@ -78,7 +79,8 @@ def transcripts_assigned(
     truth, prediction
         As in :func:`~pytest_stbench.metrics.segmentation.dice`.
     transcripts
-        Those of the image, or of each tile. Transcripts outside of it are left out.
+        Those of the image, or of each tile; None where none were measured. Transcripts outside of
+        it are left out.
 
     Returns
     -------
@@ -111,7 +113,7 @@ def doublet_rate(
     truth: Masks,
     prediction: Masks,
     *,
-    transcripts: Molecules | Sequence[Molecules],
+    transcripts: Transcripts = None,
     pairs: Sequence[tuple[str, str]] = EXCLUSIVE_PAIRS,
     min_transcripts: int = 1,
 ) -> Scores:
@@ -174,10 +176,11 @@ def doublet_rate(
     )
 
 
-def _tiles(
-    truth: Masks, prediction: Masks, transcripts: Molecules | Sequence[Molecules]
-) -> list[tuple[Tile, Molecules]]:
+def _tiles(truth: Masks, prediction: Masks, transcripts: Transcripts) -> list[tuple[Tile, Molecules]]:
     images = mask_pairs(truth, prediction)
+    if transcripts is None:
+        none = Molecules(xy_px=np.empty((0, 2)), gene=np.empty(0, int), names=np.empty(0, np.str_))
+        return [(pair, none) for pair in images]
     molecules = [transcripts] if isinstance(transcripts, Molecules) else list(transcripts)
     if len(images) != len(molecules):
         message = f"{len(images)} tiles and {len(molecules)} sets of transcripts: give one set for every tile"

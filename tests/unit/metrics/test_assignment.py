@@ -113,3 +113,8 @@ def test_what_does_not_fit_is_refused():
         Molecules(xy_px=np.zeros((2, 1)), gene=np.zeros(2, int), names=NAMES)
     with pytest.raises(ValueError, match="genes are numbered 0 to 4: each must be a place among the 4 names"):
         Molecules(xy_px=np.zeros((2, 2)), gene=np.array([0, 4]), names=NAMES)
+
+
+def test_without_transcripts_nothing_is_known():
+    assert transcripts_assigned(TRUTH, MERGED).reasons.tolist() == ["too_few_units"]
+    assert doublet_rate(TRUTH, MERGED, pairs=[("EPCAM", "PTPRC")]).reasons.tolist() == ["gene_missing"]
