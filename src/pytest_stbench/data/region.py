@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -38,6 +38,15 @@ class Region:
         x, y = self.origin_um
         height, width = self.shape
         return x, y, x + width * self.mpp, y + height * self.mpp
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return everything as arrays, to be written to a file."""
+        return {
+            "image": self.image,
+            "origin_um": np.array(self.origin_um),
+            "mpp": np.array(self.mpp),
+            "kind": np.array(self.kind),
+        }
 
 
 def tile_starts(length: int, tile: int) -> list[int]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_stbench.families.fold import FoldData
     from pytest_stbench.families.question import Predicted
     from pytest_stbench.families.tiles import Tile
+    from pytest_stbench.models.predictions import Place, PredictionFolder
     from pytest_stbench.registry import Metric
 
     Masks = list[NDArray[np.int32]]
@@ -56,9 +57,9 @@ class SegmentationQuestion(Question):
     def requests(self, fold: FoldData) -> tuple[Request, ...]:
         """Return the tiles of all test slides."""
         return tuple(
-            Request(key=_key(slide, number), slide=slide, detail=tile)
+            Request(key=_key(slide, tile), slide=slide, detail=tile)
             for slide in fold.test
-            for number, tile in enumerate(tiles_of(slide, self.settings.own))
+            for tile in tiles_of(slide, self.settings.own)
         )
 
     def given(self, request: Request, fold: FoldData) -> ModelSlide:
@@ -75,6 +76,16 @@ class SegmentationQuestion(Question):
         del fold
         return accept_mask(raw, request.detail.shape, where)
 
+    def read(self, files: PredictionFolder, place: Place, request: Request, fold: FoldData) -> object:
+        """Return the mask of a tile: an array of the slide's npz, under the name of the tile."""
+        del fold
+        return files.read_array(place, request.slide.meta.slide_id, request.detail.name)
+
+    def exported(self, request: Request, fold: FoldData) -> dict[str, NDArray[Any]]:
+        """Return image, place and resolution of a tile."""
+        del fold
+        return region_of(request.slide, request.detail, self.settings.own.object).arrays()
+
     def lessons(self, slide: Slide, fold: FoldData) -> dict[str, Any]:
         """Return the tiles of a training slide with their true masks, made when they are gone through."""
         del fold
@@ -86,7 +97,7 @@ class SegmentationQuestion(Question):
         tiles = tiles_of(slide, self.settings.own)
         outlines = self.outlines(slide)
         return MaskTruth(
-            tiles={_key(slide, number): tile for number, tile in enumerate(tiles)},
+            tiles={_key(slide, tile): tile for tile in tiles},
             masks=[outlines.labels(tile.mpp, tile.window_um) for tile in tiles],
             transcripts=slide.transcripts,
         )
@@ -205,5 +216,5 @@ def _inner(masks: Masks) -> tuple[Masks, int]:
     return [mask for mask, _ in kept], sum(number for _, number in kept)
 
 
-def _key(slide: Slide, number: int) -> str:
-    return f"{slide.meta.slide_id} tile {number}"
+def _key(slide: Slide, tile: Tile) -> str:
+    return f"{slide.meta.slide_id}+{tile.name}"

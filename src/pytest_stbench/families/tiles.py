@@ -26,8 +26,12 @@ NO_UNITS = np.empty((0, 2))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """Where a tile lies: first (row, column) and shape in pixels of `mpp` um, and its corner in um."""
+    """Where a tile lies: first (row, column) and shape in pixels of `mpp` um, and its corner in um.
 
+    ``name`` says which of the slide's tiles it is, empty ones counted.
+    """
+
+    name: str
     start: tuple[int, int]
     shape: tuple[int, int]
     mpp: float
@@ -50,15 +54,20 @@ def tiles_of(slide: Slide, own: SegmentationBlock) -> tuple[Tile, ...]:
     mpp = own.mpp if own.mpp is not None else float(np.clip(given.mpp, FINEST_MPP, COARSEST_MPP))
     height, width = (max(1, int(side * given.mpp / mpp + 1e-6)) for side in given.shape[:2])
     x0, y0 = _corner(slide, image)
+    starts = [
+        (row, column)
+        for row in tile_starts(height, own.tile_px)
+        for column in tile_starts(width, own.tile_px)
+    ]
     tiles = [
         Tile(
+            name=f"tile{number}",
             start=(row, column),
             shape=(min(own.tile_px, height), min(own.tile_px, width)),
             mpp=mpp,
             origin_um=(x0 + column * mpp, y0 + row * mpp),
         )
-        for row in tile_starts(height, own.tile_px)
-        for column in tile_starts(width, own.tile_px)
+        for number, (row, column) in enumerate(starts)
     ]
     occupied = [tile for tile in tiles if _inside(slide.xy_um, tile.window_um).any()]
     if not occupied:

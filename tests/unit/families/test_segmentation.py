@@ -167,7 +167,7 @@ def test_a_model_is_asked_tile_by_tile_and_sees_no_units():
     slide = slide_of()
     fold = Fold(test=(slide,))
     requests = asked.requests(fold)
-    assert [request.key for request in requests] == ["s1 tile 0", "s1 tile 1"]
+    assert [request.key for request in requests] == ["s1+tile0", "s1+tile1"]
     given = asked.given(requests[0], fold)
     assert given.n_units == 0
     assert given.image.shape == (60, 100, 3)
@@ -212,7 +212,7 @@ def test_the_truth_itself_is_perfect_and_cut_cells_are_left_out():
     missed = dict(predicted)
     for key, mask in predicted.items():
         missed[key] = mask.copy()
-    missed["s1 tile 0"][8:18, 8:18] = 0
+    missed["s1+tile0"][8:18, 8:18] = 0
     found = score("pq", truth, missed)
     assert found.extras["fn"][0] == 1
     assert found.extras["tp"][0] == truth.n_units - 1
@@ -228,7 +228,7 @@ def test_transcripts_of_good_quality_are_caught():
     assert found.values[0] == 0
     assert found.extras["truth"][0] == 1
     assert found.extras["n_transcripts"][0] == 3
-    caught = {**nothing, "s1 tile 0": np.ones((60, 64), np.int32)}
+    caught = {**nothing, "s1+tile0": np.ones((60, 64), np.int32)}
     found = score("doublet_rate", truth, caught)
     assert found.values[0] == 1
     assert found.labels[0] == "EPCAM+PTPRC"
