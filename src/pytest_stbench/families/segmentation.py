@@ -55,7 +55,17 @@ class SegmentationQuestion(Question):
         return build_input(slide, observed=None, with_image=True, with_embedding=False)
 
     def requests(self, fold: FoldData) -> tuple[Request, ...]:
-        """Return the tiles of all test slides."""
+        """Return the tiles of all test slides.
+
+        Raises ``DataError`` when a slide is on both sides: tiles of one side would show the other.
+        """
+        shared = {slide.meta.slide_id for slide in fold.train} & {slide.meta.slide_id for slide in fold.test}
+        if shared:
+            message = (
+                f"slide {min(shared)} is in training and test: tiles cannot be parted within a slide; use a "
+                "split by patients, such as lopo"
+            )
+            raise DataError(message)
         return tuple(
             Request(key=_key(slide, tile), slide=slide, detail=tile)
             for slide in fold.test

@@ -97,6 +97,7 @@ def question(**settings):
 @dataclass(frozen=True)
 class Fold:
     test: tuple
+    train: tuple = ()
 
 
 def score(name, truth, predicted):
@@ -246,3 +247,9 @@ def test_outlines_are_chosen_by_name_and_kind():
         question(truth="hand").outlines(silver)
     with pytest.raises(DataError, match="has the outlines none, not any of kind cell"):
         question().truth(slide_of(segmentations={}), None)
+
+
+def test_a_slide_on_both_sides_is_refused():
+    slide = slide_of()
+    with pytest.raises(DataError, match="slide s1 is in training and test: tiles cannot be parted"):
+        question().requests(Fold(test=(slide,), train=(slide,)))
