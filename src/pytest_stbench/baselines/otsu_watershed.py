@@ -27,7 +27,7 @@ EXPANSION_UM = 5.0
 class OtsuWatershed:
     """Nuclei by Otsu's threshold and watershed; a cell is its nucleus and 5 um around it.
 
-    The haematoxylin density after colour deconvolution (or a single channel as it is) is smoothed
+    The haematoxylin density after colour deconvolution (or a grey image as it is, such as DAPI) is smoothed
     and cut at Otsu's threshold of the tile; touching nuclei are parted by a watershed of the
     distance to their edge. Nothing is learned. One tile is in memory.
     """
@@ -59,7 +59,8 @@ def nuclei(image: NDArray[np.uint8], mpp: float) -> NDArray[np.int32]:
     Parameters
     ----------
     image
-        (H, W, 3) RGB of H&E, or (H, W) of a stain that makes nuclei bright; uint8.
+        (H, W, 3) RGB of H&E; or grey, (H, W) or three equal channels: a stain that makes nuclei
+        bright. uint8.
     mpp
         Um per pixel.
 
@@ -87,9 +88,10 @@ def nuclei(image: NDArray[np.uint8], mpp: float) -> NDArray[np.int32]:
 
 
 def nuclear_stain(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the decimal density of haematoxylin, or a single channel from 0 to 1; (H, W)."""
-    if image.ndim == 2 or image.shape[2] == 1:
-        return image.reshape(image.shape[:2]).astype(np.float32) / np.float32(255)
+    """Return the decimal density of haematoxylin, (H, W); a grey image as it is, from 0 to 1."""
+    channels = image.reshape(*image.shape[:2], -1)
+    if (channels == channels[..., :1]).all():
+        return channels[..., 0].astype(np.float32) / np.float32(255)
     haematoxylin = np.linalg.inv(STAINS)[:, 0].astype(np.float32)
     density: NDArray[np.float32] = density_table()[image] @ haematoxylin
     return density

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 class Region:
     """One tile, as ``segment(slide, region)`` gets it.
 
-    ``image`` is uint8: (H, W, 3) RGB, or (H, W) where there is one fluorescent stain of nuclei
-    (bright on dark). Pixel (row, column) covers the square from
-    ``origin_um + (column, row) * mpp``, x before y. ``kind`` says what to outline: ``nucleus``, or
-    the whole ``cell``. The answer is one label for each pixel, ``shape`` = (H, W).
+    ``image`` is (H, W, 3) uint8 RGB; a single fluorescent stain comes as three equal channels.
+    Pixel (row, column) covers the square from ``origin_um + (column, row) * mpp``, x before y.
+    ``kind`` says what to outline: ``nucleus``, or the whole ``cell``. The answer is one label for
+    each pixel, ``shape`` = (H, W).
     """
 
     origin_um: tuple[float, float]

@@ -49,7 +49,7 @@ def test_nuclei_are_found_and_touching_ones_are_parted(mpp):
 def test_a_single_channel_is_read_as_bright_nuclei():
     labels = discs()
     grey = np.where(labels > 0, 180, 20).astype(np.uint8)
-    for image in (grey, grey[..., None]):
+    for image in (grey, grey[..., None], np.stack([grey] * 3, axis=2)):
         found = nuclei(image, MPP)
         assert pq(labels, found).extras["tp"][0] == len(CENTRES_UM)
 
