@@ -57,7 +57,8 @@ def rasterise(
 ) -> NDArray[np.int32]:
     """Return the label image (H, W) of polygons in a window; 0 is background.
 
-    A pixel belongs to the polygon around its centre; where polygons overlap, to the last of them.
+    A pixel belongs to the polygon around its centre. Where polygons overlap it is the smaller one's,
+    of equal ones the last one's: outer rings alone do not show that a cell lies within another.
 
     Parameters
     ----------
@@ -81,8 +82,15 @@ def rasterise(
     x0, y0, x1, y1 = window_um
     left, top, right, bottom = (bounds_of(rings) if bounds_um is None else bounds_um).T
     near = (left <= x1) & (top <= y1) & (right >= x0) & (bottom >= y0)
-    for place in np.flatnonzero(near).tolist():
+    places = np.flatnonzero(near)
+    largest_first = np.argsort([-_area(rings[place]) for place in places.tolist()], kind="stable")
+    for place in places[largest_first].tolist():
         column, row = ((rings[place] - (x0, y0)) / um_per_px - 0.5).T
         rows, columns = polygon(row, column, image.shape)  # type: ignore[no-untyped-call]  # scikit-image has no types here
         image[rows, columns] = place + 1
     return image
+
+
+def _area(ring: NDArray[np.float64]) -> float:
+    x, y = (ring - ring[0]).T
+    return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)

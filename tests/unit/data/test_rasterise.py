@@ -29,10 +29,19 @@ def test_windows_cut_polygons_and_closed_rings_are_the_same():
     assert rasterise([SQUARE + 50], 0.5, window).max() == 0
 
 
-def test_later_polygons_cover_earlier_ones_and_empty_ones_keep_their_number():
+def test_later_polygons_cover_equal_ones_and_empty_ones_keep_their_number():
     found = rasterise([SQUARE, np.empty((0, 2)), SQUARE + 1], 1.0, (0.0, 0.0, 4.0, 4.0))
     assert found[1:4, 1:4].tolist() == [[1, 1, 0], [1, 3, 3], [0, 3, 3]]
     assert rasterise([], 1.0, (0.0, 0.0, 2.0, 2.0)).tolist() == [[0, 0], [0, 0]]
+
+
+def test_a_cell_within_another_is_seen():
+    around = 3 * (SQUARE - 2) + 2
+    for rings, inner in (([SQUARE, around], 1), ([around, SQUARE], 2)):
+        found = rasterise(rings, 1.0, (-1.0, -1.0, 5.0, 5.0))
+        assert (found[2:4, 2:4] == inner).all()
+        assert (found == inner).sum() == 4
+        assert (found == 3 - inner).sum() == 32
 
 
 def test_bounds():

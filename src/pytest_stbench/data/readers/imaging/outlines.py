@@ -36,8 +36,8 @@ class Polygons:
     """Polygons of one kind; a :class:`~pytest_stbench.data.segmentation.Segmentation`.
 
     Open rings are closed. ``unusable`` counts outlines of fewer than three different vertices or
-    with coordinates that are not finite: they cover nothing. Where outlines overlap, the later
-    one of the file covers the earlier.
+    with coordinates that are not finite: they cover nothing. Where outlines overlap, the
+    smaller one lies above, so that a cell within another is seen.
     """
 
     def __init__(self, path: Path, kind: Kind, um_per_px: float = 1.0) -> None:
