@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.baselines.he_colour import STAINS, density_table
+from pytest_stbench.kernels.stain import STAINS, density_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
