@@ -141,7 +141,8 @@ def no_panel_independent_eval(
 
     From `min_panels` targeted panels on (the statistic), a suite without a family of `independent`
     ones warns: scores on genes then compare different genes. Panels whose name says whole
-    transcriptome (`whole`) do not count. `families` are those of the task file and of those beside it.
+    transcriptome (`whole`) do not count. `families` are the ids of its family
+    and of those of the task files beside it.
     """
     panels = {normalised(s.panel): str(s.panel) for table in suite.values() for s in table if known(s.panel)}
     targeted = sorted(text for key, text in panels.items() if not any(word in key for word in whole))

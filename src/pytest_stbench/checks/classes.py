@@ -33,6 +33,7 @@ def class_imbalance(
     samples: Sequence[Sample],
     subject: Subject,
     *,
+    predicted: bool = True,
     max_uncovered: float = 0.25,
     min_patients: int = 2,
     min_units: int = 20,
@@ -40,14 +41,15 @@ def class_imbalance(
 ) -> CheckResult:
     """Q26: classes of a label that are absent from a fold's training or nearly absent from its test.
 
-    Units of a test slide whose class does not occur in training cannot be predicted and are left
-    out: that warns up to `max_uncovered` of the slide's labelled units (the statistic, worst slide)
-    and fails above, or where fewer than two classes remain. Classes seen in fewer than
-    `min_patients` patients warn (they cannot be evaluated when a patient is left out), and so does
-    a fold where one class has more than `max_majority` of the labelled test units: accuracy says
-    nothing there. Classes with fewer than `min_units` test units get no value; ``details`` list them.
-    Labels judged are ``niche`` and ``cell_type``; slides without any label and folds within a slide
-    are left aside.
+    Units of a test slide whose class does not occur in training cannot be predicted and are left out:
+    that warns up to `max_uncovered` of the slide's labelled units (the statistic, worst slide) and fails
+    above, or where fewer than two classes remain. Classes seen in fewer than `min_patients` patients warn
+    (they cannot be evaluated when a patient is left out), and so does a fold where one class has more
+    than `max_majority` of the labelled test units: accuracy says nothing there. Where labels are not
+    `predicted` by models of this task but only group its units, nothing fails, and training slides
+    without labels do not matter. Classes with fewer than `min_units` test units get no value; ``details``
+    list them. Labels judged are ``niche`` and ``cell_type``; slides without any label and folds within a
+    slide are left aside.
     """
     tables = _tables(subject)
     patients = {s.slide: person(s, subject.name) or s.slide for s in samples}
@@ -57,7 +59,7 @@ def class_imbalance(
     few: dict[str, dict[str, int]] = {}
     uncovered: dict[str, dict[str, float]] = {}
     for label, by_slide in tables.items():
-        found, shares = _uncovered(label, judged, by_slide, max_uncovered)
+        found, shares = _uncovered(label, judged, by_slide, max_uncovered, predicted=predicted)
         findings += found
         uncovered[label] = shares
         worst = max([worst, *shares.values()])
@@ -98,7 +100,7 @@ def _summed(by_slide: Tables, slides: Iterable[str]) -> Counter[str]:
 
 
 def _uncovered(
-    label: str, folds: Sequence[Fold], by_slide: Tables, limit: float
+    label: str, folds: Sequence[Fold], by_slide: Tables, limit: float, *, predicted: bool
 ) -> tuple[list[Finding], dict[str, float]]:
     shares: dict[str, float] = {}
     absent: dict[str, set[str]] = {}
@@ -107,7 +109,9 @@ def _uncovered(
         trained = set(_summed(by_slide, fold.train))
         labelled = [slide for slide in fold.test if slide in by_slide]
         if labelled and len(trained) < 2:  # one class is no choice
-            hopeless.append(fold.name)
+            if predicted:
+                hopeless.append(fold.name)
+            continue
         for slide in labelled:
             lost = {name: n for name, n in by_slide[slide].items() if name not in trained}
             share = sum(lost.values()) / sum(by_slide[slide].values())
@@ -134,7 +138,7 @@ def _uncovered(
         worst = first if shares[first] > limit or not left else left[0]
         findings.append(
             Finding(
-                status="fail" if failed else "warn",
+                status="fail" if failed and predicted else "warn",
                 text=f"{label}: {some(sorted(absent[worst]))} of slide {worst} "
                 f"{'is' if len(absent[worst]) == 1 else 'are'} in no training slide: "
                 f"{percent(shares[worst])} of its labelled units are left out ({percent(limit)} allowed)"

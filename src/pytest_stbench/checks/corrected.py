@@ -1,53 +1,43 @@
-"""Q17: batch correction in what is evaluated, and anything fitted on the test slides."""
+"""Q17: batch correction in what is evaluated."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, others, percent, ranked
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, others, percent, ranked
 from pytest_stbench.checks.subject import known
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.data.corrections import names_correction
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping
 
     from numpy.typing import NDArray
 
     from pytest_stbench.checks.subject import Subject
-    from pytest_stbench.spec.model import DatasetSpec, GenesSpec
-    from pytest_stbench.splits.table import Fold
 
-METHODS = ("harmony", "combat", "scvi", "scanvi", "totalvi", "mnn", "bbknn", "scanorama", "liger", "desc")
-_NAMED = re.compile(
-    rf"(?<![a-z])(?:{'|'.join(METHODS)})|(?:batch|regress)[ _-]?(?:corrected|out)|integrated", re.IGNORECASE
-)
-_EVERYTHING = re.compile(
-    r"\b(?:all|every|whole|full)\b[\w ]*\b(?:slides?|samples?|patients?|sections?|cohort|data)\b"
-)
 TOLERANCE = 1e-3
 MAX_GENES = 200
 
 
-def names_correction(text: object) -> bool:
-    """Tell whether a name (of a layer, an embedding, an entry of ``uns``) speaks of batch correction."""
-    return bool(_NAMED.search(str(text)))
-
-
 def batch_corrected_eval(
-    dataset: Subject, *, raw: Subject | None = None, max_non_integer: float = 0.01, min_effect: float = 0.25
+    dataset: Subject,
+    *,
+    raw: Callable[[], Subject | None] | None = None,
+    max_non_integer: float = 0.01,
+    min_effect: float = 0.25,
 ) -> CheckResult:
     """Q17: whether the evaluated values went through batch correction.
 
-    Fails when the field they are read from (``keys.counts``) is named after a correction, when
-    values are not whole numbers and the file records one, when some are negative, or when, beside
-    `raw` values of the same units, the patients explain less than `min_effect` of what they explain
-    there (eta squared, median over up to 200 genes). Values that are no counts and have no raw
-    ones beside them warn: nothing tells how they were made. A record of a correction beside whole
-    numbers passes with a note, since counts are what is evaluated. The statistic is the largest share
-    of stored values that are negative.
+    Fails when the field they are read from (``keys.counts``) is named after a correction, when values are
+    not whole numbers and the file records one, when some are negative, or when, beside the `raw` values
+    of the same units (what the function returns, if any), the patients explain less than `min_effect` of
+    what they explain there (eta squared, median over up to 200 genes). Values that are no counts and have
+    no raw ones beside them warn: nothing tells how they were made. A record of a correction beside whole
+    numbers passes with a note, since counts are what is evaluated. The statistic is the largest share of
+    stored values that are negative.
     """
     field = dataset.config.keys.counts
     negative: dict[str, float] = {}
@@ -101,7 +91,7 @@ def batch_corrected_eval(
             )
         )
     if odd and not findings:
-        findings += _beside_raw(dataset, raw, odd, min_effect, fix)
+        findings += _beside_raw(dataset, raw() if raw else None, odd, min_effect, fix)
     note = f" (the file records {recorded}, which these values do not show)" if recorded else ""
     return conclude(
         findings,
@@ -109,66 +99,6 @@ def batch_corrected_eval(
         statistic=max(negative.values(), default=0.0),
         threshold=0.0,
         details={"negative": negative, "not_whole": fractional, "recorded": recorded},
-    )
-
-
-def fitted_on_test(
-    folds: Sequence[Fold], *, config: DatasetSpec, genes: GenesSpec | None = None
-) -> CheckResult:
-    """Q17s: what a model is given or asked that was fitted on slides it is tested on.
-
-    An embedding (``keys.embedding``) named after batch correction was fitted on all slides of its
-    file, those of the test part included: fails, even as an input. A list of genes without
-    ``provenance`` warns, and so does a provenance that says all slides: genes chosen with the help
-    of test slides make their scores too good. The statistic counts the folds concerned.
-    """
-    n = sum(bool(fold.train and fold.test) for fold in folds)
-    findings: list[Finding] = []
-    embedding = config.keys.embedding
-    if n and embedding and names_correction(embedding):
-        findings.append(
-            Finding(
-                status="fail",
-                text=f"models are given {embedding!r}, an integration fitted on the slides of train and test "
-                f"together ({count(n, 'fold')})",
-                fix="fit the integration on the training slides of each fold (inside of the model), or waive "
-                "this check with the reason that it was",
-                statistic=n,
-                threshold=0.0,
-            )
-        )
-    if genes is not None and genes.select == "list":
-        said = genes.provenance
-        if not known(said):
-            findings.append(
-                Finding(
-                    status="warn",
-                    text="the task asks for a list of genes and does not say where it is from: chosen on "
-                    "test "
-                    "slides, it makes scores too good",
-                    fix="write `provenance:` (paper, panel, or the slides it was chosen on), or let genes be "
-                    "chosen on training slides (`select: svg`)",
-                    statistic=n,
-                    threshold=0.0,
-                )
-            )
-        elif _EVERYTHING.search(str(said).casefold()):
-            findings.append(
-                Finding(
-                    status="warn",
-                    text=f"the list of genes is from {str(said)[:60]!r}: if test slides are among them, "
-                    "scores "
-                    "are too good",
-                    fix="let genes be chosen on the training slides of each fold (`select: svg` or `hvg`)",
-                    statistic=n,
-                    threshold=0.0,
-                )
-            )
-    return conclude(
-        findings,
-        passed=f"nothing given or asked is known to be fitted on test slides ({count(n, 'fold')})",
-        statistic=0.0,
-        threshold=0.0,
     )
 
 

@@ -45,7 +45,7 @@ def label_alignment(
     warn_matched: float = 0.95,
     fail_matched: float = 0.8,
     max_undetermined: float = 0.3,
-    min_coherence: float = 0.2,
+    min_coherence: float = 0.3,
 ) -> CheckResult:
     """Q27: labels without expression, expression without labels, and labels of other units.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.stats import rankdata
 
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, others, percent, ranked
 from pytest_stbench.checks.values import as_numbers
@@ -29,6 +30,9 @@ WHITE = 215
 
 BLACK = 15
 """A pixel all of whose channels are below this was masked."""
+
+HAEMATOXYLIN = np.array([1.878, -1.008, -0.556])
+"""Column of the inverse stain matrix of Ruifrok and Johnston that gives the density of haematoxylin."""
 
 N_GENES = 50
 N_COMPONENTS = 10
@@ -61,14 +65,15 @@ def image_registration(
 ) -> CheckResult:
     """Q20: whether units lie in the image, on tissue, at the right place and scale.
 
-    Images are looked at with 8 um per pixel. Per slide, worst slide first: the share of units whose
-    patch (112 um) is more than `patch_background` glass or mask, and of those outside of the
-    image: each warns above `warn_background` and fails above `fail_background`. The um per pixel of
-    the image may differ by `max_scale` from those that the coordinates in um and in pixels give,
-    else it fails. Registration: the share of variance in log counts and in the ten leading components
-    of the 50 highest genes that the optical density around a unit (red, green, blue) explains is held
-    against 99 shifts of the image by 0.2 to 1 mm in random directions (seed 0); it warns where more
-    than `max_above` of them do as well (the statistic). Shifts that leave fewer than half of the units
+    Images are looked at with 8 um per pixel. Per slide, worst slide first: the share of units whose patch
+    (112 um) is more than `patch_background` glass or mask, and of those outside of the image: each warns
+    above `warn_background` and fails above `fail_background`. The um per pixel of the image may differ by
+    `max_scale` from those that the coordinates in um and in pixels give, else it fails. Registration: the
+    share of variance in log counts and in the ten leading components of the 50 highest genes that the
+    optical density around a unit (red, green, blue) explains is held against 99 shifts of the image by
+    0.2 to 1 mm in random directions (seed 0); it warns where more than `max_above` of them do as well
+    (the statistic). The same is done with the rank correlation of haematoxylin density and number of
+    cells, else count, and the better of the two decides. Shifts that leave fewer than half of the units
     in the image are left aside. Slides without image, or with fewer than 30 units, are not judged.
     """
     found: dict[str, _Seen] = {}
@@ -135,8 +140,8 @@ def _looked_at(slide: Slide, xy: NDArray[np.float64], patch_background: float) -
     at = np.full(xy.shape, -1e9)
     at[finite] = xy[finite] * (image.mpp / mpp)
     height, width = pixels.shape[:2]
-    inside = ((at >= 0) & (at < [width, height])).all(axis=1)
-    glass = (pixels > WHITE).all(axis=2) | (pixels < BLACK).all(axis=2)
+    inside: NDArray[np.bool_] = np.asarray(((at >= 0) & (at < [width, height])).all(axis=1))
+    glass = np.asarray((pixels > WHITE).all(axis=2) | (pixels < BLACK).all(axis=2))
     blank = _mean_around(glass.astype(np.float64), PATCH_UM / mpp)
     background = float((_at(blank, at[inside]) > patch_background).sum() / len(xy)) if inside.any() else 0.0
     rank, own = _rank(slide, pixels, at, inside, mpp)
@@ -161,33 +166,54 @@ def _rank(
         rows = np.sort(rng.permutation(len(rows))[:MAX_UNITS])
     if len(rows) < MIN_UNITS:
         return None, None
-    expression = _expression(slide, rows)
+    expression, amount = _expression(slide, rows)
     side = (CELL_UM if _is_cell(slide) else SPOT_UM) / mpp
-    table = -np.log10(np.maximum(np.arange(256), 1) / 255.0)
-    colours = np.stack([_mean_around(table[pixels[..., channel]], side) for channel in range(3)], axis=2)
+    colours = np.stack([_mean_around(channel, side) for channel in _densities(pixels)], axis=2)
     places = at[rows]
-    own = _explained(_at(colours, places), expression)
-    if own is None:
-        return None, None
+    own = _fits(_at(colours, places), expression, amount)
     angle = rng.uniform(0, 2 * np.pi, SHIFTS)
     length = rng.uniform(*SHIFT_UM, SHIFTS) / mpp
     height, width = colours.shape[:2]
-    judged = better = 0
+    others_fit = []
     for step in np.column_stack([np.cos(angle) * length, np.sin(angle) * length]):
         moved = places + step
         left = ((moved >= 0) & (moved < [width, height])).all(axis=1)
-        if left.sum() < max(MIN_UNITS, len(rows) / 2):
-            continue
-        value = _explained(_at(colours, moved[left]), expression[left])
-        if value is None:
-            continue
-        judged += 1
-        better += value >= own
-    return (better / judged if judged >= SHIFTS // 4 else None), own
+        if left.sum() >= max(MIN_UNITS, len(rows) / 2):
+            others_fit.append(_fits(_at(colours, moved[left]), expression[left], amount[left]))
+    if len(others_fit) < SHIFTS // 4 or np.isnan(own[0]):
+        return None, None
+    above = (np.array(others_fit) >= own).mean(axis=0)
+    return float(above[~np.isnan(own)].min()), float(own[0])
 
 
-def _expression(slide: Slide, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return what is to be explained, (n, k): log count and leading components of the highest genes."""
+def _densities(pixels: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
+    """Return the optical density of red, green and blue; masked pixels have none."""
+    table = -np.log10(np.maximum(np.arange(256), 1) / 255.0)
+    masked = (pixels < BLACK).all(axis=2)
+    return [np.where(masked, 0.0, table[pixels[..., channel]]) for channel in range(3)]
+
+
+def _fits(
+    colours: NDArray[np.float64], expression: NDArray[np.float64], amount: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Return variance of expression that colours explain, and correlation of nuclear stain with counts."""
+    return _explained(colours, expression), _correlation(colours @ HAEMATOXYLIN, amount)
+
+
+def _correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    a, b = rankdata(x), rankdata(y)
+    a -= a.mean()
+    b -= b.mean()
+    size = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / size if size > 0 else float("nan")
+
+
+def _expression(slide: Slide, rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what is to be explained.
+
+    Leading components of log count and the highest genes, (n, k), and the number of cells where it is
+    known, else the count, of each unit, (n,).
+    """
     total = np.maximum(np.nan_to_num(as_numbers(slide.libsize)[rows], posinf=0.0), 0.0)
     counts = slide.counts[rows]
     sums = np.nan_to_num(as_numbers(counts.sum(axis=0)).ravel(), posinf=0.0)
@@ -196,23 +222,26 @@ def _expression(slide: Slide, rows: NDArray[np.intp]) -> NDArray[np.float64]:
     values = np.log1p(1e4 * np.maximum(values, 0.0) / np.maximum(total, 1.0)[:, None])
     values = np.column_stack([_standard(np.log1p(total)[:, None]), _standard(values)])
     left, size, _ = np.linalg.svd(values, full_matrices=False)
-    return left[:, :N_COMPONENTS] * size[:N_COMPONENTS]
+    cells = slide.measures.get("cells")
+    amount = total if cells is None else np.nan_to_num(as_numbers(cells)[rows])
+    return left[:, :N_COMPONENTS] * size[:N_COMPONENTS], amount
 
 
 def _standard(values: NDArray[np.float64]) -> NDArray[np.float64]:
     centred = values - values.mean(axis=0)
     spread = centred.std(axis=0)
-    return np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 1e-9)
+    scaled: NDArray[np.float64] = np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 1e-9)
+    return scaled
 
 
-def _explained(colours: NDArray[np.float64], values: NDArray[np.float64]) -> float | None:
-    """Return the share of the variance of `values` that a linear model of the colours explains."""
+def _explained(colours: NDArray[np.float64], values: NDArray[np.float64]) -> float:
+    """Return the share of the variance of `values` that a linear model of the colours explains, or nan."""
     centred = values - values.mean(axis=0)
     whole = float((centred**2).sum())
     features = _standard(colours)
     features = features[:, np.abs(features).sum(axis=0) > 0]
     if not features.shape[1] or whole <= 1e-9 * len(values):
-        return None
+        return float("nan")
     basis, size, _ = np.linalg.svd(features, full_matrices=False)
     basis = basis[:, size > 1e-9 * size[0]]
     return float(((basis.T @ centred) ** 2).sum()) / whole

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, some
 
@@ -47,7 +47,7 @@ def preprocessing_unstable(
     flipped = 0
     least: int | None = None
     undefined = 0
-    details: dict[str, object] = {}
+    details: dict[str, dict[str, Any]] = {}
     for place, settings in own.items():
         differences = _differences(settings, simple.get(place, {}), sign)
         undefined += len(settings) - len(differences)
@@ -75,10 +75,10 @@ def preprocessing_unstable(
                 )
             )
         findings += _overtaken(model, place, found, sign)
-    if not own or least is None:
+    if least is None or not any(d["model_minus_simple"] for d in details.values()):
         finding = Finding(
             status="skip",
-            text=f"there is no pooled score of {model}",
+            text=f"there is no pooled score of {model} beside one of the simple baseline",
             fix="see which item keeps it from being scored",
         )
         return conclude([finding], passed="")

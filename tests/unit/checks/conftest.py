@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from pytest_stbench.data.dataset import Dataset
+from pytest_stbench.data.samples import load_samples
 from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.spec.model import DatasetSpec
-from pytest_stbench.splits.table import Sample
+from pytest_stbench.splits.table import Fold, Sample
 
 
 @dataclass
@@ -84,6 +86,31 @@ def make_dataset():
             notes=notes or {},
             name=name,
         )
+
+    return make
+
+
+@pytest.fixture
+def simulated():
+    """Return a maker of simulated cohorts: its data set, and one fold for each patient."""
+
+    def make(*, defects=None, bin_=None, technology="Visium", niche="niche", cell_type=None, **params):
+        params |= {"defects": defects} if defects else {}
+        spec = DatasetSpec(
+            source="simulated", params=params, technology=technology, organ="breast", bin=bin_,
+            keys={"niche": niche, "cell_type": cell_type},
+        )  # fmt: skip
+        samples = load_samples(spec, "sim", [])
+        patients = dict.fromkeys(sample.patient for sample in samples)
+        folds = [
+            Fold(
+                name=str(patient),
+                train=tuple(s.slide for s in samples if s.patient != patient),
+                test=tuple(s.slide for s in samples if s.patient == patient),
+            )
+            for patient in patients
+        ]
+        return Dataset("sim", spec, samples, []), folds
 
     return make
 
