@@ -53,7 +53,7 @@ def class_imbalance(
     """
     tables = _tables(subject)
     patients = {s.slide: person(s, subject.name) or s.slide for s in samples}
-    judged = [fold for fold in folds if not fold.within]
+    judged = [fold for fold in folds if not fold.within and fold.train and fold.test]
     findings: list[Finding] = []
     worst = 0.0
     few: dict[str, dict[str, int]] = {}

@@ -70,7 +70,12 @@ class ItemFunction:
     @property
     def marks(self) -> tuple[str, ...]:
         """Markers of its items beside those of the file."""
-        kind = "check" if self.check is not None else {BASELINES: CONTRACT}.get(self.kind, self.kind)
+        kind = {
+            "task check": "check",
+            "model check": "model_check",
+            "results check": "model_check",
+            BASELINES: CONTRACT,
+        }.get(self.kind, self.kind)
         return (f"stbench_{kind}",)
 
 

@@ -43,29 +43,33 @@ def model_facts(run: TaskRun, contestant: Contestant) -> Mapping[str, Callable[[
 def pooled_primary(run: TaskRun, recorder: Recorder, contestant_of: Callable[[str], Contestant]) -> Scored:
     """Return the pooled primary metric of a model and of the simple baseline.
 
-    By data set and split, then by setting. Both are None where something keeps them from being scored.
+    By data set and split, then by setting. Both are None where something keeps them from being scored;
+    what keeps all of them (``Blocked``, ``DataMissing``, ``NotSupported``) is raised.
     """
     found: Scored = {}
+    obstacle: Exception | None = None
+    scored = False
     for pool in run.grid.pools:
         place = f"{pool.dataset}-{pool.split}"
-        found.setdefault(place, {})[pool.variant or MAIN] = _pooled(run, recorder, contestant_of, pool)
+        pair: tuple[float | None, float | None] = (None, None)
+        try:
+            pair = _pooled(run, recorder, contestant_of(pool.dataset), pool)
+            scored = True
+        except (Blocked, DataMissing, NotSupported) as error:
+            obstacle = obstacle or error
+        found.setdefault(place, {})[pool.variant or MAIN] = pair
+    if obstacle is not None and not scored:
+        raise obstacle
     return found
 
 
 def _pooled(
-    run: TaskRun, recorder: Recorder, contestant_of: Callable[[str], Contestant], pool: Pool
+    run: TaskRun, recorder: Recorder, contestant: Contestant, pool: Pool
 ) -> tuple[float | None, float | None]:
-    if not pool.cells:
-        return None, None
-    contestant = contestant_of(pool.dataset)
-    try:
-        run.require_data(pool)
-        run.require_method(contestant)
-        for cell in pool.cells:
-            run.ready(contestant, cell)
-    except (Blocked, DataMissing, NotSupported):
-        # The items of these scores tell what keeps them.
-        return None, None
+    run.require_data(pool)
+    run.require_method(contestant)
+    for cell in pool.cells:
+        run.ready(contestant, cell)
     return recorder.headlines(contestant, pool, primary_of(run.spec, run.family))
 
 
