@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pytest_stbench.families.fold import Truth
+    from pytest_stbench.families.question import Truth
 
 
 class Moments:
@@ -24,13 +24,14 @@ class Moments:
         """Take in the truth of the test slides of one cell; a slide is taken once."""
         slides = self._slides.setdefault(pool, {})
         for name, truth in truths.items():
-            values = truth.values
-            if name in slides or values.ndim != 2 or values.dtype.kind != "f":
+            # Truths of labels, proportions and the like have no expression.
+            values, genes = getattr(truth, "values", None), getattr(truth, "genes", None)
+            if name in slides or genes is None or not isinstance(values, np.ndarray) or values.ndim != 2:
                 continue
             known = np.isfinite(values)
             filled = np.where(known, values, 0.0)
             sums = np.stack([known.sum(axis=0), filled.sum(axis=0), (filled**2).sum(axis=0)])
-            slides[name] = (truth.genes, sums)
+            slides[name] = (genes, sums)
 
     def slide_mean_correlation(self, pool: str) -> float | None:
         """Return the pooled Pearson of the mean of each slide with the truth, mean over genes.
