@@ -247,7 +247,9 @@ class TestFailedCheck:
         assert check_run.outcome("panel_mismatch[sim]") == "failed"
         assert "80 genes in the panel, fewer than 100" in check_run.message("panel_mismatch[sim]")
         assert set(check_run.of("blocked")) == {
-            n for n in check_run.names if re.match("contract|baselines|rmse|spearman", n)
+            n
+            for n in check_run.names
+            if re.match("contract|baselines|rmse|spearman|patient_effect_gap|preprocessing", n)
         }
         assert check_run.outcome("gene_ids[sim]") == "passed"
         assert check_run.code == 1

@@ -30,6 +30,7 @@ def check(item: pytest.Item, given: Any) -> Callable[[], None]:
 
     with Preparing(item):
         first = contestant(next(iter(run.spec.datasets)))
+        run.require_method(first)
         if record.scope == "results":
             # Selecting data checks alone must not start a model.
             scored = pooled_primary(run, recorder, contestant) if _metrics_selected(item, items) else {}
