@@ -39,11 +39,12 @@ class Moments:
         It is the square root of the share of variance between slides. None with fewer than two slides,
         or where no gene varies.
         """
-        slides = self._slides.get(pool, {})
+        # By name: sums of floats depend on their order, and items may run in any.
+        slides = [found for _, found in sorted(self._slides.get(pool, {}).items())]
         if len(slides) < 2:  # one slide differs from nothing
             return None
-        genes, place = np.unique(np.concatenate([found for found, _ in slides.values()]), return_inverse=True)
-        sums = np.concatenate([values for _, values in slides.values()], axis=1)
+        genes, place = np.unique(np.concatenate([found for found, _ in slides]), return_inverse=True)
+        sums = np.concatenate([values for _, values in slides], axis=1)
         number, total, squares = (np.bincount(place, row, len(genes)) for row in sums)
         own = np.divide(sums[1] ** 2, sums[0], out=np.zeros(sums.shape[1]), where=sums[0] > 0)
         centre = np.divide(total**2, number, out=np.zeros(len(genes)), where=number > 0)
