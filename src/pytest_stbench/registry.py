@@ -120,6 +120,7 @@ class Family:
     where the model is worse than the simple baseline by the metric ``constraint``. A family that is
     about the answers to another one ``wraps`` it (see :func:`~pytest_stbench.spec.defaults.family_of`);
     without ``rule`` its primary metric is held to what the task file says alone.
+    ``resolutions`` are the kinds of unit it is asked of; empty: any.
     """
 
     id: str
@@ -142,6 +143,7 @@ class Family:
     constraint: str = ""
     wraps: Family | None = None
     rule: bool = True
+    resolutions: tuple[str, ...] = ()
     source: str = ""
 
     @property

@@ -140,7 +140,7 @@ class _Export:
         mark = fingerprint(with_defaults(spec, self._run.registry)).digest
         return {
             "name": None,
-            "pretraining": [],
+            "pretraining": None,
             "tasks": {spec.name: {"version": spec.version, "family": spec.family, "fingerprint": mark}},
         }
 

@@ -58,6 +58,7 @@ FAMILIES: tuple[Family, ...] = (
         input_class="image+expression",
         inputs=("image", "counts"),
         predicts="labels",
+        resolutions=("cell",),
         target="pytest_stbench.families.cell_types:CellTypes",
     ),
     Family(
@@ -73,6 +74,7 @@ FAMILIES: tuple[Family, ...] = (
         input_class="image+expression",
         inputs=("image", "counts"),
         predicts="proportions",
+        resolutions=("spot", "xisium"),
         target="pytest_stbench.families.proportions:Proportions",
     ),
     Family(

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 # Fields that change no number; every other field of the model is part of the fingerprint.
 IGNORED_TASK = frozenset(
     {
-        "stbench", "title", "claim", "primary", "baselines", "checks", "gates", "xfail", "timeout", "model",
-        "marks",
+        "stbench", "title", "claim", "scope", "primary", "baselines", "checks", "gates", "xfail", "timeout",
+        "model", "marks",
     }
 )  # fmt: skip
 IGNORED_DATASET = frozenset({"get", "sha256"})

@@ -224,6 +224,7 @@ class TaskSpec(Part):
     family: str
     title: str | None = None
     claim: Literal["population", "exploratory"] = "population"
+    scope: tuple[Literal["pan-cancer", "generalises", "zero-shot"], ...] = ()
     datasets: dict[str, DatasetSpec] = Field(min_length=1)
     splits: tuple[SplitSpec, ...] = ()
     seeds: tuple[Annotated[Integer, Field(ge=0)], ...] = (0,)

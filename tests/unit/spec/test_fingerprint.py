@@ -21,6 +21,7 @@ TASK = {
     "family": "imputation",
     "title": "t",
     "claim": "population",
+    "scope": ["generalises"],
     "datasets": {
         "one": {
             "source": "h5ad",
@@ -123,6 +124,7 @@ CLASSIFIED = {
     "stbench": set(),
     "title": set(),
     "claim": set(),
+    "scope": set(),
     "primary": set(),
     "baselines": set(),
     "checks": set(),
@@ -168,6 +170,7 @@ CLASSIFIED = {
 WHOLE = {model.CheckSpec, model.BeatsSpec, model.NotWorseSpec, model.GateSpec}
 CHOICES = {
     "claim": "exploratory",
+    "scope": ["pan-cancer"],
     "select": "svg",
     "normalise": "pearson_residuals",
     "resolution": "cell",
