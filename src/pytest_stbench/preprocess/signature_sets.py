@@ -1,0 +1,240 @@
+"""Signatures of a fold: which can be scored, with what controls, and the scores themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from pytest_stbench.kernels.signature_scores import (
+    control_weights,
+    mean_scores,
+    membership,
+    nearest_bin,
+    rank_scores,
+)
+from pytest_stbench.preprocess.normalise import TARGET_SUM, WHOLE_TRANSCRIPTOME, patient_means
+from pytest_stbench.preprocess.statistics import detection_counts, is_detected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+    from scipy.sparse import csc_matrix
+
+    from pytest_stbench.data.slide import Slide
+
+    Columns = NDArray[np.intp]
+    Floats = NDArray[np.float64]
+
+N_BINS = 25
+CONTROLS_PER_BIN = 50
+MIN_DETECTION = 0.02
+MIN_MEMBERS = 3
+MIN_SHARE = 0.5
+N_RANDOM = 100
+SEED = 0
+
+Rule = Literal["mean", "rank"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SignatureSets:
+    """Evaluable signatures on the genes of a fold; the same for truth and prediction.
+
+    ``members`` (g, s) says which genes belong to which signature, ``sizes`` (s,) how many genes
+    the full lists have, ``bins`` (g,) the expression bin of each gene (-1: not detected) and
+    ``controls`` (g,) which genes serve as controls. ``rule`` is ``mean`` (members minus controls)
+    or ``rank`` (panels below 1000 genes). ``not_covered`` names the signatures that cannot be
+    scored, with the number of usable members and of all.
+    """
+
+    names: tuple[str, ...]
+    genes: NDArray[np.str_]
+    members: csc_matrix
+    sizes: NDArray[np.intp]
+    bins: Columns
+    controls: NDArray[np.bool_]
+    rule: Rule
+    not_covered: Mapping[str, tuple[int, int]]
+
+    @property
+    def needed(self) -> Columns:
+        """Genes that must be predicted: members and controls, all detected ones for ranks."""
+        if self.rule == "rank":
+            return np.flatnonzero(self.bins >= 0)
+        used = np.asarray(self.members.sum(axis=1)).ravel() > 0
+        return np.flatnonzero(used | self.controls)
+
+    def select(self, places: Columns) -> SignatureSets:
+        """Return the signatures on some of the genes, in that order."""
+        return SignatureSets(
+            names=self.names,
+            genes=self.genes[places],
+            members=self.members[places].tocsc(),
+            sizes=self.sizes,
+            bins=self.bins[places],
+            controls=self.controls[places],
+            rule=self.rule,
+            not_covered=self.not_covered,
+        )
+
+    def covered(self, measured: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which signatures have enough members among the genes a slide measured, (s,)."""
+        return enough(np.asarray(self.members[measured].sum(axis=0)).ravel(), self.sizes)
+
+    def score(
+        self, values: Floats, measured: NDArray[np.bool_] | None = None, members: csc_matrix | None = None
+    ) -> Floats:
+        """Return the scores of a slide, (n, s).
+
+        Parameters
+        ----------
+        values
+            Shape (n, g), true or predicted, on the scale of the task.
+        measured
+            Shape (g,): genes the slide measured. The others count neither as members nor as
+            controls, in the truth or in the prediction.
+        members
+            Other sets on the same genes instead of the signatures, (g, s).
+        """
+        known = np.ones(len(self.genes), bool) if measured is None else measured
+        chosen = self.members if members is None else members
+        if self.rule == "rank":
+            ranked = known & (self.bins >= 0)
+            return rank_scores(values[:, ranked], chosen[ranked].tocsc())
+        weights = np.zeros(chosen.shape)
+        weights[known] = control_weights(chosen[known], self.bins[known], self.controls[known])
+        return mean_scores(values, weights)
+
+    def random_members(self, place: int, n: int = N_RANDOM) -> csc_matrix:
+        """Return `n` random sets matched with one signature on size and expression, (g, n).
+
+        As many genes of each bin as the signature has there are drawn from the controls of that
+        bin (of the nearest bin with controls), without repeats: genes outside all signatures that
+        are predicted anyway. A bin with fewer controls than members gives all it has. The draws
+        depend on the seed 0, the name of the signature and the controls alone.
+        """
+        own = self.members[:, [place]].indices
+        candidates = np.flatnonzero(self.controls)
+        if not len(candidates) or not len(own):
+            return membership([np.empty(0, np.intp)] * n, len(self.genes))
+        filled, of_candidate = np.unique(self.bins[candidates], return_inverse=True)
+        wanted = np.bincount(nearest_bin(self.bins[own], filled), minlength=len(filled))
+        rng = np.random.default_rng([SEED, *self.names[place].encode()])
+        drawn = []
+        for number in np.flatnonzero(wanted):
+            pool = candidates[of_candidate == number]
+            order = np.argsort(rng.random((n, len(pool))), axis=1)[:, : wanted[number]]
+            drawn.append(pool[order])
+        return membership(list(np.concatenate(drawn, axis=1)), len(self.genes))
+
+
+def choose_signatures(
+    slides: Sequence[Slide],
+    sets: Mapping[str, Iterable[str]],
+    *,
+    scale: float | None = None,
+    candidates: Columns | None = None,
+    reserved: Iterable[str] = (),
+) -> SignatureSets:
+    """Choose evaluable signatures and their controls on the training slides of a fold.
+
+    A member counts where it is one of the `candidates`, measured and detected in at least 2 % of
+    units (mean over patients). A signature needs half of its genes and three of them, or all where
+    it has three or fewer. Detected genes are put into 25 bins of equal size by their training mean
+    of ``log1p(counts / library size * scale)``; each bin that holds a member gives 50 controls,
+    drawn with seed 0 from genes outside all `sets` and outside `reserved`, the same for all
+    signatures and for truth and prediction.
+
+    Parameters
+    ----------
+    slides
+        Filtered training slides of one data set.
+    sets
+        Gene symbols of each signature.
+    scale
+        Library size of the task's scale; 10,000 where it has none. Only the order of genes
+        depends on it.
+    candidates
+        Columns that may be asked of a model; None for all.
+    reserved
+        Further genes that are never controls.
+
+    Returns
+    -------
+    SignatureSets
+        On all genes of the data set. The rule is ``rank`` where the data set has fewer than 1000.
+    """
+    genes = slides[0].genes
+    allowed = np.zeros(len(genes), bool)
+    allowed[np.arange(len(genes)) if candidates is None else candidates] = True
+    detected = allowed & is_detected(patient_means(slides, detection_counts), MIN_DETECTION)
+    bins = expression_bins(patient_means(slides, lambda slide: _level(slide, scale)), detected, genes)
+    column_of = {str(genes[column]): int(column) for column in np.flatnonzero(detected)}
+    names, members, sizes, not_covered = [], [], [], {}
+    for name, symbols in sets.items():
+        listed = set(symbols)
+        own = np.array(sorted(column_of[gene] for gene in listed if gene in column_of), dtype=np.intp)
+        if enough(np.array([len(own)]), np.array([len(listed)]))[0]:
+            names.append(name)
+            members.append(own)
+            sizes.append(len(listed))
+        else:
+            not_covered[name] = (len(own), len(listed))
+    matrix = membership(members, len(genes))
+    taken = {gene for symbols in sets.values() for gene in symbols}.union(reserved)
+    free = detected & ~np.isin(genes, list(taken))
+    return SignatureSets(
+        names=tuple(names),
+        genes=genes,
+        members=matrix,
+        sizes=np.array(sizes, dtype=np.intp),
+        bins=bins,
+        controls=_draw_controls(matrix, bins, free, genes),
+        rule="rank" if len(genes) < WHOLE_TRANSCRIPTOME else "mean",
+        not_covered=not_covered,
+    )
+
+
+def enough(usable: NDArray[np.integer | np.floating], sizes: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Return for which sets enough members can be used: half and three, all of three or fewer."""
+    needed = np.where(sizes <= MIN_MEMBERS, sizes, np.maximum(MIN_SHARE * sizes, MIN_MEMBERS))
+    return np.asarray((sizes > 0) & (usable >= needed))
+
+
+def expression_bins(level: Floats, detected: NDArray[np.bool_], genes: NDArray[np.str_]) -> Columns:
+    """Return the bin (0 lowest to 24) of each detected gene, -1 for the others; ties by symbol."""
+    bins = np.full(len(genes), -1, dtype=np.intp)
+    columns = np.flatnonzero(detected)
+    order = columns[np.lexsort((genes[columns], np.round(level[columns], 9)))]
+    bins[order] = np.arange(len(order)) * N_BINS // max(len(order), 1)
+    return bins
+
+
+def _draw_controls(
+    members: csc_matrix, bins: Columns, free: NDArray[np.bool_], genes: NDArray[np.str_]
+) -> NDArray[np.bool_]:
+    """Draw up to 50 genes of every bin that holds a member, of the nearest bin where it has none."""
+    controls = np.zeros(len(genes), bool)
+    filled = np.unique(bins[free])
+    holding = np.flatnonzero(np.asarray(members.sum(axis=1)).ravel())
+    if not len(filled) or not len(holding):
+        return controls
+    for number in filled[np.unique(nearest_bin(bins[holding], filled))]:
+        pool = np.flatnonzero(free & (bins == number))
+        pool = pool[np.argsort(genes[pool], kind="stable")]
+        # One stream a bin: what is drawn here does not depend on which other bins hold members.
+        drawn = np.random.default_rng([SEED, int(number)]).permutation(pool)[:CONTROLS_PER_BIN]
+        controls[drawn] = True
+    return controls
+
+
+def _level(slide: Slide, scale: float | None) -> Floats:
+    """Return the sum over units of the log-normalised values of each gene, (G,)."""
+    counts = slide.counts.tocsr()
+    total = np.repeat(slide.libsize, np.diff(counts.indptr))
+    share = np.divide(counts.data, total, out=np.zeros(len(total)), where=total > 0)
+    values = np.log1p(share * (scale or TARGET_SUM))
+    return np.bincount(counts.indices, values, len(slide.genes)).astype(np.float64)
