@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from pytest_stbench.kernels.signature_scores import control_weights, mean_scores, membership, rank_scores
+from pytest_stbench.kernels.control_genes import control_weights, membership
+from pytest_stbench.kernels.signature_scores import mean_scores, rank_scores
 
 FULL = os.environ.get("STBENCH_BENCH") == "full"
 N, G = (20_000, 5_000) if FULL else (1_000, 1_000)

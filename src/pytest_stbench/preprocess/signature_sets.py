@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from pytest_stbench.kernels.signature_scores import (
+from pytest_stbench.kernels.control_genes import (
+    SEED,
     control_weights,
-    mean_scores,
+    draw_controls,
+    enough,
+    expression_bins,
     membership,
     nearest_bin,
-    rank_scores,
 )
+from pytest_stbench.kernels.signature_scores import mean_scores, rank_scores
 from pytest_stbench.preprocess.normalise import TARGET_SUM, WHOLE_TRANSCRIPTOME, patient_means
 from pytest_stbench.preprocess.statistics import detection_counts, is_detected
 
@@ -28,13 +31,8 @@ if TYPE_CHECKING:
     Columns = NDArray[np.intp]
     Floats = NDArray[np.float64]
 
-N_BINS = 25
-CONTROLS_PER_BIN = 50
 MIN_DETECTION = 0.02
-MIN_MEMBERS = 3
-MIN_SHARE = 0.5
 N_RANDOM = 100
-SEED = 0
 
 Rule = Literal["mean", "rank"]
 
@@ -192,43 +190,10 @@ def choose_signatures(
         members=matrix,
         sizes=np.array(sizes, dtype=np.intp),
         bins=bins,
-        controls=_draw_controls(matrix, bins, free, genes),
+        controls=draw_controls(matrix, bins, free, genes),
         rule="rank" if len(genes) < WHOLE_TRANSCRIPTOME else "mean",
         not_covered=not_covered,
     )
-
-
-def enough(usable: NDArray[np.integer | np.floating], sizes: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Return for which sets enough members can be used: half and three, all of three or fewer."""
-    needed = np.where(sizes <= MIN_MEMBERS, sizes, np.maximum(MIN_SHARE * sizes, MIN_MEMBERS))
-    return np.asarray((sizes > 0) & (usable >= needed))
-
-
-def expression_bins(level: Floats, detected: NDArray[np.bool_], genes: NDArray[np.str_]) -> Columns:
-    """Return the bin (0 lowest to 24) of each detected gene, -1 for the others; ties by symbol."""
-    bins = np.full(len(genes), -1, dtype=np.intp)
-    columns = np.flatnonzero(detected)
-    order = columns[np.lexsort((genes[columns], np.round(level[columns], 9)))]
-    bins[order] = np.arange(len(order)) * N_BINS // max(len(order), 1)
-    return bins
-
-
-def _draw_controls(
-    members: csc_matrix, bins: Columns, free: NDArray[np.bool_], genes: NDArray[np.str_]
-) -> NDArray[np.bool_]:
-    """Draw up to 50 genes of every bin that holds a member, of the nearest bin where it has none."""
-    controls = np.zeros(len(genes), bool)
-    filled = np.unique(bins[free])
-    holding = np.flatnonzero(np.asarray(members.sum(axis=1)).ravel())
-    if not len(filled) or not len(holding):
-        return controls
-    for number in filled[np.unique(nearest_bin(bins[holding], filled))]:
-        pool = np.flatnonzero(free & (bins == number))
-        pool = pool[np.argsort(genes[pool], kind="stable")]
-        # One stream a bin: what is drawn here does not depend on which other bins hold members.
-        drawn = np.random.default_rng([SEED, int(number)]).permutation(pool)[:CONTROLS_PER_BIN]
-        controls[drawn] = True
-    return controls
 
 
 def _level(slide: Slide, scale: float | None) -> Floats:

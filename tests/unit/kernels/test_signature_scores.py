@@ -8,13 +8,8 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from scipy.stats import mannwhitneyu
 
-from pytest_stbench.kernels.signature_scores import (
-    control_weights,
-    mean_scores,
-    membership,
-    nearest_bin,
-    rank_scores,
-)
+from pytest_stbench.kernels.control_genes import control_weights, membership, nearest_bin
+from pytest_stbench.kernels.signature_scores import mean_scores, rank_scores
 
 
 def columns(*lists):

@@ -3,13 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_stbench.preprocess.signature_sets import (
-    CONTROLS_PER_BIN,
-    N_BINS,
-    choose_signatures,
-    enough,
-    expression_bins,
-)
+from pytest_stbench.kernels.control_genes import CONTROLS_PER_BIN, N_BINS, enough, expression_bins
+from pytest_stbench.preprocess.signature_sets import choose_signatures
 
 SETS = {
     "LOW": ["G0000", "G0001", "G0002", "G0003"],
