@@ -47,6 +47,11 @@ if TYPE_CHECKING:
     from pytest_stbench.metrics.proportions import proportion_jsd, proportion_kl
     from pytest_stbench.metrics.recovery import hvg_recovery, svg_recovery
     from pytest_stbench.metrics.scores import Scores
+    from pytest_stbench.metrics.signatures import (
+        patient_mean_spearman,
+        signature_specificity,
+        top_decile_jaccard,
+    )
     from pytest_stbench.metrics.similarity import concordance, cosine_gene, cosine_spot, jsd_map
 
 _HOMES = {
@@ -73,6 +78,7 @@ _HOMES = {
     "robustness": ("retained_fraction", "robust_share", "self_consistency"),
     "recovery": ("hvg_recovery", "svg_recovery"),
     "scores": ("Scores",),
+    "signatures": ("patient_mean_spearman", "signature_specificity", "top_decile_jaccard"),
     "similarity": ("concordance", "cosine_gene", "cosine_spot", "jsd_map"),
     "transfer": ("transfer_gap", "transfer_score"),
 }  # fmt: skip
@@ -119,6 +125,7 @@ __all__ = [
     "partial_pearson_gene",
     "partial_spearman_gene",
     "pas",
+    "patient_mean_spearman",
     "patient_values",
     "patient_variance",
     "pearson_gene",
@@ -131,12 +138,14 @@ __all__ = [
     "rmse",
     "robust_share",
     "self_consistency",
+    "signature_specificity",
     "silhouette",
     "slide_value",
     "spatial_coherence",
     "spearman_gene",
     "spearman_spot",
     "svg_recovery",
+    "top_decile_jaccard",
     "transfer_gap",
     "transfer_score",
 ]

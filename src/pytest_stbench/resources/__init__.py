@@ -57,6 +57,19 @@ def housekeeping() -> frozenset[str]:
 
 
 @cache
+def class_signatures() -> Mapping[str, tuple[str, ...]]:
+    """Return the names of the signatures that mark a niche, structure or cell type, by class.
+
+    A class that no signature marks is not among them. Classes are in lower case, words joined by
+    underscores.
+    """
+    found: dict[str, list[str]] = {}
+    for row in _rows("class_signatures.csv"):
+        found.setdefault(row["class"], []).append(row["signature"])
+    return MappingProxyType({name: tuple(sets) for name, sets in found.items()})
+
+
+@cache
 def lr_pairs() -> tuple[LigandReceptor, ...]:
     """Return the 193 ligand-receptor pairs, in the order of the table."""
     return tuple(

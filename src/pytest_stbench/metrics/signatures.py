@@ -1,0 +1,196 @@
+"""Signature scores: the hottest tenth of a slide, the order of patients, and chance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from pytest_stbench.metrics.comparison import compare_genes
+from pytest_stbench.metrics.correlation import spearman_gene
+from pytest_stbench.metrics.partial import partial_spearman_gene
+from pytest_stbench.metrics.scores import Scores
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
+    Names = Sequence[str] | NDArray[np.str_] | None
+
+TOP = 0.9
+MIN_POSITIVE = 5
+MAX_AT_THRESHOLD = 0.5
+CHANCE = 0.95
+MIN_PATIENTS = 6
+MIN_RANDOM = 20
+"""Fewer random sets cannot show the upper 5 %."""
+
+
+class RandomScores(Protocol):
+    """Scores of random gene sets matched with a signature, from true and from predicted values."""
+
+    def __call__(self, place: int) -> tuple[Floats, Floats]:
+        """Return truth and prediction (n, r) of the random sets of one signature."""
+        ...
+
+
+def top_decile_jaccard(
+    truth: ArrayLike,
+    prediction: ArrayLike,
+    *,
+    measured: ArrayLike | None = None,
+    genes: Names = None,
+) -> Scores:
+    """Jaccard index of the tenth of the units with the highest truth and with the highest prediction.
+
+    A unit belongs to the tenth of a column where it lies above the column's 90th percentile (linear).
+    Range [0, 1], higher is better; random predictions reach about 0.05.
+
+    Parameters
+    ----------
+    truth, prediction, measured, genes
+        As in :func:`pytest_stbench.metrics.pearson_gene`; columns are genes or signatures.
+
+    Returns
+    -------
+    Scores
+        One value per column. Undefined, in this order: ``gene_missing``, ``too_few_units`` (none),
+        ``gt_nan``, ``no_positive`` (fewer than 5 units above the percentile of the truth, or more
+        than half of the units equal to it), ``empty_pred`` (no prediction above its percentile).
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or the prediction is not finite.
+
+    References
+    ----------
+    Jaccard index: 10.1111/j.1469-8137.1912.tb05611.x.
+    """
+    found = compare_genes(truth, prediction, measured=measured, genes=genes)
+    values = np.full(len(found.labels), np.nan)
+    no_positive, empty = np.zeros(len(values), bool), np.zeros(len(values), bool)
+    for columns in found.blocks(np.flatnonzero(found.reasons == "")):
+        mask = found.mask(columns)
+        true, predicted = (np.asarray(part, dtype=np.float64) for part in found.take(columns))
+        if mask is not None:
+            true, predicted = np.where(mask, true, np.nan), np.where(mask, predicted, np.nan)
+        own, tied, units = _top(true)
+        hot, _, _ = _top(predicted)
+        no_positive[columns] = (own.sum(axis=0) < MIN_POSITIVE) | (tied > MAX_AT_THRESHOLD * units)
+        empty[columns] = ~hot.any(axis=0)
+        union = (own | hot).sum(axis=0)
+        values[columns] = (own & hot).sum(axis=0) / np.maximum(union, 1)
+    found.mark(no_positive, "no_positive")
+    found.mark(empty, "empty_pred")
+    return found.scores(values)
+
+
+def signature_specificity(
+    truth: ArrayLike,
+    prediction: ArrayLike,
+    *,
+    libsize: ArrayLike,
+    random_scores: RandomScores | None,
+    measured: ArrayLike | None = None,
+    genes: Names = None,
+    min_units: int = 10,
+) -> Scores:
+    """Whether a signature is recovered better than random gene sets of its size and expression.
+
+    1 where the Spearman correlation partial on log library size lies above the 95th percentile of
+    the correlations of the random sets, scored on the same true and predicted values, else 0; the
+    mean over signatures is the share recovered. A model that knows one axis, such as cellularity,
+    does as well on random sets. Range [0, 1], higher is better; chance is 0.05.
+
+    Parameters
+    ----------
+    truth, prediction
+        Shape (n, s): scores.
+    libsize, measured, genes, min_units
+        As in :func:`pytest_stbench.metrics.partial_spearman_gene`.
+    random_scores
+        Gives the scores of the random sets of each signature; None where expression was not
+        predicted.
+
+    Returns
+    -------
+    Scores
+        One value per signature; the extras ``correlation`` and ``threshold`` are what was
+        compared. Undefined as the correlation is, and then ``not_covered`` where there are fewer
+        than 20 random sets with a correlation. A prediction that does not vary on the random sets
+        has correlation 0 there.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, the prediction is not finite or a library size is not positive.
+    """
+    own = partial_spearman_gene(
+        truth, prediction, libsize=libsize, measured=measured, genes=genes, min_units=min_units
+    )
+    reasons = own.reasons.copy()
+    threshold = np.full(len(own.values), np.nan)
+    for place in np.flatnonzero(reasons == ""):
+        drawn = np.empty(0)
+        if random_scores is not None:
+            drawn = _random_correlations(*random_scores(int(place)), libsize, min_units)
+        if len(drawn) < MIN_RANDOM:
+            reasons[place] = "not_covered"
+        else:
+            threshold[place] = np.quantile(drawn, CHANCE)
+    defined = reasons == ""
+    return Scores(
+        values=np.where(defined, (own.values > threshold).astype(np.float64), np.nan),
+        reasons=reasons,
+        labels=own.labels,
+        flags=own.flags,
+        extras={"correlation": own.values, "threshold": threshold},
+    )
+
+
+def patient_mean_spearman(
+    truth: ArrayLike, prediction: ArrayLike, *, signatures: Names = None, min_patients: int = MIN_PATIENTS
+) -> Scores:
+    """Spearman correlation of mean scores over patients: whether patients come in the right order.
+
+    Range [-1, 1], higher is better. Between-patient agreement says nothing of places in the tissue:
+    read it beside the scores within slides.
+
+    Parameters
+    ----------
+    truth, prediction
+        Shape (patients, s): mean score of each patient.
+    signatures
+        Names of the columns.
+    min_patients
+        Fewer patients have no order worth a number.
+
+    Returns
+    -------
+    Scores
+        One value per signature, undefined as in :func:`pytest_stbench.metrics.spearman_gene`
+        (``too_few_units``: too few patients).
+    """
+    return spearman_gene(truth, prediction, genes=signatures, min_units=min_patients)
+
+
+def _top(values: Floats) -> tuple[NDArray[np.bool_], Floats, Floats]:
+    """Return which values (n, c) lie above their column's percentile, how many equal it, and of how many."""
+    known = ~np.isnan(values)
+    threshold = (np.quantile if known.all() else np.nanquantile)(values, TOP, axis=0)
+    return (
+        np.where(known, values, -np.inf) > threshold,
+        (values == threshold).sum(axis=0).astype(np.float64),
+        known.sum(axis=0).astype(np.float64),
+    )
+
+
+def _random_correlations(truth: Floats, prediction: Floats, libsize: ArrayLike, min_units: int) -> Floats:
+    """Return the correlations of the random sets whose truth has one; 0 through the model's fault."""
+    found = partial_spearman_gene(truth, prediction, libsize=libsize, min_units=min_units)
+    fault = np.isin(found.reasons, ["pred_constant", "pred_collinear_with_libsize"])
+    kept: Floats = np.where(fault, 0.0, found.values)[(found.reasons == "") | fault]
+    return kept
