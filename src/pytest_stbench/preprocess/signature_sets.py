@@ -133,7 +133,6 @@ def choose_signatures(
     slides: Sequence[Slide],
     sets: Mapping[str, Iterable[str]],
     *,
-    scale: float | None = None,
     candidates: Columns | None = None,
     reserved: Iterable[str] = (),
 ) -> SignatureSets:
@@ -142,9 +141,9 @@ def choose_signatures(
     A member counts where it is one of the `candidates`, measured and detected in at least 2 % of
     units (mean over patients). A signature needs half of its genes and three of them, or all where
     it has three or fewer. Detected genes are put into 25 bins of equal size by their training mean
-    of ``log1p(counts / library size * scale)``; each bin that holds a member gives 50 controls,
-    drawn with seed 0 from genes outside all `sets` and outside `reserved`, the same for all
-    signatures and for truth and prediction.
+    of ``log1p(counts / library size * 10,000)``, whatever the scale of the task; each bin that
+    holds a member gives 50 controls, drawn with seed 0 from genes outside all `sets` and outside
+    `reserved`, the same for all signatures and for truth and prediction.
 
     Parameters
     ----------
@@ -152,9 +151,6 @@ def choose_signatures(
         Filtered training slides of one data set.
     sets
         Gene symbols of each signature.
-    scale
-        Library size of the task's scale; 10,000 where it has none. Only the order of genes
-        depends on it.
     candidates
         Columns that may be asked of a model; None for all.
     reserved
@@ -169,7 +165,7 @@ def choose_signatures(
     allowed = np.zeros(len(genes), bool)
     allowed[np.arange(len(genes)) if candidates is None else candidates] = True
     detected = allowed & is_detected(patient_means(slides, detection_counts), MIN_DETECTION)
-    bins = expression_bins(patient_means(slides, lambda slide: _level(slide, scale)), detected, genes)
+    bins = expression_bins(patient_means(slides, _level), detected, genes)
     column_of = {str(genes[column]): int(column) for column in np.flatnonzero(detected)}
     names, members, sizes, not_covered = [], [], [], {}
     for name, symbols in sets.items():
@@ -196,10 +192,10 @@ def choose_signatures(
     )
 
 
-def _level(slide: Slide, scale: float | None) -> Floats:
+def _level(slide: Slide) -> Floats:
     """Return the sum over units of the log-normalised values of each gene, (G,)."""
     counts = slide.counts.tocsr()
     total = np.repeat(slide.libsize, np.diff(counts.indptr))
     share = np.divide(counts.data, total, out=np.zeros(len(total)), where=total > 0)
-    values = np.log1p(share * (scale or TARGET_SUM))
+    values = np.log1p(share * TARGET_SUM)
     return np.bincount(counts.indices, values, len(slide.genes)).astype(np.float64)

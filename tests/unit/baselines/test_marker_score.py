@@ -67,6 +67,17 @@ def test_classes_are_told_by_their_markers(n_genes):
     np.testing.assert_allclose(swapped, found[:, ::-1], rtol=1e-5)
 
 
+def test_sets_count_the_same_whatever_the_spread_of_their_scores():
+    """Three markers vary more than sixty: without a common scale they would always win."""
+    own = {"Immune": [f"M{j}" for j in range(3)], "adipose": [f"M{j}" for j in range(3, 63)]}
+    train, task = make_train([f"M{j}" for j in range(1200)], {})
+    model = MarkerScore(own)
+    model.fit(train, task)
+    named = np.concatenate([model.predict_labels(given(slide), CLASSES).argmax(axis=1) for slide in train])
+    share = np.bincount(named, minlength=3) / len(named)
+    assert share[0] == pytest.approx(share[2], abs=0.08)
+
+
 def test_without_signal_the_temperature_is_high():
     genes = [f"M{j}" for j in range(200)]
     train, task = make_train(genes, {})

@@ -112,10 +112,10 @@ def test_rank_score_by_hand():
 
 def test_ranks_beyond_the_cap():
     values = np.arange(10.0, 0.0, -1.0)[None]
-    members = membership(columns([0, 9], [0, 1], [8, 9]), 10)
+    members = membership(columns([0, 9], [0, 1], [8, 9], [2, 9]), 10)
     found = rank_scores(values, members, max_rank=3)[0]
-    # The last gene counts as rank 4: U = 1 + 4 - 3 = 2. All beyond the cap: 0.
-    np.testing.assert_allclose(found, [1 - 2 / (2 * 3), 1.0, 0.0])
+    # The last gene counts as rank 4: U = 1 + 4 - 3 = 2. All beyond the cap: 0. The third is within.
+    np.testing.assert_allclose(found, [1 - 2 / (2 * 3), 1.0, 0.0, 1 - 4 / (2 * 3)])
 
 
 def test_rank_score_is_the_mann_whitney_statistic():

@@ -115,6 +115,26 @@ def test_controls_do_not_depend_on_the_order_of_genes_or_on_other_signatures(sli
     assert set(fewer.genes[fewer.controls]) <= set(sets.genes[sets.controls])
 
 
+def test_draws_do_not_depend_on_the_order_of_genes(make_slide):
+    counts = np.random.default_rng(0).poisson(np.linspace(0.5, 3, 2000), (30, 2000))
+    genes = np.array([f"G{j:04d}" for j in range(2000)])
+    order = np.random.default_rng(1).permutation(2000)
+    found = [
+        choose_signatures([make_slide(counts[:, o], genes=genes[o])], {"ONE": ["G0000"]})
+        for o in (np.arange(2000), order)
+    ]
+    drawn = [set(sets.genes[sets.controls]) for sets in found]
+    assert drawn[0] == drawn[1]
+    assert len(drawn[0]) == CONTROLS_PER_BIN
+
+
+def test_a_gene_listed_twice_counts_once(slides):
+    sets = choose_signatures(slides, {"TWICE": ["G0000", "G0000", "G0001", "G0001", "G0002"]})
+    assert sets.sizes.tolist() == [3]
+    again = choose_signatures(slides, {"TWO": ["G0000", "G0000", "ABSENT", "GONE"]})
+    assert again.not_covered == {"TWO": (1, 3)}
+
+
 def test_only_candidates_are_members_and_controls(slides):
     candidates = np.arange(0, 1200, 2)
     sets = choose_signatures(slides, SETS, candidates=candidates)
@@ -162,7 +182,10 @@ def test_a_panel_is_scored_by_ranks(panel):
     assert sets.score(values)[0, 0] == 1.0
     assert sets.score(np.exp(values / 10)).tolist() == sets.score(values).tolist()
     measured = np.arange(120) < 119
-    assert sets.score(values, measured)[0, 0] == 1.0
+    truth = np.where(measured, values, np.nan)
+    # Its one member left comes first of the genes that were measured.
+    assert sets.score(truth, measured)[0, 0] == 1.0
+    np.testing.assert_array_equal(sets.score(truth, measured), sets.score(values, measured))
 
 
 def test_random_sets_match_size_and_expression(slides):
