@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csc_matrix
+from scipy.sparse import csc_matrix, diags_array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,19 +55,32 @@ def control_weights(members: csc_matrix, bins: Columns, controls: NDArray[np.boo
     ----------
     Control genes by expression bin: 10.1126/science.aad0501.
     """
+    weights = set_shares(members).toarray()
+    usable, filled = usable_controls(bins, controls)
+    if len(filled):
+        own = np.searchsorted(filled, bins[usable])
+        weights[usable] -= (matched_shares(members, bins, filled) / np.bincount(own)[:, None])[own]
+    return np.asarray(weights)
+
+
+def set_shares(members: csc_matrix) -> csc_matrix:
+    """Return `members` (g, s) divided by the size of each set: the weights of a mean."""
     size = np.asarray(members.sum(axis=0)).ravel()
-    share = members.toarray() / np.maximum(size, 1.0)
-    weights: Floats = share
+    return members @ diags_array(1.0 / np.maximum(size, 1.0)).tocsc()
+
+
+def usable_controls(bins: Columns, controls: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Columns]:
+    """Return which genes are controls with a bin, (g,), and the bins that have some, sorted."""
     usable = controls & (bins >= 0)
-    filled = np.unique(bins[usable])
-    if not len(filled):
-        return weights
-    binned = bins >= 0
+    return usable, np.unique(bins[usable])
+
+
+def matched_shares(members: csc_matrix, bins: Columns, filled: Columns) -> Floats:
+    """Return the share of each set's members that every bin of controls matches, (bins, s)."""
     matched = np.zeros((len(filled), members.shape[1]))
-    np.add.at(matched, nearest_bin(bins[binned], filled), share[binned])
-    own = np.searchsorted(filled, bins[usable])
-    weights[usable] -= (matched / np.bincount(own)[:, None])[own]
-    return weights
+    binned = bins >= 0
+    np.add.at(matched, nearest_bin(bins[binned], filled), set_shares(members)[binned].toarray())
+    return matched
 
 
 def nearest_bin(bins: Columns, filled: Columns) -> Columns:

@@ -62,19 +62,26 @@ def rank_scores(values: NDArray[Any] | spmatrix, members: csc_matrix, max_rank: 
     UCell, the normalised Mann-Whitney U statistic: 10.1016/j.csbj.2021.06.043.
     """
     n, g = values.shape
-    cap = min(max_rank, g)
-    size = np.asarray(members.sum(axis=0)).ravel()
     result = np.zeros((n, members.shape[1]))
-    if g == 0 or not len(size):
-        return result
     sparse = issparse(values)
     by_unit: Any = values.tocsr() if sparse else values  # type: ignore[union-attr]  # issparse is no type guard
-    for rows in blocks(n, 8 * g):
+    for rows in blocks(n, 8 * max(g, 1)):
         block = by_unit[rows].toarray() if sparse else by_unit[rows]
-        ranks = average_ranks(-block.T)
-        beyond = ranks > cap
-        ranks[beyond] = cap + 1.0
-        u = (members.T @ ranks).T - size * (size + 1) / 2
-        within = (members.T @ (~beyond).astype(np.float64)).T > 0
-        result[rows] = np.where(within, 1.0 - np.maximum(u, 0.0) / np.maximum(size * cap, 1.0), 0.0)
+        result[rows] = scores_of_ranks(unit_ranks(block), members, max_rank)
     return result
+
+
+def unit_ranks(values: NDArray[Any]) -> Floats:
+    """Return the rank of each gene within its unit, 1 for the highest value, (g, n)."""
+    return average_ranks(-values.T)
+
+
+def scores_of_ranks(ranks: Floats, members: csc_matrix, max_rank: int = MAX_RANK) -> Floats:
+    """Return the scores of :func:`rank_scores` from the ranks of :func:`unit_ranks`, (n, s)."""
+    g = len(ranks)
+    cap = min(max_rank, g)
+    size = np.asarray(members.sum(axis=0)).ravel()
+    beyond = ranks > cap
+    u = (members.T @ np.where(beyond, cap + 1.0, ranks)).T - size * (size + 1) / 2
+    within = (members.T @ (~beyond).astype(np.float64)).T > 0
+    return np.where(within, 1.0 - np.maximum(u, 0.0) / np.maximum(size * cap, 1.0), 0.0)

@@ -9,19 +9,21 @@ import numpy as np
 
 from pytest_stbench.kernels.control_genes import (
     SEED,
-    control_weights,
     draw_controls,
     enough,
     expression_bins,
+    matched_shares,
     membership,
     nearest_bin,
+    set_shares,
+    usable_controls,
 )
-from pytest_stbench.kernels.signature_scores import mean_scores, rank_scores
+from pytest_stbench.kernels.signature_scores import scores_of_ranks, unit_ranks
 from pytest_stbench.preprocess.normalise import TARGET_SUM, WHOLE_TRANSCRIPTOME, patient_means
 from pytest_stbench.preprocess.statistics import detection_counts, is_detected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
     from scipy.sparse import csc_matrix
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     Columns = NDArray[np.intp]
     Floats = NDArray[np.float64]
+    Scorer = Callable[[csc_matrix], Floats]
 
 MIN_DETECTION = 0.02
 N_RANDOM = 100
@@ -97,14 +100,30 @@ class SignatureSets:
         members
             Other sets on the same genes instead of the signatures, (g, s).
         """
+        return self.scorer(values, measured)(self.members if members is None else members)
+
+    def scorer(self, values: Floats, measured: NDArray[np.bool_] | None = None) -> Scorer:
+        """Return a function that scores sets (g, s) on `values`; what they share is computed once."""
         known = np.ones(len(self.genes), bool) if measured is None else measured
-        chosen = self.members if members is None else members
         if self.rule == "rank":
             ranked = known & (self.bins >= 0)
-            return rank_scores(values[:, ranked], chosen[ranked].tocsc())
-        weights = np.zeros(chosen.shape)
-        weights[known] = control_weights(chosen[known], self.bins[known], self.controls[known])
-        return mean_scores(values, weights)
+            ranks = unit_ranks(values[:, ranked])
+            return lambda members: scores_of_ranks(ranks, members[ranked].tocsc())
+        true = np.asarray(values[:, known], dtype=np.float64).T
+        bins = self.bins[known]
+        usable, filled = usable_controls(bins, self.controls[known])
+        means = (
+            np.stack([true[usable & (bins == number)].mean(axis=0) for number in filled])
+            if len(filled)
+            else np.zeros((0, true.shape[1]))
+        )
+
+        def score(members: csc_matrix) -> Floats:
+            own = members[known].tocsc()
+            scores: Floats = (set_shares(own).T @ true).T
+            return scores - means.T @ matched_shares(own, bins, filled) if len(filled) else scores
+
+        return score
 
     def random_members(self, place: int, n: int = N_RANDOM) -> csc_matrix:
         """Return `n` random sets matched with one signature on size and expression, (g, n).
