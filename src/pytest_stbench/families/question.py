@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,18 +25,21 @@ if TYPE_CHECKING:
 class FamilySettings:
     """What a task file says to its family, gene lists already read.
 
-    ``own`` is the block under the family's name (None where the family has none); ``resolve``
-    finds a file that it names. A family that wraps another has its record in ``wraps`` and its
-    settings in ``inner``.
+    ``parent`` is the family whose predictions a derived family is scored from. ``own`` is the block
+    under the family's name (None where the family has none); ``resolve`` finds a file that it
+    names, ``named`` brings gene symbols of a file to those of the data set. A family that wraps
+    another has its record in ``wraps`` and its settings in ``inner``.
     """
 
     observed: tuple[str, ...] | None = None
     hide_folds: int = 5
     hide_fold: int = 0
+    parent: Literal["expression", "imputation"] = "expression"
     own: Any = None
     resolve: Callable[[str], Path] | None = None
     wraps: Family | None = None
     inner: FamilySettings | None = None
+    named: Callable[[Sequence[str]], tuple[str, ...]] = tuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,13 +47,16 @@ class Plan:
     """What a fold may ask, decided on training slides alone.
 
     ``candidates`` are the columns of the data set that may be targets, None where no expression is
-    asked; ``observed`` those that models are given; ``classes`` the labels or types asked for.
+    asked; ``asked`` the targets where the family chooses them itself, None where
+    ``preprocess.genes`` does; ``observed`` those that models are given; ``classes`` the labels,
+    types or signatures asked for.
     """
 
     candidates: NDArray[np.intp] | None
     observed: NDArray[np.intp]
     counted: Mapping[str, int]
     classes: tuple[str, ...] = ()
+    asked: NDArray[np.intp] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -150,6 +156,11 @@ class Question(ABC):
 
     def columns(self, fold: FoldData) -> tuple[str, ...] | None:
         """Return the names of the columns of a prediction; None where they have none."""
+        del fold
+        return None
+
+    def identity(self, fold: FoldData) -> Any:
+        """Return what predictions and scores depend on beside settings, genes and classes, JSON-safe."""
         del fold
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -59,6 +60,11 @@ class SignatureSets:
     controls: NDArray[np.bool_]
     rule: Rule
     not_covered: Mapping[str, tuple[int, int]]
+
+    @cached_property
+    def random_sets(self) -> tuple[csc_matrix, ...]:
+        """The random sets of every signature, see :meth:`random_members`."""
+        return tuple(self.random_members(place) for place in range(len(self.names)))
 
     @property
     def needed(self) -> Columns:
