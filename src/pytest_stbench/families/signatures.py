@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.sparse import hstack
 
 from pytest_stbench.data.gmt import read_gmt
 from pytest_stbench.errors import DataError
@@ -95,10 +96,14 @@ class SignatureTruth:
         scorer = self.sets.scorer(prediction, self.expression.measured)
         return _Predicted(scores=scorer(self.sets.members), random=partial(self._random, scorer))
 
-    def _random(self, scorer: Scorer, place: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        drawn = self.sets.random_sets[place]
-        drawn = drawn[:, np.asarray(drawn.sum(axis=0)).ravel() > 0]
-        return self._true(drawn), scorer(drawn)
+    def _random(
+        self, scorer: Scorer, places: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
+        drawn = hstack([self.sets.random_sets[place] for place in places]).tocsc()
+        owner = np.repeat(places, drawn.shape[1] // len(places))
+        some = np.diff(drawn.indptr) > 0
+        drawn = drawn[:, some]
+        return self._true(drawn), scorer(drawn), owner[some]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

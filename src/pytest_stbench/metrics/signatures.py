@@ -27,12 +27,19 @@ MIN_PATIENTS = 6
 MIN_RANDOM = 20
 """Fewer random sets cannot show the upper 5 %."""
 
+RANDOM_SETS = 100
+BLOCK_ELEMENTS = 1 << 22
+"""Scores of random sets held at once: 32 MiB for truth and as much for the prediction."""
+
 
 class RandomScores(Protocol):
     """Scores of random gene sets matched with a signature, from true and from predicted values."""
 
-    def __call__(self, place: int) -> tuple[Floats, Floats]:
-        """Return truth and prediction (n, r) of the random sets of one signature."""
+    def __call__(self, places: NDArray[np.intp]) -> tuple[Floats, Floats, NDArray[np.intp]]:
+        """Return truth and prediction (n, r) of the random sets of some signatures.
+
+        The third array (r,) says to which signature each of them belongs.
+        """
         ...
 
 
@@ -133,14 +140,13 @@ def signature_specificity(
     )
     reasons = own.reasons.copy()
     threshold = np.full(len(own.values), np.nan)
-    for place in np.flatnonzero(reasons == ""):
-        drawn = np.empty(0)
-        if random_scores is not None:
-            drawn = _random_correlations(*random_scores(int(place)), libsize, min_units)
-        if len(drawn) < MIN_RANDOM:
+    scored = np.flatnonzero(reasons == "")
+    drawn = _random_correlations(random_scores, scored, libsize, min_units)
+    for place in scored:
+        if len(drawn.get(int(place), ())) < MIN_RANDOM:
             reasons[place] = "not_covered"
         else:
-            threshold[place] = np.quantile(drawn, CHANCE)
+            threshold[place] = np.quantile(drawn[int(place)], CHANCE)
     defined = reasons == ""
     return Scores(
         values=np.where(defined, (own.values > threshold).astype(np.float64), np.nan),
@@ -188,9 +194,23 @@ def _top(values: Floats) -> tuple[NDArray[np.bool_], Floats, Floats]:
     )
 
 
-def _random_correlations(truth: Floats, prediction: Floats, libsize: ArrayLike, min_units: int) -> Floats:
-    """Return the correlations of the random sets whose truth has one; 0 through the model's fault."""
-    found = partial_spearman_gene(truth, prediction, libsize=libsize, min_units=min_units)
-    fault = np.isin(found.reasons, ["pred_constant", "pred_collinear_with_libsize"])
-    kept: Floats = np.where(fault, 0.0, found.values)[(found.reasons == "") | fault]
-    return kept
+def _random_correlations(
+    random_scores: RandomScores | None, scored: NDArray[np.intp], libsize: ArrayLike, min_units: int
+) -> dict[int, Floats]:
+    """Return for each signature the correlations of its random sets whose truth has one.
+
+    A correlation undefined through the model's fault is 0. Signatures are taken together as far as
+    memory allows.
+    """
+    found: dict[int, Floats] = {}
+    if random_scores is None:
+        return found
+    step = max(1, BLOCK_ELEMENTS // (RANDOM_SETS * max(1, len(np.asarray(libsize)))))
+    for start in range(0, len(scored), step):
+        truth, prediction, owner = random_scores(scored[start : start + step])
+        own = partial_spearman_gene(truth, prediction, libsize=libsize, min_units=min_units)
+        fault = np.isin(own.reasons, ["pred_constant", "pred_collinear_with_libsize"])
+        values = np.where(fault, 0.0, own.values)
+        kept = (own.reasons == "") | fault
+        found |= {int(place): values[kept & (owner == place)] for place in np.unique(owner)}
+    return found

@@ -76,10 +76,11 @@ def scores():
     prediction = np.column_stack([own + axis, axis, rng.normal(size=n)])
     libsize = rng.integers(500, 5000, n)
 
-    def random_scores(place):
-        del place
+    def random_scores(places):
         draws = np.random.default_rng(1)
-        return axis[:, None] + 0.8 * draws.normal(size=(n, 100)), np.tile(axis[:, None], (1, 100))
+        truth = axis[:, None] + 0.8 * draws.normal(size=(n, 100))
+        owner = np.repeat(places, 100)
+        return np.tile(truth, len(places)), np.tile(axis[:, None], (1, len(owner))), owner
 
     return truth, prediction, libsize, random_scores
 
@@ -92,19 +93,27 @@ def test_recovered_means_better_than_random_sets(scores):
     np.testing.assert_array_equal(found.extras["correlation"], plain)
     # The second correlates well, and no better than chance does.
     assert plain[1] > 0.5
-    random = partial_spearman_gene(*random_scores(0), libsize=libsize).values
+    random = partial_spearman_gene(*random_scores(np.array([0]))[:2], libsize=libsize).values
     assert found.extras["threshold"][1] == pytest.approx(np.quantile(random, 0.95))
 
 
 def test_random_sets_without_prediction_count_as_zero(scores):
     truth, prediction, libsize, random_scores = scores
 
-    def flat(place):
-        true, predicted = random_scores(place)
-        return true, np.zeros_like(predicted)
+    def flat(places):
+        true, predicted, owner = random_scores(places)
+        return true, np.zeros_like(predicted), owner
 
     found = signature_specificity(truth, prediction, libsize=libsize, random_scores=flat)
     assert found.extras["threshold"].tolist() == [0, 0, 0]
+
+
+def test_many_units_are_scored_in_parts(scores, monkeypatch):
+    truth, prediction, libsize, random_scores = scores
+    whole = signature_specificity(truth, prediction, libsize=libsize, random_scores=random_scores)
+    monkeypatch.setattr("pytest_stbench.metrics.signatures.BLOCK_ELEMENTS", 1)
+    parts = signature_specificity(truth, prediction, libsize=libsize, random_scores=random_scores)
+    np.testing.assert_array_equal(parts.extras["threshold"], whole.extras["threshold"])
 
 
 def test_where_specificity_is_undefined(scores):
@@ -114,10 +123,13 @@ def test_where_specificity_is_undefined(scores):
     found = signature_specificity(truth, prediction, libsize=libsize, random_scores=random_scores)
     assert found.reasons.tolist() == ["", "pred_constant", "gt_constant"]
 
-    def few(place):
-        return tuple(part[:, :19] for part in random_scores(place))
+    def few(places):
+        return tuple(part[..., :19] for part in random_scores(places))
 
-    for missing in (None, few, lambda place: (np.zeros((120, 0)), np.zeros((120, 0)))):
+    def none(places):
+        return np.zeros((120, 0)), np.zeros((120, 0)), places[:0]
+
+    for missing in (None, few, none):
         found = signature_specificity(truth, prediction, libsize=libsize, random_scores=missing)
         assert found.reasons.tolist() == ["not_covered", "pred_constant", "gt_constant"]
     short = signature_specificity(truth[:9], prediction[:9], libsize=libsize[:9], random_scores=None)
