@@ -246,6 +246,7 @@ METRICS: tuple[Metric, ...] = (
         bounds=(0.0, 1.0),
         better="up",
         fill=0.0,
+        group="spatial",
         target=f"{_HERE}.signatures:top_decile_jaccard",
         source="10.1111/j.1469-8137.1912.tb05611.x",
     ),
