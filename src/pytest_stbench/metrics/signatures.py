@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TOP = 0.9
 MIN_POSITIVE = 5
 MAX_AT_THRESHOLD = 0.5
+TIE_DECIMALS = 9
 CHANCE = 0.95
 MIN_PATIENTS = 6
 MIN_RANDOM = 20
@@ -52,7 +53,8 @@ def top_decile_jaccard(
 ) -> Scores:
     """Jaccard index of the tenth of the units with the highest truth and with the highest prediction.
 
-    A unit belongs to the tenth of a column where it lies above the column's 90th percentile (linear).
+    A unit belongs to the tenth of a column where it lies above the column's 90th percentile (linear,
+    values rounded to 9 decimals).
     Range [0, 1], higher is better; random predictions reach about 0.05.
 
     Parameters
@@ -81,7 +83,10 @@ def top_decile_jaccard(
     no_positive, empty = np.zeros(len(values), bool), np.zeros(len(values), bool)
     for columns in found.blocks(np.flatnonzero(found.reasons == "")):
         mask = found.mask(columns)
-        true, predicted = (np.asarray(part, dtype=np.float64) for part in found.take(columns))
+        # Rounded, so that what differs in the last digit alone is tied.
+        true, predicted = (
+            np.round(np.asarray(part, np.float64), TIE_DECIMALS) for part in found.take(columns)
+        )
         if mask is not None:
             true, predicted = np.where(mask, true, np.nan), np.where(mask, predicted, np.nan)
         own, tied, units = _top(true)

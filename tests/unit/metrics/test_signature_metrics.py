@@ -42,6 +42,13 @@ def test_jaccard_is_that_of_sets_whatever_the_scale_and_order(seed, n):
     np.testing.assert_array_equal(top_decile_jaccard(prediction, truth).values, found)
 
 
+def test_rounding_makes_no_hot_units():
+    truth = np.arange(60.0)[:, None]
+    noise = 0.3 + 1e-16 * np.random.default_rng(0).integers(0, 3, (60, 1))
+    assert np.ptp(noise) > 0
+    assert top_decile_jaccard(truth, noise).reasons.tolist() == ["empty_pred"]
+
+
 def test_where_the_jaccard_is_undefined():
     truth = np.tile(np.arange(60.0)[:, None], (1, 6))
     prediction = truth.copy()
