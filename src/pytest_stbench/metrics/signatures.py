@@ -84,9 +84,8 @@ def top_decile_jaccard(
     for columns in found.blocks(np.flatnonzero(found.reasons == "")):
         mask = found.mask(columns)
         # Rounded, so that what differs in the last digit alone is tied.
-        true, predicted = (
-            np.round(np.asarray(part, np.float64), TIE_DECIMALS) for part in found.take(columns)
-        )
+        pair = (part.astype(np.float64) for part in found.take(columns))
+        true, predicted = (part.round(TIE_DECIMALS) for part in pair)
         if mask is not None:
             true, predicted = np.where(mask, true, np.nan), np.where(mask, predicted, np.nan)
         own, tied, units = _top(true)
