@@ -1,4 +1,8 @@
-"""What families scored from the predictions of another family have in common."""
+"""What families read out of predicted expression have in common.
+
+The model is asked as in its parent: to impute hidden genes where the task file says which genes
+are observed, else to predict expression from the image.
+"""
 
 from __future__ import annotations
 
@@ -16,24 +20,22 @@ if TYPE_CHECKING:
     from pytest_stbench.families.fold import FoldData
     from pytest_stbench.families.question import FamilySettings, Plan, Request
 
-PARENTS: dict[str, type[ExpressionQuestion]] = {"expression": Expression, "imputation": Imputation}
 
-
-class DerivedQuestion(ExpressionQuestion):
-    """A question that hands out and asks what its parent does, ``expression`` or ``imputation``."""
+class Derived(ExpressionQuestion):
+    """A question that hands out and asks what its parent does, and is scored on something else."""
 
     def __init__(self, settings: FamilySettings | None = None) -> None:
         super().__init__(settings)
-        self.parent = PARENTS[self.settings.parent](self.settings)
+        self.parent: ExpressionQuestion = (Imputation if self.settings.imputes else Expression)(self.settings)
 
     def plan(self, train: Sequence[Slide]) -> Plan:
         """Return the plan of the parent."""
         return self.parent.plan(train)
 
     def build_input(self, slide: Slide, fold: FoldData) -> ModelSlide:
-        """Return what a model of the parent sees."""
+        """Return what the parent hands out."""
         return self.parent.build_input(slide, fold)
 
     def ask(self, model: Any, given: ModelSlide, request: Request, task: TaskInfo) -> object:
-        """Ask what the parent asks."""
+        """Ask as the parent does."""
         return self.parent.ask(model, given, request, task)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 class FamilySettings:
     """What a task file says to its family, gene lists already read.
 
-    ``parent`` is the family whose predictions a derived family is scored from. ``own`` is the block
-    under the family's name (None where the family has none); ``resolve`` finds a file that it
-    names, ``named`` brings gene symbols of a file to those of the data set. A family that wraps
-    another has its record in ``wraps`` and its settings in ``inner``.
+    ``imputes`` says that some genes are observed and the others asked. ``own`` is the block under
+    the family's name (None where the family has none); ``resolve`` finds a file that it names,
+    ``named`` brings gene symbols of a file to those of the data set. A family that wraps another
+    has its record in ``wraps`` and its settings in ``inner``.
     """
 
+    imputes: bool = False
     observed: tuple[str, ...] | None = None
     hide_folds: int = 5
     hide_fold: int = 0
-    parent: Literal["expression", "imputation"] = "expression"
     own: Any = None
     resolve: Callable[[str], Path] | None = None
     wraps: Family | None = None

@@ -11,7 +11,7 @@ from scipy.sparse import hstack
 
 from pytest_stbench.data.gmt import read_gmt
 from pytest_stbench.errors import DataError
-from pytest_stbench.families.derived import DerivedQuestion
+from pytest_stbench.families.derived import Derived
 from pytest_stbench.families.predicted_expression import ExpressionTruth
 from pytest_stbench.families.question import Arms
 from pytest_stbench.models.contract import accept_signatures
@@ -114,7 +114,7 @@ class _Predicted:
     random: Any
 
 
-class Signatures(DerivedQuestion):
+class Signatures(Derived):
     """Score the expression of gene sets, from a model's own scores or from predicted expression.
 
     A model gets what the parent family hands out: image and coordinates, or counts of the observed

@@ -129,7 +129,7 @@ class Folding:
         own = asked_settings(self._spec, self._family)
         settings = FamilySettings(
             own=own,
-            parent="expression" if self._spec.imputation is None else "imputation",
+            imputes=self._spec.imputation is not None,
             resolve=lambda file: resolve_one(file, roots),
             named=lambda names: _named(names, config),
         )

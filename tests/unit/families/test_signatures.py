@@ -174,7 +174,7 @@ def test_scores_that_cannot_be_used(fold, scores, said):
 
 
 def test_the_parent_says_what_is_observed(train):
-    settings = FamilySettings(parent="imputation", observed=tuple(GENES[600:]))
+    settings = FamilySettings(imputes=True, observed=tuple(GENES[600:]))
     fold = fold_of(Signatures(settings), train, [make_slide("b", "q", seed=9)])
     assert fold.task.observed_genes == tuple(GENES[600:])
     assert not set(fold.genes) & set(GENES[600:])
