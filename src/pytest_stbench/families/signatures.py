@@ -99,11 +99,10 @@ class SignatureTruth:
     def _random(
         self, scorer: Scorer, places: NDArray[np.intp]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
-        drawn = hstack([self.sets.random_sets[place] for place in places]).tocsc()
-        owner = np.repeat(places, drawn.shape[1] // len(places))
-        some = np.diff(drawn.indptr) > 0
-        drawn = drawn[:, some]
-        return self._true(drawn), scorer(drawn), owner[some]
+        sets = [self.sets.random_sets[place] for place in places]
+        drawn = hstack(sets).tocsc()
+        owner = np.repeat(places, [one.shape[1] for one in sets])
+        return self._true(drawn), scorer(drawn), owner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

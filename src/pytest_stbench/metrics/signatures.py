@@ -9,7 +9,7 @@ import numpy as np
 from pytest_stbench.metrics.comparison import compare_genes
 from pytest_stbench.metrics.correlation import spearman_gene
 from pytest_stbench.metrics.partial import partial_spearman_gene
-from pytest_stbench.metrics.scores import Scores
+from pytest_stbench.metrics.scores import MODEL_REASONS, Scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,8 +130,8 @@ def signature_specificity(
     -------
     Scores
         One value per signature; the extras ``correlation`` and ``threshold`` are what was
-        compared. Undefined as the correlation is, and then ``not_covered`` where there are fewer
-        than 20 random sets with a correlation. A prediction that does not vary on the random sets
+        compared. Undefined as the correlation is; ``not_covered`` where there are fewer than 20
+        different random sets with a correlation. A prediction that does not vary on the random sets
         has correlation 0 there.
 
     Raises
@@ -144,12 +144,13 @@ def signature_specificity(
     )
     reasons = own.reasons.copy()
     threshold = np.full(len(own.values), np.nan)
-    scored = np.flatnonzero(reasons == "")
-    drawn = _random_correlations(random_scores, scored, libsize, min_units)
-    for place in scored:
+    # What the data lack comes before what the model did: random sets are looked at for both.
+    known = np.flatnonzero((reasons == "") | np.isin(reasons, MODEL_REASONS))
+    drawn = _random_correlations(random_scores, known, libsize, min_units)
+    for place in known:
         if len(drawn.get(int(place), ())) < MIN_RANDOM:
             reasons[place] = "not_covered"
-        else:
+        elif reasons[place] == "":
             threshold[place] = np.quantile(drawn[int(place)], CHANCE)
     defined = reasons == ""
     return Scores(
@@ -213,7 +214,7 @@ def _random_correlations(
     for start in range(0, len(scored), step):
         truth, prediction, owner = random_scores(scored[start : start + step])
         own = partial_spearman_gene(truth, prediction, libsize=libsize, min_units=min_units)
-        fault = np.isin(own.reasons, ["pred_constant", "pred_collinear_with_libsize"])
+        fault = np.isin(own.reasons, MODEL_REASONS)
         values = np.where(fault, 0.0, own.values)
         kept = (own.reasons == "") | fault
         found |= {int(place): values[kept & (owner == place)] for place in np.unique(owner)}

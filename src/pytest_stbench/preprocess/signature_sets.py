@@ -132,17 +132,18 @@ class SignatureSets:
         return score
 
     def random_members(self, place: int, n: int = N_RANDOM) -> csc_matrix:
-        """Return `n` random sets matched with one signature on size and expression, (g, n).
+        """Return up to `n` random sets matched with one signature on size and expression, (g, n).
 
         As many genes of each bin as the signature has there are drawn from the controls of that
         bin (of the nearest bin with controls), without repeats: genes outside all signatures that
-        are predicted anyway. A bin with fewer controls than members gives all it has. The draws
-        depend on the seed 0, the name of the signature and the controls alone.
+        are predicted anyway. A bin with fewer controls than members gives all it has; of equal sets
+        one is kept. The draws depend on the seed 0, the name of the signature and the controls
+        alone.
         """
         own = self.members[:, [place]].indices
         candidates = np.flatnonzero(self.controls)
         if not len(candidates) or not len(own):
-            return membership([np.empty(0, np.intp)] * n, len(self.genes))
+            return membership([], len(self.genes))
         filled, of_candidate = np.unique(self.bins[candidates], return_inverse=True)
         wanted = np.bincount(nearest_bin(self.bins[own], filled), minlength=len(filled))
         rng = np.random.default_rng([SEED, *self.names[place].encode()])
@@ -151,7 +152,8 @@ class SignatureSets:
             pool = candidates[of_candidate == number]
             order = np.argsort(rng.random((n, len(pool))), axis=1)[:, : wanted[number]]
             drawn.append(pool[order])
-        return membership(list(np.concatenate(drawn, axis=1)), len(self.genes))
+        distinct = np.unique(np.sort(np.concatenate(drawn, axis=1), axis=1), axis=0)
+        return membership(list(distinct), len(self.genes))
 
 
 def choose_signatures(
