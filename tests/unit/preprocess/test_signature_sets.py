@@ -211,7 +211,8 @@ def test_equal_random_sets_count_once():
     """Three members beside four controls: there are four sets of three."""
     sets = SignatureSets(
         names=("S",), genes=np.array(list("ABCDEFG")), members=membership([np.arange(3)], 7),
-        sizes=np.array([3]), bins=np.zeros(7, np.intp), controls=np.arange(7) > 2, rule="mean", not_covered={},
+        sizes=np.array([3]), bins=np.zeros(7, np.intp), controls=np.arange(7) > 2, rule="mean",
+        not_covered={},
     )  # fmt: skip
     random = sets.random_members(0)
     assert random.shape == (7, 4)
