@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from pytest_stbench.registry import Metric
 
 
+PER_GENE = ("train_mean", "hvg_score")
+"""What is known of genes and has no meaning for signatures."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scored:
     """What ``predict_signature`` returned, told apart from expression."""
@@ -67,7 +71,7 @@ class SignatureTruth:
         (under,) = self.expression.arms(record, predicted)
         prediction = predicted[self.expression.surroundings.slide.meta.slide_id]
         found = self._predicted(prediction)
-        offered = {name: under.offered[name] for name in ("units", "libsize", "graph", "xy_um", "niches")}
+        offered = {name: give for name, give in under.offered.items() if name not in PER_GENE}
         offered |= {
             "genes": lambda: np.array(self.sets.names, dtype=np.str_),
             "measured": lambda: self.sets.covered(self.expression.measured),

@@ -14,8 +14,8 @@ FAMILIES = {record.name: record for record in RECORDS}
 
 IDS = {
     "train_mean": "B01", "oracle_patient_mean": "B02", "libsize": "B03", "coords": "B04", "he_colour": "B05",
-    "pca_ridge": "B06", "hest_probe": "B06", "knn": "B07", "smooth": "B08", "marker_score": "B09", "nnls": "B10",
-    "gene_gene_ridge": "B13", "majority": "B14", "raw_pca": "B15", "shuffled": "B16",
+    "pca_ridge": "B06", "hest_probe": "B06", "knn": "B07", "smooth": "B08", "marker_score": "B09",
+    "nnls": "B10", "gene_gene_ridge": "B13", "majority": "B14", "raw_pca": "B15", "shuffled": "B16",
 }  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def _scores(metric: Metric, predicted: str) -> bool:
     A signature is scored as a gene is; metrics over units, and of chosen sets of genes, have no
     meaning for it.
     """
-    of_one_gene = metric.over == "gene" and metric.genes == "evaluated" and "train_mean" not in metric.inputs
+    of_one_gene = metric.over == "gene" and metric.genes == "evaluated"
     if predicted == "signatures" and metric.needs == "expression" and not of_one_gene:
         return False
     return metric.needs in SCORES[predicted]
