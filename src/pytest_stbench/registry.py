@@ -43,7 +43,16 @@ class Metric:
     target: str
     needs: str = "expression"
     over: Literal[
-        "gene", "unit", "niche", "pair", "pathway", "class", "perturbation", "threshold", "slide"
+        "gene",
+        "signature",
+        "unit",
+        "niche",
+        "pair",
+        "pathway",
+        "class",
+        "perturbation",
+        "threshold",
+        "slide",
     ] = "gene"
     genes: Literal["evaluated", "coexpressed", "markers", "communication"] = "evaluated"
     group: Literal[

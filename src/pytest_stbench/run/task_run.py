@@ -250,6 +250,7 @@ class TaskRun:
         task = fold.task
         asked = {
             "asked": list(fold.genes), "observed": list(task.observed_genes), "classes": list(task.classes),
+            "further": fold.question.identity(fold),
         }  # fmt: skip
         return {
             "task": prediction_parts(self.spec, cell.dataset, cell.variant or None),

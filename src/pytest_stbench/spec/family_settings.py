@@ -84,6 +84,17 @@ class NicheDetectionBlock(LabelBlock):
     window_um: Number = Field(default=500.0, gt=0)
 
 
+class SignaturesBlock(Block):
+    """``signatures``: which gene sets are scored; without names all that come with the package.
+
+    ``gmt`` names a file of sets, which are scored instead of the built-in ones or, with ``names``,
+    beside them.
+    """
+
+    names: tuple[str, ...] | None = None
+    gmt: str | None = None
+
+
 class CellTypesBlock(LabelBlock):
     """``cell_types``: the level of the ontology, and when a panel can tell a type."""
 

@@ -20,6 +20,7 @@ from pytest_stbench.spec.family_settings import (  # noqa: TC001 - pydantic read
     ProportionsBlock,
     RobustnessBlock,
     SegmentationBlock,
+    SignaturesBlock,
     TransferBlock,
 )
 from pytest_stbench.spec.part import Integer, IsoDate, Length, Number, Part
@@ -230,6 +231,7 @@ class TaskSpec(Part):
     seeds: tuple[Annotated[Integer, Field(ge=0)], ...] = (0,)
     preprocess: PreprocessSpec = PreprocessSpec()
     imputation: ImputationSpec | None = None
+    signatures: SignaturesBlock | None = None
     niches: NichesBlock | None = None
     niche_detection: NicheDetectionBlock | None = None
     cell_types: CellTypesBlock | None = None

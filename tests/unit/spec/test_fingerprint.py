@@ -142,8 +142,8 @@ CLASSIFIED = {
     f"{D}.sha256": set(),
     **{
         f"{D}.{field}": {"dataset.one"}
-        for field in model.DatasetSpec.model_fields.keys()
-        - {"get", "sha256", "keys", "scale", "image", "bin"}
+        for field in model.DatasetSpec.model_fields
+        if field not in {"get", "sha256", "keys", "scale", "image", "bin"}
     },
     **{f"{D}.bin.{field}": {"dataset.one"} for field in model.BinSpec.model_fields},
     **{f"{D}.keys.{field}": {"dataset.one"} for field in model.KeysSpec.model_fields},
