@@ -13,9 +13,11 @@ import numpy as np
 
 from pytest_stbench.kernels.ssim import mean_ssim
 from pytest_stbench.metrics.coexpression_arms import (
+    MIN_NICHE_UNITS,
     MIN_UNITS,
     CoexpressionArms,
     GeneCorrelations,
+    NicheCorrelations,
     compare_coexpression,
 )
 from pytest_stbench.metrics.labelled import slide_score, true_codes
@@ -34,7 +36,6 @@ DATA_RANGE = 2.0
 OFFSET = 1.0
 MIN_GENES = 15
 MIN_HEADROOM = 0.05
-MIN_NICHE_UNITS = 20
 
 
 def coexpression_ssim(
@@ -156,7 +157,7 @@ def lr_coexpression_ssim(
 
 def niche_coexpression_ssim(
     truth: ArrayLike,
-    prediction: Prediction,
+    prediction: ArrayLike | NicheCorrelations,
     *,
     niches: ArrayLike,
     measured: ArrayLike | None = None,
@@ -172,8 +173,8 @@ def niche_coexpression_ssim(
     Parameters
     ----------
     truth, prediction, measured, genes, min_units, min_genes
-        As in :func:`coexpression_ssim`, for the units of one niche. Given
-        :class:`GeneCorrelations`, they are the same for every niche.
+        As in :func:`coexpression_ssim`, for the units of one niche. The prediction may also be
+        :class:`NicheCorrelations`.
     niches
         Shape (n,): true niche of each unit. Units without one (None, NaN, empty or
         ``undetermined``) belong to none.
@@ -197,7 +198,10 @@ def niche_coexpression_ssim(
     found = []
     for code in range(len(names)):
         inside = codes == code
-        predicted = prediction if isinstance(prediction, GeneCorrelations) else np.asarray(prediction)[inside]
+        if isinstance(prediction, NicheCorrelations):
+            predicted: Prediction = _stated(prediction, str(names[code]), true.shape[1])
+        else:
+            predicted = np.asarray(prediction)[inside]
         arms = compare_coexpression(
             true[inside], predicted, measured=measured, genes=genes, libsize=None, min_units=min_units
         )
@@ -260,3 +264,15 @@ def distances(correlations: Floats) -> Floats:
 
 def _similarity(first: Floats, second: Floats) -> float:
     return mean_ssim(first, second, window=WINDOW, data_range=DATA_RANGE, offset=OFFSET)
+
+
+def _stated(prediction: NicheCorrelations, niche: str, n_genes: int) -> GeneCorrelations:
+    given = np.asarray(prediction.values, np.float64)
+    if given.shape != (len(prediction.niches), n_genes, n_genes):
+        message = (
+            f"correlations have shape {given.shape}: give one for each pair of the {n_genes} genes in each "
+            f"of the {len(prediction.niches)} niches"
+        )
+        raise ValueError(message)
+    places = {str(name): row for row, name in enumerate(prediction.niches)}
+    return GeneCorrelations(values=given[places[niche]] if niche in places else np.zeros((n_genes, n_genes)))

@@ -14,6 +14,7 @@ from pytest_stbench.metrics.comparison import (
     labels_of,
     matrices,
 )
+from pytest_stbench.metrics.labelled import true_codes
 from pytest_stbench.metrics.partial import log_libsize
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     Genes = Sequence[str] | NDArray[np.str_] | None
 
 MIN_UNITS = 10
+MIN_NICHE_UNITS = 20
 RANK_ONE_SHARE = 0.9
 
 
@@ -35,6 +37,17 @@ class GeneCorrelations:
     nan where nothing is known of a pair: it counts as 0 in a prediction.
     """
 
+    values: ArrayLike
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NicheCorrelations:
+    """Correlations (niches, g, g) within each niche, instead of predicted expression.
+
+    In a niche that is not in ``niches`` nothing correlates.
+    """
+
+    niches: Sequence[str]
     values: ArrayLike
 
 
@@ -91,6 +104,28 @@ def gene_correlations(
         inside[undefined], inside[:, undefined] = np.nan, np.nan
         whole[np.ix_(known, known)] = inside
     return GeneCorrelations(values=whole)
+
+
+def niche_correlations(
+    values: ArrayLike,
+    *,
+    niches: ArrayLike,
+    measured: ArrayLike | None = None,
+    min_units: int = MIN_NICHE_UNITS,
+) -> NicheCorrelations:
+    """Return :func:`gene_correlations` over the units of each niche of a slide.
+
+    `niches` (n,) names the niche of each unit; units without one belong to none, and niches with
+    fewer than `min_units` are left out.
+    """
+    codes, names = true_codes(niches, "niches")
+    array, _ = matrices(values, values)
+    large = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=len(names)) >= min_units)
+    found = [gene_correlations(array[codes == code], measured=measured).values for code in large]
+    g = array.shape[1]
+    return NicheCorrelations(
+        niches=names[large].tolist(), values=np.array(found, np.float64).reshape(-1, g, g)
+    )
 
 
 def compare_coexpression(

@@ -1,4 +1,4 @@
-"""What the similarity of gene-gene correlations is read against: ceiling, floor and a cohort's mean."""
+"""What the similarity of gene-gene correlations is read against: ceiling and floor."""
 
 from __future__ import annotations
 
@@ -79,12 +79,3 @@ def coexpression_floor(
         for reference in (nothing, *references)
     ]
     return float("nan") if np.isnan(found).all() else float(np.nanmax(found))
-
-
-def mean_correlations(found: Iterable[GeneCorrelations]) -> GeneCorrelations:
-    """Return the mean of several matrices of one shape, over those where a pair is known."""
-    stacked = np.stack([np.asarray(matrix.values, np.float64) for matrix in found])
-    known = np.isfinite(stacked)
-    count = known.sum(axis=0)
-    total = np.where(known, stacked, 0.0).sum(axis=0)
-    return GeneCorrelations(values=np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
