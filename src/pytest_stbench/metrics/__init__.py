@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from pytest_stbench.metrics.labels import ami, ari, balanced_accuracy, kappa, macro_f1, nmi
     from pytest_stbench.metrics.maps import map_ssim
     from pytest_stbench.metrics.masks import without_border
+    from pytest_stbench.metrics.niche_recluster import niche_jaccard_reclustered
     from pytest_stbench.metrics.niche_signatures import (
         niche_jaccard,
         niche_jaccard_normalised,
@@ -100,6 +101,7 @@ _HOMES = {
     "labels": ("ami", "ari", "balanced_accuracy", "kappa", "macro_f1", "nmi"),
     "maps": ("map_ssim",),
     "masks": ("without_border",),
+    "niche_recluster": ("niche_jaccard_reclustered",),
     "niche_signatures": (
         "niche_jaccard", "niche_jaccard_normalised", "niche_logfc_spearman", "niche_overlap", "niche_rbo",
         "novel_recall",
@@ -171,6 +173,7 @@ __all__ = [
     "niche_coexpression_ssim",
     "niche_jaccard",
     "niche_jaccard_normalised",
+    "niche_jaccard_reclustered",
     "niche_logfc_spearman",
     "niche_overlap",
     "niche_rbo",
