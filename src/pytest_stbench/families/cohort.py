@@ -64,6 +64,11 @@ class TrainStatistic:
     name = "train_statistic"
     revision = "1"
 
+    @property
+    def config(self) -> dict[str, Any]:
+        """What the results of the baseline depend on."""
+        return {}
+
     def predict_fold(self, fold: FoldData) -> Mapping[str, CohortStatistics]:
         """Return the same statistics for every test slide."""
         statistics = CohortStatistics(fold)

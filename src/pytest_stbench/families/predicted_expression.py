@@ -73,7 +73,7 @@ class ExpressionTruth:
     train_mean: NDArray[np.float64]
     places: Mapping[str, NDArray[np.intp]]
     surroundings: Surroundings
-    pairs: PairTable
+    pairs: PairTable = field(default_factory=builtin_pairs)
     anchors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
