@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.metrics.arguments import arguments
 from pytest_stbench.metrics.cohort import mean_statistic
 from pytest_stbench.registry import load_target
 
@@ -78,5 +78,4 @@ class TrainStatistic:
 def _statistic(record: Metric, arms: Arms) -> Any:
     """Return what one true slide has, from the inputs that the metric itself is given."""
     function = load_target(record.statistic)
-    wanted = inspect.signature(function).parameters.keys() & {"measured", "genes", *record.inputs}
-    return function(arms.truth, **{name: arms.offered[name]() for name in sorted(wanted)})
+    return function(arms.truth, **arguments(record, function, arms.offered))

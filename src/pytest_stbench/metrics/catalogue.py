@@ -173,6 +173,7 @@ METRICS: tuple[Metric, ...] = (
         group="spatial",
         inputs=("graph",),
         target=f"{_HERE}.autocorrelation:morans_i",
+        statistic=f"{_HERE}.gene_statistics:moran_statistic",
         source="10.2307/2332142",
     ),
     Metric(
@@ -186,6 +187,7 @@ METRICS: tuple[Metric, ...] = (
         group="spatial",
         inputs=("graph",),
         target=f"{_HERE}.autocorrelation:moran_concordance",
+        statistic=f"{_HERE}.gene_statistics:moran_statistic",
         source="10.2307/2332142; 10.2307/2532051",
     ),
     Metric(
@@ -212,6 +214,7 @@ METRICS: tuple[Metric, ...] = (
         inputs=("graph",),
         params={"k": 20},
         target=f"{_HERE}.recovery:svg_recovery",
+        statistic=f"{_HERE}.gene_statistics:moran_statistic",
         source="10.1038/s41467-023-39748-z; 10.1186/s13059-021-02404-0",
     ),
     Metric(
@@ -226,6 +229,7 @@ METRICS: tuple[Metric, ...] = (
         inputs=("hvg_score",),
         params={"k": 20},
         target=f"{_HERE}.recovery:hvg_recovery",
+        statistic=f"{_HERE}.gene_statistics:variance_statistic",
         source="10.1016/j.cell.2019.05.031",
     ),
     Metric(

@@ -73,11 +73,12 @@ class Scorer:
     def slide(self, truth: Truth, predicted: Predicted) -> dict[str, SlideValue]:
         """Score one slide: the value of every metric."""
         found = {}
-        shared: dict[tuple[str, int], dict[Hashable, Any]] = {}
+        shared: dict[tuple[str, str, int], dict[Hashable, Any]] = {}
         for spec, record, function in self._metrics:
             repeats = []
             for number, arms in enumerate(truth.arms(record, predicted)):
-                steps = shared.setdefault((record.genes, number), {})
+                # In the place of a prediction metrics may be given different statistics.
+                steps = shared.setdefault((record.genes, record.statistic, number), {})
                 given = arguments(record, function, arms.offered, steps)
                 repeats.append(function(arms.truth, arms.prediction, **given, **spec.params))
             found[spec.name] = mean_value([slide_value(scores, record) for scores in repeats])
