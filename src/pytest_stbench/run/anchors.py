@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_stbench.families.fold import FoldData
-    from pytest_stbench.families.question import Truth
+    from pytest_stbench.families.question import Anchoring, Truth
     from pytest_stbench.run.scoring import Scorer
     from pytest_stbench.run.store import Store
 
@@ -37,22 +37,20 @@ class Anchors:
 
         `parts` says what the fold was made from, as in the key of a prediction.
         """
-        if not self._records:
+        maker = fold.question.anchors(fold) if self._records else None
+        if maker is None:
             return dict(truths)
         code = source_digest(Path(__file__).parents[1], (*SHAPING, "metrics"))
         metrics = {record.name: dict(record.params) for record in self._records}
         key = digest_of({**parts, "metrics": metrics, "code": f"{__version__}+{code}"})
         known = self._store.recall(KIND, key)
         if known is None:
-            known = _stored(self._make(fold, truths))
+            known = _stored(self._make(maker, fold, truths))
             self._store.remember(KIND, key, known)
         found = _read(known)
         return {slide: replace(truth, anchors=found.get(slide, {})) for slide, truth in truths.items()}  # type: ignore[type-var]  # truths are records
 
-    def _make(self, fold: FoldData, truths: Mapping[str, Truth]) -> dict[str, Any]:
-        maker = fold.question.anchors(fold)
-        if maker is None:
-            return {}
+    def _make(self, maker: Anchoring, fold: FoldData, truths: Mapping[str, Truth]) -> dict[str, Any]:
         slides = {slide.meta.slide_id: slide for slide in fold.test}
         return {
             slide: {record.name: maker.of(slides[slide], truth, record) for record in self._records}

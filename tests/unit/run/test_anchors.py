@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix
 from pytest_stbench.baselines.libsize import Libsize
 from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.errors import DataMissing
+from pytest_stbench.families.anchors import ExpressionAnchors
 from pytest_stbench.families.cohort import CohortStatistics, TrainStatistic
 from pytest_stbench.families.thinning import thinned_pairs
 from pytest_stbench.metrics import coexpression_ssim, niche_jaccard, partial_coexpression_ssim
@@ -184,12 +185,14 @@ def test_anchors_are_made_once_and_read_back_as_they_were(fold_of, tmp_path, mon
     monkeypatch.setattr("pytest_stbench.families.anchors.coexpression_ceiling", lambda *_, **__: float("nan"))
     first = anchored(fold, tmp_path, metric).anchors[metric]
     assert np.isnan(first["ceiling"])
-    monkeypatch.setattr(fold.question, "anchors", lambda _: pytest.fail("made again"))
+    monkeypatch.setattr(ExpressionAnchors, "of", lambda *_: pytest.fail("made again"))
     again = anchored(fold, tmp_path, metric).anchors[metric]
     assert np.isnan(again["ceiling"])
     assert again["floor"] == first["floor"]
     plain = anchored(fold, tmp_path, "coexpression_ssim")
     assert not plain.anchors, "metrics without anchors ask for none"
+    monkeypatch.setattr(fold.question, "anchors", lambda _: None)
+    assert not anchored(fold, tmp_path, metric).anchors, "nor do questions that make none"
 
 
 @pytest.mark.parametrize("family", ["niche_signatures", "coexpression", "communication"])
