@@ -46,7 +46,7 @@ def numpy_corrcoef(values):
 
 
 def sliding(first, second):
-    return mean_ssim(first, second, window=7, data_range=2.0, offset=1.0)
+    return mean_ssim(first, second, data_range=2.0, offset=1.0)
 
 
 def skimage(first, second):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.kernels.ssim import mean_ssim
+from pytest_stbench.kernels.ssim import WINDOW, mean_ssim
 from pytest_stbench.metrics.coexpression_arms import (
     MIN_NICHE_UNITS,
     MIN_UNITS,
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Prediction = ArrayLike | GeneCorrelations
 
-WINDOW = 7
 DATA_RANGE = 2.0
 OFFSET = 1.0
 MIN_GENES = 15
@@ -263,7 +262,7 @@ def distances(correlations: Floats) -> Floats:
 
 
 def _similarity(first: Floats, second: Floats) -> float:
-    return mean_ssim(first, second, window=WINDOW, data_range=DATA_RANGE, offset=OFFSET)
+    return mean_ssim(first, second, data_range=DATA_RANGE, offset=OFFSET)
 
 
 def _stated(prediction: NicheCorrelations, niche: str, n_genes: int) -> GeneCorrelations:
