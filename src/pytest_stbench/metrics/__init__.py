@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from pytest_stbench.metrics.calibration import brier, calibration_slope, ece
     from pytest_stbench.metrics.coherence import chaos, pas, spatial_coherence
     from pytest_stbench.metrics.communication import lr_auprc, lr_local, lr_pathway, lr_spearman
+    from pytest_stbench.metrics.composition import (
+        dominant_type_accuracy,
+        presence_auprc,
+        type_rmse,
+        type_rmse_present,
+        type_spearman,
+    )
     from pytest_stbench.metrics.correlation import (
         pearson_gene,
         pearson_spot,
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
         spearman_gene,
         spearman_spot,
     )
+    from pytest_stbench.metrics.detection import auprc, auroc, detection_f1, false_positives_per_mm2
     from pytest_stbench.metrics.embeddings import knn_purity, knn_recall, patient_variance, silhouette
     from pytest_stbench.metrics.error import mae, r2, rmse
     from pytest_stbench.metrics.gene_statistics import GeneStatistic
@@ -54,6 +62,10 @@ _HOMES = {
     "calibration": ("brier", "calibration_slope", "ece"),
     "coherence": ("chaos", "pas", "spatial_coherence"),
     "communication": ("lr_auprc", "lr_local", "lr_pathway", "lr_spearman"),
+    "composition": (
+        "dominant_type_accuracy", "presence_auprc", "type_rmse", "type_rmse_present", "type_spearman",
+    ),
+    "detection": ("auprc", "auroc", "detection_f1", "false_positives_per_mm2"),
     "embeddings": ("knn_purity", "knn_recall", "patient_variance", "silhouette"),
     "gene_statistics": ("GeneStatistic",),
     "hotspots": ("hotspot_auprc",),
@@ -85,6 +97,8 @@ __all__ = [
     "SlideValue",
     "ami",
     "ari",
+    "auprc",
+    "auroc",
     "balanced_accuracy",
     "brier",
     "calibration_slope",
@@ -92,7 +106,10 @@ __all__ = [
     "concordance",
     "cosine_gene",
     "cosine_spot",
+    "detection_f1",
+    "dominant_type_accuracy",
     "ece",
+    "false_positives_per_mm2",
     "headline",
     "hotspot_auprc",
     "hvg_recovery",
@@ -124,6 +141,7 @@ __all__ = [
     "pearson_gene",
     "pearson_spot",
     "pearson_spot_residual",
+    "presence_auprc",
     "proportion_jsd",
     "proportion_kl",
     "r2",
@@ -139,6 +157,9 @@ __all__ = [
     "svg_recovery",
     "transfer_gap",
     "transfer_score",
+    "type_rmse",
+    "type_rmse_present",
+    "type_spearman",
 ]
 
 
