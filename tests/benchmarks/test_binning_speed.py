@@ -24,39 +24,6 @@ BATCH = 2**18
 PITCH_UM, STEP_UM = 100.0, 100.0 * np.sqrt(0.75)
 
 
-class Table:
-    """Transcripts of a parquet file, its genes as dictionaries."""
-
-    def __init__(self, path, n_genes):
-        self.path = path
-        self.features = np.array([f"G{gene}" for gene in range(n_genes)])
-        self.is_control = np.zeros(n_genes, bool)
-
-    def batches(self, *, cells=False):
-        import pyarrow.parquet as pq
-
-        from pytest_stbench.data.molecules import TranscriptBatch
-
-        place = {name: number for number, name in enumerate(self.features.tolist())}
-        known = None
-        file = pq.ParquetFile(self.path, read_dictionary=["feature_name"])
-        columns = ["x_location", "y_location", "qv", "feature_name"]
-        # Over many row groups at once the iterator keeps the bytes of all of them.
-        groups = range(file.num_row_groups)
-        for part in (part for group in groups for part in file.iter_batches(BATCH, [group], columns)):
-            x, y, qv, gene = part.columns
-            # All batches of a row group share its dictionary.
-            if known is None or not gene.dictionary.equals(known):
-                known = gene.dictionary
-                number = np.array([place[name] for name in known.to_pylist()], np.int32)
-            yield TranscriptBatch(
-                x_um=x.to_numpy().astype(np.float64),
-                y_um=y.to_numpy().astype(np.float64),
-                feature=number[gene.indices.to_numpy()],
-                qv=qv.to_numpy(),
-            )
-
-
 class Drawn:
     """Transcripts in memory."""
 
@@ -185,8 +152,10 @@ def peak_mib():
 def main(path):
     import time
 
+    from pytest_stbench.data.readers.transcripts import open_transcripts
+
     started = time.perf_counter()
-    binned = bin_all(Table(path, N_GENES))
+    binned = bin_all(open_transcripts(path))
     report = {
         "read": binned.notes["transcripts_read"],
         "kept": binned.notes["transcripts_kept"],

@@ -17,23 +17,20 @@ pytestmark = pytest.mark.skipif(
     not (DATA / "her2st").is_dir(), reason="set STBENCH_DATA to the development data"
 )
 
-FOLDERS = {
-    "cosmx_cells": "cosmx_nsclc/cells/*.h5ad",
-    "cosmx_transcripts": "cosmx_nsclc/transcripts/*.parquet",
-    "xenium_transcripts": "xenium_breast/transcripts/*.parquet",
-    "xenium_bundle": "xenium_lung/preview_10k_transcripts",
-    "visium": "visium_prostate/*.h5ad",
-}
+EVERY = ("her2st", "cosmx_nsclc", "xenium_breast", "xenium_lung", "visium_prostate", "st_breast_layers")
+"""Folders as they are; a score can be had where patients are known or slides are larger than blocks."""
+
+SCORED = frozenset({"her2st", "visium_prostate", "st_breast_layers"})
 
 
-@pytest.mark.parametrize("name", FOLDERS)
-def test_the_proposed_file_runs(name, tmp_path, monkeypatch):
+def proposed(folder, data, tmp_path, monkeypatch, *options):
+    """Propose a task file for a folder, run it; return its text, and what pytest said."""
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(main, ["new", name, "--data", FOLDERS[name], "--data-root", str(DATA)])
+    done = CliRunner().invoke(main, ["new", "t", "--data", data, "--data-root", str(folder), *options])
     assert done.exit_code == 0, done.output
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", f"{name}.stbench.yaml", f"--stbench-data={DATA}", "-q", "-p",
-         "no:cacheprovider", "--stbench-model=train_mean"],
+        [sys.executable, "-m", "pytest", "t.stbench.yaml", f"--stbench-data={folder}", "-q", "-p",
+         "no:cacheprovider", "--stbench-model=ridge"],
         cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert run.returncode in (0, 1), run.stdout + run.stderr
@@ -42,3 +39,31 @@ def test_the_proposed_file_runs(name, tmp_path, monkeypatch):
     last = run.stdout.splitlines()[-1]
     assert "passed" in last, run.stdout
     assert " error" not in last
+    return (tmp_path / "t.stbench.yaml").read_text(), run.stdout
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_file_proposed_for_a_folder_runs(name, tmp_path, monkeypatch):
+    text, out = proposed(DATA, name, tmp_path, monkeypatch)
+    assert ("T = train_mean" in out) == (name in SCORED), out
+    if name in ("her2st", "st_breast_layers"):
+        assert "imputation: {observed: {file: t.panel.csv}}" in text
+        assert len((tmp_path / "t.panel.csv").read_text().split()) == 301
+    if name == "xenium_breast":
+        assert "samples: xenium_breast/samples.csv" in text.replace('"', "")
+
+
+def test_guessed_patients_of_crops_are_scored(tmp_path, monkeypatch):
+    text, out = proposed(DATA, "cosmx_nsclc/transcripts", tmp_path, monkeypatch, "--patient-from-name")
+    assert "splits: [lopo]" in text
+    assert "2 patients, 4 slides" in out
+
+
+def test_cells_of_files_that_differ(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(
+        main, ["new", "t", "--data", "cosmx_nsclc/cells/*.h5ad", "--data-root", str(DATA)]
+    )
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "t.stbench.yaml").read_text()
+    assert 'scale: {um_per_px: "uns:um_per_px"}' in text, "the files that are left all say it"

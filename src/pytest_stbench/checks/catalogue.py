@@ -130,10 +130,11 @@ CHECKS: tuple[Check, ...] = (
         severity="fail",
         scope="dataset",
         blocks="dataset",
-        params={"min_ratio": 0.8, "max_ratio": 1.25},
+        params={"min_ratio": 0.8, "max_ratio": 1.25, "min_cell_um": 1.0},
         reasons={
             "min_ratio": "distortion and gaps of an array move the median spacing by less than 20%",
             "max_ratio": "the counterpart of min_ratio",
+            "min_cell_um": "the smallest nuclei have a diameter of about 5 um",
         },
         checklist=("S1",),
         target="pytest_stbench.checks.coordinates:missing_coords",

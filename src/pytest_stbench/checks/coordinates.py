@@ -21,14 +21,18 @@ LATTICES = frozenset({"spot", "xisium", "bin"})
 XISIUM_PITCHES_UM = (100.0, 55.0)
 
 
-def missing_coords(dataset: Subject, *, min_ratio: float = 0.8, max_ratio: float = 1.25) -> CheckResult:
+def missing_coords(
+    dataset: Subject, *, min_ratio: float = 0.8, max_ratio: float = 1.25, min_cell_um: float = 1.0
+) -> CheckResult:
     """Q07: coordinates that are absent, all equal, or not in micrometres.
 
     Any coordinate that is missing or not finite fails, and so does an axis on which all units of
     a slide have one value. For spots and bins the median distance to the nearest neighbour (the
     statistic, divided by the pitch) must lie between `min_ratio` and `max_ratio`; the pitch is
     the slide's, the data set's (``pitch_um``) or that of the technology (Visium 100, ST v1 200,
-    Visium HD 16, xisium 100 or 55 um). A lattice of unknown pitch gives ``skip``; cells have no pitch.
+    Visium HD 16, xisium 100 or 55 um). A lattice of unknown pitch gives ``skip``. Cells have no
+    pitch, but the median distance of their centres is at least `min_cell_um`; pixels of cells
+    cannot be told from micrometres.
     """
     findings: list[Finding] = []
     ratios: dict[str, float] = {}
@@ -37,6 +41,7 @@ def missing_coords(dataset: Subject, *, min_ratio: float = 0.8, max_ratio: float
     single: list[str] = []
     unknown: list[str] = []
     medians: dict[str, tuple[float, float]] = {}
+    crowded: dict[str, float] = {}
     n_slides = 0
     for slide in dataset.slides():
         n_slides += 1
@@ -52,7 +57,7 @@ def missing_coords(dataset: Subject, *, min_ratio: float = 0.8, max_ratio: float
             single.append(name)
         elif (np.ptp(xy, axis=0) == 0).any():
             flat.append(name)
-        elif (slide.meta.resolution or dataset.config.resolution) in LATTICES:
+        elif (resolution := slide.meta.resolution or dataset.config.resolution) in LATTICES:
             pitches = _pitches(dataset, slide)
             if not pitches:
                 unknown.append(name)
@@ -60,6 +65,8 @@ def missing_coords(dataset: Subject, *, min_ratio: float = 0.8, max_ratio: float
             median = _median_neighbour(xy)
             pitch = min(pitches, key=lambda value: (abs(np.log(median / value)), value))
             ratios[name], medians[name] = median / pitch, (median, pitch)
+        elif resolution == "cell" and (median := _median_neighbour(xy)) < min_cell_um:
+            crowded[name] = median
     if missing:
         slides = ranked(missing)
         findings.append(
@@ -85,6 +92,19 @@ def missing_coords(dataset: Subject, *, min_ratio: float = 0.8, max_ratio: float
             )
         )
     findings += _wrong_scale(ratios, medians, min_ratio, max_ratio)
+    if crowded:
+        slides = tuple(sorted(crowded, key=lambda name: (crowded[name], name)))
+        findings.append(
+            Finding(
+                status="fail",
+                text=f"cells of slide {slides[0]} are {crowded[slides[0]]:.3g} apart (median), nearer than "
+                f"cells can lie in um{others(slides)}",
+                fix="set `scale: {um_per_px: ...}` to get um: these may be array indices or millimetres",
+                statistic=crowded[slides[0]],
+                threshold=min_cell_um,
+                slides=slides,
+            )
+        )
     if unknown:
         findings.append(
             Finding(

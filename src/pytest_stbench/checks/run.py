@@ -48,27 +48,32 @@ def run_check(
     -----
     A skip of a record with ``skip_fails`` is a failure. A failure with a valid waiver becomes a
     warning marked ``waived``; a waiver without reason, with an unreadable ``until`` or past it is
-    void. Data that the check cannot handle is a failure with a message, never an exception; only
-    ``DataMissing`` passes through, because data that is not here is not judged.
+    void. Changed thresholds past their ``until`` are void too: the defaults hold again. Data that
+    the check cannot handle is a failure with a message, never an exception; only ``DataMissing``
+    passes through, because data that is not here is not judged.
     """
-    result = _call(record, function, arguments, override)
+    today = today or dt.datetime.now(tz=dt.UTC).date()
+    void = _void(override, today) if override else ""
+    changed = dict(override.params) if override and not (override.until and void) else {}
+    result = _call(record, function, arguments, changed)
     if result.status == "skip" and record.skip_fails:
         result = replace(
             result, status="fail", message=f"cannot be judged, and {UNTRUSTED}: {result.message}"
         )
-    result = _note_thresholds(record, result, override)
-    if override is None or not override.waive:
+    if override is None:
         return result
-    return _waive(result, override, today or dt.datetime.now(tz=dt.UTC).date())
+    result = _note_thresholds(record, result, override, changed)
+    if override.params and not changed and not override.waive:
+        result = replace(result, message=f"{void}; {result.message}")
+    return _waive(result, override, void) if override.waive else result
 
 
 def _call(
     record: Check,
     function: Callable[..., CheckResult],
     arguments: Mapping[str, Any],
-    override: CheckSpec | None,
+    changed: Mapping[str, Any],
 ) -> CheckResult:
-    changed = dict(override.params) if override else {}
     unknown = sorted(set(changed) - set(record.params))
     if unknown:
         known = ", ".join(record.params) or "none"
@@ -107,13 +112,13 @@ def _merged(default: Any, value: Any) -> Any:
     return value
 
 
-def _note_thresholds(record: Check, result: CheckResult, override: CheckSpec | None) -> CheckResult:
+def _note_thresholds(
+    record: Check, result: CheckResult, override: CheckSpec, changed: Mapping[str, Any]
+) -> CheckResult:
     """Add to message and details which thresholds the task file changed, and why."""
-    if override is None or not override.params:
-        return result
     changes = {
         name: {"default": record.params[name], "set": value}
-        for name, value in override.params.items()
+        for name, value in changed.items()
         if name in record.params and value != record.params[name]
     }
     if not changes:
@@ -129,8 +134,7 @@ def _note_thresholds(record: Check, result: CheckResult, override: CheckSpec | N
     )
 
 
-def _waive(result: CheckResult, override: CheckSpec, today: dt.date) -> CheckResult:
-    void = _void(override, today)
+def _waive(result: CheckResult, override: CheckSpec, void: str) -> CheckResult:
     if result.status == "pass":
         return replace(result, message=f"{result.message} (its waiver is not needed: remove it)")
     if void:
@@ -154,13 +158,16 @@ def _waive(result: CheckResult, override: CheckSpec, today: dt.date) -> CheckRes
 
 
 def _void(override: CheckSpec, today: dt.date) -> str:
-    """Return why the waiver does not hold, or an empty string."""
+    """Return why the waiver or the changed thresholds do not hold, or an empty string."""
+    what, does = ("the waiver has", "does") if override.waive else ("the changed thresholds have", "do")
     if not (override.reason or "").strip():
-        return "the waiver has no `reason:` and does not count: write one"
+        return f"{what} no `reason:` and {does} not count: write one"
     if override.until is None:
         return ""
     try:
         last = dt.date.fromisoformat(str(override.until))
     except ValueError:
-        return f"the waiver's `until: {override.until}` is not a date like 2027-01-31: correct it"
-    return f"the waiver ended on {last}: correct the data, or renew it" if today > last else ""
+        return f"{what} an `until: {override.until}` that is not a date like 2027-01-31: correct it"
+    return (
+        f"{what} ended on {last}: correct the data, or renew what the task file says" if today > last else ""
+    )

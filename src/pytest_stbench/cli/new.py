@@ -29,7 +29,13 @@ def new(name: str, pattern: str, data_root: Path, patient_from_name: bool) -> No
     from pytest_stbench.data.propose.detect import detect
     from pytest_stbench.data.propose.from_h5ad import propose_h5ad
     from pytest_stbench.data.propose.from_reader import propose_by_reader
-    from pytest_stbench.data.propose.text import samples_name, samples_text, task_text
+    from pytest_stbench.data.propose.text import (
+        panel_name,
+        panel_text,
+        samples_name,
+        samples_text,
+        task_text,
+    )
     from pytest_stbench.run.registry import builtin_registry
     from pytest_stbench.spec.rules.design import NAME_PATTERN
 
@@ -37,16 +43,19 @@ def new(name: str, pattern: str, data_root: Path, patient_from_name: bool) -> No
         message = f"found name {name!r}; allowed: letters, digits, '_', '.', '-'"
         raise StbenchError(message)
     task = Path(f"{name}{TASK_SUFFIX}")
-    for path in (task, Path(samples_name(name))):
+    for path in (task, Path(samples_name(name)), Path(panel_name(name))):
         if path.exists() or path.is_symlink():
             message = f"{path} is there already and is never overwritten: remove it, or choose another name"
             raise StbenchError(message)
     found = detect(pattern, data_root)
     make = propose_h5ad if found.source == "h5ad" else propose_by_reader
     proposal = make(found, data_root, patient_from_name=patient_from_name)
+    proposal.notes += [f"not taken: {other}; --data names it" for other in found.others]
     files = {str(task): task_text(name, proposal, task).encode()}
     if proposal.table:
         files[samples_name(name)] = samples_text(proposal).encode()
+    if proposal.family == "imputation" and proposal.observed:
+        files[panel_name(name)] = panel_text(proposal).encode()
     write_all(Path(), files)
     _require_valid(task, files, builtin_registry())
     n = len(proposal.patients)
@@ -57,7 +66,7 @@ def new(name: str, pattern: str, data_root: Path, patient_from_name: bool) -> No
         *(f"not found: {key}: {advice}" for key, advice in proposal.missing.items()),
     ]:
         click.echo(f"  {note}")
-    click.echo(f"wrote {' and '.join(files)}")
+    click.echo(f"wrote {', '.join(files)}")
     option = "" if data_root.resolve() == Path().resolve() else f" --stbench-data={data_root}"
     click.echo(f"next: pytest {task}{option} --stbench-model=ridge")
 

@@ -53,6 +53,7 @@ def check(item: pytest.Item, cell: DatasetCell | Pool | None = None) -> Callable
     def call() -> None:
         found = check_record(run.spec, record, result, view, cell.split if isinstance(cell, Pool) else None)
         payload(item)["checks"] = [found.to_dict()]
+        _tell_once(item, "tasks", "", recorder.facts.task)
         if view:
             _tell_once(item, "datasets", view, lambda: recorder.facts.dataset(view))
         add_properties(
@@ -207,7 +208,7 @@ def _tell_once(item: pytest.Item, kind: str, key: str, make: Callable[[], Any]) 
     if place in known:
         return
     known.add(place)
-    with contextlib.suppress(DataError):
+    with contextlib.suppress(DataError, DataMissing):
         payload(item).setdefault(kind, []).append(make().to_dict())
 
 

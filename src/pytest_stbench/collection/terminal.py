@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 from pytest_stbench.collection.reports import SAVE_ERROR, results_of, save_path, told_of
 from pytest_stbench.gate.within_slide import LABEL
 from pytest_stbench.report.depth import depth_lines
+from pytest_stbench.report.findings import (
+    check_name,
+    checklist_lines,
+    concession_lines,
+    counted,
+    finding_line,
+)
 from pytest_stbench.report.tables import make_tables, table_lines, undefined_line
+from pytest_stbench.results.checklist import checklist_of
 from pytest_stbench.run.outcomes import first_line
 from pytest_stbench.run.registry import builtin_registry
 
@@ -43,6 +51,9 @@ def write_summary(reporter: Any, config: pytest.Config) -> None:
     for line in depth_lines(results.datasets):
         reporter.write_line(line)
     _write_checks(reporter, results.checks, told)
+    if not tables:
+        for line in checklist_lines(checklist_of(results)):
+            reporter.write_line(line)
     _write_blocked(reporter, told, results.checks)
     for reason, count in told.skipped.items():
         reporter.write_line(f"skipped {count} item{'s' if count > 1 else ''}: {first_line(reason)}")
@@ -93,36 +104,27 @@ def _model(name: str, results: Results) -> str:
 def _write_checks(reporter: Any, checks: tuple[CheckRecord, ...], told: Told) -> None:
     if not checks:
         return
-    counts = {
-        status: sum(check.status == status for check in checks) for status in ("pass", "warn", "fail", "skip")
-    }
-    words = {"pass": "passed", "warn": "warned", "fail": "failed", "skip": "skipped"}
-    reporter.write_line(
-        "checks  " + ", ".join(f"{counts[s]} {words[s]}" for s in counts if counts[s] or s == "pass")
-    )
+    reporter.write_line(f"checks  {counted(checks)}")
     blocked = told.blocked
     several = len({check.task for check in checks}) > 1
     for check in checks:
         if check.status == "pass":
             continue
-        held = blocked.get((check.task, _name(check)), ("", 0))[1]
+        held = blocked.get((check.task, check_name(check)), ("", 0))[1]
         behind = f"   blocks {held} items" if held else ""
         task = f"{check.task}: " if several else ""
         markup = {"fail": {"red": True}, "warn": {"yellow": True}}.get(check.status, {})
-        reporter.write_line(
-            f"  {check.status.upper():4}  {task}{_name(check)}  {check.message}{behind}", **markup
-        )
-
-
-def _name(check: CheckRecord) -> str:
-    """Return a check as its item is called."""
-    place = "-".join(part for part in (check.dataset, check.split) if part)
-    return f"{check.name}[{place}]" if place else check.name
+        reporter.write_line(f"  {check.status.upper():4}  {task}{finding_line(check)}{behind}", **markup)
+    conceded = concession_lines(checks)
+    if conceded:
+        reporter.write_line("waivers and changed thresholds")
+    for line in conceded:
+        reporter.write_line(f"  {line}", yellow=True)
 
 
 def _write_blocked(reporter: Any, told: Told, checks: tuple[CheckRecord, ...]) -> None:
     """One line per cause that no line above stands for; a cause of several tasks is one."""
-    shown = {(check.task, _name(check)) for check in checks if check.status != "pass"}
+    shown = {(check.task, check_name(check)) for check in checks if check.status != "pass"}
     counts: dict[tuple[str, str], int] = {}
     for (task, cause), (detail, count) in told.blocked.items():
         if (task, cause) not in shown:

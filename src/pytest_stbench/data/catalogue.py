@@ -74,6 +74,17 @@ READERS: tuple[Reader, ...] = (
         source="https://vizgen.com/products",
     ),
     Reader(
+        id="R07",
+        name="spatialdata",
+        summary="SpatialData zarr stores: table, transcripts, outlines and image (extra `spatialdata`)",
+        target="pytest_stbench.data.readers.spatialdata.source:open_source",
+        index="pytest_stbench.data.readers.spatialdata.source:index_source",
+        needs_path=True,
+        files="of the folders `NAME.zarr` that `path` names: a table, the shapes or labels it annotates, "
+        "points, outlines of cells and nuclei, an image of r, g and b; zarr formats 2 and 3",
+        source="https://spatialdata.scverse.org/en/stable/design_doc.html",
+    ),
+    Reader(
         id="R08",
         name="hest",
         summary="a folder of HEST-1k, or of one task of HEST-Benchmark with its published splits",
@@ -81,7 +92,7 @@ READERS: tuple[Reader, ...] = (
         index="pytest_stbench.data.readers.hest:index_source",
         needs_path=True,
         files="`st/*.h5ad` or `adata/*.h5ad`, `metadata/*.json`, `HEST_v*.csv`, `splits/train_*.csv`, "
-        "`splits/test_*.csv` of the folder named by `path`",
+        "`splits/test_*.csv`, `patches/*.h5` of the folder named by `path`",
         source="https://huggingface.co/datasets/MahmoodLab/hest",
     ),
     Reader(

@@ -8,15 +8,13 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 
+from pytest_stbench.kernels.neighbours import nearest_units
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 REACH = 1.5
 """Neighbours lie within this many pitches: 6 on a hexagonal lattice, up to 8 on a square one."""
-
-TIE_DECIMALS = 9
-SPARE_NEIGHBOURS = 4
-ROW_BLOCK = 65_536
 
 
 def median_nn_distance(xy: NDArray[np.float64]) -> float:
@@ -86,35 +84,7 @@ def cell_graph(xy: NDArray[np.float64], k: int = 6) -> csr_matrix:
     k = min(k, n - 1)
     if k < 1:
         return csr_matrix((n, n), dtype=np.float64)
-    tree = cKDTree(xy)
-    chosen = np.empty((n, k), np.intp)
-    for start in range(0, n, ROW_BLOCK):
-        rows = np.arange(start, min(start + ROW_BLOCK, n))
-        width = min(n, k + 1 + SPARE_NEIGHBOURS)
-        while len(rows):
-            chosen[rows], complete = _nearest(tree, xy, rows, k, width)
-            rows = rows[~complete]
-            width = min(n, 2 * width)
-    return _symmetric(np.repeat(np.arange(n), k), chosen.ravel(), n)
-
-
-def _nearest(
-    tree: cKDTree, xy: NDArray[np.float64], rows: NDArray[np.intp], k: int, width: int
-) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Return the `k` nearest of `rows` among `width` candidates, and where that is certain.
-
-    A row is not certain while a candidate outside the `width` looked at may tie with the last
-    one chosen.
-    """
-    distance, index = tree.query(xy[rows], k=width)
-    rounded = np.round(distance, TIE_DECIMALS)
-    # The cell itself sorts last, wherever duplicates of its place have put it.
-    is_self = index == rows[:, None]
-    keyed = np.where(is_self, np.inf, rounded)
-    order = np.lexsort((index, xy[index, 1], xy[index, 0], keyed), axis=1)[:, :k]
-    last_chosen = np.take_along_axis(keyed, order[:, -1:], axis=1)[:, 0]
-    complete = (width == len(xy)) | (rounded[:, -1] > last_chosen)
-    return np.take_along_axis(index, order, axis=1), complete
+    return _symmetric(np.repeat(np.arange(n), k), nearest_units(xy, k).ravel(), n)
 
 
 def _symmetric(left: NDArray[np.intp], right: NDArray[np.intp], n: int) -> csr_matrix:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 TIE_DECIMALS = 9
 SPARE_NEIGHBOURS = 4
+ROW_BLOCK = 65_536
 BLOCK_BYTES = 1 << 24
 TIE_SHARE = 1e-12
 """Squared distances this close, relative to the squared extent of the embedding, are tied."""
@@ -34,19 +35,31 @@ def nearest_units(xy: Floats, k: int) -> NDArray[np.intp]:
     """
     tree, n = cKDTree(xy), len(xy)
     chosen = np.empty((n, k), np.intp)
-    rows, width = np.arange(n), min(n, k + 1 + SPARE_NEIGHBOURS)
-    while len(rows):
-        distance, index = tree.query(xy[rows], k=width)
-        rounded = np.round(distance, TIE_DECIMALS)
-        # The unit itself sorts last, wherever duplicates of its place have put it.
-        keyed = np.where(index == rows[:, None], np.inf, rounded)
-        order = np.lexsort((index, xy[index, 1], xy[index, 0], keyed), axis=1)[:, :k]
-        chosen[rows] = np.take_along_axis(index, order, axis=1)
-        last_chosen = np.take_along_axis(keyed, order[:, -1:], axis=1)[:, 0]
-        # A candidate not looked at may tie with the last one chosen: look further.
-        complete = (width == n) | (rounded[:, -1] > last_chosen)
-        rows, width = rows[~complete], min(n, 2 * width)
+    for start in range(0, n, ROW_BLOCK):
+        rows = np.arange(start, min(start + ROW_BLOCK, n))
+        width = min(n, k + 1 + SPARE_NEIGHBOURS)
+        while len(rows):
+            chosen[rows], complete = _nearest(tree, xy, rows, k, width)
+            rows, width = rows[~complete], min(n, 2 * width)
     return chosen
+
+
+def _nearest(
+    tree: cKDTree, xy: Floats, rows: NDArray[np.intp], k: int, width: int
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Return the `k` nearest of `rows` among `width` candidates, and where that is certain.
+
+    A row is not certain while a candidate outside the `width` looked at may tie with the last
+    one chosen.
+    """
+    distance, index = tree.query(xy[rows], k=width)
+    rounded = np.round(distance, TIE_DECIMALS)
+    # The unit itself sorts last, wherever duplicates of its place have put it.
+    keyed = np.where(index == rows[:, None], np.inf, rounded)
+    order = np.lexsort((index, xy[index, 1], xy[index, 0], keyed), axis=1)[:, :k]
+    last_chosen = np.take_along_axis(keyed, order[:, -1:], axis=1)[:, 0]
+    complete = (width == len(xy)) | (rounded[:, -1] > last_chosen)
+    return np.take_along_axis(index, order, axis=1), complete
 
 
 def neighbour_votes(

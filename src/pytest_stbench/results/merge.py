@@ -31,6 +31,7 @@ def merged(stored: Results, new: Results) -> Results:
         tasks=_joined(stored.tasks, new.tasks),
         datasets=_joined(stored.datasets, new.datasets),
         checks=_joined(stored.checks, new.checks),
+        checklist=_joined(stored.checklist, new.checklist),
         scores=_joined(stored.scores, new.scores),
         verdicts=_joined(stored.verdicts, new.verdicts),
         lock=_joined(stored.lock, new.lock),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
 from pytest_stbench.results.stored import Stored, to_builtin
 
@@ -149,6 +149,12 @@ class CheckRecord(Stored):
     """Who answers for that."""
     until: str | None = None
     """Until when (ISO date) that holds."""
+    waiver: bool = False
+    """Whether the task file asks to waive the check, be it needed and valid or not."""
+    changed_thresholds: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Thresholds that the task file changed: each with its `default` and what is `set`."""
+    checklist: tuple[str, ...] = ()
+    """Items of the design checklist that the check answers, `S1` to `S12`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

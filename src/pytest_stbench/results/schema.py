@@ -10,11 +10,12 @@ import json
 import os
 import shutil
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pytest_stbench.errors import ResultsError
+from pytest_stbench.results.checklist import ChecklistRecord, checklist_of
 from pytest_stbench.results.merge import conflicts, merged
 from pytest_stbench.results.provenance import (  # noqa: TC001  # pydantic reads the annotations when it runs
     DatasetRecord,
@@ -51,6 +52,8 @@ class Results(Stored):
     """Data sets with checksum and patient map."""
     checks: tuple[CheckRecord, ...] = ()
     """Data-quality checks."""
+    checklist: tuple[ChecklistRecord, ...] = ()
+    """The design checklist of each data set: what the checks and figures of this file come to."""
     scores: tuple[ScoreRecord, ...] = ()
     """Scores of models, baselines and controls, by fold and pooled."""
     verdicts: tuple[VerdictRecord, ...] = ()
@@ -118,6 +121,7 @@ def save(path: str | Path, results: Results) -> Results:
             )
             raise ResultsError(message)
         joined = merged(stored, results)
+    joined = replace(joined, checklist=checklist_of(joined))
     text = json.dumps(joined.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     # A file that could not be read again would lose everything at the next save.
     parse(Results, text, "what a results file can hold (a mistake in a record of this run, please report it)")

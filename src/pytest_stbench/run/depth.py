@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.data.technology import lattice_of
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -15,16 +17,19 @@ if TYPE_CHECKING:
 QUANTILES = {"q05": 0.05, "median": 0.5, "q95": 0.95}
 MAP_TILES = 32
 MAP_STEP_UM = 100.0
+AREA_TILE_UM = 50.0
+UM2_PER_MM2 = 1e6
 
 
 def depth_of(slide: Slide) -> dict[str, float | None]:
     """Return what the units that passed the filter hold.
 
-    ``units``; 5 %, 50 % and 95 % quantile of ``libsize`` (counts over all measured genes) and of
-    ``genes`` (detected); ``zero_share`` over units and measured genes of the data set; the median
-    of every further measure (``cells``, ``transcripts``, ``tissue_share`` ...). None without units.
+    ``units`` and the ``area_mm2`` they stand for; 5 %, 50 % and 95 % quantile of ``libsize`` (counts
+    over all measured genes) and of ``genes`` (detected); ``zero_share`` over units and measured genes
+    of the data set; the median of every further measure (``cells``, ``transcripts``,
+    ``tissue_share`` ...). None without units.
     """
-    found: dict[str, float | None] = {"units": float(slide.n_units)}
+    found: dict[str, float | None] = {"units": float(slide.n_units), "area_mm2": area_mm2(slide)}
     for name, values in {"libsize": slide.libsize, "genes": slide.n_detected.astype(np.float64)}.items():
         found |= {f"{name}_{label}": _quantile(values, q) for label, q in QUANTILES.items()}
     places = slide.n_units * int(slide.measured.sum())
@@ -32,6 +37,24 @@ def depth_of(slide: Slide) -> dict[str, float | None]:
     found["zero_share"] = 1 - positive / places if places else None
     found |= {f"{name}_median": _quantile(values, 0.5) for name, values in slide.measures.items()}
     return found
+
+
+def area_mm2(slide: Slide) -> float | None:
+    """Return the area that the units of a slide stand for, in mm2; None where no unit has a place.
+
+    Units of a lattice stand for their cell of it, gaps between spots included; other units for the
+    squares of 50 um in which at least one lies.
+    """
+    places = slide.xy_um[np.isfinite(slide.xy_um).all(axis=1)]
+    if not len(places):
+        return None
+    meta = slide.meta
+    lattice = lattice_of(meta.technology, meta.resolution, meta.pitch_um)
+    if lattice is not None:
+        row_step = lattice.pitch_um * (math.sqrt(0.75) if lattice.kind == "hex" else 1.0)
+        return len(places) * lattice.pitch_um * row_step / UM2_PER_MM2
+    tiles = np.unique(np.floor(places / AREA_TILE_UM), axis=0)
+    return len(tiles) * AREA_TILE_UM**2 / UM2_PER_MM2
 
 
 def libsize_map(slide: Slide) -> dict[str, object] | None:

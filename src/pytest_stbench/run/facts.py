@@ -36,8 +36,6 @@ class Facts:
 
     def place(self, cell: Cell | Pool) -> dict[str, Any]:
         """Return where a score belongs: fields that every score record has."""
-        config = dataset_of(self._spec, cell.dataset, view_parts(cell.view)[1])
-        samples = self._run.grid.samples[cell.dataset]
         return {
             "task": self._spec.name,
             "task_version": self._spec.version,
@@ -45,6 +43,15 @@ class Facts:
             "dataset": cell.dataset,
             "variant": cell.variant,
             "split": cell.split,
+            **self._about(cell.view),
+        }
+
+    def _about(self, view: str) -> dict[str, str | None]:
+        """Return what a view of a data set is of, where all of its slides agree."""
+        name, variant = view_parts(view)
+        config = dataset_of(self._spec, name, variant)
+        samples = self._run.grid.samples[name]
+        return {
             "organ": config.organ or _common(sample.organ for sample in samples),
             "disease": config.disease or _common(sample.disease for sample in samples),
             "technology": config.technology or _common(sample.technology for sample in samples),
@@ -100,7 +107,6 @@ class Facts:
             left_out += below
             depth[slide.meta.slide_id] = depth_of(slide)
             maps[slide.meta.slide_id] = libsize_map(slide) if several else None
-        place = self.place(next(pool for pool in self._run.grid.of(name) if pool.view == view))
         return DatasetRecord(
             task=self._spec.name,
             name=view,
@@ -115,7 +121,7 @@ class Facts:
             notes=_totals(dataset.notes),
             depth=depth,
             libsize_maps={slide: found for slide, found in maps.items() if found is not None},
-            **{key: place[key] for key in ("organ", "disease", "technology", "resolution")},
+            **self._about(view),
         )
 
     def model(self, contestant: Contestant) -> ModelRecord:

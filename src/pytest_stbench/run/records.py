@@ -37,4 +37,7 @@ def check_record(
         reason=override.reason if override else None,
         owner=override.owner if override else None,
         until=str(override.until) if override and override.until else None,
+        waiver=bool(override and override.waive),
+        changed_thresholds=result.details.get("changed_thresholds", {}),
+        checklist=record.checklist,
     )

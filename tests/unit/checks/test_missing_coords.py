@@ -55,7 +55,8 @@ def _hexagonal(pitch, n=20):
         ("Visium", "spot", 100, "pass"), ("Visium", "spot", 200, "fail"), ("Visium", "spot", 60, "fail"),
         ("Xenium", "xisium", 100, "pass"), ("Xenium", "xisium", 55, "pass"), ("Xenium", "xisium", 30, "fail"),
         ("Visium HD", "bin", 16, "pass"), ("Visium HD", "bin", 100, "fail"),
-        ("Xenium", "cell", 3, "pass"), ("home-made", "spot", 321, "skip"),
+        ("Xenium", "cell", 3, "pass"), ("Xenium", "cell", 0.08, "fail"), ("Xenium", None, 0.08, "pass"),
+        ("home-made", "spot", 321, "skip"),
     ],
 )  # fmt: skip
 def test_the_pitch_of_the_technology(make_dataset, make_slide, spoil, technology, resolution, pitch, status):

@@ -80,6 +80,16 @@ def test_a_void_waiver_fails(until, reason, word):
     assert word in result.message
 
 
+@pytest.mark.parametrize(
+    ("until", "status"), [("2026-06-14", "fail"), ("2026-06-15", "pass"), (None, "pass")]
+)
+def test_changed_thresholds_hold_until_their_date(until, status):
+    result = _run(5, CheckSpec(params={"limit": 9}, reason="shallow array", owner="Ana", until=until))
+    assert result.status == status
+    assert ("ended on 2026-06-14" in result.message) == (status == "fail")
+    assert ("changed_thresholds" in result.details) == (status == "pass")
+
+
 def test_a_waiver_that_is_not_needed_is_said():
     result = _run(1, CheckSpec(waive=True, reason="known", until="2020-01-01"))
     assert result.status == "pass"

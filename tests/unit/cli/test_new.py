@@ -8,6 +8,9 @@ from click.testing import CliRunner
 from scipy.sparse import csr_matrix
 
 from pytest_stbench.cli import main
+from pytest_stbench.data.gene_lists import read_gene_list
+from pytest_stbench.data.propose.panel import proposed_panel
+from pytest_stbench.resources import lr_pairs, signatures
 from pytest_stbench.run.registry import builtin_registry
 from pytest_stbench.spec.validate import load_task
 
@@ -98,3 +101,115 @@ def test_what_cannot_be_proposed_is_told(slides, monkeypatch, pattern, message):
     assert done.exit_code == 2
     assert message in done.output
     assert not (slides / "mine.stbench.yaml").exists()
+
+
+# -- what lies in and beside a folder ----------------------------------------------------------
+
+
+def write_tables(folder, names, genes=("EPCAM", "CD3E", "MS4A1")):
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(1)
+    for name in names:
+        n = 400
+        pd.DataFrame(
+            {"x": rng.uniform(0, 90, n), "y": rng.uniform(0, 90, n), "gene": rng.choice(genes, n),
+             "cell_id": rng.integers(1, 30, n).astype(str)}
+        ).to_parquet(folder / f"{name}.parquet")  # fmt: skip
+
+
+def test_a_folder_of_folders_is_looked_into(slides, monkeypatch):
+    (slides / "slides" / "README.md").write_text("x")
+    done = propose(slides, monkeypatch, "--data", ".")
+    assert done.exit_code == 0, done.output
+    assert "3 slides, 2 patients" in done.output
+
+
+def test_transcripts_go_before_cells_and_the_rest_is_named(slides, monkeypatch):
+    write_tables(slides / "xenium", ("A", "B"))
+    done = propose(slides, monkeypatch, "--data", ".")
+    assert done.exit_code == 0, done.output
+    assert "not taken: h5ad files: slides/*.h5ad; --data names it" in done.output
+    assert "slides no larger than a block of 500 um (A, B)" in done.output
+    config = load_task(slides / "mine.stbench.yaml", builtin_registry()).spec.datasets["mine"]
+    assert (config.source, config.path) == ("xenium", "xenium/*.parquet")
+
+
+def test_one_bundle_among_other_files_is_named(tmp_path, monkeypatch):
+    write_tables(tmp_path / "all" / "S1", ("transcripts",))
+    table = pd.read_parquet(tmp_path / "all" / "S1" / "transcripts.parquet")
+    renamed = table.rename(columns={"gene": "feature_name", "x": "x_location", "y": "y_location"})
+    renamed.to_parquet(tmp_path / "all" / "S1" / "transcripts.parquet")
+    (tmp_path / "all" / "README.md").write_text("x")
+    done = propose(tmp_path, monkeypatch, "--data", "all")
+    assert done.exit_code == 0, done.output
+    config = load_task(tmp_path / "mine.stbench.yaml", builtin_registry()).spec.datasets["mine"]
+    assert (config.source, config.path) == ("xenium", "all/S1")
+
+
+@pytest.mark.parametrize("place", ["samples.csv", "tables/samples.csv"])
+def test_a_samples_sheet_beside_the_data_is_used(tmp_path, monkeypatch, place):
+    write_tables(tmp_path / "tables", ("A", "B"))
+    (tmp_path / place).write_text("sample,donor\nA,P1\nB,P2\nC,P3\n")
+    done = propose(tmp_path, monkeypatch, "--data", "tables/*.parquet")
+    assert done.exit_code == 0, done.output
+    assert f"patients are those of {place}" in done.output
+    config = load_task(tmp_path / "mine.stbench.yaml", builtin_registry()).spec.datasets["mine"]
+    assert (config.samples, config.keys.slide, config.keys.patient) == (place, "sample", "donor")
+    assert config.slides == ("A", "B")
+    assert not (tmp_path / "mine.samples.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "sheet", ["sample,donor\nA,P1\n", "sample,donor\nA,P1\nB,unknown\n", "sample,x\nA,1\nB,2\n", "\0", ""]
+)
+def test_a_sheet_that_does_not_say_all_is_left(tmp_path, monkeypatch, sheet):
+    write_tables(tmp_path / "tables", ("A", "B"))
+    (tmp_path / "samples.csv").write_text(sheet)
+    done = propose(tmp_path, monkeypatch, "--data", "tables/*.parquet")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "mine.samples.csv").exists()
+
+
+def test_a_sheet_of_h5ad_files(tmp_path, monkeypatch):
+    for number in range(2):
+        write_slide(tmp_path / "slides" / f"A{number}.h5ad", "x", column="cluster", seed=number)
+    (tmp_path / "samples.csv").write_text("file,patient\nA0,P1\nA1,P2\n")
+    done = propose(tmp_path, monkeypatch, "--data", "slides/*.h5ad")
+    assert done.exit_code == 0, done.output
+    spec = load_task(tmp_path / "mine.stbench.yaml", builtin_registry()).spec
+    assert [split.name for split in spec.splits] == ["lopo"]
+    assert (spec.datasets["mine"].samples, spec.datasets["mine"].keys.slide) == ("samples.csv", "file")
+
+
+# -- a panel for whole transcriptomes ----------------------------------------------------------
+
+
+def test_a_panel_is_the_best_known_genes():
+    known = {gene for genes in signatures().values() for gene in genes}
+    genes = [*sorted(known)[:200], *(f"OTHER{i}" for i in range(500))]
+    assert proposed_panel(genes) == tuple(sorted(known)[:200])
+    assert proposed_panel(gene.capitalize() for gene in genes) == tuple(
+        sorted(gene.capitalize() for gene in sorted(known)[:200])
+    )
+    every = proposed_panel(known | {gene for pair in lr_pairs() for gene in (pair.ligand, pair.receptor)})
+    assert len(every) == 300
+    assert proposed_panel(["ENSG00000000003", "EPCAM"]) == ()
+
+
+@pytest.mark.parametrize("human", [True, False])
+def test_whole_transcriptomes_are_given_a_panel(tmp_path, monkeypatch, human):
+    known = sorted({gene for genes in signatures().values() for gene in genes})[:80] if human else []
+    names = [*known, *(f"LOC{i}" for i in range(10_050 - len(known)))]
+    anndata.AnnData(
+        csr_matrix(np.ones((16, len(names)), np.float32)),
+        obs=pd.DataFrame({"donor": ["P1"] * 16}, index=[f"u{i}" for i in range(16)]),
+        var=pd.DataFrame(index=names), obsm={"spatial": np.random.default_rng(0).uniform(0, 400, (16, 2))},
+    ).write_h5ad(tmp_path / "S.h5ad")  # fmt: skip
+    done = propose(tmp_path, monkeypatch, "--data", "S.h5ad")
+    assert done.exit_code == 0, done.output
+    settings = load_task(tmp_path / "mine.stbench.yaml", builtin_registry()).spec.imputation
+    assert (settings.observed is not None) == human
+    assert (tmp_path / "mine.panel.csv").exists() == human
+    if human:
+        assert settings.observed.file == "mine.panel.csv"
+        assert read_gene_list(tmp_path / "mine.panel.csv") == tuple(known)

@@ -29,7 +29,7 @@ def test_importing_the_package_and_its_catalogue_loads_nothing_heavy():
 
 def test_every_reader_can_be_loaded():
     assert [record.name for record in READERS] == [
-        "h5ad", "simulated", "visium", "xenium", "cosmx", "merscope", "hest", "catalog",
+        "h5ad", "simulated", "visium", "xenium", "cosmx", "merscope", "spatialdata", "hest", "catalog",
     ]  # fmt: skip
     for record in READERS:
         assert callable(load_target(record.target))

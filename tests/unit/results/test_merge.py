@@ -18,6 +18,7 @@ from pytest_stbench.results import (
     conflicts,
     merged,
 )
+from pytest_stbench.results.checklist import ChecklistRecord
 
 PLACE = {"task": "t", "dataset": "d", "split": "lopo"}
 
@@ -42,6 +43,9 @@ ONE_OF_EACH = {
         task="t", name="d", checksum="c", patients={}, n_slides=0, n_units=0, n_genes=0
     ),
     "checks": CheckRecord(task="t", id="Q01", name="n", scope="task", status="pass", severity="fail"),
+    "checklist": ChecklistRecord(
+        task="t", dataset="d", step="splits", question="Q?", answer="lopo", status="pass"
+    ),
     "scores": score("r"),
     "verdicts": VerdictRecord(**PLACE, model="m", metric="r", verdict="pass"),
     "lock": LockRecord(**PLACE, fold="A", train=(), test=(), genes=()),

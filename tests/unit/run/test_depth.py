@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
 from pytest_stbench.data.slide import Slide, SlideMeta
-from pytest_stbench.run.depth import depth_of, libsize_map
+from pytest_stbench.run.depth import area_mm2, depth_of, libsize_map
 
 
 def slide_of(counts, xy, *, measured=None, **measures):
@@ -74,3 +76,23 @@ def test_units_without_a_place_are_left_out():
     slide = slide_of([[1], [2]], [[0, 0], [np.nan, 0]])
     assert np.sum(libsize_map(slide)["counts"]) == 1
     assert libsize_map(replace(slide, xy_um=np.full((2, 2), np.nan))) is None
+
+
+@pytest.mark.parametrize(
+    ("meta", "area"),
+    [
+        ({"technology": "Visium", "resolution": "spot"}, 4 * 0.01 * math.sqrt(0.75)),
+        ({"technology": "ST", "resolution": "spot"}, 4 * 0.04),
+        ({"technology": "Visium HD", "resolution": "bin", "pitch_um": 8.0}, 4 * 64e-6),
+        ({"technology": "Xenium", "resolution": "cell"}, 3 * 0.0025),
+    ],
+)
+def test_area_is_that_of_the_lattice_or_of_occupied_squares(meta, area):
+    places = np.array([[0.0, 0.0], [10.0, 10.0], [60.0, 0.0], [0.0, 60.0], [np.nan, 0.0]])
+    slide = SimpleNamespace(xy_um=places, meta=SlideMeta(slide_id="a", **meta))
+    assert area_mm2(slide) == pytest.approx(area)
+
+
+def test_no_place_has_no_area():
+    slide = SimpleNamespace(xy_um=np.full((3, 2), np.nan), meta=SlideMeta(slide_id="a"))
+    assert area_mm2(slide) is None

@@ -111,7 +111,7 @@ class BinnedSource:
             transcripts=raw.transcripts,
             segmentations=raw.segmentations,
             pitch_um=units.lattice.pitch_um,
-            notes={**raw.notes, **_cell_notes(raw, rows), **binned.notes},
+            notes={**_of_slide(raw.notes), **_cell_notes(raw, rows), **binned.notes},
         )
 
     def _refuse_lattices(self, raw: RawSlide, what: str) -> None:
@@ -142,6 +142,11 @@ def _of_cells(raw: RawSlide, rows: NDArray[np.int64], n_units: int) -> dict[str,
         types = shares(rows, raw.labels["cell_type"], n_units)
         measures |= {f"type:{name}": values for name, values in types.items()}
     return measures
+
+
+def _of_slide(notes: Mapping[str, int]) -> dict[str, int]:
+    """Return the notes of a slide but those that say how its cells were counted from transcripts."""
+    return {note: n for note, n in notes.items() if not note.startswith("transcripts_")}
 
 
 def _cell_notes(raw: RawSlide, rows: NDArray[np.int64]) -> dict[str, int]:

@@ -34,18 +34,23 @@ _VENDOR = frozenset({"feature_name", "x_location", "y_location"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detected:
-    """What was found: the reader to ask, the words for it, and the pattern below the data root."""
+    """What was found: the reader to ask, the words for it, and the pattern below the data root.
+
+    ``others`` is what else is in the folder and was not taken.
+    """
 
     source: str
     what: str
     pattern: str
     paths: tuple[Path, ...]
+    others: tuple[str, ...] = ()
 
 
-def detect(pattern: str, root: Path) -> Detected:
+def detect(pattern: str, root: Path, *, named: str | None = None) -> Detected:
     """Return what `pattern` names below `root`, by file names.
 
-    A folder that is no data set itself stands for the data sets in it.
+    A folder that is no data set itself stands for the data sets in it. Messages call the data
+    `named`; by default it came by the option ``--data``.
 
     Raises
     ------
@@ -54,10 +59,12 @@ def detect(pattern: str, root: Path) -> Detected:
     DataError
         Outside of `root`, nothing that any reader knows, or several kinds of data at once.
     """
+    what_asked = named or f"--data {pattern!r}"
     relative = _relative(pattern, root)
     matches = _matches(relative, root)
     if not matches:
-        message = f"--data {pattern!r}: nothing found below {root}; --data-root names another folder"
+        advice = "; --data-root names another folder" if named is None else ""
+        message = f"{what_asked}: nothing found below {root}{advice}"
         raise DataMissing(message)
     kinds: dict[tuple[str, str, str], list[Path]] = {}
     for path in matches:
@@ -65,19 +72,25 @@ def detect(pattern: str, root: Path) -> Detected:
             kinds.setdefault(kind, []).extend(found)
     if not kinds:
         message = (
-            f"--data {pattern!r}: no file that is known among {listing(path.name for path in matches)}; "
+            f"{what_asked}: no file that is known among {listing(path.name for path in matches)}; "
             "known are h5ad "
             "files, transcript parquet files, Space Ranger outs, Xenium bundles, CosMx and MERSCOPE "
             "folders, HEST "
             "folders and SpatialData zarr stores"
         )
         raise DataError(message)
+    others: tuple[str, ...] = ()
+    if len(kinds) > 1 and len(matches) == 1:
+        # the folder of one data set in several forms: single transcripts tell all the others can
+        order = sorted(kinds, key=lambda kind: (kind[0] == "h5ad", kind[2]))
+        others = tuple(f"{what}: {place}" for _, what, place in order[1:])
+        kinds = {order[0]: kinds[order[0]]}
     if len(kinds) > 1:
         found_kinds = "; ".join(f"{what}: {p}" for _, what, p in kinds)
-        message = f"--data {pattern!r}: several kinds of data, {found_kinds}; name one of them"
+        message = f"{what_asked}: several kinds of data, {found_kinds}; name one of them"
         raise DataError(message)
     ((source, what, place), paths), *_ = kinds.items()
-    return Detected(source=source, what=what, pattern=place, paths=tuple(sorted(set(paths))))
+    return Detected(source=source, what=what, pattern=place, paths=tuple(sorted(set(paths))), others=others)
 
 
 def _relative(pattern: str, root: Path) -> str:
@@ -110,7 +123,20 @@ def _kinds_of(path: Path, relative: str) -> list[tuple[tuple[str, str, str], lis
                 folders = [folder for folder in folders if folder.suffix == ".zarr"]
             hits = [folder for folder in folders if any(any(folder.glob(sign)) for sign in signs)]
             if hits:
-                return [((source, what, _joined(relative, inside)), hits)]
+                place = _joined(relative, inside)
+                if len(hits) == 1:
+                    place = _joined(relative, hits[0].relative_to(path).as_posix())
+                return [((source, what, place), hits)]
+    return _tables(path, relative) or [
+        found
+        for folder in sorted(path.iterdir())
+        if folder.is_dir() and not folder.name.startswith(".")
+        for found in _tables(folder, _joined(relative, folder.name))
+    ]
+
+
+def _tables(path: Path, relative: str) -> list[tuple[tuple[str, str, str], list[Path]]]:
+    """Return the tables of cells or transcripts in a folder."""
     for suffix in (".h5ad", ".parquet"):
         files = sorted(file for file in path.glob(f"*{suffix}") if file.is_file())
         kinds = {kind for file in files if (kind := _file_kind(file))}
@@ -145,7 +171,7 @@ def _vendor(path: Path) -> str:
 
 
 def _joined(relative: str, inside: str) -> str:
-    if not inside:
+    if inside in ("", "."):
         return relative
     joined = f"{relative}/{inside}".rstrip("/")
     return joined.removeprefix("./")

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.propose import vocabulary
 from pytest_stbench.data.propose.h5ad import H5adFacts, look_at
+from pytest_stbench.data.propose.panel import proposed_panel
 from pytest_stbench.data.propose.proposal import SPOT_GENES, Proposal, Row
+from pytest_stbench.data.propose.sheet_beside import use_sheet
 from pytest_stbench.data.technology import lattice_of
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pytest_stbench.data.propose.detect import Detected
@@ -31,7 +34,7 @@ def propose_h5ad(found: Detected, root: Path, *, patient_from_name: bool) -> Pro
     """
     files = [look_at(path) for path in found.paths]
     _require(files)
-    by = _slide_column(files)
+    by = slide_column(files)
     proposal = Proposal(
         what=found.what,
         dataset={"source": "h5ad", "path": found.pattern},
@@ -39,8 +42,9 @@ def propose_h5ad(found: Detected, root: Path, *, patient_from_name: bool) -> Pro
         slide_column=by or NO_COLUMN,
     )
     keys: dict[str, Any] = {"patient": "patient", "slide": proposal.slide_column}
-    _add_rows(proposal, files, by, keys, patient_from_name=patient_from_name)
-    if by is None and not proposal.table:
+    _add_rows(proposal, files, by, keys, found, root, patient_from_name=patient_from_name)
+    files = _used(proposal, files, by)
+    if by is None and "samples" not in proposal.dataset:
         # Without a table the reader takes file names by itself where obs has no column `slide`.
         del keys["slide"]
     _add_labels(proposal, files, by, keys)
@@ -94,7 +98,7 @@ def _require(files: list[H5adFacts]) -> None:
             raise DataError(message)
 
 
-def _slide_column(files: list[H5adFacts]) -> str | None:
+def slide_column(files: Sequence[H5adFacts]) -> str | None:
     """Return the column of obs that tells the slides apart, or None where file names do."""
     for column in vocabulary.SLIDE:
         if not all(column in facts.columns and (facts.columns[column][1] >= 0).all() for facts in files):
@@ -110,11 +114,13 @@ def _add_rows(
     files: list[H5adFacts],
     by: str | None,
     keys: dict[str, Any],
+    found: Detected,
+    root: Path,
     *,
     patient_from_name: bool,
 ) -> None:
     """Add slides with their patients, or the reason why a slide is left out."""
-    column = _shared(files, vocabulary.PATIENT)
+    column = shared_column(files, vocabulary.PATIENT)
     left_out: dict[str, str] = {}
     for facts in files:
         for slide in facts.slides_by(by):
@@ -141,6 +147,8 @@ def _add_rows(
         if left_out:
             proposal.dataset["slides"] = [row.slide for row in proposal.rows]
         return
+    if not proposal.patients and by is None and use_sheet(proposal, found, root, keys):
+        return
     proposal.table = True
     proposal.dataset["samples"] = "SAMPLES"
     if not proposal.patients:
@@ -165,7 +173,14 @@ def note_unknown_patients(proposal: Proposal, *, patient_from_name: bool) -> Non
     )
 
 
-def _shared(files: list[H5adFacts], names: tuple[str, ...]) -> str | None:
+def _used(proposal: Proposal, files: list[H5adFacts], by: str | None) -> list[H5adFacts]:
+    """Return the files of the slides that are left."""
+    slides = {row.slide for row in proposal.rows}
+    return [facts for facts in files if slides & set(facts.slides_by(by))]
+
+
+def shared_column(files: Sequence[H5adFacts], names: tuple[str, ...]) -> str | None:
+    """Return the first of `names` that is a column of all files."""
     return next((name for name in names if all(name in facts.columns for facts in files)), None)
 
 
@@ -184,7 +199,7 @@ def _add_labels(proposal: Proposal, files: list[H5adFacts], by: str | None, keys
         ("site", vocabulary.SITE),
     )
     for key, names_of_key in further:
-        shared = _shared(files, names_of_key)
+        shared = shared_column(files, names_of_key)
         constant = shared is not None and all(
             len(values) == 1 and values[0]
             for facts in files
@@ -293,17 +308,16 @@ def _add_image(proposal: Proposal, files: list[H5adFacts], by: str | None, root:
 
 
 def _add_panel(proposal: Proposal, files: list[H5adFacts]) -> None:
-    used = [
-        facts
-        for facts in files
-        if not any(facts.path.stem in note for note in proposal.notes if "left out" in note)
-    ]
-    times = Counter(gene for facts in used for gene in set(facts.genes))
-    shared = sum(count == len(used) for count in times.values())
-    smallest = min(len(set(facts.genes)) for facts in used)
+    times = Counter(gene for facts in files for gene in set(facts.genes))
+    everywhere = [gene for gene, count in times.items() if count == len(files)]
+    shared = len(everywhere)
+    smallest = min(len(set(facts.genes)) for facts in files)
     whole = smallest >= SPOT_GENES
     proposal.n_genes = len(times) if whole else shared
-    proposal.dataset["panel"] = "whole_transcriptome" if whole else f"panel_{max(len(f.genes) for f in used)}"
+    proposal.observed = proposed_panel(everywhere) if whole else ()
+    proposal.dataset["panel"] = (
+        "whole_transcriptome" if whole else f"panel_{max(len(f.genes) for f in files)}"
+    )
     if not whole:
         proposal.remarks["panel"] = "a name for the gene set and its version; write the real one"
     if whole and shared < len(times):

@@ -4,17 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pytest_stbench.data.catalogue import READERS
 from pytest_stbench.data.propose.from_h5ad import note_unknown_patients
+from pytest_stbench.data.propose.panel import proposed_panel
 from pytest_stbench.data.propose.proposal import SPOT_GENES, Proposal, Row
+from pytest_stbench.data.propose.sheet_beside import use_sheet
+from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.registry import Catalogue, load_target
 from pytest_stbench.spec.model import DatasetSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from pytest_stbench.data.propose.detect import Detected
+    from pytest_stbench.data.readers.protocol import SlideSource
+    from pytest_stbench.splits.table import Sample
+
+MAX_BYTES = 200_000_000
+"""Slides are read to see how large they are, unless they are larger than this together."""
+
+BLOCK_UM = 500.0
+"""Smallest block of the split ``within``."""
 
 _SAYS = {
     "visium": ("Visium", "spot"),
@@ -24,6 +40,11 @@ _SAYS = {
     "hest": (None, "spot"),
     "spatialdata": (None, "cell"),
 }
+
+
+def says(source: str) -> tuple[str | None, str]:
+    """Return technology (None where there are several) and resolution of what a reader reads."""
+    return _SAYS.get(source, (None, "cell"))
 
 
 def propose_by_reader(found: Detected, root: Path, *, patient_from_name: bool) -> Proposal:
@@ -40,7 +61,7 @@ def propose_by_reader(found: Detected, root: Path, *, patient_from_name: bool) -
         )
         raise DataError(message)
     record = readers[found.source]
-    technology, resolution = _SAYS.get(found.source, (None, "cell"))
+    technology, resolution = says(found.source)
     dataset: dict[str, Any] = {"source": found.source, "path": found.pattern}
     config = DatasetSpec.model_validate({**dataset, "resolution": resolution})
     samples = tuple(load_target(record.index)(config, (root,), None))
@@ -54,6 +75,7 @@ def propose_by_reader(found: Detected, root: Path, *, patient_from_name: bool) -
         dataset=dataset,
         rows=[Row(slide=sample.slide, patient=sample.patient) for sample in samples],
         n_genes=len(shared),
+        observed=proposed_panel(shared) if min(map(len, genes)) >= SPOT_GENES else (),
         image="image" in source.offers(),
         resolution=resolution,
     )
@@ -61,6 +83,11 @@ def propose_by_reader(found: Detected, root: Path, *, patient_from_name: bool) -
         proposal.missing["technology"] = "ST, Visium, Xenium, CosMx, MERSCOPE ...; a check fails without it"
     else:
         dataset["technology"] = technology
+    if found.source == "spatialdata":
+        proposal.missing["scale"] = (
+            "um per unit of the coordinate system `global`, where its axes have no unit of length (of a "
+            "store made from a Xenium bundle 0.2125)"
+        )
     dataset["resolution"] = resolution
     whole = min(map(len, genes)) >= SPOT_GENES
     dataset["panel"] = "whole_transcriptome" if whole else f"panel_{max(map(len, genes))}"
@@ -73,10 +100,39 @@ def propose_by_reader(found: Detected, root: Path, *, patient_from_name: bool) -
             proposal.missing[key] = "what a score may be claimed for"
         else:
             dataset[key] = value
-    if not proposal.patients_known:
+    keys: dict[str, Any] = {}
+    if not proposal.patients_known and use_sheet(proposal, found, root, keys):
+        dataset["keys"] = keys
+    elif not proposal.patients_known:
         proposal.table = True
         dataset["samples"] = "SAMPLES"
         for row in proposal.rows:
             row.patient = None
         note_unknown_patients(proposal, patient_from_name=patient_from_name)
+    if proposal.split == "within" and _bytes(source, samples) <= MAX_BYTES:
+        proposal.notes += _too_small(source, samples)
     return proposal
+
+
+def _too_small(source: SlideSource, samples: Sequence[Sample]) -> list[str]:
+    """Say which slides no block split can cut, or what must be said before they can be read."""
+    try:
+        small = [s.slide for s in samples if _extent(source.read(s.slide).xy_um) <= BLOCK_UM]
+    except DataError as error:
+        return [f"slides cannot be read yet: {error}"]
+    if not small:
+        return []
+    note = (
+        f"slides no larger than a block of {BLOCK_UM:g} um ({listing(small)}): nothing is scored on them "
+        "until patients are known, because neighbours are near-copies"
+    )
+    return [note]
+
+
+def _extent(xy_um: NDArray[np.float64]) -> float:
+    known = xy_um[np.isfinite(xy_um).all(axis=1)]
+    return float(np.ptp(known, axis=0).max()) if len(known) else 0.0
+
+
+def _bytes(source: SlideSource, samples: Sequence[Sample]) -> int:
+    return sum(file.stat().st_size for sample in samples for file in source.files(sample.slide))

@@ -12,6 +12,7 @@ from pytest_stbench.data.readers import hdf5
 from pytest_stbench.data.readers.counts import shape_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     import h5py
@@ -64,9 +65,13 @@ class H5adFacts:
         return tuple(sorted({names[code] if code >= 0 else "" for code in set(codes.tolist())}))
 
 
-def look_at(path: Path) -> H5adFacts:
-    """Return what the file says. Raises ``DataError`` where it cannot be read."""
+def look_at(path: Path, further: Collection[str] = ()) -> H5adFacts:
+    """Return what the file says, columns called `further` included.
+
+    Raises ``DataError`` where it cannot be read.
+    """
     wanted = (
+        *further,
         *vocabulary.SLIDE, *vocabulary.PATIENT, *vocabulary.NICHE, *vocabulary.CELL_TYPE, *vocabulary.DISEASE,
         *vocabulary.SITE,
     )  # fmt: skip

@@ -27,13 +27,15 @@ class Proposal:
     ``dataset`` holds the keys of a data set of a task file in the order of writing; ``remarks`` a
     comment for a key, ``missing`` the keys that were not found with what to do, ``notes`` what a
     reader of the file must know. ``table`` says that a samples table must be written because the
-    files do not name the patients, or not usably.
+    files do not name the patients, or not usably. ``observed`` is a panel for whole
+    transcriptomes.
     """
 
     what: str
     dataset: dict[str, Any]
     rows: list[Row]
     n_genes: int = 0
+    observed: tuple[str, ...] = ()
     image: bool = False
     resolution: str = "spot"
     table: bool = False

@@ -40,7 +40,7 @@ def task_text(name: str, proposal: Proposal, path: Path) -> str:
         lines += _key(key, samples_name(name) if value == "SAMPLES" else value, proposal.remarks.get(key))
     for key, advice in proposal.missing.items():
         lines += _comment(f"{key}: {advice}", "    ", mark="#?")
-    lines += _design(proposal)
+    lines += _design(name, proposal)
     text = "\n".join(lines) + "\n"
     plain(parse_tree(text, path).root)
     return text
@@ -58,6 +58,16 @@ def samples_text(proposal: Proposal) -> str:
 def samples_name(name: str) -> str:
     """Return the file name of the samples table of the task `name`."""
     return f"{name}.samples.csv"
+
+
+def panel_text(proposal: Proposal) -> str:
+    """Return the list of the genes that a model is given, one a line."""
+    return "".join(f"{gene}\n" for gene in ("gene", *proposal.observed))
+
+
+def panel_name(name: str) -> str:
+    """Return the file name of the panel of the task `name`."""
+    return f"{name}.panel.csv"
 
 
 def scalar(value: Any) -> str:
@@ -99,7 +109,7 @@ def _claim(proposal: Proposal) -> list[str]:
     return [f"claim: exploratory  # {why}"]
 
 
-def _design(proposal: Proposal) -> list[str]:
+def _design(name: str, proposal: Proposal) -> list[str]:
     lines = [f"splits: [{proposal.split}]"]
     if proposal.split == "within":
         lines = [
@@ -109,12 +119,20 @@ def _design(proposal: Proposal) -> list[str]:
             ),
             *lines,
         ]
-    asked = max(
-        1, min(MAX_ASKED, proposal.n_genes // (HIDDEN_FOLDS if proposal.family == "imputation" else 1))
-    )
+    hidden = HIDDEN_FOLDS if proposal.family == "imputation" and not proposal.observed else 1
+    asked = max(1, min(MAX_ASKED, proposal.n_genes // hidden))
     detection = MIN_DETECTION.get(proposal.resolution, 0.1)
     lines += ["preprocess:", f"  genes: {{select: svg, n: {asked}, min_detection: {detection:g}}}"]
-    if proposal.family == "imputation":
+    if proposal.family == "imputation" and proposal.observed:
+        lines += [
+            *_comment(
+                f"A model is given the {len(proposal.observed)} genes that signatures and ligand-receptor "
+                "pairs name most often, as a targeted panel would measure them; others are asked. Put your "
+                "own panel there."
+            ),
+            f"imputation: {{observed: {{file: {panel_name(name)}}}}}",
+        ]
+    elif proposal.family == "imputation":
         lines += [
             *_comment(
                 "A fifth of the genes is hidden and asked. `observed: {file: panel.csv}` asks for your own "

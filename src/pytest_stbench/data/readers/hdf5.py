@@ -25,19 +25,19 @@ _READ_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexErr
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
-    """Open an h5ad file for reading; what goes wrong inside is a ``DataError`` naming the file."""
+def opened(path: Path, required: tuple[str, ...] = ("obs", "var"), what: str = "h5ad") -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading; what goes wrong inside is a ``DataError`` naming the file."""
     if path.is_dir():
-        message = f"{path}: a folder, not an h5ad file; `path` must name files"
+        message = f"{path}: a folder, not an {what} file; `path` must name files"
         raise DataError(message)
     try:
         with h5py.File(path, "r", locking="best-effort") as file:
-            if "obs" not in file or "var" not in file:
-                message = f"{path}: an HDF5 file without obs and var, not an h5ad file"
+            if any(name not in file for name in required):
+                message = f"{path}: an HDF5 file without {' and '.join(required)}, not a file of {what}"
                 raise DataError(message)
             yield file
     except _READ_ERRORS as error:
-        message = f"{path}: cannot be read as h5ad (truncated, damaged or another format): {error}"
+        message = f"{path}: cannot be read as {what} (truncated, damaged or another format): {error}"
         raise DataError(message) from error
 
 

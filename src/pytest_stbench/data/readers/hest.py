@@ -9,8 +9,11 @@ metadata, else by ``pixel_size_um`` of the table.
 A patient is ``DATASET_TITLE:PATIENT``, because names repeat between data sets; samples without a
 patient have none. Each split K becomes the column ``hest_fold_K`` of the samples table (train or
 test): ``splits: [{fixed: {columns: [hest_fold_0, hest_fold_1]}}]``. The genes of a benchmark task
-are a list: ``genes: {select: list, file: TASK/var_50genes.json}``. Patches are not read: declare
-the whole-slide image as ``image``, or encode the patches and declare ``keys.embedding``.
+are a list: ``genes: {select: list, file: TASK/var_50genes.json}``.
+
+The image is the one declared as ``image``. Without it, where every slide has ``patches/ID.h5``
+(``img``, ``coords``, ``barcode``, 0.5 um per pixel), it is put together from these patches when it
+is asked for; units without a patch see white.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.readers import h5ad
+from pytest_stbench.data.readers.patches import image_of_patches
 from pytest_stbench.data.roots import resolve
 from pytest_stbench.data.samples import MISSING
 from pytest_stbench.data.wording import listing
@@ -34,7 +38,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.readers.protocol import RawSlide
     from pytest_stbench.spec.model import DatasetSpec
 
-RULES = "hest/1"
+RULES = "hest/2"
 EXPRESSION = ("adata", "st")
 PIXEL_UM = (0.05, 10.0)
 TECHNOLOGIES = {
@@ -62,7 +66,9 @@ def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[
     inner = config.model_copy(update={"path": f"{config.path}/{kind}/*.h5ad"})
     facts = _facts(folder)
     scales = {sample.slide: _scale(sample.slide, facts.get(sample.slide, {}), config) for sample in samples}
-    return HestSource(h5ad.open_source(inner, samples, roots), scales, config)
+    return HestSource(
+        h5ad.open_source(inner, samples, roots), scales, config, _patches(folder, samples, config)
+    )
 
 
 def index_source(
@@ -80,10 +86,17 @@ def index_source(
 class HestSource:
     """Slides in h5ad files whose pixels are scaled by the metadata."""
 
-    def __init__(self, source: h5ad.H5adSource, scales: dict[str, float | None], config: DatasetSpec) -> None:
+    def __init__(
+        self,
+        source: h5ad.H5adSource,
+        scales: dict[str, float | None],
+        config: DatasetSpec,
+        patches: dict[str, Path],
+    ) -> None:
         self._source = source
         self._scales = scales
         self._config = config
+        self._patches = patches
 
     def genes(self, slide_id: str) -> tuple[str, ...]:
         """Return the symbols of the slide."""
@@ -93,19 +106,46 @@ class HestSource:
         """Read one slide, coordinates in um."""
         raw = self._source.read(slide_id)
         scale = self._scales[slide_id]
-        return raw if scale is None else replace(raw, xy_um=raw.xy_um * scale)
+        raw = raw if scale is None else replace(raw, xy_um=raw.xy_um * scale)
+        if slide_id not in self._patches:
+            return raw
+        um_per_px = self._um_per_px(slide_id)
+        image, xy_px, without = image_of_patches(
+            self._patches[slide_id], raw.unit_names, raw.xy_um, um_per_px
+        )
+        notes = {**raw.notes, "units_without_patch": without}
+        return replace(raw, image=image, xy_px=xy_px, notes=notes)
+
+    def _um_per_px(self, slide_id: str) -> float:
+        scale, declared = self._scales[slide_id], self._config.scale
+        if scale is not None:
+            return scale
+        if declared is None or isinstance(declared.um_per_px, str):
+            message = (
+                f"slide {slide_id}: the corners of its patches are pixels: write `scale: UM_PER_PX`, a number"
+            )
+            raise DataError(message)
+        return float(declared.um_per_px)
 
     def offers(self) -> frozenset[str]:
-        """Return what the data set declares."""
-        return self._source.offers()
+        """Return what the data set declares, and ``image`` where there are patches."""
+        return self._source.offers() | ({"image"} if self._patches else set())
 
     def files(self, slide_id: str) -> tuple[Path, ...]:
-        """Return the h5ad file, and the image if one is declared."""
-        return self._source.files(slide_id)
+        """Return the h5ad file, and the image if one is declared, or else the patches."""
+        patches = self._patches.get(slide_id)
+        return (*self._source.files(slide_id), *(() if patches is None else (patches,)))
 
     def fingerprint(self) -> str:
         """Return the reading rules with the size of a pixel of every slide."""
         return f"{RULES} {self._source.fingerprint()} {sorted(self._scales.items())}"
+
+
+def _patches(folder: Path, samples: Sequence[Sample], config: DatasetSpec) -> dict[str, Path]:
+    """Return the files of patches by slide; none where an image is declared or a slide has none."""
+    found = {sample.slide: folder / "patches" / f"{sample.slide}.h5" for sample in samples}
+    complete = config.image is None and all(path.is_file() for path in found.values())
+    return found if complete else {}
 
 
 def _folder(config: DatasetSpec, roots: Sequence[Path]) -> Path:

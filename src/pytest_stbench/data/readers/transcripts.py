@@ -16,7 +16,7 @@ from pytest_stbench.errors import DataError
 from pytest_stbench.registry import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -74,29 +74,39 @@ def open_transcripts(path: Path, *, um_per_px: float | None = None) -> Transcrip
     DataError
         A missing column, pixels without their size, a file that cannot be read.
     """
-    there = columns_of(path)
-    found = {role: next((name for name in names if name in there), None) for role, names in SYNONYMS.items()}
-    x, y, feature = (_needed(path, role, found[role], there) for role in ("x", "y", "feature"))
-    if um_per_px is None and x in PIXELS:
+    columns = columns_for(path, columns_of(path))
+    if um_per_px is None and columns.x in PIXELS:
         message = (
-            f"{path}: {x} and {y} are pixels; write `scale: UM_PER_PX` in the task file (CosMx: 0.12028, the "
-            "first public data sets 0.18; the documents of the instrument say it)"
+            f"{path}: {columns.x} and {columns.y} are pixels; write `scale: UM_PER_PX` in the task "
+            "file (CosMx: 0.12028, the first public data sets 0.18; the documents of the instrument say it)"
         )
         raise DataError(message)
-    control = "is_control" if "is_control" in there else None
-    columns = Columns(x, y, feature, found["qv"], found["cell"], found["fov"], control)
     return TranscriptTable(path, columns, 1.0 if um_per_px is None else um_per_px)
 
 
-def _needed(path: Path, role: str, name: str | None, there: Sequence[str]) -> str:
-    if name is None:
-        names = SYNONYMS[role]
-        message = (
-            f"{path}: no column for the {role} of a transcript; it may be called {listing(names)}; the table "
-            f"has {listing(there)}{nearest(names[0], there)}: rename it"
-        )
-        raise DataError(message)
-    return name
+def columns_for(path: Path, there: Sequence[str], named: Mapping[str, str] | None = None) -> Columns:
+    """Return the columns of a table; those that `named` gives a role must be called so.
+
+    Raises ``DataError`` where there is none for the place or the feature of a transcript.
+    """
+    names = {**SYNONYMS, **{role: (name,) for role, name in (named or {}).items()}}
+    found = {role: next((name for name in of if name in there), None) for role, of in names.items()}
+    for role in ("x", "y", "feature"):
+        if found[role] is None:
+            message = (
+                f"{path}: no column for the {role} of a transcript; it may be called {listing(names[role])}; "
+                f"the table has {listing(there)}{nearest(names[role][0], there)}: rename it"
+            )
+            raise DataError(message)
+    return Columns(
+        x=str(found["x"]),
+        y=str(found["y"]),
+        feature=str(found["feature"]),
+        qv=found["qv"],
+        cell=found["cell"],
+        fov=found["fov"],
+        control="is_control" if "is_control" in there else None,
+    )
 
 
 class TranscriptTable:
@@ -137,7 +147,8 @@ class TranscriptTable:
 
     def _um(self, values: Any, name: str) -> NDArray[np.float64]:
         if values.dtype.kind not in "iuf":
-            message = f"{self.path}: column {name} holds {values.dtype}, not numbers; write coordinates in um"
+            found = "text" if values.dtype.name in ("category", "object", "str") else values.dtype
+            message = f"{self.path}: column {name} holds {found}, not numbers; write coordinates in um"
             raise DataError(message)
         return np.asarray(values.to_numpy(np.float64) * self._um_per_px)
 
@@ -159,7 +170,14 @@ class TranscriptTable:
         wanted = [self.columns.feature, *([self.columns.control] if self.columns.control else [])]
         marked: dict[str, bool] = {}
         for part in parts_of(self.path, wanted):
-            codes, levels = _factorised(part[self.columns.feature])
+            feature = part[self.columns.feature]
+            if feature.hasnans:
+                message = (
+                    f"{self.path}: column {self.columns.feature} is empty in some rows, so nobody knows what "
+                    "was decoded there: name the feature, or take the rows out"
+                )
+                raise DataError(message)
+            codes, levels = _factorised(feature)
             marks = np.zeros(len(levels), dtype=bool)
             if self.columns.control is not None:
                 flags = part[self.columns.control].to_numpy().astype(bool)

@@ -21,11 +21,11 @@ import numpy as np
 
 from pytest_stbench.data.image import Image
 from pytest_stbench.data.readers.counts import as_counts, sum_duplicate_columns
-from pytest_stbench.data.readers.imaging.source import companion
+from pytest_stbench.data.readers.imaging.source import companion, places_of
 from pytest_stbench.data.readers.imaging.tables import columns_of, text, whole
 from pytest_stbench.data.readers.protocol import RawSlide
 from pytest_stbench.data.readers.tenx import read_features, read_matrix
-from pytest_stbench.data.roots import resolve, resolve_one
+from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError, DataMissing
 from pytest_stbench.kernels.graph import median_nn_distance
@@ -186,7 +186,7 @@ class VisiumSource:
 
 def _find(config: DatasetSpec, roots: Sequence[Path]) -> dict[str, Outs]:
     found: dict[str, Outs] = {}
-    for path in resolve(config.path or "", roots, get=config.get, what="path"):
+    for path in places_of(config, roots):
         if not path.is_dir():
             message = f"{path}: a file; `path` names the output folders of Space Ranger"
             raise DataError(message)

@@ -149,10 +149,30 @@ def parse_params(params: Mapping[str, Any]) -> SimulationParams:
     if groups > parsed.patients:
         found = f"params.patients: found {parsed.patients}, needs {groups} or more"
         _refuse([f"{found}, one for every combination of panel, site and technology"])
-    lattice = [name for name in parsed.defects if name.startswith("xisium_geometry")]
-    if lattice and parsed.resolution != "spot":
-        _refuse([f"params.defects: {lattice[0]} spoils a lattice and needs resolution: spot"])
+    if idle := _idle_defects(parsed):
+        _refuse(idle)
     return parsed
+
+
+def _idle_defects(params: SimulationParams) -> list[str]:
+    """Return the defects that could change nothing in this cohort, with what each of them needs."""
+    patients = (params.patients > 1, "is between patients and needs patients: 2 or more")
+    slides = (params.patients * params.slides_per_patient > 1, "is between slides and needs two or more")
+    needs = {
+        "xisium_geometry": (params.resolution == "spot", "spoils a lattice and needs resolution: spot"),
+        "image_registration": (params.image, "spoils the image and needs image: true"),
+        "patient_leakage": patients,
+        "panel_effect": patients,
+        "class_imbalance.one_patient": patients,
+        "slide_leakage": slides,
+        "panel_mismatch": slides,
+    }
+    problems = []
+    for name in params.defects:
+        able, what = needs.get(name) or needs.get(name.split(".")[0], (True, ""))
+        if not able:
+            problems.append(f"params.defects: {name} {what}")
+    return problems
 
 
 def _refuse(problems: list[str]) -> None:

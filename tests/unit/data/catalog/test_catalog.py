@@ -9,13 +9,19 @@ import threading
 import zipfile
 from pathlib import Path
 
+import anndata
+import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
+from scipy.sparse import csr_matrix
 
 from pytest_stbench.cli import main
 from pytest_stbench.data.catalog.entries import entries
 from pytest_stbench.data.catalog.fetch import fetch
 from pytest_stbench.data.catalog.verify import verify
+from pytest_stbench.data.dataset import Dataset
+from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import DataError, TaskFileError
 from pytest_stbench.run.registry import builtin_registry
 from pytest_stbench.spec.dataset_entry import MANIFEST, load_entry
@@ -91,6 +97,41 @@ def test_every_entry_is_valid_and_claims_no_checksum_it_has_not_seen():
         assert entry.citation
         if entry.verified is None:
             assert all(file.sha256 is None for file in entry.files)
+
+
+def test_tasks_of_hest_benchmark_are_there():
+    found = {entry.name: entry for entry in entries() if entry.dataset.source == "hest"}
+    assert len(found) == 9
+    assert len({entry.organ for entry in found.values()}) >= 7
+    for entry in found.values():
+        assert not entry.fetchable, "access is granted on the homepage"
+        assert entry.licence == "CC BY-NC-SA 4.0"
+        assert (entry.dataset.resolution == "spot") == (entry.technology == "Visium")
+
+
+def test_a_task_of_hest_benchmark_that_was_put_there_is_used(served, tmp_path):
+    folder = tmp_path / "cache" / "hest-bench-skcm"
+    (folder / "adata").mkdir(parents=True)
+    for name in ("T1", "T2"):
+        anndata.AnnData(
+            csr_matrix(np.ones((4, 2), np.float32)), obs=pd.DataFrame(index=[*"abcd"]),
+            var=pd.DataFrame(index=["MLANA", "PMEL"]), obsm={"spatial": np.eye(4)[:, :2] * 100},
+        ).write_h5ad(folder / "adata" / f"{name}.h5ad")  # fmt: skip
+    (folder / "HEST_v1_1_0.csv").write_text(
+        "id,dataset_title,patient,st_technology,pixel_size_um\nT1,S,p1,Xenium,0.27\nT2,S,p2,Xenium,0.27\n"
+    )
+    done = CliRunner().invoke(main, ["data", "verify", "hest-bench-skcm"])
+    assert done.exit_code == 0, done.output
+    assert "recorded 3 files" in done.output
+    config = load_task(
+        task_with(tmp_path, "{source: catalog, path: hest-bench-skcm}"), REGISTRY
+    ).spec.datasets["d"]
+    samples = load_samples(config, "d", [tmp_path / "cache"])
+    assert [(s.slide, s.patient, s.technology, s.organ) for s in samples] == [
+        ("T1", "S:p1", "Xenium", "skin"),
+        ("T2", "S:p2", "Xenium", "skin"),
+    ]
+    assert Dataset("d", config, samples, [tmp_path / "cache"]).slide("T1").xy_um.max() == pytest.approx(27)
 
 
 def test_list_and_show_tell_the_state(served):

@@ -4,6 +4,7 @@ import csv
 import json
 
 import anndata
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -149,3 +150,102 @@ def test_damage_is_told(hest, spoil, message):
 def test_one_folder_is_read(hest):
     with pytest.raises(DataError, match="source hest reads one folder"):
         opened(hest, "hest/st/*.h5ad")
+
+
+# -- patches -----------------------------------------------------------------------------------
+
+SIZE = 16
+"""Side of a patch in pixels of 0.5 um; the published ones have 224."""
+
+
+def write_patches(folder, name, um_per_px, *, units=18, shift=0.0, **changes):
+    """Patches of different colours around the first `units` units, as HEST writes them."""
+    names = [f"{i}x1" for i in range(units)]
+    xy = np.array([(200 * x, 200 * y) for x in range(5) for y in range(4)], float)[:units]
+    parts = {
+        "img": np.random.default_rng(3).integers(0, 255, (units, SIZE, SIZE, 3), dtype=np.uint8),
+        "coords": np.rint(xy + shift - SIZE * 0.5 / 2 / um_per_px).astype(np.int64),
+        "barcode": np.array([[n.encode()] for n in names]),
+        **changes,
+    }
+    (folder / "patches").mkdir(exist_ok=True)
+    with h5py.File(folder / "patches" / f"{name}.h5", "w") as file:
+        for key, values in parts.items():
+            if values is not None:
+                file[key] = values
+    return parts["img"]
+
+
+@pytest.fixture
+def patched(hest):
+    folder = hest / "hest"
+    pixels = {name: write_patches(folder, name, size) for name, size in
+              (("TENX1", 0.5), ("TENX2", 0.7), ("NCBI3", 0.7))}  # fmt: skip
+    return hest, pixels
+
+
+def test_patches_are_given_as_they_are(patched):
+    root, pixels = patched
+    dataset = opened(root)
+    assert dataset.offers == {"image"}
+    for name in pixels:
+        slide = dataset.slide(name)
+        found = slide.image.input(slide.xy_px).patches(size=SIZE, mpp=0.5)
+        np.testing.assert_array_equal(found[:18], pixels[name])
+        assert (found[18:] == 255).all(), "units without a patch see white"
+        assert dataset.notes["units_without_patch"][name] == 2
+    # pixels of 0.5 and 0.7 um: a pitch of 200 pixels is 100 and 140 um
+    assert dataset.slide("TENX1").xy_px[4, 0] - dataset.slide("TENX1").xy_px[0, 0] == 200
+    assert dataset.slide("TENX2").xy_px[4, 0] - dataset.slide("TENX2").xy_px[0, 0] == 280
+
+
+def test_patches_are_not_read_before_they_are_asked_for(patched):
+    root, _ = patched
+    slide = opened(root).slide("TENX2")
+    (root / "hest" / "patches" / "TENX2.h5").unlink()
+    with pytest.raises(DataError, match=r"TENX2\.h5: cannot be read as patches"):
+        slide.image.pixels()
+
+
+def test_patches_of_some_slides_are_no_image(patched):
+    root, _ = patched
+    (root / "hest" / "patches" / "TENX2.h5").unlink()
+    assert opened(root).offers == set()
+    assert opened(root).slide("TENX1").image is None
+    assert opened(root, slides=("TENX1", "NCBI3")).offers == {"image"}
+
+
+def test_a_number_as_scale_places_patches(patched):
+    root, pixels = patched
+    slide = opened(root, slides=("TENX1",), scale={"um_per_px": 0.5}).slide("TENX1")
+    np.testing.assert_array_equal(
+        slide.image.input(slide.xy_px).patches(size=SIZE, mpp=0.5)[:18], pixels["TENX1"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"barcode": None}, "without img and coords and barcode"),
+        ({"barcode": np.array([[b"other"]] * 18)}, "no patch is of a unit of the slide: barcodes are"),
+        ({"barcode": np.array([[b"0x1"]] * 3)}, "3 barcodes"),
+        ({"img": np.zeros((18, SIZE, SIZE), np.uint8)}, r"found uint8 of shape \(18, 16, 16\)"),
+        ({"coords": np.full((18, 2), np.nan)}, "coords are not all finite numbers"),
+        ({"shift": 900.0}, r"patches lie 45\d um \(median\) away from their units"),
+        ({"coords": np.array([(0, 0)] * 17 + [(10**6, 10**6)])}, "away from their units"),
+    ],
+)  # fmt: skip
+def test_bad_patches(patched, changes, message):
+    root, _ = patched
+    write_patches(root / "hest", "TENX1", 0.5, **changes)
+    with pytest.raises(DataError, match=message):
+        opened(root).slide("TENX1")
+
+
+def test_too_large_to_put_together(patched):
+    root, _ = patched
+    path = root / "hest" / "patches" / "TENX1.h5"
+    with h5py.File(path, "r+") as file:
+        file["coords"][17] = 10**6
+    with pytest.raises(DataError, match="too many to put together: declare the whole-slide image as `image`"):
+        opened(root).slide("TENX1")

@@ -74,11 +74,9 @@ def test_cells_are_counted_from_transcripts_where_no_matrix_is(tmp_path):
     )
     notes = {note: found["S1"] for note, found in dataset.notes.items()}
     assert notes["transcripts_read"] == (
-        notes["transcripts_low_qv"]
-        + notes["transcripts_unassigned"]
-        + notes["control_counts"]
-        + slide.counts.sum()
+        notes["transcripts_low_qv"] + notes["transcripts_unassigned"] + notes["transcripts_kept"]
     )
+    assert notes["transcripts_kept"] == notes["control_counts"] + slide.counts.sum()
     near = cells.set_index("cell_id").loc[slide.unit_names, ["x_centroid", "y_centroid"]]
     assert np.abs(slide.xy_um - near).max().max() < 3, "the mean of its transcripts"
 
@@ -167,6 +165,91 @@ def test_columns_are_found_or_told(tmp_path):
     table.assign(cell_id="UNASSIGNED").to_parquet(tmp_path / "C.parquet")
     with pytest.raises(DataError, match=r"slide C has no units.*form units of its transcripts with `bin`"):
         opened(tmp_path, "xenium", "C.parquet").slide("C")
+
+
+def plain_table(n=600, **changes):
+    """Transcripts of some cells, as a plain table."""
+    rng = np.random.default_rng(4)
+    cell = np.arange(n) % 20
+    table = pd.DataFrame(
+        {"x": 30.0 * cell + rng.normal(0, 2, n), "y": 40.0 * (cell % 5) + rng.normal(0, 2, n),
+         "gene": rng.choice(["EPCAM", "CD3E", "MS4A1"], n), "cell_id": [f"c{c}" for c in cell]}
+    )  # fmt: skip
+    return table.assign(**changes)
+
+
+def test_transcripts_without_place_are_left_out_and_counted(tmp_path):
+    table = plain_table()
+    table.loc[:9, "x"] = np.nan
+    table.loc[10:14, "y"] = np.inf
+    table.to_parquet(tmp_path / "A.parquet")
+    dataset = opened(tmp_path, "xenium", "A.parquet")
+    slide = dataset.slide("A")
+    assert np.isfinite(slide.xy_um).all()
+    assert dataset.notes["transcripts_not_finite"]["A"] == 15
+    assert slide.counts.sum() == dataset.notes["transcripts_kept"]["A"] == 585
+
+
+def test_negative_coordinates_are_coordinates(tmp_path):
+    table = plain_table()
+    # steps and a shift that binary fractions hold exactly
+    table[["x", "y"]] = np.rint(table[["x", "y"]] * 64) / 64
+    for name, shift in (("A", 0.0), ("B", -4096.0)):
+        table.assign(x=table.x + shift, y=table.y + shift).to_parquet(tmp_path / f"{name}.parquet")
+    dataset = opened(tmp_path, "xenium", "*.parquet", bin={"geometry": "tiled", "min_tissue": 0.01})
+    one, other = dataset.slide("A"), dataset.slide("B")
+    assert other.xy_um.max() < 0
+    np.testing.assert_allclose(one.xy_um, other.xy_um + 4096)
+    assert (one.counts != other.counts).nnz == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "rest", "message"),
+    [
+        ({"gene": None}, {}, "column gene is empty in some rows, so nobody knows what was decoded"),
+        ({"x": "12"}, {}, "column x holds text, not numbers; write coordinates in um"),
+        ({"cell_id": "UNASSIGNED"}, {}, "slide A has no units; leave it out by `slides`, or form units"),
+        ({"x": 3e8}, {"bin": {"geometry": "tiled"}}, "more than a slide of 25 mm x 75 mm: give the scale of"),
+        ({}, {"image": {"path": "A.png", "um_per_px": 1}}, "slide A: its image is not there"),
+    ],
+)
+def test_tables_that_say_too_little_are_told(tmp_path, changes, rest, message):
+    table = plain_table()
+    for column, value in changes.items():
+        # one row for what a single row spoils, all rows for what makes a slide empty
+        rows = slice(None) if column == "cell_id" else slice(0, 0)
+        table[column] = table[column].astype(object) if isinstance(value, str | None) else table[column]
+        table.loc[rows, column] = value
+        table[column] = table[column].astype(str) if column == "x" and value == "12" else table[column]
+    table.to_parquet(tmp_path / "A.parquet")
+    with pytest.raises(DataError, match=message):
+        opened(tmp_path, "xenium", "A.parquet", **rest).slide("A")
+
+
+def test_an_empty_table_is_told(tmp_path):
+    plain_table().iloc[:0].to_parquet(tmp_path / "A.parquet")
+    with pytest.raises(DataError, match="slide A has no units"):
+        opened(tmp_path, "xenium", "A.parquet").slide("A")
+    with pytest.raises(DataError, match="no transcript is left to bin of 0"):
+        opened(tmp_path, "xenium", "A.parquet", bin={"geometry": "visium"}).slide("A")
+
+
+def test_cells_outside_of_the_image_see_white(tmp_path):
+    import PIL.Image
+
+    plain_table().to_parquet(tmp_path / "A.parquet")
+    PIL.Image.fromarray(np.full((60, 300, 3), 9, np.uint8)).save(tmp_path / "A.png")
+    slide = opened(tmp_path, "xenium", "A.parquet", image={"path": "A.png", "um_per_px": 1.0}).slide("A")
+    patches = slide.image.input(slide.xy_px).patches(size=4, mpp=1.0)
+    outside = (slide.xy_um > (304, 64)).any(axis=1)
+    assert (patches[outside] == 255).all()
+    assert (patches[(slide.xy_um < (290, 50)).all(axis=1) & (slide.xy_um > 4).all(axis=1)] == 9).all()
+
+
+def test_a_readme_among_bundles_is_no_bundle(tmp_path):
+    write_xenium(tmp_path / "all" / "S1")
+    (tmp_path / "all" / "README.md").write_text("x")
+    assert opened(tmp_path, "xenium", "all/*").slide_ids == ("S1",)
 
 
 def test_transcripts_without_cells_can_still_be_binned(tmp_path):

@@ -240,7 +240,6 @@ class TestGeometry:
         assert read({"image_registration.scale": 0.4}).image.mpp == pytest.approx(2.4)
         white = read({"image_registration.background": 0.5}).image.pixels()
         assert (white[:, : plain.shape[1] // 2] == 255).all()
-        assert read({"image_registration.shift": 1}, image=False).image is None
 
 
 class TestLabels:

@@ -39,7 +39,7 @@ def rows_of(defects, **params):
 def test_slides_with_a_defect_hold_together(name, resolution):
     if resolution == "cell" and name.startswith("xisium"):
         pytest.skip("a defect of lattices")
-    config = config_of({name: 0.5}, resolution=resolution, image=False)
+    config = config_of({name: 0.5}, resolution=resolution, image=name.startswith("image"))
     source = open_source(config, simulated_samples(config), ())
     slide = source.read("P04S1")
     n = len(slide.unit_names)
@@ -101,6 +101,24 @@ def test_defects_of_lattices_need_one():
         parse_params({"resolution": "cell", "defects": {"xisium_geometry": 1}})
 
 
+@pytest.mark.parametrize(
+    ("name", "params", "message"),
+    [
+        ("image_registration.shift", {"image": False}, "spoils the image and needs image: true"),
+        ("patient_leakage", {"patients": 1}, "needs patients: 2 or more"),
+        ("panel_effect", {"patients": 1}, "needs patients: 2 or more"),
+        ("class_imbalance.one_patient", {"patients": 1}, "needs patients: 2 or more"),
+        ("slide_leakage", {"patients": 1}, "is between slides and needs two or more"),
+        ("panel_mismatch", {"patients": 1}, "is between slides and needs two or more"),
+    ],
+)
+def test_defects_that_could_do_nothing_are_refused(name, params, message):
+    with pytest.raises(DataError, match=f"params.defects: {name}.* {message}"):
+        parse_params({**params, "defects": {name: 0.5}})
+    parse_params({"patients": 1, "slides_per_patient": 2, "defects": {"slide_leakage": 0.5}})
+    parse_params({"patients": 1, "image": False, "defects": {"class_imbalance": 0.5}})
+
+
 def test_spots_of_spoilt_cells_are_spoilt():
     config = config_of({"gene_sparsity": 1}, resolution="cell", units=3000, image=False)
     spots = BinnedSource(open_source(config, (), ()), BinSpec(geometry="tiled"), {"P01S1": "cell"}).read(
@@ -114,6 +132,14 @@ def test_spots_of_spoilt_cells_are_spoilt():
 def test_labels_and_images_leave_transcripts_alone():
     assert keeps_transcripts(parse_params({"defects": {"label_alignment.shifted": 1}}))
     assert not keeps_transcripts(parse_params({"defects": {"empty_units": 0.1}}))
+
+
+@pytest.mark.parametrize("share", [1, 0.3])
+def test_a_crop_has_no_transcripts_of_the_cells_left_out(share):
+    source = open_source(config_of({"slide_leakage": share}, resolution="cell", image=False), (), ())
+    slide = source.read("P04S1")
+    assert ("transcripts" in source.offers()) == (share == 1)
+    assert (slide.transcripts is None) == (share < 1)
 
 
 SEEN = {

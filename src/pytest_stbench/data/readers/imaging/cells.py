@@ -54,24 +54,30 @@ def without_controls(
 def count_cells(transcripts: Transcripts) -> CellTable:
     """Count the transcripts of each cell; its place is the mean of their places.
 
-    Transcripts of a quality below 20 and those in no cell are left out and counted; a cell that
-    only low quality transcripts name does not exist. Cells are sorted by name; a table that knows
-    no cells has none.
+    Transcripts of a quality below 20, without finite coordinates and those in no cell are left
+    out and counted; controls are kept, as ``control_counts``. A cell that no other transcript
+    names does not exist.
+    Cells are sorted by name; a table that knows no cells has none.
     """
     place: dict[str, int] = {}
     n_features = len(transcripts.features)
     keys: list[NDArray[np.int64]] = []
     numbers: list[NDArray[np.int64]] = []
     sums = np.zeros((0, 3))
-    notes = {"transcripts_low_qv": 0, "transcripts_unassigned": 0, "transcripts_read": 0}
+    reasons = ("low_qv", "not_finite", "unassigned", "kept", "read")
+    notes = {f"transcripts_{reason}": 0 for reason in reasons}
     for batch in transcripts.batches(cells=True):
         assert batch.cell is not None  # asked for
         good = np.ones(len(batch.x_um), bool) if batch.qv is None else batch.qv >= MIN_QV
         assigned = batch.cell != ""
         notes["transcripts_read"] += len(good)
         notes["transcripts_low_qv"] += int((~good).sum())
+        placed = np.isfinite(batch.x_um) & np.isfinite(batch.y_um)
+        notes["transcripts_not_finite"] += int((good & ~placed).sum())
+        good &= placed
         notes["transcripts_unassigned"] += int((good & ~assigned).sum())
         kept = good & assigned
+        notes["transcripts_kept"] += int(kept.sum())
         names, local = np.unique(batch.cell[kept].astype(np.str_), return_inverse=True)
         codes = np.array([place.setdefault(name, len(place)) for name in names.tolist()], dtype=np.int64)
         cell = codes[local] if len(codes) else np.empty(0, np.int64)

@@ -13,7 +13,7 @@ from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -69,8 +69,9 @@ class Polygons:
                 return _checked(*_rings(names, xy))
         if set(GEOMETRY) <= set(there):
             table = whole(self.path, GEOMETRY)
-            shapes = [_from_wkb(value, self.path) for value in table["Geometry"]]
-            return _checked(np.array(text(table["EntityID"]), dtype=np.str_), shapes)
+            return _checked(
+                np.array(text(table["EntityID"]), dtype=np.str_), from_wkb(table["Geometry"], self.path)
+            )
         message = (
             f"{self.path}: no outlines found: one vertex a row needs the columns "
             f"{' or '.join(', '.join(names) for names in VERTICES)}; the table has {listing(there)}"
@@ -79,20 +80,7 @@ class Polygons:
 
     def labels(self, um_per_px: float, window_um: tuple[float, float, float, float]) -> NDArray[np.int32]:
         """Return the label image of a window; a pixel belongs to the outline around its centre."""
-        from skimage.draw import polygon
-
-        image = blank(um_per_px, window_um)
-        x0, y0, x1, y1 = window_um
-        for label, ring in enumerate(self._read[1], start=1):
-            if not len(ring):
-                continue
-            low, high = ring.min(axis=0), ring.max(axis=0)
-            if low[0] > x1 or low[1] > y1 or high[0] < x0 or high[1] < y0:
-                continue
-            column, row = ((ring - (x0, y0)) / um_per_px - 0.5).T
-            rows, columns = polygon(row, column, image.shape)  # type: ignore[no-untyped-call]  # scikit-image has no types here
-            image[rows, columns] = label
-        return image
+        return rasterised(self._read[1], um_per_px, window_um)
 
 
 class LabelImage:
@@ -117,13 +105,7 @@ class LabelImage:
                 f"{self.path}: the size of a pixel is not known; write `scale: UM_PER_PX` in the task file"
             )
             raise DataError(message)
-        if values.ndim != 2 or values.dtype.kind not in "iu":
-            found = f"{values.dtype} of shape {values.shape}"
-            message = f"{self.path}: a label image has two axes of whole numbers, found {found}"
-            raise DataError(message)
-        levels, place = np.unique(values, return_inverse=True)
-        offset = 0 if len(levels) and levels[0] == 0 else 1
-        return levels[levels != 0], (place.reshape(values.shape) + offset).astype(np.int32), float(scale)
+        return *numbered(values, self.path), float(scale)
 
     def labels(self, um_per_px: float, window_um: tuple[float, float, float, float]) -> NDArray[np.int32]:
         """Return the label image of a window, each pixel that of the source under its centre."""
@@ -136,6 +118,20 @@ class LabelImage:
         rows = np.flatnonzero((row >= 0) & (row < source.shape[0]))
         image[np.ix_(rows, columns)] = source[np.ix_(row[rows], column[columns])]
         return image
+
+
+def numbered(values: NDArray[Any], path: Path) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return the labels of an image, ascending, and the image with their places from 1; 0 stays 0.
+
+    Raises ``DataError`` naming `path` where it has not two axes of whole numbers.
+    """
+    if values.ndim != 2 or values.dtype.kind not in "iu":
+        found = f"{values.dtype} of shape {values.shape}"
+        message = f"{path}: a label image has two axes of whole numbers, found {found}"
+        raise DataError(message)
+    levels, place = np.unique(values, return_inverse=True)
+    offset = 0 if len(levels) and levels[0] == 0 else 1
+    return levels[levels != 0], (place.reshape(values.shape) + offset).astype(np.int32)
 
 
 def blank(um_per_px: float, window_um: tuple[float, float, float, float]) -> NDArray[np.int32]:
@@ -153,6 +149,26 @@ def blank(um_per_px: float, window_um: tuple[float, float, float, float]) -> NDA
     return np.zeros((height, width), dtype=np.int32)
 
 
+def rasterised(
+    rings: Sequence[NDArray[np.float64]], um_per_px: float, window_um: tuple[float, float, float, float]
+) -> NDArray[np.int32]:
+    """Return the label image of a window, rings numbered from 1; later ones cover earlier ones."""
+    from skimage.draw import polygon
+
+    image = blank(um_per_px, window_um)
+    x0, y0, x1, y1 = window_um
+    for label, ring in enumerate(rings, start=1):
+        if not len(ring):
+            continue
+        low, high = ring.min(axis=0), ring.max(axis=0)
+        if low[0] > x1 or low[1] > y1 or high[0] < x0 or high[1] < y0:
+            continue
+        column, row = ((ring - (x0, y0)) / um_per_px - 0.5).T
+        rows, columns = polygon(row, column, image.shape)  # type: ignore[no-untyped-call]  # scikit-image has no types here
+        image[rows, columns] = label
+    return image
+
+
 def _rings(
     names: Sequence[str], xy: NDArray[np.float64]
 ) -> tuple[NDArray[np.str_], list[NDArray[np.float64]]]:
@@ -167,9 +183,15 @@ def _rings(
 def _checked(
     names: NDArray[np.str_], rings: list[NDArray[np.float64]]
 ) -> tuple[NDArray[np.str_], list[NDArray[np.float64]], int]:
+    kept, unusable = usable_rings(rings)
+    return names, kept, unusable
+
+
+def usable_rings(rings: Sequence[NDArray[np.float64]]) -> tuple[list[NDArray[np.float64]], int]:
+    """Return the rings, empty where they cover nothing, and how many do: see :class:`Polygons`."""
     usable = [len(np.unique(ring, axis=0)) >= 3 and bool(np.isfinite(ring).all()) for ring in rings]
     kept = [ring if good else np.empty((0, 2)) for ring, good in zip(rings, usable, strict=True)]
-    return names, kept, usable.count(False)
+    return kept, usable.count(False)
 
 
 def _image(path: Path) -> tuple[NDArray[Any], float | None]:
@@ -187,6 +209,14 @@ def _image(path: Path) -> tuple[NDArray[Any], float | None]:
         raise DataError(message) from error
 
 
+def from_wkb(values: Iterable[object], path: Path) -> list[NDArray[np.float64]]:
+    """Return the outer ring (vertices, 2) of each geometry in well-known binary, one vertex of a point.
+
+    Raises ``DataError`` naming `path` where one is damaged or neither point nor polygon.
+    """
+    return [_from_wkb(value, path) for value in values]
+
+
 def _from_wkb(value: object, path: Path) -> NDArray[np.float64]:
     """Return the outer ring of a polygon, or of the largest of several, in well-known binary."""
     raw = bytes(value) if isinstance(value, bytes | bytearray | memoryview) else b""
@@ -194,7 +224,7 @@ def _from_wkb(value: object, path: Path) -> NDArray[np.float64]:
         rings, _ = _wkb(raw, 0)
         return max(rings, key=len)[:, :2] if rings else np.empty((0, 2))
     except (struct.error, IndexError, ValueError) as error:
-        message = f"{path}: an outline in column Geometry is not well-known binary ({error})"
+        message = f"{path}: an outline is not well-known binary ({error})"
         raise DataError(message) from error
 
 
@@ -203,6 +233,9 @@ def _wkb(raw: bytes, start: int) -> tuple[list[NDArray[np.float64]], int]:
     (kind,) = struct.unpack_from(f"{order}I", raw, start + 1)
     width = 3 if kind & 0x80000000 or 1000 < kind % 10000 < 3000 else 2
     base, place = kind & 0xFF if kind & 0x80000000 else kind % 1000, start + 5
+    if base == 1:
+        point = np.frombuffer(raw, f"{order}f8", width, place).reshape(1, width)
+        return [point.astype(np.float64)], place + width * 8
     (count,) = struct.unpack_from(f"{order}I", raw, place)
     place += 4
     rings: list[NDArray[np.float64]] = []
@@ -217,6 +250,6 @@ def _wkb(raw: bytes, start: int) -> tuple[list[NDArray[np.float64]], int]:
             found, place = _wkb(raw, place)
             rings += found
     else:
-        message = f"geometry type {base}, expected polygon or multipolygon"
+        message = f"geometry type {base}, expected point, polygon or multipolygon"
         raise ValueError(message)
     return rings, place

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pytest_stbench.data.readers.transcripts import TranscriptTable
+    from pytest_stbench.data.molecules import Transcripts
     from pytest_stbench.data.segmentation import Segmentation
     from pytest_stbench.spec.model import DatasetSpec
 
@@ -36,15 +36,17 @@ class Bundle:
 
     ``transcripts`` opens the table of transcripts, ``cells`` reads a matrix of the vendor; without
     a matrix cells are counted from the transcripts. ``genes`` lists the symbols of that matrix.
+    ``image`` opens an image of the bundle's own and the map (3, 3) from um to its pixels.
     """
 
     slide_id: str
     files: tuple[Path, ...]
-    transcripts: Callable[[], TranscriptTable] | None = None
+    transcripts: Callable[[], Transcripts] | None = None
     cells: Callable[[], CellTable] | None = None
     genes: Callable[[], tuple[str, ...]] | None = None
     segmentations: Mapping[str, Segmentation] = field(default_factory=dict)
     panel: str | None = None
+    image: Callable[[], tuple[Image, NDArray[np.float64]]] | None = None
 
 
 class FindBundle(Protocol):
@@ -86,8 +88,9 @@ class ImagingSource:
         return self._rules
 
     def offers(self) -> frozenset[str]:
-        """Return ``image`` where it is declared, ``transcripts`` where all slides have them."""
-        found = {"image"} if self._images else set()
+        """Return ``image`` where it is declared or in all bundles, ``transcripts`` where all have them."""
+        own = all(bundle.image is not None for bundle in self._bundles.values())
+        found = {"image"} if self._images or own else set()
         if all(bundle.transcripts is not None for bundle in self._bundles.values()):
             found.add("transcripts")
         return frozenset(found)
@@ -150,6 +153,10 @@ class ImagingSource:
         self, slide_id: str, xy_um: NDArray[np.float64]
     ) -> tuple[Image | None, NDArray[np.float64] | None]:
         declared = self._config.image
+        open_own = self._bundles[slide_id].image
+        if declared is None and open_own is not None:
+            image, to_px = open_own()
+            return image, xy_um @ to_px[:2, :2].T + to_px[:2, 2]
         if declared is None or slide_id not in self._images:
             return None, None
         if not isinstance(declared.um_per_px, int | float):
@@ -191,7 +198,7 @@ def index_bundles(find: FindBundle, config: DatasetSpec, roots: Sequence[Path]) 
 def find_bundles(find: FindBundle, config: DatasetSpec, roots: Sequence[Path]) -> dict[str, Bundle]:
     """Return the bundles that ``config.path`` names, by slide."""
     found: dict[str, Bundle] = {}
-    for path in resolve(config.path or "", roots, get=config.get, what="path"):
+    for path in places_of(config, roots):
         bundle = find(path, config)
         if bundle.slide_id in found:
             message = (
@@ -201,6 +208,15 @@ def find_bundles(find: FindBundle, config: DatasetSpec, roots: Sequence[Path]) -
             raise DataError(message)
         found[bundle.slide_id] = bundle
     return found
+
+
+def places_of(config: DatasetSpec, roots: Sequence[Path]) -> list[Path]:
+    """Return what ``config.path`` names.
+
+    Where a pattern matches folders, files beside them (a README, the samples sheet) are no bundles.
+    """
+    matches = resolve(config.path or "", roots, get=config.get, what="path")
+    return [match for match in matches if match.is_dir()] or matches
 
 
 def companion(folder: Path, *patterns: str) -> Path | None:

@@ -31,15 +31,17 @@ def columns_of(path: Path) -> tuple[str, ...]:
 
 
 def parts_of(path: Path, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
-    """Yield `columns` of a table in parts of at most a million rows."""
+    """Yield `columns` of a table in parts of at most a million rows; text may come as categories."""
     wanted = list(dict.fromkeys(columns))
     with _readable(path):
         if path.suffix == ".parquet":
             import pyarrow.parquet as pq
 
-            with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(batch_size=ROWS, columns=wanted):
-                    yield batch.to_pandas()
+            with pq.ParquetFile(path, read_dictionary=_texts(path, wanted)) as file:
+                # Over many row groups at once the iterator keeps the bytes of all of them.
+                for group in range(file.num_row_groups):
+                    for batch in file.iter_batches(batch_size=ROWS, row_groups=[group], columns=wanted):
+                        yield batch.to_pandas()
             return
         import pandas as pd
 
@@ -48,6 +50,16 @@ def parts_of(path: Path, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
             path, sep=_separator(path), usecols=wanted, chunksize=ROWS, dtype=text, keep_default_na=True
         ) as parts:
             yield from parts
+
+
+def _texts(path: Path, columns: Sequence[str]) -> list[str]:
+    """Return which columns of a parquet file hold text: few values, each many times."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pq.read_schema(path)
+    is_text = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary)
+    return [n for n in columns if n in schema.names and any(is_a(schema.field(n).type) for is_a in is_text)]
 
 
 def whole(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy.spatial import cKDTree
 
-from pytest_stbench.errors import DataError
+from pytest_stbench.data.readers.imaging.outlines import blank
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pytest_stbench.data.simulate.cells.layout import Cells
 
 ROWS_AT_ONCE = 256
-MAX_PIXELS = 1 << 28
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,14 +40,8 @@ class Ellipses:
         Raises ``DataError`` for an empty window or one of more than 2^28 pixels.
         """
         x0, y0, x1, y1 = window_um
-        if not (um_per_px > 0 and np.isfinite(window_um).all() and x1 > x0 and y1 > y0):
-            message = f"window {window_um} um at {um_per_px} um per pixel is empty: give x0 < x1, y0 < y1"
-            raise DataError(message)
-        width, height = (max(1, round(side / um_per_px)) for side in (x1 - x0, y1 - y0))
-        if width * height > MAX_PIXELS:
-            message = f"a label image of {width} x {height} pixels is too large: ask for a smaller window"
-            raise DataError(message)
-        image = np.zeros((height, width), dtype=np.int32)
+        image = blank(um_per_px, window_um)
+        height, width = image.shape
         reach = self._axes.max(initial=0.0)
         xy = self.cells.xy_um
         near = np.flatnonzero(

@@ -1,0 +1,273 @@
+"""``stbench check``: data judged by the data-quality checks, without a model and without pytest."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pytest_stbench.errors import StbenchError
+from pytest_stbench.registry import nearest
+from pytest_stbench.spec import TASK_SUFFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_stbench.data.propose.for_check import Said
+    from pytest_stbench.registry import Registry
+    from pytest_stbench.report.lint import Report
+    from pytest_stbench.run.linting import Judged
+    from pytest_stbench.splits.table import Sample
+
+EXIT_FAILED, EXIT_UNREADABLE = 1, 2
+TEXT_KEYS = (
+    "technology", "resolution", "panel", "organ", "disease", "preservation", "site", "corpus", "counts",
+    "spatial", "absent_gene",
+)  # fmt: skip
+NUMBER_KEYS = ("um_per_px", "pitch_um")
+
+
+@click.command()
+@click.argument("sources", metavar="DATA...", nargs=-1, required=True)
+@click.option(
+    "--format", "form", type=click.Choice(("text", "json", "html")), default="text", show_default=True
+)
+@click.option("--output", type=click.Path(path_type=Path), help="Write to this file.")
+@click.option(
+    "--claim",
+    type=click.Choice(("population", "exploratory")),
+    default="population",
+    show_default=True,
+    help="What scores on the data are to be claimed for; task files say it themselves.",
+)
+@click.option(
+    "--samples", type=click.Path(path_type=Path), help="Table that says who is who: csv, one row per slide."
+)
+@click.option("--patient", help="Column that names the patient.")
+@click.option("--slide", help="Column that names the slide.")
+@click.option("--by", help="Sheets: each value of this column is a data set of its own.")
+@click.option("--split", help="Sheets: column with train, val and test.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help=f"What the files do not say: {', '.join((*TEXT_KEYS, *NUMBER_KEYS))}.",
+)
+@click.option("--select", multiple=True, metavar="CHECK", help="Run only these checks (name or id).")
+@click.option("--skip", multiple=True, metavar="CHECK", help="Leave these checks out.")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data of task files.")
+def check(sources: tuple[str, ...], form: str, output: Path | None, **options: Any) -> None:
+    """Judge data before it is published or trained on.
+
+    DATA is a task file, h5ad files, a folder that a reader knows (Space Ranger, Xenium, CosMx,
+    MERSCOPE, HEST, SpatialData), or a csv with one row per slide, whose metadata is judged alone.
+    h5ad files given one by one are the slides of one data set.
+
+    Exit code 0: no check failed; 1: a check failed; 2: wrong usage, or data that cannot be read.
+    """
+    from pytest_stbench.cli.files import write_atomically
+    from pytest_stbench.run.registry import builtin_registry
+
+    registry = builtin_registry()
+    names = chosen(options["select"], options["skip"], registry)
+    reports: list[Report] = []
+    errors: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="stbench-") as store:
+        for group in grouped(sources):
+            try:
+                reports += _judge(group, names, registry, Path(store), options)
+            except StbenchError as error:
+                errors.append(str(error))
+    text = _rendered(reports, form)
+    if output is not None:
+        write_atomically(output, text.encode())
+        click.echo(f"wrote {output}", err=True)
+    elif reports:
+        click.echo(text, nl=False)
+    for message in errors:
+        click.echo(message, err=True)
+    if errors or any(report.unreadable for report in reports):
+        sys.exit(EXIT_UNREADABLE)
+    sys.exit(EXIT_FAILED if any(report.failed for report in reports) else 0)
+
+
+def chosen(select: tuple[str, ...], skip: tuple[str, ...], registry: Registry) -> frozenset[str]:
+    """Return the names of the checks to run. Raises ``UsageError`` for what is no check."""
+    by_id = {record.id: record.name for record in registry.checks}
+    sets = []
+    for option, given in (("--select", select), ("--skip", skip)):
+        names = {by_id.get(name.upper(), name) for value in given for name in value.split(",")}
+        for name in sorted(names - set(registry.checks.names)):
+            message = (
+                f"{option}: there is no check {name!r}{nearest(name, registry.checks.names)}; "
+                f"allowed: {', '.join(registry.checks.names)}"
+            )
+            raise click.UsageError(message)
+        sets.append(names)
+    selected, skipped = sets
+    return frozenset((selected or set(registry.checks.names)) - skipped)
+
+
+def grouped(sources: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Return the sources; h5ad files of one folder, as a shell expands a pattern, are one."""
+    groups: dict[object, list[str]] = {}
+    for source in sources:
+        path = Path(source)
+        alone = path.suffix != ".h5ad" or not path.is_file()
+        groups.setdefault(source if alone else path.resolve().parent, []).append(source)
+    return [tuple(group) for group in groups.values()]
+
+
+def _judge(
+    group: tuple[str, ...], names: frozenset[str], registry: Registry, store: Path, options: dict[str, Any]
+) -> list[Report]:
+    """Return what was found in one source, a report for each of its data sets or task files."""
+    from pytest_stbench.data.propose.sheet import SUFFIXES
+
+    path = Path(group[0])
+    if path.name.endswith(TASK_SUFFIX):
+        return [_task(path, names, registry, store, options["data_root"])]
+    said = said_of(options)
+    if path.suffix.lower() in SUFFIXES:
+        return _sheet(path, said, names, registry, store, options)
+    return [_files(group, said, names, registry, store, options["claim"])]
+
+
+def said_of(options: dict[str, Any]) -> Said:
+    """Return what the options say of the data. Raises ``UsageError`` for an unknown key."""
+    from pytest_stbench.data.propose.for_check import Said
+
+    keys: dict[str, Any] = {}
+    for setting in options["settings"]:
+        key, equals, value = setting.partition("=")
+        if not equals or key not in (*TEXT_KEYS, *NUMBER_KEYS):
+            allowed = (*TEXT_KEYS, *NUMBER_KEYS)
+            listed = f"{', '.join(allowed)}{nearest(key, allowed)}"
+            message = f"--set {setting}: expected KEY=VALUE with KEY one of {listed}"
+            raise click.UsageError(message)
+        try:
+            keys[key] = float(value) if key in NUMBER_KEYS else value
+        except ValueError:
+            message = f"--set {setting}: {value!r} is no number"
+            raise click.UsageError(message) from None
+    if "um_per_px" in keys:
+        keys["scale"] = {"um_per_px": keys.pop("um_per_px")}
+    return Said(patient=options["patient"], slide=options["slide"], samples=options["samples"], keys=keys)
+
+
+def _task(
+    path: Path, names: frozenset[str], registry: Registry, store: Path, data_root: Path | None
+) -> Report:
+    from pytest_stbench.data.roots import data_roots
+    from pytest_stbench.data.samples import load_samples
+    from pytest_stbench.report.lint import Report
+    from pytest_stbench.run.cells import make_grid
+    from pytest_stbench.run.linting import judge
+    from pytest_stbench.run.panels import separate_panels
+    from pytest_stbench.spec.validate import load_task
+
+    roots = data_roots(path.resolve().parent, data_root)
+
+    def samples(name: str, config: Any) -> Any:
+        return load_samples(config, name, roots, store, readers=registry.readers)
+
+    task = separate_panels(load_task(path, registry), samples)
+    grid = make_grid(task, samples, registry.splits)
+    with _Progress() as progress:
+        found = judge(task, grid, roots, registry, store=store, names=names, whole=True, progress=progress)
+    return Report(title=task.spec.name, what=f"task file {path}", **_parts(found))
+
+
+def _files(
+    group: tuple[str, ...], said: Said, names: frozenset[str], registry: Registry, store: Path, claim: str
+) -> Report:
+    from pytest_stbench.data.dataset import Dataset
+    from pytest_stbench.data.propose.for_check import describe_files
+    from pytest_stbench.report.lint import Report
+    from pytest_stbench.run.linting import judge, task_of_data, unreadable_slides
+
+    several = len(group) > 1
+    pattern = str(Path(group[0]).parent / "*.h5ad") if several else group[0]
+    described = describe_files(pattern, said, [Path(source) for source in group] if several else ())
+    name, roots = described.name, (described.root,)
+
+    def run(samples: tuple[Sample, ...]) -> Judged:
+        task, grid = task_of_data(name, described.config, samples, None, claim)
+        with _Progress() as progress:
+            return judge(task, grid, roots, registry, store=store, names=names, progress=progress)
+
+    found = run(described.samples)
+    broken: dict[str, str] = {}
+    if found.unreadable:
+        broken = unreadable_slides(
+            Dataset(name, described.config, described.samples, roots, readers=registry.readers)
+        )
+        rest = tuple(sample for sample in described.samples if sample.slide not in broken)
+        # The others are judged without the slides that cannot be read.
+        found = run(rest) if rest and broken else found
+    slides = len(described.samples)
+    what = f"{described.what} at {pattern}, {slides} slide{'' if slides == 1 else 's'}"
+    parts = _parts(found)
+    parts["unreadable"] = broken or found.unreadable
+    return Report(title=name, what=what, notes=described.notes, **parts)
+
+
+def _sheet(
+    path: Path, said: Said, names: frozenset[str], registry: Registry, store: Path, options: dict[str, Any]
+) -> list[Report]:
+    from pytest_stbench.data.propose.sheet import read_sheet
+    from pytest_stbench.report.lint import Report
+    from pytest_stbench.run.linting import judge, task_of_data
+    from pytest_stbench.spec.model import DatasetSpec
+
+    sheets = read_sheet(
+        path, patient=said.patient, slide=said.slide, by=options["by"], split=options["split"]
+    )
+    config = DatasetSpec.model_validate({"source": "h5ad", **said.keys})
+    reports = []
+    for sheet in sheets:
+        task, grid = task_of_data(sheet.name, config, sheet.samples, sheet.folds or None, options["claim"])
+        found = judge(task, grid, (path.parent,), registry, store=store, names=names, counts=False)
+        slides = len(sheet.samples)
+        what = f"metadata of {slides} slide{'' if slides == 1 else 's'} in {path}"
+        reports.append(Report(title=sheet.name, what=what, **_parts(found)))
+    return reports
+
+
+def _parts(found: Judged) -> dict[str, Any]:
+    kinds = ("checks", "datasets", "tasks", "not_run", "unreadable")
+    return {kind: getattr(found, kind) for kind in kinds}
+
+
+def _rendered(reports: list[Report], form: str) -> str:
+    if form == "json":
+        from pytest_stbench.report.lint import lint_data
+
+        return json.dumps(lint_data(reports), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    if form == "html":
+        from pytest_stbench.report.lint_page import lint_page
+
+        return lint_page(reports)
+    from pytest_stbench.report.lint_text import lint_text
+
+    return lint_text(reports)
+
+
+class _Progress:
+    """One line on the terminal that tells which check runs; nothing elsewhere."""
+
+    def __enter__(self) -> Callable[[str, int, int], None] | None:
+        return self._tell if sys.stderr.isatty() else None
+
+    def __exit__(self, *error: object) -> None:
+        if sys.stderr.isatty():
+            click.echo("\r\033[K", nl=False, err=True)
+
+    @staticmethod
+    def _tell(what: str, done: int, total: int) -> None:
+        click.echo(f"\r\033[K{done + 1}/{total}  {what}", nl=False, err=True)

@@ -1,0 +1,45 @@
+"""``stbench check-matrix``: what each check sees of defects that are known."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from pytest_stbench.cli.files import write_atomically
+
+
+@click.command(name="check-matrix")
+@click.argument("page", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--defect", "defects", multiple=True, help="Only this defect; may be repeated.")
+@click.option("--jobs", type=click.IntRange(1), default=min(2, os.cpu_count() or 1), show_default=True)
+def check_matrix(page: Path, defects: tuple[str, ...], jobs: int) -> None:
+    """Inject every known defect into generated cohorts, run every check on all, and write FILE.
+
+    Exit code 1 if a check misses a defect at threshold strength, or fails a clean cohort.
+    """
+    from pytest_stbench.registry import nearest
+    from pytest_stbench.report.check_matrix import matrix_page, missed
+    from pytest_stbench.run.check_matrix import cases, run_cases
+    from pytest_stbench.run.injections import DESIGN_FAULTS, INJECTIONS
+    from pytest_stbench.run.registry import builtin_registry
+
+    known = (*INJECTIONS, *DESIGN_FAULTS)
+    for defect in defects:
+        if defect not in known:
+            message = (
+                f"--defect: there is no defect {defect!r}{nearest(defect, known)}; known: {', '.join(known)}"
+            )
+            raise click.UsageError(message)
+    wanted = cases(defects or None)
+    with click.progressbar(length=len(wanted), label="cohorts", file=sys.stderr) as bar:
+        outcomes = list(run_cases(wanted, jobs=jobs, progress=bar.update))
+    registry = builtin_registry()
+    write_atomically(page, matrix_page(outcomes, registry).encode())
+    click.echo(f"wrote {page}")
+    faults = missed(outcomes, registry)
+    for fault in faults:
+        click.echo(fault, err=True)
+    sys.exit(1 if faults else 0)

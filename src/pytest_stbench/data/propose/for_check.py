@@ -1,0 +1,207 @@
+"""Somebody's files as a data set to be judged: only what they say, nothing guessed or left out."""
+
+from __future__ import annotations
+
+import glob
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_stbench.data.catalogue import READERS
+from pytest_stbench.data.propose import vocabulary
+from pytest_stbench.data.propose.detect import Detected, detect
+from pytest_stbench.data.propose.from_h5ad import shared_column, slide_column
+from pytest_stbench.data.propose.from_reader import says
+from pytest_stbench.data.propose.h5ad import H5adFacts, look_at
+from pytest_stbench.data.propose.proposal import SPOT_GENES
+from pytest_stbench.data.propose.sheet import read_sheet
+from pytest_stbench.data.samples import load_samples
+from pytest_stbench.data.wording import listing
+from pytest_stbench.errors import DataError
+from pytest_stbench.registry import Catalogue, nearest
+from pytest_stbench.spec.model import DatasetSpec
+from pytest_stbench.splits.table import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+NO_COLUMN = "file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """A data set as its files describe it.
+
+    ``what`` names the kind of files, ``notes`` what a reader of the verdicts must know. ``root``
+    is the folder below which the paths of `config` lie.
+    """
+
+    name: str
+    what: str
+    config: DatasetSpec
+    samples: tuple[Sample, ...]
+    root: Path
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What the user says of the data: columns of patient and slide, a samples table, further keys.
+
+    The columns are those of the table where there is one, else of ``obs``.
+    """
+
+    patient: str | None = None
+    slide: str | None = None
+    samples: Path | None = None
+    keys: Mapping[str, Any] = field(default_factory=dict)
+
+
+def describe_files(pattern: str, said: Said, only: Collection[Path] = ()) -> Described:
+    """Return the data set that `pattern` names: h5ad files, a folder of a vendor, transcripts ...
+
+    Only the files `only` are taken where there are some.
+
+    Raises
+    ------
+    DataMissing
+        Nothing is there.
+    DataError
+        Files that no reader knows, or that cannot be read; columns or keys that do not exist.
+    """
+    root, relative = split_pattern(pattern)
+    found = detect(relative, root, named=pattern)
+    plain = root if glob.has_magic(relative) else root / relative
+    name = re.sub(r"[^A-Za-z0-9_.]+", "_", plain.stem).strip("_.") or "data"
+    make = _of_h5ad if found.source == "h5ad" else _of_reader
+    return make(name, found, root, said, only)
+
+
+def split_pattern(pattern: str) -> tuple[Path, str]:
+    """Return the folder before the first wildcard or name, and the pattern below it."""
+    path = Path(pattern).expanduser()
+    parts = path.parts
+    magic = next((place for place, part in enumerate(parts) if glob.has_magic(part)), None)
+    if magic is None:
+        path = path.resolve()
+        return path.parent, path.name
+    return Path(*parts[:magic]).resolve(), str(Path(*parts[magic:]))
+
+
+def _of_reader(name: str, found: Detected, root: Path, said: Said, only: Collection[Path]) -> Described:
+    del only
+    if found.source not in Catalogue("source", READERS):
+        message = f"{found.what} ({found.pattern}): there is no reader for it; write h5ad, one file per slide"
+        raise DataError(message)
+    technology, resolution = says(found.source)
+    basic = {"source": found.source, "path": found.pattern, "technology": technology}
+    config = _config({**basic, "resolution": resolution}, said)
+    samples = _table(said) or load_samples(config, name, (root,))
+    return Described(name=name, what=found.what, config=config, samples=samples, root=root)
+
+
+def _of_h5ad(name: str, found: Detected, root: Path, said: Said, only: Collection[Path]) -> Described:
+    asked = {path.resolve() for path in only}
+    paths = [path for path in found.paths if not asked or path.resolve() in asked]
+    further = [] if said.samples else [column for column in (said.patient, said.slide) if column]
+    files = [look_at(path, further) for path in paths]
+    for column in further:
+        _require_column(files, column)
+    named = dict.fromkeys(further)
+    by = said.slide if said.slide in named else slide_column(files)
+    patient = said.patient if said.patient in named else shared_column(files, vocabulary.PATIENT)
+    keys: dict[str, Any] = {"slide": by or NO_COLUMN}
+    notes: list[str] = []
+    counts = {facts.counts for facts in files}
+    if len(counts) == 1 and None not in counts:
+        keys["counts"] = files[0].counts
+    if files[0].spatial is not None:
+        keys["spatial"] = files[0].spatial
+    if len({facts.array for facts in files}) == 1 and files[0].array is not None:
+        keys["array_row"], keys["array_col"] = files[0].array
+    for key, names in (("niche", vocabulary.NICHE), ("cell_type", vocabulary.CELL_TYPE)):
+        label = shared_column(files, names)
+        if label is not None:
+            keys[key] = label
+    basic: dict[str, Any] = {"source": "h5ad", "path": found.pattern, "keys": keys, **_texts(files)}
+    scale = next((key for key in vocabulary.SCALE if all(key in facts.scales for facts in files)), None)
+    if scale is not None:
+        basic["scale"] = {"um_per_px": f"uns:{scale}"}
+    if min(len(set(facts.genes)) for facts in files) >= SPOT_GENES:
+        basic["panel"] = "whole_transcriptome"
+        if len({facts.genes for facts in files}) > 1:
+            basic["absent_gene"] = "zero"
+            notes.append("files of a whole transcriptome list different genes: an absent one counts as zero")
+    config = _config(basic, said)
+    samples = _table(said)
+    if not samples:
+        samples = tuple(
+            _sample(facts, slide, by, patient, config, notes)
+            for facts in files
+            for slide in facts.slides_by(by)
+        )
+    if patient is None and said.samples is None:
+        notes.append("no column of obs names the patient; --patient or --samples says who is who")
+    return Described(
+        name=name, what=found.what, config=config, samples=samples, root=root, notes=tuple(notes)
+    )
+
+
+def _table(said: Said) -> tuple[Sample, ...]:
+    """Return the rows of the samples table; none where none is given."""
+    if said.samples is None:
+        return ()
+    (sheet,) = read_sheet(said.samples, patient=said.patient, slide=said.slide)
+    return sheet.samples
+
+
+def _require_column(files: Sequence[H5adFacts], column: str) -> None:
+    for facts in files:
+        if column not in facts.columns:
+            message = (
+                f"{facts.path}: obs has no column {column!r}; "
+                f"its columns are {listing(facts.all_columns)}{nearest(column, facts.all_columns)}"
+            )
+            raise DataError(message)
+
+
+def _texts(files: Sequence[H5adFacts]) -> dict[str, str]:
+    """Return what all files say of themselves in words."""
+    found: dict[str, str] = {}
+    for key, names in (
+        ("technology", ("technology", "platform")), ("organ", ("organ", "tissue")), ("disease", ("disease",)),
+    ):  # fmt: skip
+        said = {next((facts.texts[name] for name in names if name in facts.texts), None) for facts in files}
+        (value, *others) = said
+        if value is not None and not others:
+            found[key] = value
+    known = vocabulary.technology_in(found.get("technology", ""))
+    if known is not None:
+        found["technology"], found["resolution"] = known
+    return found
+
+
+def _sample(
+    facts: H5adFacts, slide: str, by: str | None, patient: str | None, config: DatasetSpec, notes: list[str]
+) -> Sample:
+    values = facts.values(patient, by, slide) if patient else ()
+    if len(values) > 1:
+        notes.append(f"slide {slide} holds units of several patients ({listing(values)}): cut it into slides")
+    known = [value for value in values if not vocabulary.is_unknown(value)] if len(values) == 1 else []
+    constants = {
+        key: getattr(config, key)
+        for key in ("technology", "resolution", "panel", "organ", "disease", "preservation", "corpus", "site")
+    }
+    return Sample(slide=slide, patient=known[0] if known else None, **constants)
+
+
+def _config(basic: Mapping[str, Any], said: Said) -> DatasetSpec:
+    """Return the data set with what the user says laid over what the files say."""
+    keys = dict(basic.get("keys", {}))
+    columns = {} if said.samples else {"patient": said.patient, "slide": said.slide}
+    keys |= {key: column for key, column in columns.items() if column}
+    further = dict(said.keys)
+    keys |= {key: further.pop(key) for key in ("counts", "spatial") if key in further}
+    whole = {**basic, **further, "keys": keys}
+    return DatasetSpec.model_validate({key: value for key, value in whole.items() if value is not None})

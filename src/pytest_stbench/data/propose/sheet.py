@@ -1,0 +1,150 @@
+"""Metadata alone: a samples sheet, or a catalogue with one row per slide, as data sets to be judged."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_stbench.data.propose import vocabulary
+from pytest_stbench.data.wording import listing
+from pytest_stbench.errors import DataError, DataMissing
+from pytest_stbench.registry import nearest
+from pytest_stbench.splits.table import Fold, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+SUFFIXES = (".csv", ".tsv")
+COLUMNS = {
+    "slide": (*vocabulary.SLIDE, "id"),
+    "patient": vocabulary.PATIENT,
+    "site": vocabulary.SITE,
+    "technology": ("technology", "st_technology", "platform", "assay"),
+    "panel": ("panel", "panel_name", "panel_id"),
+    "corpus": ("corpus", "collection", "study", "dataset_title"),
+    "accession": ("accession", "geo"),
+    "organ": ("organ", "tissue"),
+    "disease": ("disease", "disease_state", "oncotree", "oncotree_code", *vocabulary.DISEASE),
+    "preservation": ("preservation", "preservation_method"),
+    "resolution": ("resolution",),
+}
+"""Columns in which sheets say what of a slide, first choice first."""
+
+SPLIT = ("split", "phase", "subset")
+PARTS = ("train", "val", "test")
+_PART = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "testing": "test"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """One data set of a sheet: its slides, each once, and the folds that a column of splits makes."""
+
+    name: str
+    samples: tuple[Sample, ...]
+    folds: tuple[Fold, ...] = ()
+
+
+def read_sheet(
+    path: Path,
+    *,
+    patient: str | None = None,
+    slide: str | None = None,
+    by: str | None = None,
+    split: str | None = None,
+) -> list[Sheet]:
+    """Return the data sets of the csv or tsv at `path`.
+
+    Columns are found by their usual names (:data:`COLUMNS`); `patient`, `slide` and `split` name
+    others. With `by`, each value of that column is a data set of its own. A slide may have several
+    rows (one for each part of a split).
+
+    Raises
+    ------
+    DataMissing
+        There is no such file.
+    DataError
+        It is no table, has no column for the slides, or lacks a column that was named.
+    """
+    rows = _rows(path)
+    header = list(rows[0])
+    asked = {"slide": slide, "patient": patient, "by": by, "split": split}
+    for option, column in asked.items():
+        if column is not None and column not in header:
+            message = (
+                f"{path}: no column {column!r} (--{option}); "
+                f"its columns are {listing(header)}{nearest(column, header)}"
+            )
+            raise DataError(message)
+    lower = {column.casefold(): column for column in reversed(header)}
+    columns = {
+        name: next((lower[usual] for usual in names if usual in lower), None)
+        for name, names in COLUMNS.items()
+    }
+    columns |= {name: asked[name] or columns[name] for name in ("slide", "patient")}
+    if columns["slide"] is None:
+        message = (
+            f"{path}: no column names the slide ({listing(COLUMNS['slide'])}); its columns are "
+            f"{listing(header)}: name it by --slide"
+        )
+        raise DataError(message)
+    used = {name: column for name, column in columns.items() if column is not None}
+    split = split or next((lower[usual] for usual in SPLIT if usual in lower), None)
+    groups: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        groups.setdefault(row[by] if by else path.stem, []).append(row)
+    return [_sheet(_name(name), group, used, split) for name, group in groups.items()]
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+            lines = [[cell.strip() for cell in row] for row in reader]
+    except FileNotFoundError:
+        message = f"{path}: there is no such file"
+        raise DataMissing(message) from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        message = f"{path}: cannot be read as a table ({error})"
+        raise DataError(message) from None
+    lines = [row for row in lines if any(row)]
+    if len(lines) < 2:
+        message = f"{path}: a header and one row per slide are needed"
+        raise DataError(message)
+    header = lines[0]
+    for number, row in enumerate(lines[1:], start=2):
+        if len(row) != len(header):
+            message = f"{path}: row {number} has {len(row)} cells, the header has {len(header)}"
+            raise DataError(message)
+    return [dict(zip(header, row, strict=True)) for row in lines[1:]]
+
+
+def _sheet(name: str, rows: Sequence[dict[str, str]], columns: dict[str, str], split: str | None) -> Sheet:
+    samples: dict[str, Sample] = {}
+    parts: dict[str, dict[str, None]] = {part: {} for part in PARTS}
+    for row in rows:
+        said = {
+            field: row[column] for field, column in columns.items() if not vocabulary.is_unknown(row[column])
+        }
+        if "slide" not in said:
+            continue
+        extra = {column: value for column, value in row.items() if column not in columns.values()}
+        samples.setdefault(said["slide"], Sample(**said, extra=extra))
+        part = row[split].casefold() if split else ""
+        part = _PART.get(part, part)
+        if part in parts:
+            parts[part][said["slide"]] = None
+    return Sheet(name=name, samples=tuple(samples.values()), folds=_folds(parts))
+
+
+def _folds(parts: dict[str, dict[str, None]]) -> tuple[Fold, ...]:
+    """Return test against all else, and validation against training, where both sides have slides."""
+    train, val, test = (tuple(parts[part]) for part in PARTS)
+    pairs = (("test", tuple(dict.fromkeys((*train, *val))), test), ("val", train, val))
+    return tuple(Fold(name=name, train=seen, test=held) for name, seen, held in pairs if seen and held)
+
+
+def _name(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.]+", "_", text).strip("_.") or "unnamed"

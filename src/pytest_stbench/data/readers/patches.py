@@ -1,0 +1,113 @@
+"""Patches of HEST around the units of a slide, put together to the image that they were cut from."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_stbench.data.image import Image
+from pytest_stbench.data.readers import hdf5
+from pytest_stbench.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+PATCH_MPP = 0.5
+"""um per pixel of the published patches, 224 pixels wide."""
+
+MAX_PIXELS = 1 << 30
+WHITE = 255
+AT_ONCE = 256
+
+
+def image_of_patches(
+    path: Path, names: NDArray[np.str_], xy_um: NDArray[np.float64], um_per_px: float
+) -> tuple[Image, NDArray[np.float64], int]:
+    """Return the image, the places of units in its pixels, and how many units have no patch.
+
+    The image is put together when it is asked for: what no patch shows is white; where patches
+    overlap the later lies above, within a pixel of the earlier. A unit is placed at the middle of its
+    own patch, so that ``patches(size=224, mpp=0.5)`` gives that patch; a unit without one has no
+    place.
+
+    Parameters
+    ----------
+    path
+        HDF5 file of ``img`` (p, size, size, 3) uint8, ``coords`` (p, 2), the upper left corners in
+        pixels of the whole-slide image, and ``barcode`` (p,) or (p, 1).
+    names, xy_um
+        The units, (n,) and (n, 2).
+    um_per_px
+        Size of a pixel of the whole-slide image.
+
+    Raises
+    ------
+    DataError
+        A file without these, of other shapes, of no unit of the slide, with patches that lie
+        elsewhere than their units, or of an image too large to put together.
+    """
+    barcodes, corners_um, size = _read(path, um_per_px)
+    place: dict[str, int] = {}
+    for row, barcode in enumerate(barcodes):
+        place.setdefault(barcode, row)
+    rows = np.array([place.get(name, -1) for name in names.tolist()], dtype=np.intp)
+    known = np.flatnonzero(rows >= 0)
+    if not len(known):
+        message = (
+            f"{path}: no patch is of a unit of the slide: barcodes are like {barcodes[0]!r}, units like "
+            f"{names[0]!r}"
+        )
+        raise DataError(message)
+    corner = np.rint((corners_um - corners_um.min(axis=0)) / PATCH_MPP).astype(np.int64)
+    middle = corners_um[rows[known]] + size * PATCH_MPP / 2
+    away = float(np.median(np.abs(middle - xy_um[known]).max(axis=1)))
+    if not away <= size * PATCH_MPP / 2:
+        message = (
+            f"{path}: patches lie {away:.4g} um (median) away from their units, more than half a patch: "
+            f"the size of a pixel, {um_per_px:g} um, or the file is not that of the slide"
+        )
+        raise DataError(message)
+    width, height = (corner.max(axis=0) + size).tolist()
+    if width * height > MAX_PIXELS:
+        message = (
+            f"{path}: its patches span {width} x {height} pixels of {PATCH_MPP} um, too many to put "
+            "together: declare the whole-slide image as `image`"
+        )
+        raise DataError(message)
+    xy_px = np.full((len(names), 2), np.nan)
+    xy_px[known] = corner[rows[known]] + size / 2
+    image = Image(partial(_mosaic, path, corner, (height, width)), mpp=PATCH_MPP)
+    return image, xy_px, len(names) - len(known)
+
+
+def _read(path: Path, um_per_px: float) -> tuple[list[str], NDArray[np.float64], int]:
+    with hdf5.opened(path, required=("img", "coords", "barcode"), what="patches") as file:
+        shape, kind = file["img"].shape, file["img"].dtype
+        coords = np.asarray(file["coords"][()], dtype=np.float64)
+        barcodes = np.ravel(file["barcode"][()]).tolist()
+    square = len(shape) == 4 and shape[1] == shape[2] and shape[3] == 3 and kind == np.uint8
+    if not square or coords.shape != (shape[0], 2) or len(barcodes) != shape[0] or not shape[0]:
+        message = (
+            f"{path}: img must be (p, size, size, 3) uint8 with p coords and p barcodes, found "
+            f"{kind} of shape {shape}, coords {coords.shape}, {len(barcodes)} barcodes"
+        )
+        raise DataError(message)
+    if not np.isfinite(coords).all():
+        message = f"{path}: coords are not all finite numbers; copy the file anew"
+        raise DataError(message)
+    names = [name.decode() if isinstance(name, bytes) else str(name) for name in barcodes]
+    return names, coords * um_per_px, int(shape[1])
+
+
+def _mosaic(path: Path, corner: NDArray[np.int64], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    pixels = np.full((*shape, 3), WHITE, dtype=np.uint8)
+    with hdf5.opened(path, required=("img",), what="patches") as file:
+        for start in range(0, len(corner), AT_ONCE):
+            part = file["img"][start : start + AT_ONCE]
+            for patch, (x, y) in zip(part, corner[start : start + AT_ONCE].tolist(), strict=True):
+                pixels[y : y + patch.shape[0], x : x + patch.shape[1]] = patch
+    return pixels

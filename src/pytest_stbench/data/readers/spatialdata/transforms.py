@@ -1,0 +1,143 @@
+"""Coordinate transformations of SpatialData elements, as affine maps of the plane.
+
+Transformations are those of the NGFF drafts that SpatialData writes: ``identity``, ``scale``,
+``translation``, ``affine``, ``mapAxis``, ``sequence`` and ``byDimension``. Only the axes x and y
+matter here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_stbench.data.wording import listing
+from pytest_stbench.errors import DataError
+from pytest_stbench.registry import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+PLANE = ("x", "y")
+UM = {"micrometer": 1.0, "um": 1.0, "nanometer": 1e-3, "millimeter": 1e3}
+"""Units of an axis, in um."""
+
+KNOWN = ("affine", "byDimension", "identity", "mapAxis", "scale", "sequence", "translation")
+
+
+def transformed(matrix: Floats, xy: Floats) -> Floats:
+    """Return places (n, 2) under an affine map (3, 3)."""
+    moved: Floats = xy @ matrix[:2, :2].T + matrix[:2, 2]
+    return moved
+
+
+def inverse(matrix: Floats) -> Floats:
+    """Return the map back."""
+    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+
+
+def systems_of(transformations: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the names of the coordinate systems that an element is placed in."""
+    return tuple(str(t["output"]["name"]) for t in transformations)
+
+
+def affine_to(
+    transformations: Sequence[Mapping[str, Any]], system: str, axes: Sequence[str], where: str
+) -> tuple[Floats, float | None]:
+    """Return the map (3, 3) from x and y of an element to `system`, and um per unit of `system`.
+
+    The second is None where the axes of the system have no unit of length, as SpatialData writes
+    by default.
+
+    Parameters
+    ----------
+    transformations
+        ``coordinateTransformations`` of the element, one per coordinate system.
+    system
+        Name of the coordinate system.
+    axes
+        Names of the axes of the element, in the order of its numbers.
+    where
+        What is read, for messages.
+
+    Raises
+    ------
+    DataError
+        The element is not placed in `system`, a transformation is of an unknown type or damaged,
+        or not invertible in the plane.
+    """
+    there = systems_of(transformations)
+    if system not in there:
+        message = (
+            f"{where}: not placed in coordinate system {system!r}{nearest(system, there)}; it is in "
+            f"{listing(there)}: write `params: {{coordinates: NAME}}`"
+        )
+        raise DataError(message)
+    chosen = transformations[there.index(system)]
+    try:
+        matrix = matrix_of(chosen, axes)
+        units = {axis.get("unit") for axis in chosen["output"].get("axes", ()) if axis["name"] in PLANE}
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        message = f"{where}: its transformation to {system!r} is damaged or of no known kind ({error})"
+        raise DataError(message) from error
+    if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < np.finfo(np.float64).tiny:
+        message = f"{where}: its transformation to {system!r} cannot be inverted; write the store anew"
+        raise DataError(message)
+    return matrix, UM.get(str(units.pop())) if len(units) == 1 else None
+
+
+def matrix_of(transformation: Mapping[str, Any], axes: Sequence[str]) -> Floats:
+    """Return a transformation as a map (3, 3) of x and y.
+
+    Raises ``ValueError``, ``KeyError`` or ``TypeError`` where it is not what the format says.
+    """
+    kind = transformation["type"]
+    names = _axes(transformation.get("input"), axes)
+    matrix = np.eye(3)
+    if kind == "identity":
+        return matrix
+    if kind in ("scale", "translation"):
+        values = transformation[kind]
+        if len(values) != len(names):
+            message = f"{kind} of {len(values)} numbers for the axes {listing(names)}"
+            raise ValueError(message)
+        for place, axis in enumerate(PLANE):
+            if axis in names:
+                cell = (place, place) if kind == "scale" else (place, 2)
+                matrix[cell] = float(values[names.index(axis)])
+        return matrix
+    if kind == "affine":
+        return _affine(transformation, names)
+    if kind == "mapAxis":
+        source = transformation["mapAxis"]
+        for place, axis in enumerate(PLANE):
+            matrix[place, :2] = [float(source.get(axis, axis) == other) for other in PLANE]
+        return matrix
+    if kind in ("sequence", "byDimension"):
+        for part in transformation["transformations"]:
+            matrix = matrix_of(part, names) @ matrix
+        return matrix
+    message = f"type {kind!r}, known are {', '.join(KNOWN)}"
+    raise ValueError(message)
+
+
+def _affine(transformation: Mapping[str, Any], names: Sequence[str]) -> Floats:
+    rows = np.array(transformation["affine"], dtype=np.float64)
+    out = _axes(transformation.get("output"), names)
+    if rows.ndim != 2 or rows.shape[1] != len(names) + 1 or len(rows) < len(out):
+        message = f"affine of shape {rows.shape} for the axes {listing(names)}"
+        raise ValueError(message)
+    columns = [names.index("x"), names.index("y"), len(names)]
+    matrix = np.eye(3)
+    matrix[:2] = rows[np.ix_([out.index("x"), out.index("y")], columns)]
+    return matrix
+
+
+def _axes(side: Any, axes: Sequence[str]) -> list[str]:
+    """Return the names of the axes of one side of a transformation; those given where it has none."""
+    found = side.get("axes") if isinstance(side, dict) else None
+    return [str(axis["name"]) for axis in found] if found else list(axes)

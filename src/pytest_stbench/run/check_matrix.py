@@ -1,0 +1,147 @@
+"""Every check on cohorts with one known defect each, and on clean ones."""
+
+from __future__ import annotations
+
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_stbench.run.injections import (
+    COHORTS,
+    DESIGN_FAULTS,
+    FIRST_SEED,
+    FIRST_SPOILT,
+    INJECTIONS,
+    ON_LATTICES,
+    DesignFault,
+    Injection,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from pytest_stbench.registry import Registry
+    from pytest_stbench.run.linting import Judged
+
+RANK = ("fail", "warn", "skip", "pass")
+FALLBACK = {"family": "expression"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One cohort to be judged. ``level`` is ``clean``, ``below``, ``at``, ``above`` or ``design``."""
+
+    defect: str
+    level: str
+    strength: float
+    cohort: str
+    seed: int
+
+    @property
+    def check(self) -> str:
+        """The check that must see the defect; empty for a clean cohort."""
+        return self.defect.partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of a case: the gravest status of every check, and why data could not be read, if so."""
+
+    case: Case
+    statuses: Mapping[str, str]
+    refused: str = ""
+
+    @property
+    def detected(self) -> bool:
+        """Whether the check of the defect warned or failed."""
+        return self.statuses.get(self.case.check) in ("warn", "fail")
+
+
+def cases(defects: Iterable[str] | None = None) -> list[Case]:
+    """Return the clean cohorts, then every defect (or those named) at its strengths."""
+    wanted = None if defects is None else set(defects)
+    found = [
+        Case(defect="", level="clean", strength=0.0, cohort=name, seed=FIRST_SEED + seed)
+        for name, cohort in COHORTS.items()
+        for seed in range(cohort.seeds)
+    ]
+    for name, cohort in COHORTS.items():
+        lattice = cohort.params.get("resolution", "spot") == "spot"
+        for seed in range(FIRST_SPOILT, FIRST_SPOILT + cohort.spoilt):
+            levels = [
+                (defect, level, strength)
+                for defect, injection in INJECTIONS.items()
+                if lattice or defect not in ON_LATTICES
+                for level, strength in injection.strengths
+                if level in cohort.levels
+            ]
+            levels += [(defect, "design", 0.0) for defect in DESIGN_FAULTS]
+            found += [
+                Case(defect=defect, level=level, strength=strength, cohort=name, seed=seed)
+                for defect, level, strength in levels
+                if wanted is None or defect in wanted
+            ]
+    return found
+
+
+def run_cases(
+    wanted: Iterable[Case], *, jobs: int = 1, progress: Callable[[int], object] | None = None
+) -> Iterator[Outcome]:
+    """Yield the outcome of every case, in their order; `jobs` processes work side by side."""
+    wanted = list(wanted)
+    if jobs > 1:
+        with ProcessPoolExecutor(max_workers=jobs) as pool:
+            for outcome in pool.map(run_case, wanted, chunksize=4):
+                yield outcome
+                if progress:
+                    progress(1)
+        return
+    for case in wanted:
+        yield run_case(case)
+        if progress:
+            progress(1)
+
+
+def run_case(case: Case) -> Outcome:
+    """Judge one cohort by all checks."""
+    from pytest_stbench.run.registry import builtin_registry
+
+    injection = INJECTIONS.get(case.defect) if case.level != "clean" else None
+    fault = DESIGN_FAULTS[case.defect] if case.level == "design" else None
+    judged = _judged(case, injection, fault, builtin_registry())
+    found: dict[str, str] = {}
+    for record in judged.checks:
+        found[record.name] = min(found.get(record.name, "pass"), record.status, key=RANK.index)
+    return Outcome(case=case, statuses=found, refused="; ".join(judged.unreadable.values()))
+
+
+def _judged(case: Case, injection: Injection | None, fault: DesignFault | None, registry: Registry) -> Judged:
+    from pytest_stbench.data.samples import load_samples
+    from pytest_stbench.run.linting import grid_of_data, judge
+    from pytest_stbench.spec.model import TaskFile, TaskSpec
+    from pytest_stbench.splits.table import Fold
+
+    cohort = COHORTS[case.cohort]
+    params: dict[str, Any] = {**cohort.params, "seed": case.seed}
+    task: dict[str, Any] = {**FALLBACK, **cohort.task}
+    for change in (injection, fault):
+        if change is not None:
+            params |= change.params
+            task |= change.task
+    if task["family"] not in registry.families:
+        task["family"] = FALLBACK["family"]
+    if injection is not None:
+        params["defects"] = {case.defect: case.strength}
+    dataset = {"source": "simulated", "params": params, **cohort.dataset}
+    design = {"stbench": 1, "name": "matrix", "version": 1, "datasets": {"cohort": dataset}}
+    spec = TaskSpec.model_validate({**design, **task})
+    made = TaskFile(path=Path("matrix"), spec=spec, lines={})
+    samples = load_samples(spec.datasets["cohort"], "cohort", ())
+    slides = tuple(sample.slide for sample in samples)
+    mixed = [Fold(name="random", train=slides, test=slides)] if fault and fault.random_units else None
+    grid = grid_of_data("cohort", samples, mixed)
+    with tempfile.TemporaryDirectory(prefix="stbench-") as store:
+        names = frozenset(registry.checks.names)
+        return judge(made, grid, (), registry, store=Path(store), names=names, whole=True)

@@ -1,0 +1,174 @@
+"""Which defects are put into generated cohorts to see whether the checks find them, and how strong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FIRST_SEED = 90_001
+FIRST_SPOILT = 91_001
+"""Seeds from here on set no threshold and stand in no test: of clean cohorts, and of those with defects."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cohort:
+    """A clean cohort: parameters of the simulation, and what its data set and task say beside.
+
+    ``seeds`` is the number of clean runs, ``spoilt`` how many seeds every defect is put into, at the
+    strengths named by ``levels``.
+    """
+
+    summary: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    dataset: Mapping[str, Any] = field(default_factory=dict)
+    task: Mapping[str, Any] = field(default_factory=dict)
+    seeds: int = 3
+    spoilt: int = 0
+    levels: tuple[str, ...] = ("below", "at", "above")
+
+
+COHORTS: Mapping[str, Cohort] = MappingProxyType(
+    {
+        "spots": Cohort(summary="Visium-like spots, six patients, 300 genes", seeds=6, spoilt=2),
+        "two slides": Cohort(
+            summary="the same with two slides a patient and two sites",
+            params={"slides_per_patient": 2, "sites": 2},
+        ),
+        "cells": Cohort(
+            summary="Xenium-like cells of six patients, 600 a slide",
+            params={"resolution": "cell", "units": 600},
+            spoilt=1,
+            levels=("above",),
+        ),
+        "xisium": Cohort(
+            summary="spots binned from the transcripts of 2,000 cells a slide",
+            params={"resolution": "cell", "units": 2000, "image": False},
+            dataset={"bin": {"geometry": "visium"}, "resolution": "xisium"},
+            task={"family": "imputation", "imputation": {"hide": {"folds": 5}}},
+        ),
+    }
+)
+"""Clean cohorts by name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Injection:
+    """A defect at up to three strengths.
+
+    ``at`` is the least strength at which its check must warn or fail, ``above`` a larger one,
+    ``below`` one that is allowed; None where every strength is a defect. ``params`` and ``task``
+    set up the cohort and the task in which the check can see it.
+    """
+
+    at: float
+    above: float
+    below: float | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    task: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def strengths(self) -> tuple[tuple[str, float], ...]:
+        """Pairs of (level, strength), weakest first."""
+        levels = (("below", self.below), ("at", self.at), ("above", self.above))
+        return tuple((level, strength) for level, strength in levels if strength is not None)
+
+
+ALL_GENES = {"preprocess": {"filter": {"min_genes": 5}, "genes": {"select": "all", "min_detection": 0.0}}}
+HVG = {"preprocess": {"genes": {"select": "hvg", "n": 50}}}
+SIGNATURES = {"family": "signatures", "preprocess": {"filter": {"min_genes": 5}}}
+LABELS = {"family": "niches"}
+
+INJECTIONS: Mapping[str, Injection] = MappingProxyType(
+    {
+        "metadata_missing": Injection(at=0.01, above=1.0),
+        "metadata_missing.context": Injection(at=0.01, above=1.0),
+        "patient_leakage": Injection(at=0.01, above=0.5),
+        "resolution_mismatch": Injection(at=0.01, above=0.5),
+        "slide_leakage": Injection(at=0.2, above=1.0),
+        "duplicate_units": Injection(at=0.01, above=0.2),
+        "duplicate_units.names": Injection(at=0.01, above=0.2),
+        "duplicate_units.places": Injection(at=0.01, above=0.2),
+        "duplicate_units.counts": Injection(at=0.03, above=0.2),
+        "empty_units": Injection(below=0.05, at=0.12, above=0.5),
+        "normalised_not_counts": Injection(at=0.01, above=1.0),
+        "normalised_not_counts.scaled": Injection(at=0.01, above=1.0),
+        "normalised_not_counts.equal_totals": Injection(at=0.01, above=1.0),
+        "gene_ids": Injection(below=0.01, at=0.03, above=0.5),
+        "gene_ids.dates": Injection(at=0.01, above=0.05),
+        "gene_ids.mouse": Injection(below=0.01, at=0.03, above=0.5),
+        "gene_ids.aliases": Injection(at=0.05, above=1.0),
+        "nonfinite_negative": Injection(at=0.0001, above=0.05),
+        "nonfinite_negative.negative": Injection(at=0.0001, above=0.05),
+        "nonfinite_negative.infinite": Injection(at=0.0001, above=0.05),
+        "controls_in_matrix": Injection(at=0.01, above=1.0, task=ALL_GENES),
+        "batch_corrected_eval": Injection(at=0.3, above=1.0),
+        "panel_mismatch": Injection(below=0.05, at=0.12, above=0.4),
+        "housekeeping_only_panel": Injection(below=0.15, at=0.25, above=0.6, task=ALL_GENES),
+        "task_gene_coverage": Injection(below=0.2, at=0.8, above=0.95, task=SIGNATURES),
+        "gene_sparsity": Injection(below=0.05, at=0.15, above=0.5, task=ALL_GENES),
+        "ubiquitous_low_variability": Injection(below=0.05, at=0.15, above=0.5, task=ALL_GENES),
+        "hvg_not_svg": Injection(below=0.01, at=0.3, above=0.6, task=HVG),
+        "no_spatial_signal": Injection(below=0.2, at=0.95, above=1.0),
+        "panel_effect": Injection(below=0.05, at=0.5, above=1.0),
+        "patient_effect": Injection(below=0.05, at=0.5, above=1.0),
+        "library_size_confounding": Injection(below=0.1, at=0.8, above=1.0, task=ALL_GENES),
+        "missing_coords": Injection(at=0.005, above=0.2),
+        "missing_coords.zero": Injection(at=0.01, above=1.0),
+        "missing_coords.index": Injection(at=0.01, above=1.0),
+        "missing_coords.pixels": Injection(at=0.01, above=1.0),
+        "xisium_geometry": Injection(at=0.01, above=1.0),
+        "xisium_geometry.pitch": Injection(below=0.05, at=0.2, above=1.0),
+        "image_registration": Injection(at=0.5, above=1.0),
+        "image_registration.shift": Injection(at=0.5, above=1.0),
+        "image_registration.scale": Injection(below=0.05, at=0.2, above=1.0),
+        "image_registration.background": Injection(below=0.05, at=0.2, above=0.8),
+        "class_imbalance": Injection(below=0.2, at=0.95, above=1.0, task=LABELS),
+        "class_imbalance.one_patient": Injection(at=0.01, above=0.2, task=LABELS),
+        "label_alignment": Injection(below=0.02, at=0.1, above=0.5, task=LABELS),
+        "label_alignment.shifted": Injection(at=0.5, above=1.0, task=LABELS),
+    }
+)
+"""Defects of the simulation, at which strength their check must speak."""
+
+ON_LATTICES = frozenset({"xisium_geometry", "xisium_geometry.pitch", "missing_coords.pixels"})
+"""Defects that only units on a lattice show: cells have no pitch to compare with."""
+
+NEEDS_MODEL = frozenset({"shared_corpus"})
+"""Defects that no check of data alone can see."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesignFault:
+    """A defect that lies in the task, not in the data: what is changed of cohort and task."""
+
+    summary: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    task: Mapping[str, Any] = field(default_factory=dict)
+    random_units: bool = False
+
+
+DESIGN_FAULTS: Mapping[str, DesignFault] = MappingProxyType(
+    {
+        "too_few_patients": DesignFault(
+            summary="three patients and a population claim", params={"patients": 3}
+        ),
+        "too_few_patients.five": DesignFault(summary="five patients", params={"patients": 5}),
+        "split_within_slide": DesignFault(
+            summary="units of one slide in training and test", random_units=True
+        ),
+        "baseline_missing": DesignFault(
+            summary="no image, so that the position is the only simple baseline", params={"image": False}
+        ),
+        "metric_monoculture": DesignFault(
+            summary="Pearson alone", task={"metrics": [{"name": "pearson_gene"}]}
+        ),
+        "no_panel_independent_eval": DesignFault(
+            summary="two panels, and only a family that depends on them", params={"panels": 2}
+        ),
+    }
+)
+"""Faults of design, each named by the check that must see it."""

@@ -1,0 +1,398 @@
+from __future__ import annotations
+
+import builtins
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+pytest.importorskip("zarr")
+
+from click.testing import CliRunner
+
+from pytest_stbench.cli import main
+from pytest_stbench.data.dataset import Dataset
+from pytest_stbench.data.readers.spatialdata.elements import centroids
+from pytest_stbench.data.readers.spatialdata.transforms import affine_to, matrix_of, transformed
+from pytest_stbench.data.samples import load_samples
+from pytest_stbench.errors import DataError
+from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.spec.model import DatasetSpec
+from pytest_stbench.spec.validate import load_task
+
+from . import stores
+from .stores import COUNTS, GENES, NAMES, PX, XY, to
+
+FORMATS = (2, 3)
+pytestmark = pytest.mark.filterwarnings("ignore:zarr v3 autosharding:UserWarning")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stores")
+    for zarr_format in FORMATS:
+        stores.write_store(folder / f"S{zarr_format}.zarr", zarr_format=zarr_format)
+    return folder
+
+
+@pytest.fixture
+def store(made, tmp_path):
+    """A store of one's own to spoil."""
+    return shutil.copytree(made / "S2.zarr", tmp_path / "S2.zarr")
+
+
+def opened(folder, path="S2.zarr", **changes):
+    config = DatasetSpec(source="spatialdata", path=path, **{"scale": {"um_per_px": PX}, **changes})
+    return Dataset("d", config, load_samples(config, "d", [folder]), [folder])
+
+
+def edit(path, change):
+    """Change the attributes of a group of format 2."""
+    attributes = json.loads((path / ".zattrs").read_text())
+    change(attributes)
+    (path / ".zattrs").write_text(json.dumps(attributes))
+
+
+def annotate(store, **keys):
+    """Let the table of a store annotate something else."""
+    edit(store / "tables/table", lambda attributes: attributes.update(keys))
+
+
+@pytest.mark.parametrize("zarr_format", FORMATS)
+def test_a_store(made, zarr_format):
+    dataset = opened(made, f"S{zarr_format}.zarr", keys={"cell_type": "kind"})
+    slide = dataset.slide(f"S{zarr_format}")
+    assert slide.unit_names.tolist() == list(NAMES)
+    assert set(slide.genes) == set(GENES[:4])
+    columns = [GENES.index(gene) for gene in slide.genes]
+    np.testing.assert_array_equal(slide.counts.toarray(), COUNTS[:, columns])
+    np.testing.assert_array_equal(slide.measures["control_counts"], COUNTS[:, 4])
+    np.testing.assert_allclose(slide.xy_um, XY, atol=1e-9)
+    assert slide.labels["cell_type"].tolist() == ["T", "B", "T", "B", "B"]
+    assert set(slide.segmentations) == {"cell", "nucleus"}
+    assert dataset.offers == {"image", "transcripts"}
+    table = stores.molecules()
+    batches = list(slide.transcripts.batches(cells=True))
+    found = np.concatenate([np.column_stack([batch.x_um, batch.y_um]) for batch in batches])
+    np.testing.assert_allclose(np.sort(found, axis=0), np.sort(table[["x", "y"]], axis=0))
+    names = np.concatenate([slide.transcripts.features[batch.feature] for batch in batches])
+    assert sorted(names) == sorted(table["feature_name"])
+    assert slide.transcripts.features[slide.transcripts.is_control].tolist() == [GENES[4]]
+    cells = np.concatenate([batch.cell for batch in batches])
+    assert (cells == "").sum() == 5
+    drawn = slide.segmentations["cell"].labels(PX, (0, 0, stores.WIDTH * PX, stores.HEIGHT * PX))
+    # skimage takes pixels whose centre lies on an edge along; here all edges lie between centres
+    np.testing.assert_array_equal(drawn > 0, stores.label_image() > 0)
+    assert slide.segmentations["nucleus"].names.tolist() == list(NAMES)
+
+
+@pytest.mark.parametrize("zarr_format", FORMATS)
+def test_the_image_is_read_at_half_a_micrometre(made, zarr_format):
+    slide = opened(made, f"S{zarr_format}.zarr").slide(f"S{zarr_format}")
+    assert slide.image.mpp == pytest.approx(0.5)
+    np.testing.assert_array_equal(slide.image.pixels(), np.moveaxis(stores.picture()[:, ::2, ::2], 0, -1))
+    np.testing.assert_allclose(slide.xy_px, XY / 0.5)
+
+
+def test_coarse_images_are_read_at_their_finest(made):
+    slide = opened(made, scale={"um_per_px": 3.0}).slide("S2")
+    assert slide.image.mpp == pytest.approx(3.0)
+    np.testing.assert_array_equal(slide.image.pixels(), np.moveaxis(stores.picture(), 0, -1))
+
+
+def test_nothing_is_read_for_genes(made, monkeypatch):
+    import anndata.io
+
+    read = []
+    real = anndata.io.read_elem
+    monkeypatch.setattr(anndata.io, "read_elem", lambda node: read.append(node.name) or real(node))
+    dataset = opened(made)
+    assert set(dataset.genes) == set(GENES[:4])
+    assert {name.rpartition("/")[2] for name in read} == {"_index"}
+
+
+def test_units_of_labels_are_placed_by_their_pixels(store):
+    annotate(store, region="cell_labels", region_key="in_labels", instance_key="label")
+    slide = opened(store.parent).slide("S2")
+    assert slide.unit_names.tolist() == ["1", "2", "3", "4", "5"]
+    np.testing.assert_allclose(slide.xy_um, XY, atol=1e-9)
+    window = (4.0, 4.0, 40.0, 36.0)
+    image = stores.label_image()[16:144, 16:160]
+    np.testing.assert_array_equal(slide.segmentations["cell"].labels(PX, window), image)
+    assert slide.segmentations["cell"].labels(0.5, (-50, -50, -20, -20)).max() == 0
+
+
+def test_circles_place_spots_and_outline_nothing(store):
+    as_px = [to("xy", type="scale", scale=[4.0, 4.0])]
+    circles = [stores.point(x, y) for x, y in XY]
+    stores.write_shapes(store / "shapes/spots", circles, NAMES, as_px, zarr_format=2, radius=27.5)
+    annotate(store, region="spots", region_key="in_spots")
+    slide = opened(store.parent).slide("S2")
+    np.testing.assert_allclose(slide.xy_um, XY, atol=1e-9)
+    assert set(slide.segmentations) == {"nucleus"}
+    with pytest.raises(DataError, match="circles, which are spots"):
+        opened(store.parent, params={"cells": "spots"}).slide("S2").segmentations["cell"].labels(
+            1.0, (0, 0, 9, 9)
+        )
+
+
+def test_a_store_without_table_has_the_cells_its_transcripts_name(store):
+    shutil.rmtree(store / "tables")
+    slide = opened(store.parent).slide("S2")
+    columns = [GENES.index(gene) for gene in slide.genes]
+    order = [NAMES.index(name) for name in slide.unit_names]
+    np.testing.assert_array_equal(slide.counts.toarray(), COUNTS[order][:, columns])
+
+
+def test_a_table_of_no_element_has_places_in_obsm(store):
+    edit(store / "tables/table", lambda attributes: attributes.pop("region"))
+    slide = opened(store.parent).slide("S2")
+    np.testing.assert_allclose(slide.xy_um, XY)
+    assert slide.unit_names.tolist() == ["0", "1", "2", "3", "4"]
+
+
+def test_counts_of_a_layer(made):
+    slide = opened(made, keys={"counts": "doubled"}).slide("S2")
+    assert slide.counts.sum() == 2 * COUNTS[:, :4].sum()
+
+
+def test_a_unit_of_length_goes_without_scale(store):
+    micro = [to("xy", unit="micrometer", type="identity")]
+    for element in ("shapes/cell_boundaries", "shapes/nucleus_boundaries", "points/transcripts"):
+        edit(store / element, lambda attributes: attributes.update(coordinateTransformations=micro))
+    shutil.rmtree(store / "images")
+    np.testing.assert_allclose(opened(store.parent, scale=None).slide("S2").xy_um, XY, atol=1e-9)
+
+
+def test_another_coordinate_system(store):
+    both = [to("xy", type="identity"), to("xy", "half", type="scale", scale=[0.5, 0.5])]
+    for element in ("shapes/cell_boundaries", "points/transcripts"):
+        edit(store / element, lambda attributes: attributes.update(coordinateTransformations=both))
+    shutil.rmtree(store / "images")
+    slide = opened(store.parent, scale={"um_per_px": 1.0}, params={"coordinates": "half"}).slide("S2")
+    np.testing.assert_allclose(slide.xy_um, XY / 2, atol=1e-9)
+    with pytest.raises(DataError, match=r"not placed in coordinate system 'hal'; did you mean 'half'"):
+        opened(store.parent, params={"coordinates": "hal"}).slide("S2")
+
+
+def test_a_rotated_image_is_read_where_it_lies(store):
+    turned = to("cyx", type="affine", affine=[[1, 0, 0, 0], [0, 0, 1, 7], [0, -1, 0, 5]])
+    edit(
+        store / "images/he",
+        lambda attributes: attributes["multiscales"][0].update(coordinateTransformations=[turned]),
+    )
+    slide = opened(store.parent).slide("S2")
+    # output y = x + 7 and output x = 5 - y, in pixels of 0.25 um
+    y, x = 5 - XY[:, 0] / PX, XY[:, 1] / PX - 7
+    np.testing.assert_allclose(slide.xy_px, np.column_stack([x, y]) / 2)
+    assert slide.image.mpp == pytest.approx(0.5)
+
+
+def test_a_store_without_unit_is_proposed_as_a_task(store, monkeypatch):
+    monkeypatch.chdir(store.parent)
+    done = CliRunner().invoke(main, ["new", "mine", "--data", "S2.zarr"])
+    assert done.exit_code == 0, done.output
+    assert "slides cannot be read yet:" in done.output
+    assert "not found: scale: um per unit of the coordinate system" in done.output
+    config = load_task(store.parent / "mine.stbench.yaml", builtin_registry()).spec.datasets["mine"]
+    assert (config.source, config.path) == ("spatialdata", "S2.zarr")
+
+
+class TestTransformations:
+    XY = np.array([[1.0, 2.0], [-3.0, 0.5]])
+
+    @pytest.mark.parametrize(
+        ("axes", "transformation", "x", "y"),
+        [
+            ("xy", {"type": "identity"}, lambda x, y: x, lambda x, y: y),
+            ("cyx", {"type": "scale", "scale": [1, 3, 2]}, lambda x, y: 2 * x, lambda x, y: 3 * y),
+            ("yx", {"type": "translation", "translation": [5, -1]}, lambda x, y: x - 1, lambda x, y: y + 5),
+            (
+                "cyx",
+                {"type": "affine", "affine": [[1, 0, 0, 0], [0, 5, 4, 6], [0, 2, 1, 3]]},
+                lambda x, y: x + 2 * y + 3,
+                lambda x, y: 4 * x + 5 * y + 6,
+            ),
+            ("xy", {"type": "mapAxis", "mapAxis": {"x": "y", "y": "x"}}, lambda x, y: y, lambda x, y: x),
+            (
+                "xy",
+                {
+                    "type": "sequence",
+                    "transformations": [
+                        to("xy", type="translation", translation=[1, 1]),
+                        to("xy", type="scale", scale=[2, 4]),
+                    ],
+                },
+                lambda x, y: 2 * (x + 1),
+                lambda x, y: 4 * (y + 1),
+            ),
+            (
+                "cyx",
+                {
+                    "type": "byDimension",
+                    "transformations": [
+                        {"type": "scale", "scale": [2], "input": {"axes": [{"name": "x"}]}},
+                        {"type": "translation", "translation": [9], "input": {"axes": [{"name": "y"}]}},
+                    ],
+                },
+                lambda x, y: 2 * x,
+                lambda x, y: y + 9,
+            ),
+        ],
+    )
+    def test_kinds(self, axes, transformation, x, y):
+        found = transformed(matrix_of(transformation, list(axes)), self.XY)
+        np.testing.assert_allclose(found, np.column_stack([x(*self.XY.T), y(*self.XY.T)]))
+
+    @pytest.mark.parametrize(
+        ("unit", "um"), [("unit", None), ("micrometer", 1.0), ("nanometer", 1e-3), ("millimeter", 1e3)]
+    )
+    def test_units(self, unit, um):
+        assert affine_to([to("xy", unit=unit, type="identity")], "global", "xy", "here")[1] == um
+
+    @pytest.mark.parametrize(
+        ("broken", "message"),
+        [
+            ({"type": "rotation"}, "type 'rotation', known are affine"),
+            ({"type": "scale", "scale": [1, 2, 3]}, "scale of 3 numbers for the axes x, y"),
+            ({"type": "affine", "affine": [[1, 2], [3, 4]]}, r"affine of shape \(2, 2\)"),
+            ({"type": "scale", "scale": [0, 1]}, "cannot be inverted"),
+            ({"type": "scale"}, "damaged"),
+            ({}, "damaged"),
+        ],
+    )
+    def test_broken(self, broken, message):
+        with pytest.raises(DataError, match=message):
+            affine_to([to("xy", **broken)], "global", "xy", "here")
+
+
+class TestBadStores:
+    def test_no_unit_and_no_scale(self, store):
+        with pytest.raises(DataError, match=r"'global' has no unit of length: write `scale: UM_PER_UNIT`"):
+            opened(store.parent, scale=None).slide("S2")
+
+    def test_no_store(self, tmp_path):
+        (tmp_path / "empty.zarr").mkdir()
+        with pytest.raises(DataError, match="not a SpatialData store"):
+            opened(tmp_path, "*.zarr")
+        stores.write_group(tmp_path / "empty.zarr", zarr_format=2)
+        with pytest.raises(DataError, match="no element in images, labels"):
+            opened(tmp_path, "*.zarr")
+
+    def test_images_alone(self, store):
+        for kind in ("tables", "points"):
+            shutil.rmtree(store / kind)
+        with pytest.raises(DataError, match="neither a table nor points"):
+            opened(store.parent)
+
+    def test_several_tables(self, store):
+        shutil.copytree(store / "tables/table", store / "tables/other")
+        with pytest.raises(DataError, match=r"2 tables, other, table; write `params: \{table: other\}`"):
+            opened(store.parent)
+        assert opened(store.parent, params={"table": "table"}).slide("S2").n_units == len(XY)
+        with pytest.raises(DataError, match=r"params.table is 'tabel'.*did you mean 'table'"):
+            opened(store.parent, params={"table": "tabel"})
+
+    def test_several_regions(self, store):
+        annotate(store, region=["cell_boundaries", "nucleus_boundaries"])
+        with pytest.raises(DataError, match="annotates 2 elements, cell_boundaries, nucleus_boundaries"):
+            opened(store.parent).slide("S2")
+        taken = opened(store.parent, params={"region": "cell_boundaries"})
+        assert taken.slide("S2").n_units == len(XY)
+
+    def test_unknown_parameter(self, store):
+        with pytest.raises(DataError, match=r"params\.tabel: unknown; did you mean 'table'"):
+            opened(store.parent, params={"tabel": "x"})
+
+    def test_units_without_place(self, store):
+        annotate(store, instance_key="lost")
+        with pytest.raises(DataError, match="1 units, such as 'gone-1', are not in 'cell_boundaries'"):
+            opened(store.parent).slide("S2")
+
+    def test_region_that_is_not_there(self, store):
+        annotate(store, region="lost")
+        with pytest.raises(DataError, match="annotates 'lost', which is no shapes and no labels"):
+            opened(store.parent)
+
+    def test_points_without_feature(self, store):
+        edit(store / "points/transcripts", lambda attributes: attributes.pop("spatialdata_attrs"))
+        with pytest.raises(DataError, match="name no `feature_key`"):
+            opened(store.parent).slide("S2")
+
+    def test_renamed_column(self, store):
+        shutil.rmtree(store / "points/transcripts")
+        renamed = stores.molecules().rename(columns={"feature_name": "feature_nam"})
+        as_px = [to("xy", type="scale", scale=[4.0, 4.0])]
+        stores.write_points(store / "points/transcripts", renamed, as_px, zarr_format=2)
+        with pytest.raises(DataError, match=r"no column for the feature.*did you mean 'feature_nam'"):
+            opened(store.parent).slide("S2")
+
+    @pytest.mark.parametrize(
+        "file", ["points/transcripts/points.parquet/part.0.parquet", "shapes/cell_boundaries/shapes.parquet"]
+    )
+    def test_truncated_parquet(self, store, file):
+        path = store / file
+        path.write_bytes(path.read_bytes()[:200])
+        with pytest.raises(DataError, match="cannot be read as a table"):
+            opened(store.parent).slide("S2").transcripts.features  # noqa: B018 - reading is what is tested
+
+    def test_truncated_chunk(self, store):
+        chunk = store / "images/he/s1/0/0/0"
+        chunk.write_bytes(chunk.read_bytes()[:100])
+        slide = opened(store.parent).slide("S2")
+        with pytest.raises(DataError, match="cannot be read as zarr"):
+            slide.image.pixels()
+
+    def test_damaged_attributes(self, store):
+        (store / "shapes/cell_boundaries/.zattrs").write_text("{")
+        with pytest.raises(DataError, match="cannot be read as zarr"):
+            opened(store.parent).slide("S2")
+        (store / "shapes/cell_boundaries/.zattrs").write_text("{}")
+        with pytest.raises(DataError, match="no axes with transformations"):
+            opened(store.parent).slide("S2")
+
+    def test_no_image_of_three_channels(self, store):
+        shutil.rmtree(store / "images/he")
+        stores.write_pyramid(
+            store / "images/if", [stores.picture()[:1]], "cyx", [to("cyx", type="identity")], zarr_format=2
+        )
+        assert opened(store.parent).slide("S2").image is None
+        with pytest.raises(DataError, match=r"is \(3, y, x\) uint8, found uint8 of shape \(1, 160, 240\)"):
+            opened(store.parent, params={"image": "if"}).slide("S2")
+
+    def test_stretched_image(self, store):
+        flat = to("cyx", type="scale", scale=[1, 1, 2])
+        edit(
+            store / "images/he",
+            lambda attributes: attributes["multiscales"][0].update(coordinateTransformations=[flat]),
+        )
+        with pytest.raises(DataError, match="models see square pixels"):
+            opened(store.parent).slide("S2")
+
+    def test_without_zarr(self, store, monkeypatch):
+        real = builtins.__import__
+
+        def without(name, *arguments, **named):
+            if name == "zarr":
+                message = "No module named 'zarr'"
+                raise ModuleNotFoundError(message)
+            return real(name, *arguments, **named)
+
+        monkeypatch.setattr(builtins, "__import__", without)
+        with pytest.raises(DataError, match=r"pip install 'pytest-stbench\[spatialdata\]'"):
+            opened(store.parent)
+
+
+@pytest.mark.parametrize("shift", [0.0, 50_000.0])
+def test_centroids_are_those_of_the_area(shift):
+    hook = np.array([(0, 0), (6, 0), (6, 2), (2, 2), (2, 5), (0, 5), (0, 0)], float)
+    step = np.linspace(0, 6, 1201)[:-1] + 0.0025
+    x, y = np.meshgrid(step, step)
+    inside = ((y < 2) & (x < 6)) | ((x < 2) & (y < 5))
+    expected = np.array([x[inside].mean(), y[inside].mean()]) + shift
+    flat = np.array([(1, 1), (3, 3), (5, 5)], float)
+    found = centroids([hook + shift, hook[::-1] + shift, flat, np.empty((0, 2))])
+    np.testing.assert_allclose(found[:2], [expected, expected], atol=2e-3)
+    np.testing.assert_allclose(found[2], (3, 3))
+    assert np.isnan(found[3]).all()

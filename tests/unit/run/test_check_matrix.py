@@ -1,0 +1,73 @@
+"""Defects injected into generated cohorts, and what every check says of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_stbench.data.simulate.defects.names import DEFECTS, NOT_IN_DATA
+from pytest_stbench.run.check_matrix import Case, Outcome, cases, run_case, run_cases
+from pytest_stbench.run.injections import COHORTS, DESIGN_FAULTS, INJECTIONS, NEEDS_MODEL
+
+NO_TASK_SAYS_IT = {"preprocessing_unstable", "narrow_scope"}
+
+
+def case(defect="", level="clean", strength=0.0, cohort="spots", seed=7):
+    return Case(defect=defect, level=level, strength=strength, cohort=cohort, seed=seed)
+
+
+def test_every_defect_is_injected():
+    assert set(INJECTIONS) == set(DEFECTS) - NEEDS_MODEL
+    named = {name.partition(".")[0] for name in DESIGN_FAULTS}
+    assert named == set(NOT_IN_DATA) - NO_TASK_SAYS_IT
+
+
+def test_strengths_grow():
+    for injection in INJECTIONS.values():
+        strengths = [strength for _, strength in injection.strengths]
+        assert strengths == sorted(set(strengths))
+        assert strengths[0] > 0
+        assert strengths[-1] <= 1
+
+
+def test_clean_and_spoilt_cohorts_have_seeds_of_their_own():
+    found = cases()
+    clean = {c.seed for c in found if c.level == "clean"}
+    spoilt = {c.seed for c in found if c.level != "clean"}
+    assert clean
+    assert not clean & spoilt
+    assert {c.cohort for c in found if c.level == "clean"} == set(COHORTS)
+    assert not [c for c in found if c.cohort == "cells" and c.check == "xisium_geometry"]
+    named = cases(["gene_ids"])
+    assert {c.defect for c in named} == {"", "gene_ids"}
+
+
+def test_a_clean_cohort_fails_no_check():
+    outcome = run_case(case())
+    assert not outcome.refused
+    assert "fail" not in outcome.statuses.values()
+    assert {"too_few_patients", "patient_leakage", "baseline_missing"} <= set(outcome.statuses)
+
+
+@pytest.mark.parametrize(
+    ("defect", "level", "strength"),
+    [
+        ("gene_ids.dates", "at", 0.01),
+        ("metadata_missing", "at", 0.01),
+        ("too_few_patients", "design", 0.0),
+        ("split_within_slide", "design", 0.0),
+    ],
+)
+def test_a_defect_is_detected_by_its_check(defect, level, strength):
+    assert run_case(case(defect, level, strength)).detected
+
+
+def test_processes_give_what_one_gives():
+    wanted = [case("gene_ids", "above", 0.5), case("empty_units", "above", 0.5)]
+    told = []
+    assert list(run_cases(wanted, jobs=2, progress=told.append)) == list(run_cases(wanted))
+    assert told == [1, 1]
+
+
+def test_only_the_own_check_detects():
+    outcome = Outcome(case=case("gene_ids.dates", "at"), statuses={"gene_ids": "skip", "empty_units": "fail"})
+    assert not outcome.detected
