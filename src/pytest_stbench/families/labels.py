@@ -97,12 +97,7 @@ class LabelQuestion(Question):
         """
         counts = Counter(label for slide in train for label in self.labels(slide) if label is not None)
         if len(counts) < 2:
-            found = f"only {next(iter(counts))!r}" if counts else "none"
-            message = (
-                f"the training slides must have units of two classes or more, found {found}: check "
-                "`keys` of the data set and `map` of the family"
-            )
-            raise DataError(message)
+            raise DataError(self.lacking(counts))
         n_units = sum(slide.n_units for slide in train)
         given = self.settings.own.input != "image"
         return Plan(
@@ -110,6 +105,14 @@ class LabelQuestion(Question):
             observed=np.arange(len(train[0].genes)) if given else np.empty(0, np.intp),
             counted={"training_units_without_label": n_units - sum(counts.values())},
             classes=tuple(sorted(counts)),
+        )
+
+    def lacking(self, found: Counter[str]) -> str:
+        """Return what to say where training units have fewer than two classes, counted in `found`."""
+        return (
+            f"the training slides must have units of two classes or more, found "
+            f"{f'only {next(iter(found))!r}' if found else 'none'}: check `keys` of the data set and `map` of "
+            "the family"
         )
 
     def build_input(self, slide: Slide, fold: FoldData) -> ModelSlide:

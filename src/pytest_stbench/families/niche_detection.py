@@ -1,0 +1,172 @@
+"""T04, rare structures: tertiary lymphoid structures, inflamed regions, tumour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_stbench.families.harmonise import harmonise, plain
+from pytest_stbench.families.labels import LabelQuestion, LabelTruth
+from pytest_stbench.kernels.graph import lattice_graph
+from pytest_stbench.kernels.tissue_area import tissue_area
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from numpy.typing import NDArray
+
+    from pytest_stbench.data.slide import Slide
+    from pytest_stbench.families.fold import FoldData
+    from pytest_stbench.families.question import Arms, Predicted
+    from pytest_stbench.registry import Metric
+
+OTHER = "other"
+POSITIVE = {"tls": "tls", "hot_cold": "inflamed", "tumour": "tumour"}
+"""The class that is to be found, by target."""
+
+
+class NicheDetection(LabelQuestion):
+    """Say of every unit how probably it belongs to the structure that is to be found.
+
+    The classes are the structure and ``other``. Positive are the units whose label is listed in
+    ``positive``; units without a label are left out. Under ``hot_cold`` windows of ``window_um`` are
+    scored: positive where most of their units are, with the mean probability of these.
+    """
+
+    def labels(self, slide: Slide) -> NDArray[np.object_]:
+        """Return the class of each unit: the structure, ``other``, or None where nobody said."""
+        own = self.settings.own
+        found = slide.labels.get(own.label, np.full(slide.n_units, None, dtype=object))
+        where = f"slide {slide.meta.slide_id}"
+        names = harmonise(found, own.map, None, where=where, key="niche_detection")
+        return self._named(names, {plain(name) for name in own.positive})
+
+    def _named(self, names: NDArray[np.object_], positive: set[str]) -> NDArray[np.object_]:
+        kinds: dict[object, str | None] = {
+            name: None if name is None else self.target if plain(str(name)) in positive else OTHER
+            for name in set(names.tolist())
+        }
+        return np.array([kinds[name] for name in names.tolist()], dtype=object)
+
+    @property
+    def target(self) -> str:
+        """Name of the class that is to be found."""
+        return POSITIVE[self.settings.own.target]
+
+    def lacking(self, found: Counter[str]) -> str:
+        """Return what to say where training units are all positive, all negative, or not labelled."""
+        own = self.settings.own
+        return (
+            f"the training slides must have units that are {self.target} and units that are not, found "
+            f"{f'only {next(iter(found))!r}' if found else 'none with a label'}: check `keys.{own.label}` of "
+            f"the data set and `niche_detection: {{positive: [{', '.join(own.positive)}]}}`"
+        )
+
+    def truth(self, slide: Slide, fold: FoldData) -> LabelTruth:
+        """Return which units, or windows, of a test slide are positive."""
+        truth, own = super().truth(slide, fold), self.settings.own
+        shared = {field.name: getattr(truth, field.name) for field in fields(truth)}
+        found = {"positive": self.target, "min_overlap": own.min_overlap}
+        if own.target != "hot_cold":
+            return DetectionTruth(**shared, **found)
+        return WindowTruth(**shared, **found, window_um=own.window_um)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DetectionTruth(LabelTruth):
+    """What the probabilities of one test slide are scored against: ``positive`` is to be found."""
+
+    positive: str
+    min_overlap: float
+
+    @cached_property
+    def offered(self) -> dict[str, Any]:
+        """What a metric may ask for by name."""
+        return {
+            **super().offered,
+            "positive": lambda: self.positive,
+            "min_overlap": lambda: self.min_overlap,
+            "area_mm2": lambda: self._area_mm2,
+        }
+
+    @cached_property
+    def _area_mm2(self) -> float:
+        return tissue_area(self.surroundings.slide.xy_um) / 1e6
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WindowTruth(DetectionTruth):
+    """The same over square windows of the side ``window_um`` instead of units."""
+
+    window_um: float
+
+    @property
+    def n_units(self) -> int:
+        """Number of windows with a class."""
+        return self._windows.n_units
+
+    def arms(self, record: Metric, predicted: Predicted) -> tuple[Arms, ...]:
+        """Return the classes of windows beside the mean probabilities of their units."""
+        shares = predicted[self.key]
+        _, window = self._window
+        mean = np.column_stack([np.bincount(window, column) for column in shares.T.astype(np.float64)])
+        mean /= np.bincount(window)[:, None]
+        return self._windows.arms(record, {self.key: mean})
+
+    @cached_property
+    def _window(self) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Return the places of the windows that hold a unit, (m, 2) um, and the window of each unit."""
+        return windows(self.surroundings.slide.xy_um, self.window_um)
+
+    @cached_property
+    def _windows(self) -> DetectionTruth:
+        """What windows are scored against."""
+        places, window = self._window
+        own = {
+            field.name: getattr(self, field.name)
+            for field in fields(DetectionTruth)
+        }
+        labels = majority_of_windows(self.labels, window, self.positive)
+        return _OfWindows(**{**own, "labels": labels}, places=places, pitch=self.window_um)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _OfWindows(DetectionTruth):
+    """Windows as units: at ``places``, joined to the eight around them."""
+
+    places: NDArray[np.float64]
+    pitch: float
+
+    @cached_property
+    def offered(self) -> dict[str, Any]:
+        """What a metric may ask for by name."""
+        return {
+            **super().offered,
+            "graph": lambda: lattice_graph(self.places, self.pitch),
+            "xy_um": lambda: self.places,
+        }
+
+
+def windows(xy_um: NDArray[np.float64], side: float) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return the middles of the square windows that hold a unit, (m, 2), and the window of each unit (n,).
+
+    Windows start at the least x and y of the units.
+    """
+    start = xy_um.min(axis=0, initial=np.inf) if len(xy_um) else np.zeros(2)
+    squares, window = np.unique(np.floor((xy_um - start) / side), axis=0, return_inverse=True)
+    return start + (squares + 0.5) * side, window.ravel()
+
+
+def majority_of_windows(
+    labels: NDArray[np.object_], window: NDArray[np.intp], positive: str
+) -> NDArray[np.object_]:
+    """Return the class of each window: `positive` where more than half of its labelled units are."""
+    n = int(window.max(initial=-1)) + 1
+    known = np.bincount(window, [label is not None for label in labels], minlength=n)
+    hits = np.bincount(window, [label == positive for label in labels], minlength=n)
+    found = np.where(2 * hits > known, positive, OTHER).astype(object)
+    found[known == 0] = None
+    return found
