@@ -42,7 +42,9 @@ class Metric:
     fill: float | None
     target: str
     needs: str = "expression"
-    over: Literal["gene", "unit", "niche", "pair", "pathway", "class", "perturbation", "slide"] = "gene"
+    over: Literal[
+        "gene", "unit", "niche", "pair", "pathway", "class", "perturbation", "threshold", "slide"
+    ] = "gene"
     genes: Literal["evaluated", "coexpressed", "markers", "communication"] = "evaluated"
     group: Literal[
         "agreement",

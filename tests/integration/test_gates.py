@@ -299,7 +299,7 @@ def polarity():
 
         def run(setting, model, baselines):
             bench.task(
-                family="expression", imputation=None, metrics=["pearson_gene"],
+                family="expression", imputation=None, metrics=["pearson_gene", "partial_pearson_gene"],
                 datasets={"sim": {"params": {
                     "setting": setting, "image": True, "units": 130, "genes": 150, "seed": 0,
                 }}},

@@ -7,6 +7,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from pytest_stbench.checks import CHECKS
+
 FOLDS = {"splits": [{"pgkf": {"k": 2}}], "baselines": ["train_mean"]}
 GRID = {
     "splits": ["lopo", {"pgkf": {"k": 2}}],
@@ -63,8 +65,9 @@ def place(name):
 def test_order(listed):
     """Per data set its checks, then per split each fold's contract, baselines, metrics; then pooled."""
     items = [(name.partition("[")[0], *place(name)) for name in listed.names]
-    assert items[0] == ("baseline_missing", "", "", "")
-    datasets = [dataset for _, dataset, _, _ in items[1:]]
+    of_task = [check.name for check in CHECKS if check.scope == "task"]
+    assert items[: len(of_task)] == [(name, "", "", "") for name in of_task]
+    datasets = [dataset for _, dataset, _, _ in items[len(of_task) :]]
     assert datasets == sorted(datasets, key=["sim", "other"].index)
     pools = ["", "sim-lopo", "sim+raw-lopo", "sim-pgkf", "sim+raw-pgkf"]
     of_sim = [(kind, pool, fold) for kind, dataset, pool, fold in items if dataset == "sim"]

@@ -310,7 +310,7 @@ def test_check_that_warns_passes_and_is_seen(make_bench):
     line = run.line("WARN  too_few_patients[sim]")
     assert "6 patients" in line
     assert "mini.stbench.yaml:" in run.out
-    assert re.search(r"checks  \d+ passed, 1 warned", run.out)
+    assert re.search(r"checks  \d+ passed, \d+ warned", run.out)
 
 
 def test_warnings_of_checks_can_be_made_errors(make_bench):

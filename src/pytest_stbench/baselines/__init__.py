@@ -13,9 +13,11 @@ _HOMES = {
     "Knn": "knn",
     "Libsize": "libsize",
     "OraclePatientMean": "oracle_patient_mean",
+    "OtsuWatershed": "otsu_watershed",
     "PcaRidge": "pca_ridge",
     "Smooth": "smooth",
     "TrainMean": "train_mean",
+    "VoronoiNuclei": "voronoi_nuclei",
     "shuffled": "controls",
 }
 __all__ = list(_HOMES)

@@ -8,7 +8,7 @@ import numpy as np
 
 from pytest_stbench.baselines.linear import LinearBaseline
 from pytest_stbench.errors import ModelError
-from pytest_stbench.kernels.stain import STAINS
+from pytest_stbench.kernels.stain import STAINS, density_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,7 +90,7 @@ def patch_features(patches: NDArray[np.uint8], mpp: float) -> NDArray[np.float64
     Colour deconvolution: Ruifrok and Johnston 2001, Anal Quant Cytol Histol 23:291.
     """
     n, size = patches.shape[:2]
-    density = _density_table()[patches]
+    density = density_table()[patches]
     unmix = np.linalg.inv(STAINS)[:, :2].astype(np.float32)
     stains = density @ unmix
     h, e = stains[..., 0], stains[..., 1]
@@ -120,11 +120,6 @@ def patch_features(patches: NDArray[np.uint8], mpp: float) -> NDArray[np.float64
         tiles.reshape(n, -1).std(axis=1),
     ]
     return np.column_stack(columns).astype(np.float64)
-
-
-def _density_table() -> NDArray[np.float32]:
-    """Return the optical density of each 8-bit value; 0 counts as 1, since its density is infinite."""
-    return (-np.log10(np.maximum(np.arange(256), 1) / 255.0)).astype(np.float32)
 
 
 def _summary(stain: NDArray[np.float32]) -> list[NDArray[np.floating]]:

@@ -32,6 +32,8 @@ TASK/DATASET/SPLIT/FOLD[/sSEED]/
                      obsm["spatial"]: um; obsm["embedding"]: where the data set declares one
   counts/SLIDE.h5ad  raw counts of all genes of the training slides
   test/SLIDE.h5ad    the same as train without target
+  train/SLIDE+NUMBER.npz, test/SLIDE+tileNUMBER.npz   family segmentation: a tile each, arrays `image`,
+                     `origin_um`, `mpp`, `kind` (what to outline) and, in training, the true `mask`
 images/DATASET/SLIDE.png: the H&E image; obsm["image"] of a slide holds the places of its units in
 pixels of it, uns["image_mpp"] the um per pixel.
 
@@ -40,6 +42,7 @@ OUT/TASK/DATASET/SPLIT/FOLD[/sSEED]/ of a folder OUT of your own:
   h5ad     X (units, genes), obs_names and var_names as asked
   parquet  one row a unit (index, or a column `unit`), one column a gene
   npz      arrays `values`, `units`, `genes`
+           family segmentation: SLIDE.npz with one int32 mask for each tile, named tileNUMBER
 (classes or types in the place of genes where the family asks for those, any names for an embedding)
 on the scale of the targets. Copy {manifest} into OUT, fill in the name of the model, and run
   pytest TASKFILE --stbench-model=predictions:OUT
@@ -163,9 +166,16 @@ class _Export:
             name = safe_name(slide.meta.slide_id)
             _write(self._with_target(slide, fold, cell), folder / "train" / f"{name}.h5ad")
             self._counts(slide, cell, folder / "counts" / f"{name}.h5ad")
+            for number, (region, mask) in enumerate(slide.tiles()):
+                _write_arrays({**region.arrays(), "mask": mask}, folder / "train" / f"{name}+{number}.npz")
         for request in fold.question.requests(fold):
             given = self._units(fold.question.given(request, fold), cell)
-            _write(given, folder / "test" / f"{safe_name(request.key)}.h5ad")
+            target = folder / "test" / safe_name(request.key)
+            arrays = fold.question.exported(request, fold)
+            if arrays is None:
+                _write(given, target.with_name(f"{target.name}.h5ad"))
+            else:
+                _write_arrays(arrays, target.with_name(f"{target.name}.npz"))
         task = fold.task
         facts = {
             "task": task.name, "family": task.family,
@@ -226,3 +236,9 @@ def _write(units: AnnData, path: Path) -> None:
         # Repeated names are for the checks to report.
         warnings.filterwarnings("ignore", message=".* names are not unique")
         units.write_h5ad(path, compression="gzip")
+
+
+def _write_arrays(arrays: dict[str, Any], path: Path) -> None:
+    import numpy as np
+
+    np.savez_compressed(path, **arrays)

@@ -15,9 +15,12 @@ from pytest_stbench.data.inputs import ModelSlide, TrainSlide, TruthSlide
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
+    from pytest_stbench.data.region import Region
     from pytest_stbench.data.slide import Slide
 
 
@@ -58,12 +61,14 @@ def build_train(
     *,
     labels: NDArray[np.object_] | None = None,
     proportions: NDArray[np.float64] | None = None,
+    make_tiles: Callable[[], Iterator[tuple[Region, NDArray[np.int32]]]] | None = None,
 ) -> TrainSlide:
     """Return a training slide: `given` (what a model sees of it) and the truth it may learn from.
 
     `target` is (n, g) on the task's scale and is copied to float32, `labels` (n,) and
-    `proportions` (n, k) are copied; ``counts`` holds the raw counts of all genes the slide
-    measured, copied when they are asked for. Raises ``DataError`` when rows do not fit.
+    `proportions` (n, k) are copied, `make_tiles` yields tiles and true masks; ``counts`` holds the
+    raw counts of all genes the slide measured, copied when they are asked for. Raises ``DataError``
+    when rows do not fit.
     """
     _refuse_rows(slide, given, len(target))
     return TrainSlide(
@@ -76,6 +81,7 @@ def build_train(
         ),
         labels=None if labels is None else labels.copy(),
         proportions=None if proportions is None else proportions.copy(),
+        make_tiles=make_tiles,
     )
 
 

@@ -7,13 +7,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     from anndata import AnnData
     from numpy.typing import NDArray
 
     from pytest_stbench.data.image import InputImage
+    from pytest_stbench.data.region import Region
     from pytest_stbench.data.slide import SlideMeta
 
 
@@ -78,13 +79,22 @@ class TrainSlide(ModelSlide):
     ``target`` is (n, g) float32, columns ``TaskInfo.genes``, on the task's scale; genes the slide
     did not measure are nan. ``make_counts`` gives what ``counts`` holds. In families of labels
     ``labels`` (n,) names the class of each unit, None where it has none; in those of proportions
-    ``proportions`` is (n, k), nan where unknown. Both follow ``TaskInfo.classes``.
+    ``proportions`` is (n, k), nan where unknown. Both follow ``TaskInfo.classes``. In the family of
+    segmentation ``tiles()`` goes through the slide.
     """
 
     target: NDArray[np.float32]
     make_counts: Callable[[], AnnData]
     labels: NDArray[np.object_] | None = None
     proportions: NDArray[np.float64] | None = None
+    make_tiles: Callable[[], Iterator[tuple[Region, NDArray[np.int32]]]] | None = None
+
+    def tiles(self) -> Iterator[tuple[Region, NDArray[np.int32]]]:
+        """Yield each tile as it will be asked for, and its true mask; made one by one.
+
+        Nothing comes in other families than segmentation.
+        """
+        return iter(()) if self.make_tiles is None else self.make_tiles()
 
     @cached_property
     def counts(self) -> AnnData:

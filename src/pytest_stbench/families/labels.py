@@ -110,9 +110,8 @@ class LabelQuestion(Question):
     def lacking(self, found: Counter[str]) -> str:
         """Return what to say where training units have fewer than two classes, counted in `found`."""
         return (
-            f"the training slides must have units of two classes or more, found "
-            f"{f'only {next(iter(found))!r}' if found else 'none'}: check `keys` of the data set and `map` of "
-            "the family"
+            f"the training slides must have units of two classes or more, found {found_alone(found, 'none')}: "
+            "check `keys` of the data set and `map` of the family"
         )
 
     def build_input(self, slide: Slide, fold: FoldData) -> ModelSlide:
@@ -152,3 +151,8 @@ class LabelQuestion(Question):
             not_covered=dict(sorted(lacking.items())),
             surroundings=Surroundings(slide),
         )
+
+
+def found_alone(found: Counter[str], nothing: str) -> str:
+    """Return the only class in `found`, as in a message; `nothing` where there is none."""
+    return f"only {next(iter(found))!r}" if found else nothing

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.families.harmonise import harmonise, plain
-from pytest_stbench.families.labels import LabelQuestion, LabelTruth
+from pytest_stbench.families.labels import LabelQuestion, LabelTruth, found_alone
 from pytest_stbench.kernels.graph import lattice_graph
 from pytest_stbench.kernels.tissue_area import tissue_area
 
@@ -61,7 +61,7 @@ class NicheDetection(LabelQuestion):
         own = self.settings.own
         return (
             f"the training slides must have units that are {self.target} and units that are not, found "
-            f"{f'only {next(iter(found))!r}' if found else 'none with a label'}: check `keys.{own.label}` of "
+            f"{found_alone(found, 'none with a label')}: check `keys.{own.label}` of "
             f"the data set and `niche_detection: {{positive: [{', '.join(own.positive)}]}}`"
         )
 
@@ -112,9 +112,8 @@ class WindowTruth(DetectionTruth):
         """Return the classes of windows beside the mean probabilities of their units."""
         shares = predicted[self.key]
         _, window = self._window
-        mean = np.column_stack([np.bincount(window, column) for column in shares.T.astype(np.float64)])
-        mean /= np.bincount(window)[:, None]
-        return self._windows.arms(record, {self.key: mean})
+        total = np.column_stack([np.bincount(window, column) for column in shares.T.astype(np.float64)])
+        return self._windows.arms(record, {self.key: total / np.bincount(window)[:, None]})
 
     @cached_property
     def _window(self) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
@@ -125,10 +124,7 @@ class WindowTruth(DetectionTruth):
     def _windows(self) -> DetectionTruth:
         """What windows are scored against."""
         places, window = self._window
-        own = {
-            field.name: getattr(self, field.name)
-            for field in fields(DetectionTruth)
-        }
+        own = {field.name: getattr(self, field.name) for field in fields(DetectionTruth)}
         labels = majority_of_windows(self.labels, window, self.positive)
         return _OfWindows(**{**own, "labels": labels}, places=places, pitch=self.window_um)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.inputs import ModelSlide, TaskInfo
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.families.fold import FoldData
+    from pytest_stbench.models.predictions import Place, PredictionFolder
     from pytest_stbench.registry import Family, Metric
 
     Predicted = Mapping[str, NDArray[Any]]
@@ -151,6 +152,15 @@ class Question(ABC):
     def columns(self, fold: FoldData) -> tuple[str, ...] | None:
         """Return the names of the columns of a prediction; None where they have none."""
         del fold
+        return None
+
+    def read(self, files: PredictionFolder, place: Place, request: Request, fold: FoldData) -> object:
+        """Return what a folder of predictions holds for a request, as it stands there."""
+        return files.read(place, request.key, request.slide.unit_names.tolist(), self.columns(fold))
+
+    def exported(self, request: Request, fold: FoldData) -> dict[str, NDArray[Any]] | None:
+        """Return what a model elsewhere needs for a request that is not about units; None: a table."""
+        del request, fold
         return None
 
     def lessons(self, slide: Slide, fold: FoldData) -> dict[str, Any]:

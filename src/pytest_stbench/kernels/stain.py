@@ -15,6 +15,11 @@ STAINS = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
 BLOCK_PIXELS = 1 << 20
 
 
+def density_table() -> NDArray[np.float32]:
+    """Return the optical density of each 8-bit value; 0 counts as 1, since its density is infinite."""
+    return (-np.log10(np.maximum(np.arange(256), 1) / 255.0)).astype(np.float32)
+
+
 def scale_stains(pixels: NDArray[np.uint8], *, factor: float) -> NDArray[np.uint8]:
     """Return an image whose haematoxylin and eosin are `factor` times as dense.
 
@@ -33,7 +38,7 @@ def scale_stains(pixels: NDArray[np.uint8], *, factor: float) -> NDArray[np.uint
     """
     flat = pixels.reshape(-1, 3)
     result = np.empty_like(flat)
-    table = (-np.log10(np.maximum(np.arange(256), 1) / 255.0)).astype(np.float32)
+    table = density_table()
     scaled = np.linalg.inv(STAINS) @ np.diag([factor, factor, 1.0]) @ STAINS
     for start in range(0, len(flat), BLOCK_PIXELS):
         rows = slice(start, start + BLOCK_PIXELS)

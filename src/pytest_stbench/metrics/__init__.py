@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         patient_values,
         slide_value,
     )
+    from pytest_stbench.metrics.assignment import Molecules, doublet_rate, transcripts_assigned
     from pytest_stbench.metrics.autocorrelation import moran_concordance, morans_i
     from pytest_stbench.metrics.calibration import brier, calibration_slope, ece
     from pytest_stbench.metrics.coherence import chaos, pas, spatial_coherence
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from pytest_stbench.metrics.hotspots import hotspot_auprc
     from pytest_stbench.metrics.labels import ami, ari, balanced_accuracy, kappa, macro_f1, nmi
     from pytest_stbench.metrics.maps import map_ssim
+    from pytest_stbench.metrics.masks import without_border
     from pytest_stbench.metrics.niche_signatures import (
         niche_jaccard,
         niche_jaccard_normalised,
@@ -55,10 +57,12 @@ if TYPE_CHECKING:
     from pytest_stbench.metrics.proportions import proportion_jsd, proportion_kl
     from pytest_stbench.metrics.recovery import hvg_recovery, svg_recovery
     from pytest_stbench.metrics.scores import Scores
+    from pytest_stbench.metrics.segmentation import aji, count_error, dice, pq, segmentation_ap
     from pytest_stbench.metrics.similarity import concordance, cosine_gene, cosine_spot, jsd_map
 
 _HOMES = {
     "autocorrelation": ("moran_concordance", "morans_i"),
+    "assignment": ("Molecules", "doublet_rate", "transcripts_assigned"),
     "calibration": ("brier", "calibration_slope", "ece"),
     "coherence": ("chaos", "pas", "spatial_coherence"),
     "communication": ("lr_auprc", "lr_local", "lr_pathway", "lr_spearman"),
@@ -71,6 +75,7 @@ _HOMES = {
     "hotspots": ("hotspot_auprc",),
     "labels": ("ami", "ari", "balanced_accuracy", "kappa", "macro_f1", "nmi"),
     "maps": ("map_ssim",),
+    "masks": ("without_border",),
     "niche_signatures": (
         "niche_jaccard", "niche_jaccard_normalised", "niche_logfc_spearman", "niche_overlap", "niche_rbo",
         "novel_recall",
@@ -85,6 +90,7 @@ _HOMES = {
     "robustness": ("retained_fraction", "robust_share", "self_consistency"),
     "recovery": ("hvg_recovery", "svg_recovery"),
     "scores": ("Scores",),
+    "segmentation": ("aji", "count_error", "dice", "pq", "segmentation_ap"),
     "similarity": ("concordance", "cosine_gene", "cosine_spot", "jsd_map"),
     "transfer": ("transfer_gap", "transfer_score"),
 }  # fmt: skip
@@ -93,8 +99,10 @@ _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names
 __all__ = [
     "GeneStatistic",
     "Headline",
+    "Molecules",
     "Scores",
     "SlideValue",
+    "aji",
     "ami",
     "ari",
     "auprc",
@@ -106,8 +114,11 @@ __all__ = [
     "concordance",
     "cosine_gene",
     "cosine_spot",
+    "count_error",
     "detection_f1",
+    "dice",
     "dominant_type_accuracy",
+    "doublet_rate",
     "ece",
     "false_positives_per_mm2",
     "headline",
@@ -141,6 +152,7 @@ __all__ = [
     "pearson_gene",
     "pearson_spot",
     "pearson_spot_residual",
+    "pq",
     "presence_auprc",
     "proportion_jsd",
     "proportion_kl",
@@ -148,6 +160,7 @@ __all__ = [
     "retained_fraction",
     "rmse",
     "robust_share",
+    "segmentation_ap",
     "self_consistency",
     "silhouette",
     "slide_value",
@@ -155,11 +168,13 @@ __all__ = [
     "spearman_gene",
     "spearman_spot",
     "svg_recovery",
+    "transcripts_assigned",
     "transfer_gap",
     "transfer_score",
     "type_rmse",
     "type_rmse_present",
     "type_spearman",
+    "without_border",
 ]
 
 

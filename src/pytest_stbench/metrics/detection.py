@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.kernels.label_overlap import overlaps
+from pytest_stbench.kernels.matching import matched_pairs
 from pytest_stbench.kernels.precision import average_precision
 from pytest_stbench.kernels.ranks import average_ranks
 from pytest_stbench.metrics.labelled import label_codes, probabilities, slide_score, true_codes
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from pytest_stbench.metrics.scores import Scores
 
     Classes = Sequence[str] | NDArray[np.str_] | None
-    Objects = NDArray[np.intp]
 
 DECIMALS = 9
 CALLED = 0.5
@@ -224,7 +225,8 @@ def _probability(
     if (guess < 0).any():
         message = f"{int((guess < 0).sum())} units have no predicted label: a model must label every unit"
         raise ValueError(message)
-    return (names == positive)[guess].astype(np.float64)
+    certain: NDArray[np.float64] = (names == positive)[guess].astype(np.float64)
+    return certain
 
 
 def _matched(found: _Found, graph: csr_matrix, min_overlap: float) -> tuple[int, int, int]:
@@ -233,35 +235,16 @@ def _matched(found: _Found, graph: csr_matrix, min_overlap: float) -> tuple[int,
     if graph.shape != (n, n):
         message = f"graph has shape {graph.shape} for {n} units: it must be of the same units"
         raise ValueError(message)
-    if not 0.0 < min_overlap <= 1.0:
-        message = f"min_overlap is {min_overlap}: give a number above 0 and at most 1"
-        raise ValueError(message)
     among = graph[found.kept][:, found.kept]
-    n_true, true = objects(among, found.positive)
-    n_predicted, predicted = objects(among, found.score > CALLED)
-    both = (true >= 0) & (predicted >= 0)
-    if not both.any():
-        return n_true, n_predicted, 0
-    pairs, shared = np.unique(np.stack([true[both], predicted[both]]), axis=1, return_counts=True)
-    sizes = np.bincount(true[true >= 0])[pairs[0]] + np.bincount(predicted[predicted >= 0])[pairs[1]]
-    fits = shared / (sizes - shared) >= min_overlap
-    return n_true, n_predicted, _most_pairs(pairs[:, fits], n_true, n_predicted)
+    true, predicted = objects(among, found.positive), objects(among, found.score > CALLED)
+    pairs = overlaps(true[None], predicted[None])
+    return len(pairs.true_ids), len(pairs.predicted_ids), len(matched_pairs(pairs, min_overlap))
 
 
-def objects(graph: csr_matrix, chosen: NDArray[np.bool_]) -> tuple[int, Objects]:
-    """Return the number of connected groups of `chosen` units, and which one each is in (n,), -1 for none."""
+def objects(graph: csr_matrix, chosen: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Return which connected group of `chosen` units each unit is in, from 1 on, 0 for none, (n,)."""
     from scipy.sparse.csgraph import connected_components
 
-    count, group = connected_components(graph[chosen][:, chosen], directed=False)
-    found = np.full(len(chosen), -1, dtype=np.intp)
-    found[chosen] = group
-    return (count if chosen.any() else 0), found
-
-
-def _most_pairs(pairs: Objects, n_true: int, n_predicted: int) -> int:
-    """Return how many of the pairs can be taken so that no object is taken twice."""
-    from scipy.sparse import csr_matrix
-    from scipy.sparse.csgraph import maximum_bipartite_matching
-
-    links = csr_matrix((np.ones(pairs.shape[1]), (pairs[0], pairs[1])), shape=(n_true, n_predicted))
-    return int((maximum_bipartite_matching(links, perm_type="column") >= 0).sum())
+    found = np.zeros(len(chosen), dtype=np.int32)
+    found[chosen] = 1 + connected_components(graph[chosen][:, chosen], directed=False)[1]
+    return found

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Names = Sequence[str] | NDArray[np.str_]
 
 ALLOWED = (np.float32, np.float64)
+_CAST = {"float32": ".float()", "int32": ".int()"}
 
 
 class ContractError(ModelError):
@@ -172,6 +173,17 @@ def to_array(raw: Any, where: str) -> tuple[NDArray[Any], list[str] | None, list
         raw = raw.to_numpy()
     if issparse(raw):
         raw = raw.toarray()
+    array = "a numpy array (or data frame, AnnData, tensor on the CPU)"
+    values = plain_array(raw, where, array=array, dtype="float32")
+    _check_dtype(values.dtype, where)
+    return values, rows, columns
+
+
+def plain_array(raw: Any, where: str, *, array: str, dtype: str) -> NDArray[Any]:
+    """Return what a model gave as a numpy array of any type, or refuse it.
+
+    `array` says what is expected, `dtype` the type to convert to.
+    """
     if np.ma.isMaskedArray(raw) and np.ma.getmaskarray(raw).any():
         masked = int(np.ma.getmaskarray(raw).sum())
         refuse(
@@ -180,18 +192,16 @@ def to_array(raw: Any, where: str) -> tuple[NDArray[Any], list[str] | None, list
             f"{masked} masked values",
             "fill them by .filled(value)",
         )
-    array = "a numpy array (or data frame, AnnData, tensor on the CPU)"
     if raw is None:
         refuse(where, array, "None", "return the prediction")
     if not hasattr(raw, "__array__"):
-        refuse(where, array, _describe(raw), "convert it, for example by np.asarray(x, dtype=np.float32)")
+        refuse(where, array, _describe(raw), f"convert it, for example by np.asarray(x, dtype=np.{dtype})")
     try:
         values = np.asarray(raw)
     except Exception as error:  # noqa: BLE001  # every tensor library raises its own kinds
         found = f"{_describe(raw)} that does not become one ({type(error).__name__}: {error})"
-        refuse(where, array, found, "return for example tensor.detach().cpu().float().numpy()")
-    _check_dtype(values.dtype, where)
-    return values, rows, columns
+        refuse(where, array, found, f"return for example tensor.detach().cpu(){_CAST[dtype]}.numpy()")
+    return values
 
 
 def _check_dtype(dtype: Any, where: str, what: str = "") -> None:

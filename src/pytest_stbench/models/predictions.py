@@ -87,7 +87,7 @@ class PredictionFolder:
         message = f"{self.name} is a folder of predictions, not a model that can be asked"
         raise ModelError(message)
 
-    impute = predict_labels = predict_proportions = embed = predict_expression
+    impute = predict_labels = predict_proportions = embed = segment = predict_expression
 
     def check(self, task: str, fingerprint: str, places: Iterable[tuple[Place, Sequence[str]]]) -> None:
         """Refuse the folder unless it has a file for every slide of every cell.
@@ -125,12 +125,7 @@ class PredictionFolder:
         All columns as they stand where these have no names. Raises ``ModelError`` when the file lacks
         any of them, or names one twice; rows and columns that were not asked for are left out.
         """
-        (path,) = self._files(place, slide) or (None,)
-        if path is None:
-            message = (
-                f"{self.folder.joinpath(*place.parts)}: no file for slide {slide} ({', '.join(FORMATS)})"
-            )
-            raise ModelError(message)
+        path = self._file(place, slide)
         table = _READERS[path.suffix[1:]](path)
         if table.values.shape != (len(table.units), len(table.columns)):
             sizes = f"{len(table.units)} units and {len(table.columns)} columns"
@@ -140,6 +135,28 @@ class PredictionFolder:
         if columns is None:
             return table.values[rows]
         return table.values[np.ix_(rows, _order(path, "columns", table.columns, columns))]
+
+    def read_array(self, place: Place, slide: str, name: str) -> NDArray[Any]:
+        """Return the array `name` of the npz of a slide. Raises ``ModelError`` when it is not there."""
+        path = self._file(place, slide)
+        if path.suffix != ".npz":
+            message = f"{path}: masks stand in an npz, one array for each tile; write one in its place"
+            raise ModelError(message)
+        found = _arrays(path)
+        if name not in found:
+            there = ", ".join(found) or "none"
+            message = f"{path}: the mask of {name} is missing (there are: {there}); every tile is asked"
+            raise ModelError(message)
+        return found[name]
+
+    def _file(self, place: Place, slide: str) -> Path:
+        found = self._files(place, slide)
+        if not found:
+            message = (
+                f"{self.folder.joinpath(*place.parts)}: no file for slide {slide} ({', '.join(FORMATS)})"
+            )
+            raise ModelError(message)
+        return found[0]
 
     def _files(self, place: Place, slide: str) -> tuple[Path, ...]:
         folder = self.folder.joinpath(*place.parts)
@@ -216,11 +233,7 @@ def _from_parquet(path: Path) -> Table:
 
 
 def _from_npz(path: Path) -> Table:
-    def read() -> dict[str, NDArray[Any]]:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-
-    found = _readable(path, read)
+    found = _arrays(path)
     columns = next((name for name in ("genes", "classes", "columns") if name in found), None)
     if "values" not in found or "units" not in found or columns is None:
         message = (
@@ -233,6 +246,15 @@ def _from_npz(path: Path) -> Table:
         units=[str(name) for name in found["units"].tolist()],
         columns=[str(name) for name in found[columns].tolist()],
     )
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    def read() -> dict[str, NDArray[Any]]:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+
+    found: dict[str, NDArray[Any]] = _readable(path, read)
+    return found
 
 
 def _readable(path: Path, read: Any) -> Any:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.checks.run import run_check
+from pytest_stbench.errors import DataError, DataMissing
 from pytest_stbench.registry import load_target
 from pytest_stbench.run.cells import view_parts
 from pytest_stbench.run.contestants import runnable
 from pytest_stbench.run.outcomes import Blocked
-from pytest_stbench.spec.defaults import baselines_of, preprocess_of
+from pytest_stbench.spec.defaults import baselines_of, metrics_of, preprocess_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
+    from pytest_stbench.checks.measured import Measured
     from pytest_stbench.checks.result import CheckResult
     from pytest_stbench.data.dataset import Dataset
-    from pytest_stbench.registry import Check, Family, Registry
+    from pytest_stbench.registry import Check, Family, Metric, Registry
     from pytest_stbench.run.cells import Cell, Grid, Pool
     from pytest_stbench.spec.model import TaskSpec
 
@@ -26,7 +29,8 @@ class Checking:
     """Runs the checks of one task file.
 
     `open_dataset` gives a view of a data set by name, `offered` what it offers to baselines, `listed_genes`
-    the genes a task file lists (None where they are chosen on training slides).
+    the genes a task file lists (None where they are chosen on training slides), `measured` the slides of a
+    view as they are scored.
     """
 
     def __init__(
@@ -39,6 +43,7 @@ class Checking:
         open_dataset: Callable[[str], Dataset],
         offered: Callable[[str], frozenset[str]],
         listed_genes: Callable[[str], tuple[str, ...] | None],
+        measured: Callable[[str], Measured],
     ) -> None:
         self._spec = spec
         self._grid = grid
@@ -47,6 +52,7 @@ class Checking:
         self._open = open_dataset
         self._offered = offered
         self._listed_genes = listed_genes
+        self._measured = measured
         self._results: dict[tuple[str, str], CheckResult] = {}
 
     def run(self, record: Check, view: str = "", pool: Pool | None = None) -> CheckResult:
@@ -96,6 +102,8 @@ class Checking:
                 "simple": lambda: self._family.simple,
                 "available": lambda: {name: self._available(name) for name in self._spec.datasets},
                 "declared": lambda: baselines_of(self._spec, self._family),
+                "wanted": self._wanted,
+                "genes": lambda: dict(self._genes()),
             }
         dataset, variant = view_parts(view)
         samples = self._grid.samples[dataset]
@@ -112,8 +120,24 @@ class Checking:
             "folds": lambda: [fold for pool in self._grid.of(dataset) for fold in pool.folds],
             "unit_filter": lambda: preprocess_of(self._spec, variant).filter,
             "task_genes": lambda: self._listed_genes(dataset),
+            "measured": lambda: self._measured(view),
+            "depth_adjusted": lambda: any(m.group == "depth_adjusted" for m in self._metrics()),
         }
 
     def _available(self, dataset: str) -> tuple[str, ...]:
         offered = self._offered(dataset)
         return tuple(b.name for b in self._registry.baselines if runnable(b, self._family, offered))
+
+    def _metrics(self) -> list[Metric]:
+        return [self._registry.metrics[metric.name] for metric in metrics_of(self._spec, self._family)]
+
+    def _wanted(self) -> frozenset[str]:
+        """Return the sets of genes that the task looks at."""
+        chosen = {"signatures"} if self._spec.preprocess.genes.select == "signatures" else set()
+        return frozenset(metric.genes for metric in self._metrics()) | chosen
+
+    def _genes(self) -> Iterator[tuple[str, frozenset[str]]]:
+        """Yield the genes of every data set that can be read; of others, the checks of their own tell."""
+        for name in self._spec.datasets:
+            with contextlib.suppress(DataMissing, DataError):
+                yield name, frozenset(map(str, self._open(name).genes.tolist()))

@@ -18,12 +18,13 @@ from pytest_stbench.registry import load_target
 from pytest_stbench.spec.defaults import asked_settings, preprocess_of, settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from pytest_stbench.data.dataset import Dataset
     from pytest_stbench.data.slide import Slide
-    from pytest_stbench.families.question import Question
+    from pytest_stbench.families.question import Plan, Question
+    from pytest_stbench.preprocess.fitted import FittedPreprocess
     from pytest_stbench.registry import Family
     from pytest_stbench.run.cells import Cell
     from pytest_stbench.run.shelf import Shelf
@@ -63,22 +64,37 @@ class Folding:
         """Drop the fold in memory."""
         self._fold = self._key = None
 
-    def _build(self, cell: Cell, dataset: Dataset, roots: Sequence[Path]) -> FoldData:
-        preprocess = preprocess_of(self._spec, cell.variant or None)
-        train, test = self._sides(cell.fold, dataset, preprocess)
-        question = self._question(self._settings(dataset.config, roots))
+    def choose(
+        self,
+        train: Sequence[Slide],
+        config: DatasetSpec,
+        variant: str,
+        roots: Sequence[Path],
+        sets: frozenset[str] = frozenset(),
+    ) -> tuple[Question, Plan, FittedPreprocess]:
+        """Return what is asked of the training slides of a data set, and what was fitted on them.
+
+        Raises ``DataError`` when no gene is left.
+        """
+        preprocess = preprocess_of(self._spec, variant or None)
+        question = self._question(self._settings(config, roots))
         plan = question.plan(train)
         if plan.candidates is None:
-            fitted = fit_scale(train, preprocess)
-        else:
-            fitted = fit_preprocess(
-                train,
-                preprocess,
-                candidates=plan.candidates,
-                names=listed_genes(preprocess, dataset.config, roots),
-                sets=self._sets,
-                statistics=self._shelf.statistics,
-            )
+            return question, plan, fit_scale(train, preprocess)
+        fitted = fit_preprocess(
+            train,
+            preprocess,
+            candidates=plan.candidates,
+            names=listed_genes(preprocess, config, roots),
+            sets=sets,
+            statistics=self._shelf.statistics,
+        )
+        return question, plan, fitted
+
+    def _build(self, cell: Cell, dataset: Dataset, roots: Sequence[Path]) -> FoldData:
+        unit_filter = preprocess_of(self._spec, cell.variant or None).filter
+        train, test = fold_sides(cell.fold, lambda name: self._shelf.filtered(dataset, name, unit_filter))
+        question, plan, fitted = self.choose(train, dataset.config, cell.variant, roots, self._sets)
         resolutions = {slide.meta.resolution for slide in test}
         return FoldData(
             task=TaskInfo(
@@ -100,29 +116,6 @@ class Folding:
             counted={**plan.counted, **fitted.counted},
         )
 
-    def _sides(
-        self, fold: Fold, dataset: Dataset, preprocess: PreprocessSpec
-    ) -> tuple[tuple[Slide, ...], tuple[Slide, ...]]:
-        def slides(names: Sequence[str]) -> tuple[Slide, ...]:
-            return tuple(self._shelf.filtered(dataset, name, preprocess.filter) for name in names)
-
-        if not fold.within:
-            return _with_units(slides(fold.train), fold, "training"), _with_units(
-                slides(fold.test), fold, "test"
-            )
-        train, test = [], []
-        for slide in slides(fold.test):
-            in_train, in_test = within_masks(
-                slide.xy_um,
-                block_um=fold.params["block_um"],
-                gap_um=fold.params["gap_um"],
-                test_share=fold.params["test_share"],
-                seed=fold.seed,
-            )
-            train.append(slide.select(in_train))
-            test.append(slide.select(in_test))
-        return _with_units(tuple(train), fold, "training"), _with_units(tuple(test), fold, "test")
-
     def _settings(self, config: DatasetSpec, roots: Sequence[Path]) -> FamilySettings:
         asked = self._asked(config, roots)
         if self._family.wraps is None:
@@ -141,6 +134,29 @@ class Folding:
         if imputation is not None and imputation.hide is not None:
             return replace(settings, hide_folds=imputation.hide.folds, hide_fold=imputation.hide.fold)
         return settings
+
+
+def fold_sides(fold: Fold, read: Callable[[str], Slide]) -> tuple[tuple[Slide, ...], tuple[Slide, ...]]:
+    """Return the training and the test slides of a fold; `read` gives a filtered slide by its id.
+
+    Raises ``DataError`` when a side has no unit.
+    """
+    if not fold.within:
+        train = [read(name) for name in fold.train]
+        test = [read(name) for name in fold.test]
+        return _with_units(train, fold, "training"), _with_units(test, fold, "test")
+    train, test = [], []
+    for slide in (read(name) for name in fold.test):
+        in_train, in_test = within_masks(
+            slide.xy_um,
+            block_um=fold.params["block_um"],
+            gap_um=fold.params["gap_um"],
+            test_share=fold.params["test_share"],
+            seed=fold.seed,
+        )
+        train.append(slide.select(in_train))
+        test.append(slide.select(in_test))
+    return _with_units(train, fold, "training"), _with_units(test, fold, "test")
 
 
 def listed_genes(
@@ -168,7 +184,7 @@ def _read(file: str | None, roots: Sequence[Path]) -> tuple[str, ...]:
     return read_gene_list(resolve_one(file, roots))
 
 
-def _with_units(slides: tuple[Slide, ...], fold: Fold, side: str) -> tuple[Slide, ...]:
+def _with_units(slides: Sequence[Slide], fold: Fold, side: str) -> tuple[Slide, ...]:
     """Slides that kept units; a side that kept none cannot be used."""
     kept = tuple(slide for slide in slides if slide.n_units)
     if not kept:

@@ -181,8 +181,7 @@ def _fit(model: Any, train: list[TrainSlide], task: TaskInfo) -> None:
 
 
 def _accepted(files: PredictionFolder, place: Place, request: Request, fold: FoldData) -> NDArray[Any]:
-    names = request.slide.unit_names.tolist()
-    raw = files.read(place, request.key, names, fold.question.columns(fold))
+    raw = fold.question.read(files, place, request, fold)
     return fold.question.accept(raw, request, fold, f"{files.name}, slide {request.key}")
 
 

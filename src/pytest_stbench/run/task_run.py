@@ -15,6 +15,7 @@ from pytest_stbench.run.contestants import Contestant, baseline_contestant
 from pytest_stbench.run.folding import Folding, listed_genes
 from pytest_stbench.run.keys import cell_key
 from pytest_stbench.run.ladder import Ladder, make_ladder
+from pytest_stbench.run.measured import MeasuredSlides
 from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported, first_line
 from pytest_stbench.run.scoring import CellScores, Scorer
 from pytest_stbench.run.tracebacks import user_traceback
@@ -70,6 +71,7 @@ class TaskRun:
             open_dataset=self.dataset,
             offered=self.offered,
             listed_genes=lambda name: listed_genes(task.spec.preprocess, task.spec.datasets[name], roots),
+            measured=self.measured,
         )
         self.roots = roots
         self._shelf = shelf
@@ -82,6 +84,7 @@ class TaskRun:
         self._ceilings = Ceilings(self._scorer, predictor.store)
         self._found_ceilings: dict[str, Mapping[str, Mapping[str, float]]] = {}
         self._fold: FoldData | None = None
+        self._measured: tuple[Dataset, MeasuredSlides] | None = None
         self._truths: tuple[FoldData, dict[str, Truth]] | None = None
         self._scores: dict[tuple[str, str], CellScores] = {}
         self._remarks: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -101,6 +104,24 @@ class TaskRun:
         for slide in dataset.slides():
             kept = self._shelf.filtered(dataset, slide.meta.slide_id, unit_filter)
             yield kept, slide.n_units - kept.n_units
+
+    def measured(self, view: str) -> MeasuredSlides:
+        """Return a view as checks of expression see it. Raises ``DataMissing`` and ``DataError``."""
+        dataset = self.dataset(view)
+        if self._measured is None or self._measured[0] is not dataset:
+            name, variant = view_parts(view)
+            pool = next(pool for pool in self.grid.of(name) if pool.view == view)
+            made = MeasuredSlides(
+                self.spec,
+                variant,
+                dataset,
+                pool.folds,
+                folding=self._folding,
+                shelf=self._shelf,
+                roots=self.roots,
+            )
+            self._measured = dataset, made
+        return self._measured[1]
 
     def offered(self, name: str) -> frozenset[str]:
         """Return what the data set offers to baselines; of data that cannot be opened, what is declared."""
@@ -265,6 +286,7 @@ class TaskRun:
         self._folding.forget()
         self._fold = None
         self._truths = None
+        self._measured = None
 
     def _score(self, cell: Cell, prediction: Prediction) -> CellScores:
         fold = self.fold(cell)

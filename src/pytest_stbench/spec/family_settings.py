@@ -135,3 +135,20 @@ class EmbeddingBlock(Block):
     input: Input = "both"
     label: str = "niche"
     map: dict[str, str] = Field(default_factory=dict)
+
+
+class SegmentationBlock(Block):
+    """``segmentation``: nuclei or whole cells, and how slides are cut into tiles.
+
+    Tiles have ``tile_px`` pixels a side of ``mpp`` um (null: those of the image, at least 0.2125 and
+    at most 0.5). ``truth`` names the outlines of the slide that are right; null takes those named
+    like the object, else the first of its kind. At most ``max_tiles`` of a slide are asked, spread
+    over it; null asks all.
+    """
+
+    object: Literal["nucleus", "cell"] = "cell"
+    tile_px: Integer = Field(default=1024, ge=64)
+    mpp: Number | None = Field(default=None, gt=0, le=1)
+    truth: str | None = None
+    max_tiles: Annotated[Integer, Field(ge=1)] | None = 32
+    trust: Literal["gold", "silver"] = "gold"

@@ -19,6 +19,7 @@ from pytest_stbench.spec.family_settings import (  # noqa: TC001 - pydantic read
     NichesBlock,
     ProportionsBlock,
     RobustnessBlock,
+    SegmentationBlock,
     TransferBlock,
 )
 from pytest_stbench.spec.part import Integer, IsoDate, Length, Number, Part
@@ -232,6 +233,7 @@ class TaskSpec(Part):
     niche_detection: NicheDetectionBlock | None = None
     cell_types: CellTypesBlock | None = None
     proportions: ProportionsBlock | None = None
+    segmentation: SegmentationBlock | None = None
     embedding: EmbeddingBlock | None = None
     transfer: TransferBlock | None = None
     robustness: RobustnessBlock | None = None

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import yaml
 from scipy import sparse
 
+from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.data.samples import load_samples
 from pytest_stbench.data.slide import Slide, SlideMeta
-from pytest_stbench.spec.model import DatasetSpec
+from pytest_stbench.errors import DataError
+from pytest_stbench.run.cells import make_grid
+from pytest_stbench.run.measured import MeasuredSlides
+from pytest_stbench.run.predicting import Predictor
+from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.runner import no_progress
+from pytest_stbench.run.shelf import Shelf
+from pytest_stbench.run.store import Store
+from pytest_stbench.run.task_run import TaskRun
+from pytest_stbench.spec.defaults import metrics_of
+from pytest_stbench.spec.model import DatasetSpec, PreprocessSpec
+from pytest_stbench.spec.validate import load_task
 from pytest_stbench.splits.table import Sample
 
 
@@ -26,6 +41,16 @@ class FakeDataset:
 
     def slides(self):
         return iter(self.read)
+
+    def slide(self, name):
+        found = [slide for slide in self.read if slide.meta.slide_id == name]
+        if not found:
+            raise DataError(f"there is no slide {name!r}")
+        return found[0]
+
+    @property
+    def genes(self):
+        return self.read[0].genes if self.read else np.empty(0, dtype=str)
 
 
 def _symbols(n):
@@ -84,6 +109,110 @@ def make_dataset():
             notes=notes or {},
             name=name,
         )
+
+    return make
+
+
+@dataclass
+class ListedGenes:
+    """Asks the same genes of every fold, all that there are by default."""
+
+    columns: object = None
+
+    def choose(self, train, config, variant, roots):
+        every = np.arange(len(train[0].genes))
+        if not len(every):
+            raise DataError("no gene is left")
+        columns = every if self.columns is None else np.asarray(self.columns)
+        return None, SimpleNamespace(candidates=every), SimpleNamespace(columns=columns)
+
+
+@dataclass
+class PlainShelf:
+    """Leaves out units without counts."""
+
+    statistics: dict = field(default_factory=dict)
+
+    def filtered(self, dataset, name, unit_filter):
+        slide = dataset.slide(name)
+        keep = as_numbers(slide.libsize) > 0
+        return slide if keep.all() else slide.select(keep)
+
+
+@pytest.fixture
+def measure():
+    """Return a maker of what checks of expression look at, with `columns` as the evaluated genes."""
+
+    def make(dataset, columns=None, folds=(), **preprocess):
+        return MeasuredSlides(
+            SimpleNamespace(preprocess=PreprocessSpec(**preprocess)),
+            "",
+            dataset,
+            folds,
+            folding=ListedGenes(columns),
+            shelf=PlainShelf(),
+            roots=(),
+        )
+
+    return make
+
+
+REGISTRY = builtin_registry()
+
+
+@dataclass
+class Cohort:
+    """A simulated cohort, and what the checks of a task file say of it."""
+
+    run: TaskRun
+
+    def check(self, name):
+        """Return the result of a check of the data set or the task."""
+        record = REGISTRY.checks[name]
+        view = next(iter(self.run.spec.datasets))
+        return self.run.checking.run(record, "" if record.scope == "task" else view)
+
+    def statuses(self, names):
+        return {name: self.check(name).status for name in names}
+
+
+@pytest.fixture(scope="session")
+def open_task(tmp_path_factory):
+    """Return a maker of cohorts from a task file."""
+
+    def make(path):
+        task = load_task(path, REGISTRY)
+        grid = make_grid(task, lambda name, config: load_samples(config, name, ()), REGISTRY.splits)
+        metrics = metrics_of(task.spec, REGISTRY.families[task.spec.family])
+        folder = tmp_path_factory.mktemp("store")
+        predictor = Predictor(Store(folder, run_id="test"), retry=False, progress=no_progress)
+        return Cohort(
+            TaskRun(task, grid, metrics, REGISTRY, roots=(), shelf=Shelf(folder), predictor=predictor)
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def cohort(tmp_path_factory, open_task):
+    """Return a maker of simulated cohorts from their parameters and changes of the task file."""
+
+    def make(params, **changes):
+        cells = params.get("resolution") == "cell"
+        dataset = {
+            "source": "simulated",
+            "params": {"image": False, **({"units": 400, "patients": 4} if cells else {}), **params},
+            "technology": "Xenium" if cells else "Visium",
+            "resolution": "cell" if cells else "spot",
+            "panel": "simulated",
+        }
+        spec = {
+            "stbench": 1, "name": "sim", "version": 1, "family": "expression", "datasets": {"sim": dataset},
+            "splits": ["lopo"], **changes,
+        }  # fmt: skip
+        path = tmp_path_factory.mktemp("cohort") / "sim.stbench.yaml"
+        path.write_text(yaml.safe_dump(spec, sort_keys=False))
+        return open_task(path)
 
     return make
 

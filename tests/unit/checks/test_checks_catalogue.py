@@ -15,9 +15,18 @@ LATE = (
     "Q17", "Q15", "Q29", "Q30", "Q32", "Q33",
 )  # fmt: skip
 FACTS = {
-    "dataset": {"dataset", "claim", "intervals", "folds", "task_genes", "unit_filter"},
+    "dataset": {
+        "dataset",
+        "claim",
+        "intervals",
+        "folds",
+        "task_genes",
+        "unit_filter",
+        "measured",
+        "depth_adjusted",
+    },
     "split": {"folds", "samples", "grouped", "dataset"},
-    "task": {"trivial", "simple", "available", "declared"},
+    "task": {"trivial", "simple", "available", "declared", "wanted", "genes"},
 }
 
 

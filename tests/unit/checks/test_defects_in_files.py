@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import anndata
 import numpy as np
 import pandas as pd
@@ -70,9 +72,14 @@ def _verdicts(files, folder, folds=None, **config):
             "trivial": "train_mean",
             "simple": ("coords",),
             "available": {"toy": {"train_mean", "coords"}},
+            "wanted": {"evaluated"},
+            "genes": {},
         },
     }
-    results = {r.name: run_check(r, load_target(r.target), facts[r.scope]) for r in CHECKS}
+    # Checks of what a task scores need tissue, which these files do not have.
+    judged = {r.name: load_target(r.target) for r in CHECKS}
+    judged = {name: f for name, f in judged.items() if "measured" not in inspect.signature(f).parameters}
+    results = {r.name: run_check(r, judged[r.name], facts[r.scope]) for r in CHECKS if r.name in judged}
     return {name: result.status for name, result in results.items() if result.status != "pass"}
 
 

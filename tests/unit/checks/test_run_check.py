@@ -152,11 +152,14 @@ def _degenerate(make_slide, make_dataset, spoil):
 
 @pytest.mark.parametrize("record", [r for r in CHECKS if r.scope == "dataset"], ids=lambda r: r.name)
 @pytest.mark.parametrize("kind", ["nothing", "empty", "nan", "one", "mixed", "names", "keys"])
-def test_no_check_raises_and_every_finding_ends_with_a_fix(make_slide, make_dataset, spoil, record, kind):
+def test_no_check_raises_and_every_finding_ends_with_a_fix(
+    make_slide, make_dataset, measure, spoil, record, kind
+):
     dataset = _degenerate(make_slide, make_dataset, spoil)[kind]
-    result = run_check(record, load_target(record.target), {"dataset": dataset, "claim": "population"})
+    facts = {"dataset": dataset, "claim": "population", "measured": measure(dataset)}
+    result = run_check(record, load_target(record.target), facts)
     assert result.status in ("pass", "warn", "fail", "skip")
-    assert "traceback" not in result.details
+    assert "traceback" not in result.details, result.details["traceback"]
     assert result.status == "pass" or (result.fix and result.message.endswith(result.fix))
     assert len(result.genes) <= 20
     assert json.loads(json.dumps(result.details)) is not None

@@ -27,8 +27,11 @@ def write_slide(path, patient, seed, *, change=None):
     places = np.column_stack(
         [np.arange(64) % 8 + 0.5 * (np.arange(64) // 8 % 2), np.arange(64) // 8 * 0.75**0.5]
     )
+    # Genes of all patients have the same means and rise or fall along a direction of their own.
+    genes = np.random.default_rng(7)
+    means, slopes = genes.lognormal(1.1, 0.8, 150), genes.normal(0, 1.2, (2, 150))
     depth = rng.lognormal(0, 0.2, (64, 1))
-    counts = rng.poisson(20 * depth * rng.dirichlet(np.ones(150)) * 150).astype(np.float32)
+    counts = rng.poisson(depth * means * np.exp((places / 7 - 0.5) @ slopes)).astype(np.float32)
     adata = anndata.AnnData(
         csr_matrix(counts),
         obs=pd.DataFrame({"donor": patient}, index=[f"u{i}" for i in range(64)]),
@@ -64,7 +67,7 @@ def test_a_good_folder_passes(slides):
     assert done.exit_code == 0, done.output
     assert "6 patients: enough to decide a comparison" in done.output
     assert "6 slides, 384 units on 3.33 mm2" in done.output
-    assert "not run (judges a task file): baseline_missing" in done.output
+    assert "not run (judges a task file): task_gene_coverage, baseline_missing" in done.output
 
 
 @pytest.mark.parametrize("arguments", ["folder", "pattern", "files"])

@@ -201,5 +201,5 @@ def test_a_graph_of_other_units_is_refused():
     truth = names([1, 0, 0])
     with pytest.raises(ValueError, match=r"graph has shape \(10, 10\) for 3 units"):
         detection_f1(truth, shares([1, 0, 0]), graph=STRIP, **TLS)
-    with pytest.raises(ValueError, match="min_overlap is 0"):
+    with pytest.raises(ValueError, match="threshold is 0"):
         f1([1] * 10, [1] * 10, min_overlap=0)

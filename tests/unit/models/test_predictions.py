@@ -155,3 +155,15 @@ def test_another_state_of_the_files_is_another_model(tmp_path):
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(ModelError, match="no such folder"):
         PredictionFolder(tmp_path / "nothing")
+
+
+def test_masks_stand_in_an_npz_by_tile(tmp_path):
+    folder = folder_of(tmp_path, tile0=np.eye(3, dtype=np.int32))
+    assert folder.read_array(PLACE, "S1", "tile0").tolist() == np.eye(3).tolist()
+    with pytest.raises(ModelError, match=r"S1\.npz: the mask of tile1 is missing \(there are: .*tile0\)"):
+        folder.read_array(PLACE, "S1", "tile1")
+    with pytest.raises(ModelError, match="no file for slide S2"):
+        folder.read_array(PLACE, "S2", "tile0")
+    folder_of(tmp_path, "h5ad", slide="S3")
+    with pytest.raises(ModelError, match=r"S3\.h5ad: masks stand in an npz"):
+        folder.read_array(PLACE, "S3", "tile0")

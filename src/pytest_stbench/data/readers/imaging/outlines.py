@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from pytest_stbench.data.rasterise import blank, bounds_of, rasterise
 from pytest_stbench.data.readers.imaging.tables import columns_of, text, whole
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     Kind = Literal["cell", "nucleus"]
 
-MAX_PIXELS = 1 << 28
 VERTICES = (
     ("cell_id", "vertex_x", "vertex_y"),
     ("cellID", "x_global_px", "y_global_px"),
@@ -36,8 +36,8 @@ class Polygons:
     """Polygons of one kind; a :class:`~pytest_stbench.data.segmentation.Segmentation`.
 
     Open rings are closed. ``unusable`` counts outlines of fewer than three different vertices or
-    with coordinates that are not finite: they cover nothing. Where outlines overlap, the later
-    one of the file covers the earlier.
+    with coordinates that are not finite: they cover nothing. Where outlines overlap, the
+    smaller one lies above, so that a cell within another is seen.
     """
 
     def __init__(self, path: Path, kind: Kind, um_per_px: float = 1.0) -> None:
@@ -80,7 +80,11 @@ class Polygons:
 
     def labels(self, um_per_px: float, window_um: tuple[float, float, float, float]) -> NDArray[np.int32]:
         """Return the label image of a window; a pixel belongs to the outline around its centre."""
-        return rasterised(self._read[1], um_per_px, window_um)
+        return rasterise(self._read[1], um_per_px, window_um, bounds_um=self._bounds)
+
+    @cached_property
+    def _bounds(self) -> NDArray[np.float64]:
+        return bounds_of(self._read[1])
 
 
 class LabelImage:
@@ -132,41 +136,6 @@ def numbered(values: NDArray[Any], path: Path) -> tuple[NDArray[np.int64], NDArr
     levels, place = np.unique(values, return_inverse=True)
     offset = 0 if len(levels) and levels[0] == 0 else 1
     return levels[levels != 0], (place.reshape(values.shape) + offset).astype(np.int32)
-
-
-def blank(um_per_px: float, window_um: tuple[float, float, float, float]) -> NDArray[np.int32]:
-    """Return an empty label image of a window (x0, y0, x1, y1); refuse what no memory holds."""
-    x0, y0, x1, y1 = window_um
-    if not (um_per_px > 0 and np.isfinite(window_um).all() and x1 > x0 and y1 > y0):
-        message = (
-            f"window {window_um} um at {um_per_px} um per pixel is empty: give x0 < x1, y0 < y1, pixels > 0"
-        )
-        raise DataError(message)
-    width, height = (max(1, round(side / um_per_px)) for side in (x1 - x0, y1 - y0))
-    if width * height > MAX_PIXELS:
-        message = f"a label image of {width} x {height} pixels is too large: ask for a smaller window"
-        raise DataError(message)
-    return np.zeros((height, width), dtype=np.int32)
-
-
-def rasterised(
-    rings: Sequence[NDArray[np.float64]], um_per_px: float, window_um: tuple[float, float, float, float]
-) -> NDArray[np.int32]:
-    """Return the label image of a window, rings numbered from 1; later ones cover earlier ones."""
-    from skimage.draw import polygon
-
-    image = blank(um_per_px, window_um)
-    x0, y0, x1, y1 = window_um
-    for label, ring in enumerate(rings, start=1):
-        if not len(ring):
-            continue
-        low, high = ring.min(axis=0), ring.max(axis=0)
-        if low[0] > x1 or low[1] > y1 or high[0] < x0 or high[1] < y0:
-            continue
-        column, row = ((ring - (x0, y0)) / um_per_px - 0.5).T
-        rows, columns = polygon(row, column, image.shape)  # type: ignore[no-untyped-call]  # scikit-image has no types here
-        image[rows, columns] = label
-    return image
 
 
 def _rings(

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.data.image import Image
-from pytest_stbench.data.readers.imaging.outlines import blank, from_wkb, numbered, rasterised, usable_rings
+from pytest_stbench.data.rasterise import blank, bounds_of, rasterise
+from pytest_stbench.data.readers.imaging.outlines import from_wkb, numbered, usable_rings
 from pytest_stbench.data.readers.imaging.tables import columns_of, text, whole
 from pytest_stbench.data.readers.spatialdata.store import readable
 from pytest_stbench.data.readers.spatialdata.transforms import inverse, matrix_of, transformed
@@ -125,7 +126,11 @@ class Shapes:
 
     def labels(self, um_per_px: float, window_um: tuple[float, float, float, float]) -> NDArray[np.int32]:
         """Return the label image of a window; a pixel belongs to the outline around its centre."""
-        return rasterised(self._read[1], um_per_px, window_um)
+        return rasterise(self._read[1], um_per_px, window_um, bounds_um=self._bounds)
+
+    @cached_property
+    def _bounds(self) -> NDArray[np.float64]:
+        return bounds_of(self._read[1])
 
 
 def read_shapes(store: Store, element: str) -> tuple[NDArray[np.str_], list[Floats], Floats | None]:

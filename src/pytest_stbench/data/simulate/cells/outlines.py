@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy.spatial import cKDTree
 
-from pytest_stbench.data.readers.imaging.outlines import blank
+from pytest_stbench.data.rasterise import blank
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,0 +1,15 @@
+"""B12: each place belongs to the cell of the nearest nucleus."""
+
+from __future__ import annotations
+
+from pytest_stbench.baselines.otsu_watershed import OtsuWatershed
+
+
+class VoronoiNuclei(OtsuWatershed):
+    """Cells that fill the space between nuclei: the nearest nucleus, up to 10 um away.
+
+    The nuclei are those of B11; asked for nuclei it returns them.
+    """
+
+    name = "voronoi_nuclei"
+    expansion_um = 10.0

@@ -1,0 +1,121 @@
+"""Q25: signatures, pairs and markers that a task asks and a panel did not measure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, percent, some
+from pytest_stbench.resources import lr_pairs, signatures
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+Genes = frozenset[str]
+
+
+def task_gene_coverage(
+    *,
+    wanted: Collection[str],
+    genes: Mapping[str, Genes],
+    min_members: float = 0.5,
+    min_genes: int = 3,
+    min_evaluable: float = 0.5,
+    min_pairs: int = 10,
+    min_candidates: int = 20,
+) -> CheckResult:
+    """Q25: genes of signatures, ligand-receptor pairs and marker candidates that are measured.
+
+    Parameters
+    ----------
+    wanted
+        What the task looks at: of ``signatures``, ``communication`` (ligand-receptor pairs) and
+        ``markers``; the rest is left aside.
+    genes
+        Data set name to the genes that its slides have; data that is not here is left out.
+    min_members, min_genes
+        A signature can be scored with this share of its members and this many of them (all, where
+        it has no more).
+    min_evaluable
+        Fewer of the signatures in a data set fail.
+    min_pairs
+        Fewer pairs with ligand and receptor fail.
+    min_candidates
+        Fewer genes to find markers among fail.
+    """
+    asked = sorted({"signatures", "communication", "markers"} & set(wanted))
+    if not asked:
+        return conclude([], passed="the task asks for no signature, no ligand-receptor pair and no marker")
+    if not genes:
+        finding = Finding(status="skip", text="no data set of the task is here", fix="get the data first")
+        return conclude([finding], passed="")
+    findings = []
+    details: dict[str, dict[str, object]] = {}
+    for dataset, there in genes.items():
+        found: dict[str, object] = {}
+        if "signatures" in asked:
+            covered = {name: len(there & set(members)) for name, members in signatures().items()}
+            found["signatures"] = covered
+            findings += _signatures(dataset, covered, min_members, min_genes, min_evaluable)
+        if "communication" in asked:
+            usable = sum({pair.ligand, pair.receptor} <= there for pair in lr_pairs())
+            found["pairs"] = usable
+            if usable < min_pairs:
+                findings.append(_few_pairs(dataset, usable, there, min_pairs))
+        if "markers" in asked:
+            found["candidates"] = len(there)
+            if len(there) < min_candidates:
+                findings.append(
+                    Finding(
+                        status="fail",
+                        text=f"{dataset} has {count(len(there), 'gene')} to find markers among, fewer than "
+                        f"{min_candidates:,}",
+                        fix="leave out the metrics of marker lists on this panel",
+                        statistic=len(there),
+                        threshold=min_candidates,
+                    )
+                )
+        details[dataset] = found
+    return conclude(
+        findings,
+        passed=f"enough genes are measured for {' and '.join(asked)} ({count(len(genes), 'data set')})",
+        details=details,
+    )
+
+
+def _signatures(
+    dataset: str, covered: Mapping[str, int], min_members: float, min_genes: int, min_evaluable: float
+) -> list[Finding]:
+    sizes = {name: len(members) for name, members in signatures().items()}
+    lost = sorted(
+        name
+        for name, n in covered.items()
+        if n < min_members * sizes[name] or n < min(min_genes, sizes[name])
+    )
+    share = 1 - len(lost) / len(covered)
+    if share >= min_evaluable:
+        return []
+    examples = [f"{name} {covered[name]}/{sizes[name]}" for name in lost]
+    return [
+        Finding(
+            status="fail",
+            text=f"{percent(share)} of {count(len(covered), 'signature')} can be scored on the genes of "
+            f"{dataset} ({percent(min_evaluable)} wanted; lost: {some(examples)})",
+            fix="use a larger panel, or a task whose genes this panel measured",
+            statistic=share,
+            threshold=min_evaluable,
+            genes=tuple(sorted({g for name in lost for g in signatures()[name]})),
+        )
+    ]
+
+
+def _few_pairs(dataset: str, usable: int, there: Genes, min_pairs: int) -> Finding:
+    absent = sorted({gene for pair in lr_pairs() for gene in (pair.ligand, pair.receptor)} - there)
+    return Finding(
+        status="fail",
+        text=f"{dataset} measured ligand and receptor of {usable:,} of {len(lr_pairs()):,} pairs, fewer than "
+        f"{min_pairs:,}",
+        fix="leave out the metrics of communication on this panel, or add ligands and receptors to it",
+        statistic=usable,
+        threshold=min_pairs,
+        genes=tuple(absent),
+    )

@@ -1,0 +1,154 @@
+"""Q12: genes whose pattern is that of the total count."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import csc_matrix
+
+from pytest_stbench.checks.measured import asked_of, nothing_to_judge, on_measured
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, others, percent, ranked
+from pytest_stbench.checks.sample import class_codes, sample_units
+from pytest_stbench.kernels.group_variance import variance_between
+from pytest_stbench.kernels.sparse_ranks import spearman_with
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pytest_stbench.checks.measured import Measured
+    from pytest_stbench.data.slide import Slide
+
+BLOCK_ELEMENTS = 1 << 22
+MAX_PC_GENES = 500
+STRONG = 0.5
+ROUNDING = 1e-9
+
+
+@on_measured
+def library_size_confounding(
+    measured: Measured,
+    *,
+    depth_adjusted: bool = False,
+    warn_median: float = 0.3,
+    fail_median: float = 0.5,
+    max_strong: float = 0.1,
+) -> CheckResult:
+    """Q12: evaluated genes that follow the library size of the unit.
+
+    Per tested slide (at most 5,000 units) the absolute Spearman correlation of each evaluated
+    gene, on the task's scale, with the total count. The slide with the highest median decides;
+    it is the statistic. Above `fail_median` it fails, unless a metric adjusted for depth is
+    declared (`depth_adjusted`); above `warn_median` it warns, and so does a slide where more
+    than `max_strong` of the genes are above 0.5.
+
+    ``details`` give, without a verdict, the correlation of the first principal component with the
+    total count and the share of the variance of log counts that lies between niches.
+    """
+    medians: dict[str, float] = {}
+    strong: dict[str, float] = {}
+    components: dict[str, float | None] = {}
+    niches: dict[str, float | None] = {}
+    worst_genes: dict[str, tuple[str, ...]] = {}
+    choices = measured.choices()
+    for slide in measured.slides():
+        columns = asked_of(choices, slide)
+        if columns is None or not len(columns):
+            continue
+        name = slide.meta.slide_id
+        part = sample_units(slide)
+        strength = np.abs(_with_depth(measured, part, columns))
+        defined = strength[np.isfinite(strength)]
+        if not len(defined):
+            continue
+        medians[name] = round(float(np.median(defined)), 9)
+        strong[name] = float((defined > STRONG).mean())
+        order = np.lexsort((np.asarray(part.genes)[columns].astype(str), -np.nan_to_num(strength)))
+        worst_genes[name] = tuple(np.asarray(part.genes).astype(str)[columns[order]][:20].tolist())
+        components[name] = _first_component(measured, part, columns[:MAX_PC_GENES])
+        niches[name] = _between_niches(part)
+    if not medians:
+        return nothing_to_judge(
+            "no tested slide has a gene and a total count that vary", "check which slides the splits test"
+        )
+    adjusted = " although a metric adjusted for depth is declared" if depth_adjusted else ""
+    fix = "read `partial_pearson_gene` or `partial_spearman_gene` beside the score" if depth_adjusted else (
+        "normalise (`log1p_cp10k`, `log1p_median`) and add `partial_pearson_gene` to `metrics:`"
+    )  # fmt: skip
+    findings = []
+    over = ranked({name: value for name, value in medians.items() if value > min(warn_median, fail_median)})
+    if over:
+        worst = over[0]
+        beyond = medians[worst] > fail_median
+        limit = fail_median if beyond else warn_median
+        findings.append(
+            Finding(
+                status="fail" if beyond and not depth_adjusted else "warn",
+                text=f"the evaluated genes of slide {worst} follow the total count of the unit: median "
+                f"Spearman {medians[worst]:.2f} ({limit:g} allowed){adjusted}{others(over)}",
+                fix=fix,
+                statistic=medians[worst],
+                threshold=limit,
+                slides=over,
+                genes=worst_genes[worst],
+            )
+        )
+    many = ranked({name: share for name, share in strong.items() if share > max_strong + ROUNDING})
+    if many:
+        worst = many[0]
+        findings.append(
+            Finding(
+                status="warn",
+                text=f"{percent(strong[worst])} of the evaluated genes of slide {worst} correlate with the "
+                f"total count above {STRONG:g} ({percent(max_strong)} allowed){others(many)}",
+                fix=fix,
+                statistic=strong[worst],
+                threshold=max_strong,
+                slides=many,
+                genes=worst_genes[worst],
+            )
+        )
+    return conclude(
+        findings,
+        passed=f"median Spearman of the evaluated genes with the total count at most "
+        f"{max(medians.values()):.2f} ({count(len(medians), 'slide')})",
+        statistic=max(medians.values()),
+        threshold=warn_median,
+        details={
+            "median": medians,
+            "strong": strong,
+            "first_component": components,
+            "depth_between_niches": niches,
+        },
+    )
+
+
+def _with_depth(measured: Measured, slide: Slide, columns: NDArray[np.intp]) -> NDArray[np.float64]:
+    found = np.empty(len(columns))
+    width = max(1, BLOCK_ELEMENTS // max(slide.n_units, 1))
+    for start in range(0, len(columns), width):
+        values = measured.values(slide, columns[start : start + width])
+        found[start : start + width] = spearman_with(csc_matrix(values), slide.libsize)
+    return found
+
+
+def _first_component(measured: Measured, slide: Slide, columns: NDArray[np.intp]) -> float | None:
+    """Return the absolute Spearman correlation of the first component with the total count."""
+    from scipy.linalg import eigh
+
+    values = measured.values(slide, columns)
+    values = values - values.mean(axis=0)
+    last = values.shape[1] - 1
+    _, axis = eigh(values.T @ values, subset_by_index=[last, last])
+    found = spearman_with(np.round(values @ axis, 9), slide.libsize)[0]
+    return round(abs(float(found)), 6) if np.isfinite(found) else None
+
+
+def _between_niches(slide: Slide) -> float | None:
+    """Return eta2 of log total counts over the niches of the slide, None with fewer than two."""
+    codes, classes = class_codes(slide.labels.get("niche", np.full(slide.n_units, None)))
+    there = (codes >= 0) & (slide.libsize > 0)
+    if len(classes) < 2 or there.sum() < 2:
+        return None
+    found = variance_between(np.log(slide.libsize[there])[:, None], codes[there], len(classes))[0]
+    return round(float(found), 6) if np.isfinite(found) else None

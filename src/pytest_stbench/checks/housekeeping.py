@@ -1,0 +1,142 @@
+"""Q11: evaluated genes that say nothing of biology."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_stbench.checks.measured import asked_anywhere, nothing_to_judge, on_measured
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, percent
+from pytest_stbench.checks.sample import class_codes, sample_units
+from pytest_stbench.kernels.group_variance import variance_between
+from pytest_stbench.resources import housekeeping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from pytest_stbench.checks.measured import Measured
+    from pytest_stbench.data.slide import Slide
+
+FAMILIES = re.compile(r"(RPL|RPS(?!6K)|MRPL|MRPS|EEF)\d|RPLP\d|RPSA$|MT-")
+"""Ribosomal proteins (not the kinases RPS6K), elongation factors, mitochondrial genes."""
+
+LABELS = ("niche", "cell_type")
+MIN_LABELLED = 100
+DECIMALS = 9
+
+
+@on_measured
+def housekeeping_only_panel(
+    measured: Measured,
+    *,
+    warn_listed: float = 0.2,
+    fail_listed: float = 0.5,
+    min_eta2: float = 0.05,
+    min_moran: float = 0.1,
+    warn_biology: float = 0.3,
+    fail_biology: float = 0.1,
+) -> CheckResult:
+    """Q11: evaluated genes that are housekeeping, by name or by what they do on the slides.
+
+    Fails when `fail_listed` or more of the genes of a fold are in the housekeeping lists or their
+    families (``RPL*``, ``RPS*``, ``MRPL*``, ``EEF*``, ``MT-*``), warns from `warn_listed`. Fails
+    when less than `fail_biology` of them show biology, warns below `warn_biology`: they differ
+    between niches or cell types (eta2 of at least `min_eta2` after the share that chance gives is
+    taken off, mean over slides with 100 labelled units or more) or have a spatial pattern (mean
+    Moran's I of at least `min_moran`). The worst fold decides; its share is the statistic.
+    """
+    choices = measured.choices()
+    names: NDArray[np.str_] | None = None
+    strength: list[NDArray[np.float64]] = []
+    moran: list[NDArray[np.float64]] = []
+    union = asked_anywhere(choices)
+    for slide in measured.slides():
+        names = np.asarray(slide.genes).astype(str)
+        strength.extend(_between_classes(measured, slide, union))
+        moran.append(measured.morans_i(slide)[union])
+    if names is None or not len(union):
+        return nothing_to_judge("no slide has units and genes to look at", "check `preprocess:`")
+    varies = np.round(_mean(moran), DECIMALS) >= min_moran
+    if strength:
+        varies |= np.round(_mean(strength), DECIMALS) >= min_eta2
+    known = housekeeping()
+    kept = np.array([gene in known or FAMILIES.match(gene) is not None for gene in names[union]], dtype=bool)
+    listed, biology = {}, {}
+    for choice in choices:
+        places = np.searchsorted(union, choice.columns)
+        listed[choice.fold] = float(kept[places].mean())
+        biology[choice.fold] = float(varies[places].mean())
+    most = max(listed, key=lambda fold: (listed[fold], fold))
+    least = min(biology, key=lambda fold: (biology[fold], fold))
+    how = "differ between niches or cell types or have a spatial pattern"
+    if not strength:
+        how = f"have a spatial pattern (Moran's I of {min_moran:g} or more)"
+    findings = []
+    if listed[most] >= min(warn_listed, fail_listed):
+        failed = listed[most] >= fail_listed
+        findings.append(
+            Finding(
+                status="fail" if failed else "warn",
+                text=f"{percent(listed[most])} of the evaluated genes (fold {most}) are housekeeping genes "
+                f"({percent(fail_listed if failed else warn_listed)} is the limit)",
+                fix="evaluate genes that differ between tissues: `select: svg`, or signature genes",
+                statistic=listed[most],
+                threshold=fail_listed if failed else warn_listed,
+                genes=tuple(sorted(names[union[kept]].tolist())),
+            )
+        )
+    if biology[least] < max(warn_biology, fail_biology):
+        failed = biology[least] < fail_biology
+        findings.append(
+            Finding(
+                status="fail" if failed else "warn",
+                text=f"{percent(biology[least])} of the evaluated genes (fold {least}) {how} "
+                f"({percent(fail_biology if failed else warn_biology)} wanted)",
+                fix="evaluate genes that differ between tissues: `select: svg`, or signature genes",
+                statistic=biology[least],
+                threshold=fail_biology if failed else warn_biology,
+                genes=tuple(sorted(names[union[~varies]].tolist())),
+            )
+        )
+    return conclude(
+        findings,
+        passed=f"{percent(listed[most])} of the evaluated genes are housekeeping genes, "
+        f"{percent(biology[least])} or more {how} ({count(len(choices), 'fold')})",
+        statistic=listed[most],
+        threshold=warn_listed,
+        details={"listed": listed, "biology": biology, "labelled_slides": len(strength)},
+    )
+
+
+def _between_classes(
+    measured: Measured, slide: Slide, columns: NDArray[np.intp]
+) -> Iterator[NDArray[np.float64]]:
+    """Yield eta2 of the genes over the classes of the slide, less what chance gives, (g,)."""
+    part = sample_units(slide)
+    for label in LABELS:
+        if label not in part.labels:
+            continue
+        codes, classes = class_codes(part.labels[label])
+        there = codes >= 0
+        n, k = int(there.sum()), len(classes)
+        if n < MIN_LABELLED or k < 2 or n <= k:
+            continue
+        values = measured.values(part, columns)[there]
+        eta2 = variance_between(values, codes[there], k)
+        eta2[~slide.measured[columns]] = np.nan
+        yield 1 - (1 - eta2) * (n - 1) / (n - k)
+        return
+
+
+def _mean(rows: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the mean over slides, slides on which a value is undefined left out; 0 without any."""
+    table = np.stack(rows)
+    defined = np.isfinite(table)
+    number = defined.sum(axis=0)
+    total = np.where(defined, table, 0.0).sum(axis=0)
+    mean: NDArray[np.float64] = np.divide(total, number, out=np.zeros(len(number)), where=number > 0)
+    return mean

@@ -1,0 +1,241 @@
+"""Q09 and Q10: genes that are seen almost nowhere, or everywhere without a pattern."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_stbench.checks.measured import asked_of, nothing_to_judge, on_measured
+from pytest_stbench.checks.result import (
+    CheckResult,
+    Finding,
+    conclude,
+    count,
+    others,
+    percent,
+    ranked,
+    some,
+)
+from pytest_stbench.checks.sample import sample_units
+from pytest_stbench.kernels.graph import cell_graph
+from pytest_stbench.kernels.moran import moran_permutation_p
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from pytest_stbench.checks.measured import Measured
+    from pytest_stbench.data.slide import Slide
+
+SMALL_UNITS = frozenset({"cell", "transcript", "bin"})
+ROUNDING = 1e-9
+BLOCK_ELEMENTS = 1 << 22
+UNTESTED = "no slide is tested with a gene that it measured"
+
+
+@on_measured
+def gene_sparsity(
+    measured: Measured,
+    *,
+    min_detection: float = 0.05,
+    min_detection_cells: float = 0.01,
+    warn_share: float = 0.1,
+    fail_share: float = 0.3,
+    min_positive: int = 10,
+    max_few: float = 0.05,
+    top_units: float = 0.01,
+    max_top_share: float = 0.5,
+) -> CheckResult:
+    """Q09: evaluated genes that few units have, or whose counts lie in a handful of units.
+
+    On every tested slide the share of the evaluated genes that less than `min_detection` of the
+    units have (`min_detection_cells` for cells and bins) warns above `warn_share` and fails above
+    `fail_share`; the worst slide decides and is the statistic. It warns
+    when more than `max_few` of the genes have fewer than `min_positive` positive units, or are
+    seen often enough and have more than `max_top_share` of their counts in the `top_units`
+    richest units: a few genes of one cell type, such as immunoglobulins, may do so.
+    """
+    shares: dict[str, float] = {}
+    limits: dict[str, float] = {}
+    rare: dict[str, tuple[str, ...]] = {}
+    sparse: dict[str, tuple[str, ...]] = {}
+    spikes: dict[str, tuple[str, ...]] = {}
+    choices = measured.choices()
+    for slide in measured.slides():
+        columns = asked_of(choices, slide)
+        if columns is None or not len(columns):
+            continue
+        name = slide.meta.slide_id
+        limits[name] = min_detection_cells if slide.meta.resolution in SMALL_UNITS else min_detection
+        detection = measured.detection(slide)[columns]
+        below = detection < limits[name] - ROUNDING
+        shares[name] = float(below.mean())
+        sparse[name] = _lowest(slide, columns, detection, below)
+        often = columns[detection >= max(min_detection, limits[name]) - ROUNDING]
+        top = _top_shares(slide, often, top_units)
+        few = detection * slide.n_units < min_positive - 0.5
+        spiked = top > max_top_share
+        if few.sum() > max_few * len(columns) + ROUNDING:
+            rare[name] = _lowest(slide, columns, detection, few)
+        if spiked.sum() > max_few * len(columns) + ROUNDING:
+            spikes[name] = _lowest(slide, often, -top, spiked)
+    if not shares:
+        return nothing_to_judge(UNTESTED, "check which slides the splits test, and `preprocess.genes`")
+    findings = _graded(
+        shares, (warn_share, fail_share), sparse,
+        lambda slide: f"are seen in fewer than {percent(limits[slide])} of its units",
+        "choose genes by `select: svg` with `min_detection: 0.1`, or list genes that are expressed",
+    )  # fmt: skip
+    findings += _named(
+        rare, f"seen in fewer than {min_positive:,} units",
+        "raise `genes: {min_detection: ...}`: a correlation over so few units is chance",
+    )  # fmt: skip
+    findings += _named(
+        spikes, f"with more than {percent(max_top_share)} of the counts in {percent(top_units)} of the units",
+        "look at these units for debris or a segmentation error, and leave out units or genes",
+    )  # fmt: skip
+    return conclude(
+        findings,
+        passed=f"at most {percent(max(shares.values()))} of the evaluated genes of a slide are seen in too "
+        f"few units ({count(len(shares), 'slide')})",
+        statistic=max(shares.values()),
+        threshold=warn_share,
+        details={"below_detection": shares},
+    )
+
+
+def _graded(
+    shares: Mapping[str, float],
+    limits: tuple[float, float],
+    genes: Mapping[str, tuple[str, ...]],
+    what: Callable[[str], str],
+    fix: str,
+) -> list[Finding]:
+    """Report slides whose share of the evaluated genes is above the warning or the failing limit."""
+    warn_share, fail_share = limits
+    over = ranked({name: share for name, share in shares.items() if share > min(limits)})
+    if not over:
+        return []
+    worst = over[0]
+    failed = shares[worst] > fail_share
+    limit = fail_share if failed else warn_share
+    return [
+        Finding(
+            status="fail" if failed else "warn",
+            text=f"{percent(shares[worst])} of the evaluated genes of slide {worst} {what(worst)} "
+            f"({percent(limit)} allowed){others(over)}",
+            fix=fix,
+            statistic=shares[worst],
+            threshold=limit,
+            slides=over,
+            genes=genes[worst],
+        )
+    ]
+
+
+def _named(genes: Mapping[str, tuple[str, ...]], what: str, fix: str) -> list[Finding]:
+    numbers = {name: len(found) for name, found in genes.items() if found}
+    if not numbers:
+        return []
+    over = ranked(numbers)
+    worst = over[0]
+    return [
+        Finding(
+            status="warn",
+            text=f"evaluated genes of slide {worst} {what}: {numbers[worst]:,} ({some(genes[worst])})"
+            f"{others(over)}",
+            fix=fix,
+            statistic=numbers[worst],
+            threshold=0.0,
+            slides=over,
+            genes=genes[worst],
+        )
+    ]
+
+
+def _lowest(
+    slide: Slide, columns: NDArray[np.intp], values: NDArray[np.float64], which: NDArray[np.bool_]
+) -> tuple[str, ...]:
+    """Return the genes `which`, lowest value first, equal ones by name."""
+    names = np.asarray(slide.genes).astype(str)[columns[which]]
+    return tuple(names[np.lexsort((names, values[which]))].tolist())
+
+
+def _top_shares(slide: Slide, columns: NDArray[np.intp], top_units: float) -> NDArray[np.float64]:
+    """Return the share of each gene's counts that lies in the richest units, (g,)."""
+    shares = np.zeros(len(columns))
+    k = max(1, int(np.ceil(top_units * slide.n_units - ROUNDING)))
+    by_gene = slide.counts.tocsc()
+    width = max(1, BLOCK_ELEMENTS // slide.n_units)
+    for start in range(0, len(columns), width):
+        block = by_gene[:, columns[start : start + width]].toarray().T
+        top = np.partition(block, block.shape[1] - k, axis=1)[:, -k:].sum(axis=1, dtype=np.float64)
+        total = block.sum(axis=1, dtype=np.float64)
+        shares[start : start + width] = np.divide(top, total, out=np.zeros(len(total)), where=total > 0)
+    return shares
+
+
+@on_measured
+def ubiquitous_low_variability(
+    measured: Measured,
+    *,
+    min_detection: float = 0.95,
+    min_moran: float = 0.05,
+    max_p: float = 0.05,
+    warn_share: float = 0.1,
+    fail_share: float = 0.3,
+) -> CheckResult:
+    """Q10: evaluated genes that are seen everywhere and show no spatial pattern.
+
+    A gene counts on a tested slide when more than `min_detection` of the units have it and its
+    Moran's I is below `min_moran`, or is not above what exchanged places give (add-one p above
+    `max_p`, 99 exchanges, at most 5,000 units). The share of the evaluated genes warns above
+    `warn_share` and fails above `fail_share`; the worst slide decides and is the statistic.
+    Detection alone is no fault: HLA, keratins and collagens can be everywhere and vary.
+    """
+    shares: dict[str, float] = {}
+    flat: dict[str, tuple[str, ...]] = {}
+    everywhere: dict[str, float] = {}
+    choices = measured.choices()
+    for slide in measured.slides():
+        columns = asked_of(choices, slide)
+        if columns is None or not len(columns):
+            continue
+        name = slide.meta.slide_id
+        candidates = columns[measured.detection(slide)[columns] > min_detection + ROUNDING]
+        everywhere[name] = len(candidates) / len(columns)
+        moran = measured.morans_i(slide)[candidates]
+        # Where Moran's I is undefined (too few neighbours) nothing is said of the pattern.
+        weak = moran < min_moran
+        doubtful = candidates[moran >= min_moran]
+        by_chance = spatial_p(measured, slide, doubtful) > max_p
+        found = np.concatenate([candidates[weak], doubtful[by_chance]])
+        shares[name] = len(found) / len(columns)
+        flat[name] = tuple(sorted(np.asarray(slide.genes).astype(str)[found].tolist()))
+    if not shares:
+        return nothing_to_judge(UNTESTED, "check which slides the splits test, and `preprocess.genes`")
+    findings = _graded(
+        shares, (warn_share, fail_share), flat,
+        lambda _: "are in nearly every unit and have no spatial pattern",
+        "choose genes by `select: svg`, or take these genes off the list: a constant fits them",
+    )  # fmt: skip
+    return conclude(
+        findings,
+        passed=f"at most {percent(max(shares.values()))} of the evaluated genes of a slide are everywhere "
+        f"without a spatial pattern ({count(len(shares), 'slide')})",
+        statistic=max(shares.values()),
+        threshold=warn_share,
+        details={"flat": shares, "detected_everywhere": everywhere},
+    )
+
+
+def spatial_p(measured: Measured, slide: Slide, columns: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return the permutation p of Moran's I of some genes on a sample of the slide, (g,)."""
+    if not len(columns):
+        return np.empty(0)
+    part = sample_units(slide)
+    # A sample of a lattice has few neighbours at one pitch; its nearest units are still near.
+    graph = measured.graph(part) if part.n_units == slide.n_units else cell_graph(part.xy_um)
+    return moran_permutation_p(measured.values(part, columns), graph)

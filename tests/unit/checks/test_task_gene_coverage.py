@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from pytest_stbench.checks import task_gene_coverage
+from pytest_stbench.resources import lr_pairs, signatures
+
+EVERYTHING = frozenset(g for members in signatures().values() for g in members) | {
+    gene for pair in lr_pairs() for gene in (pair.ligand, pair.receptor)
+}
+ALL = ("signatures", "communication", "markers")
+
+
+def _signatures(share):
+    """Members of the first signatures of the table, others left out where they are not shared."""
+    names = list(signatures())[: round(share * 40)]
+    return frozenset(gene for name in names for gene in signatures()[name])
+
+
+def test_a_transcriptome_has_all():
+    result = task_gene_coverage(wanted=ALL, genes={"toy": EVERYTHING})
+    assert result.status == "pass"
+    assert result.details["toy"]["pairs"] == len(lr_pairs()) == 193
+
+
+@pytest.mark.parametrize("wanted", [(), ("evaluated",), ("coexpressed",)])
+def test_nothing_asked_is_a_pass(wanted):
+    assert task_gene_coverage(wanted=wanted, genes={"toy": frozenset()}).status == "pass"
+
+
+@pytest.mark.parametrize(("share", "status"), [(1.0, "pass"), (0.6, "pass"), (0.2, "fail")])
+def test_share_of_signatures_that_can_be_scored(share, status):
+    result = task_gene_coverage(wanted=("signatures",), genes={"toy": _signatures(share)})
+    assert result.status == status
+    if status == "fail":
+        assert result.statistic < 0.5
+        assert result.message.endswith(result.fix)
+
+
+@pytest.mark.parametrize(
+    ("name", "members", "lost"),
+    [("CYT", 2, False), ("CYT", 1, True), ("NK_CELL", 3, False), ("NK_CELL", 2, True),
+     ("HYPOXIA_BUFFA", 26, False), ("HYPOXIA_BUFFA", 25, True),
+     ("MACROPHAGE", 3, False), ("MACROPHAGE", 2, True)],
+)  # fmt: skip
+def test_half_and_three_members_are_needed(name, members, lost):
+    there = EVERYTHING - set(signatures()[name][members:])
+    result = task_gene_coverage(wanted=("signatures",), genes={"toy": there}, min_evaluable=1.0)
+    assert (f"{name} {members}/" in result.message) is lost
+
+
+@pytest.mark.parametrize(("n", "status"), [(10, "pass"), (9, "fail"), (1, "fail"), (0, "fail")])
+def test_number_of_pairs(n, status):
+    chosen, there = 0, set()
+    for pair in lr_pairs():
+        more = there | {pair.ligand, pair.receptor}
+        usable = sum({p.ligand, p.receptor} <= more for p in lr_pairs())
+        if usable <= n and chosen < n:
+            there, chosen = more, usable
+    result = task_gene_coverage(wanted=("communication",), genes={"toy": frozenset(there)})
+    assert result.details["toy"]["pairs"] == chosen == n
+    assert result.status == status
+
+
+@pytest.mark.parametrize(("n", "status"), [(20, "pass"), (19, "fail")])
+def test_number_of_marker_candidates(n, status):
+    genes = frozenset(f"GENE{i}" for i in range(n))
+    assert task_gene_coverage(wanted=("markers",), genes={"toy": genes}).status == status
+
+
+def test_every_data_set_is_judged():
+    result = task_gene_coverage(wanted=ALL, genes={"good": EVERYTHING, "bad": frozenset()})
+    assert result.status == "fail"
+    assert "bad" in result.message
+    assert set(result.details) >= {"good", "bad"}
+
+
+def test_data_that_are_not_here_are_a_skip():
+    assert task_gene_coverage(wanted=ALL, genes={}).status == "skip"
