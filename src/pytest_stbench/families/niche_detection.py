@@ -59,10 +59,11 @@ class NicheDetection(LabelQuestion):
     def lacking(self, found: Counter[str]) -> str:
         """Return what to say where training units are all positive, all negative, or not labelled."""
         own = self.settings.own
+        positive = ", ".join(own.positive)
         return (
             f"the training slides must have units that are {self.target} and units that are not, found "
-            f"{found_alone(found, 'none with a label')}: check `keys.{own.label}` of "
-            f"the data set and `niche_detection: {{positive: [{', '.join(own.positive)}]}}`"
+            f"{found_alone(found, 'none with a label')}: check the labels {own.label!r} of the data set and "
+            f"`niche_detection: {{positive: [{positive}]}}`"
         )
 
     def truth(self, slide: Slide, fold: FoldData) -> LabelTruth:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     Labels = Sequence[str] | NDArray[np.str_] | None
 
 DECIMALS = 9
+PRESENT = 0.01
+"""A spot has a type from this share on: no spot holds a hundred cells, but no estimate is exactly 0."""
 
 
 def type_spearman(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels = None) -> Scores:
@@ -64,8 +66,8 @@ def type_rmse(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels = None) 
 def type_rmse_present(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels = None) -> Scores:
     """Root mean squared error of the share of each cell type over the spots that have it.
 
-    Rare types are absent from most spots, where a prediction of nothing costs nothing. Range
-    [0, 1], lower is better. Parameters and errors as in :func:`type_spearman`.
+    A spot has a type from a share of 0.01 on. Rare types are absent from most spots, where a
+    prediction of nothing costs nothing. Range [0, 1], lower is better. Parameters and errors as in :func:`type_spearman`.
 
     Returns
     -------
@@ -85,7 +87,7 @@ def type_rmse_present(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels 
 def presence_auprc(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels = None) -> Scores:
     """Average precision of finding the spots that have a cell type by its predicted share.
 
-    Equal shares (after rounding to 9 decimals) share a threshold. Range [0, 1], higher is better; a
+    A spot has a type from a share of 0.01 on. Equal shares (after rounding to 9 decimals) share a threshold. Range [0, 1], higher is better; a
     constant prediction gets the share of such spots, the extra ``prevalence``. Parameters and errors
     as in :func:`type_spearman`.
 
@@ -149,4 +151,4 @@ def dominant_type_accuracy(truth: ArrayLike, prediction: ArrayLike, *, units: La
 def _present(found: Comparison) -> NDArray[np.bool_]:
     """Return which spots have each type, False where that is not known."""
     known = np.isfinite(found.truth)
-    return np.asarray(known & (np.where(known, found.truth, 0.0) > 0))
+    return np.asarray(known & (np.where(known, found.truth, 0.0) >= PRESENT))

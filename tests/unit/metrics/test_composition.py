@@ -53,7 +53,7 @@ def test_values_are_those_of_other_packages(seed, n, k):
             expected = spearmanr(truth[:, column], guess[:, column]).statistic
             assert spearman.values[column] == pytest.approx(expected, abs=1e-9)
         if presence.reasons[column] == "":
-            expected = average_precision_score(truth[:, column] > 0, guess[:, column])
+            expected = average_precision_score(truth[:, column] >= 0.01, guess[:, column])
             assert presence.values[column] == pytest.approx(expected, abs=1e-9)
     order, types = rng.permutation(n), rng.permutation(k)
     for metric in PER_TYPE:
@@ -62,6 +62,12 @@ def test_values_are_those_of_other_packages(seed, n, k):
     rows = truth.sum(axis=1) > 0
     right = truth[rows].argmax(axis=1) == guess[rows].argmax(axis=1)
     assert dominant_type_accuracy(truth, guess).values[0] == pytest.approx(right.mean())
+
+
+def test_an_estimate_of_next_to_nothing_is_absence():
+    truth = np.array([[0.991, 0.009], [0.99, 0.01], [0.5, 0.5]])
+    assert presence_auprc(truth, truth).extras["prevalence"][1] == pytest.approx(2 / 3)
+    assert type_rmse_present(truth, truth).extras["n_present"].tolist() == [3, 2]
 
 
 def test_a_perfect_prediction():
