@@ -135,9 +135,13 @@ class LabelQuestion(Question):
         return fold.task.classes
 
     def lessons(self, slide: Slide, fold: FoldData) -> dict[str, Any]:
-        """Return the class of each training unit."""
-        del fold
-        return {"labels": self.labels(slide)}
+        """Return the class of each training unit, None where it is none of those that are asked."""
+        return {"labels": self._asked(self.labels(slide), fold)}
+
+    @staticmethod
+    def _asked(labels: NDArray[np.object_], fold: FoldData) -> NDArray[np.object_]:
+        classes = set(fold.task.classes)
+        return np.array([label if label in classes else None for label in labels], dtype=object)
 
     def truth(self, slide: Slide, fold: FoldData) -> LabelTruth:
         """Return the true classes of a test slide; those that training lacks are left out and counted."""
@@ -146,7 +150,7 @@ class LabelQuestion(Question):
         lacking = Counter(label for label in labels if label not in known)
         return LabelTruth(
             key=slide.meta.slide_id,
-            labels=np.array([label if label in known else None for label in labels], dtype=object),
+            labels=self._asked(labels, fold),
             classes=fold.task.classes,
             not_covered=dict(sorted(lacking.items())),
             surroundings=Surroundings(slide),

@@ -87,9 +87,9 @@ def type_rmse_present(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels 
 def presence_auprc(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels = None) -> Scores:
     """Average precision of finding the spots that have a cell type by its predicted share.
 
-    A spot has a type from a share of 0.01 on. Equal shares (after rounding to 9 decimals) share a threshold. Range [0, 1], higher is better; a
-    constant prediction gets the share of such spots, the extra ``prevalence``. Parameters and errors
-    as in :func:`type_spearman`.
+    A spot has a type from a share of 0.01 on. Equal predicted shares (after rounding to 9 decimals)
+    share a threshold. Range [0, 1], higher is better; a constant prediction gets the share of such
+    spots, the extra ``prevalence``. Parameters and errors as in :func:`type_spearman`.
 
     Returns
     -------
