@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+# Machines that run tests side by side have no steady clock.
+settings.register_profile("default", deadline=None)
+settings.load_profile("default")
 
 pytest_plugins = ["pytester"]
 

@@ -20,6 +20,7 @@ MARKERS = (
     "stbench: every item of a stbench task file",
     "stbench_check: data-quality check of a stbench task; needs no model",
     "stbench_contract: the model ran and returned what it must",
+    "stbench_model_check: checks of a model and of its results",
     "stbench_metric: score of a model",
     "stbench_gate: item that carries a release gate",
 )

@@ -43,7 +43,16 @@ class Metric:
     target: str
     needs: str = "expression"
     over: Literal[
-        "gene", "unit", "niche", "pair", "pathway", "class", "perturbation", "threshold", "slide"
+        "gene",
+        "signature",
+        "unit",
+        "niche",
+        "pair",
+        "pathway",
+        "class",
+        "perturbation",
+        "threshold",
+        "slide",
     ] = "gene"
     genes: Literal["evaluated", "coexpressed", "markers", "communication"] = "evaluated"
     group: Literal[
@@ -120,6 +129,7 @@ class Family:
     where the model is worse than the simple baseline by the metric ``constraint``. A family that is
     about the answers to another one ``wraps`` it (see :func:`~pytest_stbench.spec.defaults.family_of`);
     without ``rule`` its primary metric is held to what the task file says alone.
+    ``resolutions`` are the kinds of unit it is asked of; empty: any.
     """
 
     id: str
@@ -142,6 +152,7 @@ class Family:
     constraint: str = ""
     wraps: Family | None = None
     rule: bool = True
+    resolutions: tuple[str, ...] = ()
     source: str = ""
 
     @property

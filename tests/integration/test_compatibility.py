@@ -123,7 +123,9 @@ def test_with_warnings_as_errors_a_check_that_warns_fails_and_nothing_else_does(
     done, results = project.run("-o", "filterwarnings=error", subprocess=True)
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout
     assert re.findall(r"^FAILED (\S+)", done.stdout, flags=re.MULTILINE) == [
-        "mini.stbench.yaml::too_few_patients[sim]"
+        "mini.stbench.yaml::shared_corpus",
+        "mini.stbench.yaml::too_few_patients[sim]",
+        "mini.stbench.yaml::preprocessing_unstable",
     ]
     assert "no comparison can pass below 6 patients" in done.stdout
     assert "(warnings are errors in this run)" in done.stdout

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from pytest_stbench.checks import CHECKS
+from pytest_stbench.run.registry import builtin_registry
 
 FOLDS = {"splits": [{"pgkf": {"k": 2}}], "baselines": ["train_mean"]}
 GRID = {
@@ -65,7 +65,7 @@ def place(name):
 def test_order(listed):
     """Per data set its checks, then per split each fold's contract, baselines, metrics; then pooled."""
     items = [(name.partition("[")[0], *place(name)) for name in listed.names]
-    of_task = [check.name for check in CHECKS if check.scope == "task"]
+    of_task = [check.name for check in builtin_registry().checks if check.scope == "task"]
     assert items[: len(of_task)] == [(name, "", "", "") for name in of_task]
     datasets = [dataset for _, dataset, _, _ in items[len(of_task) :]]
     assert datasets == sorted(datasets, key=["sim", "other"].index)
@@ -74,7 +74,7 @@ def test_order(listed):
     assert [pool for _, pool, _ in of_sim] == sorted((pool for _, pool, _ in of_sim), key=pools.index)
     lopo = [(kind, fold) for kind, pool, fold in of_sim if pool == "sim-lopo"]
     cells = ["contract", "baselines", "spearman_gene", "rmse"]
-    expected = [("patient_leakage", ""), ("split_within_slide", "")]
+    expected = [(check.name, "") for check in builtin_registry().checks if check.scope == "split"]
     expected += [(kind, f"P{patient:02d}") for patient in range(1, 7) for kind in cells]
     assert lopo == [*expected, ("spearman_gene", ""), ("rmse", "")]
 

@@ -112,6 +112,17 @@ BASELINES: tuple[Baseline, ...] = (
         memory="O(units), O(observed genes^2)",
     ),
     Baseline(
+        id="B09",
+        name="marker_score",
+        summary="The class whose marker genes stand out most, scored as a signature is.",
+        kind="model",
+        families=_LABELS,
+        target=f"{_HERE}.marker_score:MarkerScore",
+        needs=("observed",),
+        memory="O(units), counts of the training slides sparse",
+        source="10.1126/science.aad0501; 10.1016/j.csbj.2021.06.043",
+    ),
+    Baseline(
         id="B10",
         name="nnls",
         summary="Mixture of mean expression profiles that explains the counts of a spot.",

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from scipy.sparse import csr_matrix
-
+from pytest_stbench.baselines.counts import log_normalised, median_size, observed_counts, row_sums
 from pytest_stbench.baselines.linear import LinearBaseline
 from pytest_stbench.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
 
     from pytest_stbench.data.inputs import ModelSlide, TaskInfo, TrainSlide
 
@@ -47,31 +45,9 @@ class GeneGeneRidge(LinearBaseline):
             message = f"{self.name} predicts genes from genes, and the task hands out no observed genes"
             raise ModelError(message)
         self.observed = task.observed_genes
-        sizes = np.concatenate([_row_sums(self._counts(slide)) for slide in train])
-        counted = sizes[sizes > 0]
-        self.scale = float(np.median(counted)) if len(counted) else 1.0
+        self.scale = median_size(train)
 
     def features(self, slide: ModelSlide) -> csr_matrix:
         """Return the features of a slide, (n, observed genes), sparse."""
-        counts = self._counts(slide)
-        size = _row_sums(counts)
-        factor = np.divide(self.scale, size, out=np.zeros(len(size)), where=size > 0)
-        counts.data *= np.repeat(factor, np.diff(counts.indptr))
-        np.log1p(counts.data, out=counts.data)
-        return counts
-
-    def _counts(self, slide: ModelSlide) -> csr_matrix:
-        """Return a copy of the observed counts, columns in the order of the task."""
-        counts = csr_matrix(slide.units.X, dtype=np.float64, copy=True)
-        names = [str(name) for name in slide.units.var_names]
-        if names == list(self.observed):
-            return counts
-        place = {gene: column for column, gene in enumerate(self.observed)}
-        pairs = [(column, place[name]) for column, name in enumerate(names) if name in place]
-        rows, columns = np.array(pairs, dtype=np.intp).reshape(-1, 2).T
-        order = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(names), len(self.observed)))
-        return csr_matrix(counts @ order)
-
-
-def _row_sums(counts: csr_matrix) -> NDArray[np.float64]:
-    return np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+        counts = observed_counts(slide, self.observed)
+        return log_normalised(counts, row_sums(counts), self.scale)

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from pytest_stbench.baselines.classifier import Classifier
+from pytest_stbench.baselines.counts import log_normalised, median_size, row_sums
 from pytest_stbench.baselines.linear import dense_blocks, pick
 from pytest_stbench.errors import ModelError
 from pytest_stbench.kernels.gram import GroupedGram
@@ -58,9 +59,7 @@ class RawPca:
             raise ModelError(message)
         self.genes = task.observed_genes
         self._around = task.family == "niches"
-        sizes = np.concatenate([_row_sums(_counts(slide, self.genes)) for slide in train])
-        counted = sizes[sizes > 0]
-        self.scale = float(np.median(counted)) if len(counted) else 1.0
+        self.scale = median_size(train)
         if len(self.genes) > GENES:
             self.genes = self._most_variable(train)
         gram: GroupedGram | None = None
@@ -103,12 +102,8 @@ class RawPca:
         return self._classifier.predict(slide, classes)
 
     def _normalised(self, slide: ModelSlide) -> csr_matrix:
-        counts = _counts(slide, self.genes)
-        size = _row_sums(csr_matrix(slide.units.X, dtype=np.float64))
-        factor = np.divide(self.scale, size, out=np.zeros(len(size)), where=size > 0)
-        counts.data *= np.repeat(factor, np.diff(counts.indptr))
-        np.log1p(counts.data, out=counts.data)
-        return counts
+        size = row_sums(csr_matrix(slide.units.X, dtype=np.float64))
+        return log_normalised(_counts(slide, self.genes), size, self.scale)
 
     def _most_variable(self, train: Sequence[TrainSlide]) -> tuple[str, ...]:
         total, squares, n = np.zeros(len(self.genes)), np.zeros(len(self.genes)), 0
@@ -128,7 +123,3 @@ def _counts(slide: ModelSlide, genes: Sequence[str]) -> csr_matrix:
     counts = csr_matrix(slide.units.X, dtype=np.float64, copy=True)
     whole = len(columns) == counts.shape[1] and np.array_equal(columns, np.arange(len(columns)))
     return counts if whole else csr_matrix(counts[:, columns])
-
-
-def _row_sums(counts: csr_matrix) -> NDArray[np.float64]:
-    return np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()

@@ -8,6 +8,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, on_slides, others, ranked
+from pytest_stbench.checks.subject import normalised
+from pytest_stbench.checks.table import PITCH_COLUMNS, number_in
 from pytest_stbench.checks.values import as_numbers
 from pytest_stbench.data.technology import lattice_of
 
@@ -30,8 +32,9 @@ def missing_coords(
     a slide have one value. For spots and bins the median distance to the nearest neighbour (the
     statistic, divided by the pitch) must lie between `min_ratio` and `max_ratio`; the pitch is
     the slide's, the data set's (``pitch_um``) or that of the technology (Visium 100, ST v1 200,
-    Visium HD 16, xisium 100 or 55 um). A lattice of unknown pitch gives ``skip``. Cells have no
-    pitch, but the median distance of their centres is at least `min_cell_um`; pixels of cells
+    Visium HD 16, xisium 100 or 55 um). A spacing that the samples table gives (``pitch_um``) is held
+    against that of the technology in the same way. A lattice of unknown pitch gives ``skip``. Cells
+    have no pitch, but the median distance of their centres is at least `min_cell_um`; pixels of cells
     cannot be told from micrometres.
     """
     findings: list[Finding] = []
@@ -67,6 +70,7 @@ def missing_coords(
             ratios[name], medians[name] = median / pitch, (median, pitch)
         elif resolution == "cell" and (median := _median_neighbour(xy)) < min_cell_um:
             crowded[name] = median
+    findings += _declared(dataset, min_ratio, max_ratio)
     if missing:
         slides = ranked(missing)
         findings.append(
@@ -133,6 +137,36 @@ def missing_coords(
         threshold=None if worst is None else (min_ratio if worst < 1 else max_ratio),
         details={"spacing_over_pitch": ratios},
     )
+
+
+def _declared(dataset: Subject, min_ratio: float, max_ratio: float) -> list[Finding]:
+    """Return the slides whose spacing, as the samples table gives it, is not that of their technology."""
+    ratios: dict[str, float] = {}
+    said: dict[str, tuple[float, float]] = {}
+    for sample in dataset.samples:
+        pitch = number_in(sample, PITCH_COLUMNS)
+        technology = sample.technology or dataset.config.technology
+        lattice = lattice_of(technology, sample.resolution or dataset.config.resolution)
+        bins = normalised(technology or "").startswith("visiumhd")  # its tables name the smallest bins
+        if pitch is None or lattice is None or bins or dataset.config.pitch_um is not None:
+            continue
+        if not min_ratio <= pitch / lattice.pitch_um <= max_ratio:
+            ratios[sample.slide], said[sample.slide] = pitch / lattice.pitch_um, (pitch, lattice.pitch_um)
+    if not ratios:
+        return []
+    slides = ranked({name: abs(float(np.log(ratio))) for name, ratio in ratios.items()})
+    pitch, expected = said[slides[0]]
+    return [
+        Finding(
+            status="fail",
+            text=f"the samples table gives slide {slides[0]} a spacing of {pitch:.3g} um, its technology has "
+            f"{expected:g} um{others(slides)}",
+            fix="correct the pixel size, or the technology; write `pitch_um:` if the array is another one",
+            statistic=ratios[slides[0]],
+            threshold=min_ratio if ratios[slides[0]] < 1 else max_ratio,
+            slides=slides,
+        )
+    ]
 
 
 def _pitches(dataset: Subject, slide: Slide) -> tuple[float, ...]:

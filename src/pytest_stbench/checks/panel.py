@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, percent, some
 from pytest_stbench.checks.subject import is_whole_transcriptome, panel_of
+from pytest_stbench.checks.table import gene_count_findings
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -36,8 +37,16 @@ def panel_mismatch(
     its slides are judged by the genes they list. Under ``absent_gene: mask`` slides of several
     panels are scored on the genes of their own; it fails when a slide shares fewer than
     `min_genes` with any other.
+
+    Numbers of genes that the samples table declares (``n_genes``) stand in for lists that are not
+    known; a slide that declares many more genes than its panel has warns.
     """
     panels = {str(slide): frozenset(map(str, genes)) for slide, genes in dataset.panels.items()}
+    declared = gene_count_findings(
+        dataset.samples, dataset.panels, min_share=min_share, warn_share=warn_share
+    )
+    if not panels and declared:
+        return conclude(declared, passed="")
     if not panels:
         finding = Finding(
             status="skip", text="the data set has no slide", fix="check `path:` and the samples table"
@@ -60,6 +69,7 @@ def panel_mismatch(
             else _overlap(panels, shared, smallest, share, min_genes=min_genes, min_share=min_share)
         ),
         *_requested(panels, union, complete, task_genes, max_missing),
+        *declared,
     ]
     if all(complete.values()):
         findings += _other_probes(panels, union, warn_share)

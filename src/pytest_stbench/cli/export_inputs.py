@@ -140,7 +140,7 @@ class _Export:
         mark = fingerprint(with_defaults(spec, self._run.registry)).digest
         return {
             "name": None,
-            "pretraining": [],
+            "pretraining": None,
             "tasks": {spec.name: {"version": spec.version, "family": spec.family, "fingerprint": mark}},
         }
 
@@ -177,9 +177,11 @@ class _Export:
             else:
                 _write_arrays(arrays, target.with_name(f"{target.name}.npz"))
         task = fold.task
+        # Of a derived family the last one is the parent's: files hold expression.
+        method = methods_of(self._run.spec, self._run.family)[-1]
         facts = {
             "task": task.name, "family": task.family,
-            "method": methods_of(self._run.spec, self._run.family)[0], "classes": list(task.classes),
+            "method": method, "classes": list(task.classes),
             "genes": list(task.genes), "observed_genes": list(task.observed_genes),
             "normalise": task.normalise, "target_sum": task.target_sum, "seed": task.seed,
             "resolution": task.resolution, "train": [s.meta.slide_id for s in fold.train],

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pytest
 
-KINDS = ("models", "tasks", "datasets", "checks", "scores", "verdicts", "lock", "comparisons")
+KINDS = (
+    "models", "tasks", "datasets", "checks", "scores", "verdicts", "lock", "contamination", "comparisons",
+)  # fmt: skip
 
 
 @dataclass(slots=True)

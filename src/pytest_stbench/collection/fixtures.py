@@ -32,6 +32,14 @@ def stbench_check_item(request: pytest.FixtureRequest, stbench_cell: Any) -> Cal
 
 
 @pytest.fixture
+def stbench_about_item(request: pytest.FixtureRequest, stbench_model: Any) -> Callable[[], None]:
+    """Prepare a check of one model or of its results."""
+    from pytest_stbench.collection import about
+
+    return about.check(request.node, stbench_model)
+
+
+@pytest.fixture
 def stbench_baselines_item(request: pytest.FixtureRequest, stbench_cell: Any) -> Callable[[], None]:
     """Prepare the run of all baselines of one cell."""
     from pytest_stbench.collection import perform
@@ -52,6 +60,7 @@ def stbench_model_item(
 FIXTURES = {
     "stbench_task_item": stbench_task_item,
     "stbench_check_item": stbench_check_item,
+    "stbench_about_item": stbench_about_item,
     "stbench_baselines_item": stbench_baselines_item,
     "stbench_model_item": stbench_model_item,
 }

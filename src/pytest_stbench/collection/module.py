@@ -90,6 +90,10 @@ def _check_item(stbench_check_item: Any) -> None:
     stbench_check_item()
 
 
+def _about_item(stbench_about_item: Any) -> None:
+    stbench_about_item()
+
+
 def _model_item(stbench_model_item: Any) -> None:
     stbench_model_item()
 
@@ -101,6 +105,7 @@ def _baselines_item(stbench_baselines_item: Any) -> None:
 _TEMPLATES = {
     "stbench_task_item": _task_item,
     "stbench_check_item": _check_item,
+    "stbench_about_item": _about_item,
     "stbench_model_item": _model_item,
     "stbench_baselines_item": _baselines_item,
 }

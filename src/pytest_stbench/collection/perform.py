@@ -31,18 +31,20 @@ from pytest_stbench.run.records import check_record
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_stbench.checks.result import CheckResult
     from pytest_stbench.collection.plan_items import DatasetCell, ItemFunction, TaskItems
+    from pytest_stbench.registry import Check
     from pytest_stbench.run.recorder import Recorder
     from pytest_stbench.run.task_run import TaskRun
 
 
 def check(item: pytest.Item, cell: DatasetCell | Pool | None = None) -> Callable[[], None]:
     """Prepare a check: of a data set, of a split, or of the task file."""
-    _, function, run, recorder = _parts(item)
+    _, function, run, recorder = parts(item)
     assert function.check is not None
     record = function.check
     view = cell.view if cell is not None else ""
-    with _Preparing(item):
+    with Preparing(item):
         try:
             if view:
                 run.dataset(view)
@@ -51,40 +53,54 @@ def check(item: pytest.Item, cell: DatasetCell | Pool | None = None) -> Callable
             raise Blocked(cause=f"data[{view}]", detail=str(error)) from None
 
     def call() -> None:
-        found = check_record(run.spec, record, result, view, cell.split if isinstance(cell, Pool) else None)
-        payload(item)["checks"] = [found.to_dict()]
+        split = cell.split if isinstance(cell, Pool) else None
         _tell_once(item, "tasks", "", recorder.facts.task)
         if view:
             _tell_once(item, "datasets", view, lambda: recorder.facts.dataset(view))
-        add_properties(
-            item,
-            {
-                "task": run.spec.name,
-                "family": run.spec.family,
-                "dataset": view or None,
-                "check": record.name,
-                "verdict": result.status,
-                "value": result.statistic,
-            },
-        )
-        if result.status == "fail":
-            message = f"{record.name}: {result.message}"
-            raise ItemFailed(message)
-        if result.status == "warn":
-            _warn(
-                item,
-                f"{record.name}[{view}]: {result.message}" if view else f"{record.name}: {result.message}",
-            )
-        if result.status == "skip":
-            _skip(item, f"{record.name}: {result.message}")
+        judged(item, run, record, result, dataset=view, split=split)
 
     return call
 
 
+def judged(
+    item: pytest.Item,
+    run: TaskRun,
+    record: Check,
+    result: CheckResult,
+    *,
+    dataset: str = "",
+    split: str | None = None,
+    model: str | None = None,
+) -> None:
+    """Tell what a check found, and end the item as it did."""
+    found = check_record(run.spec, record, result, dataset, split, model)
+    payload(item)["checks"] = [found.to_dict()]
+    add_properties(
+        item,
+        {
+            "task": run.spec.name,
+            "family": run.spec.family,
+            "dataset": dataset or None,
+            "model": model,
+            "check": record.name,
+            "verdict": result.status,
+            "value": result.statistic,
+        },
+    )
+    place = dataset or model
+    message = f"{record.name}[{place}]: {result.message}" if place else f"{record.name}: {result.message}"
+    if result.status == "fail":
+        raise ItemFailed(f"{record.name}: {result.message}")  # noqa: EM102  # the message is the finding
+    if result.status == "warn":
+        _warn(item, message)
+    if result.status == "skip":
+        skip(item, f"{record.name}: {result.message}")
+
+
 def baselines(item: pytest.Item, cell: Cell) -> Callable[[], None]:
     """Prepare the run of all baselines of a cell."""
-    items, _, run, _ = _parts(item)
-    with _Preparing(item):
+    items, _, run, _ = parts(item)
+    with Preparing(item):
         if not items.choices:
             raise Blocked(cause=NOT_GIVEN.cause, detail=NOT_GIVEN.message)
         run.require_data(cell)
@@ -106,9 +122,9 @@ def baselines(item: pytest.Item, cell: Cell) -> Callable[[], None]:
 
 def model_item(item: pytest.Item, cell: Cell | Pool, given: Any) -> Callable[[], None]:
     """Prepare the contract item or a metric item of one model."""
-    _, function, run, recorder = _parts(item)
-    with _Preparing(item):
-        contestant = _contestant(item, cell, given, run)
+    _, function, run, recorder = parts(item)
+    with Preparing(item):
+        contestant = contestant_of(item, cell.dataset, cell.id, given, run)
         run.require_data(cell)
         run.require_method(contestant)
         if function.kind == CONTRACT:
@@ -215,13 +231,17 @@ def _tell_once(item: pytest.Item, kind: str, key: str, make: Callable[[], Any]) 
 LATEST: pytest.StashKey[dict[str, tuple[object, Contestant]]] = pytest.StashKey()
 
 
-def _contestant(item: pytest.Item, cell: Cell | Pool, given: Any, run: TaskRun) -> Contestant:
+def contestant_of(item: pytest.Item, dataset: str, cell: str, given: Any, run: TaskRun) -> Contestant:
+    """Return the model under test on a data set; `cell` is the part of the node id that is none of it.
+
+    Raises ``Blocked`` when there is none.
+    """
     if isinstance(given, NoModel):
         raise Blocked(cause=given.cause, detail=given.message)
     label = _label(item, cell)
     try:
         if isinstance(given, BaselineChoice):
-            return run.baseline(given.name, cell.dataset)
+            return run.baseline(given.name, dataset)
         return _from_user(item.config, label, given)
     except ModelError as error:
         raise Blocked(cause=f"model {label}", detail=str(error)) from None
@@ -235,19 +255,22 @@ def _from_user(config: pytest.Config, label: str, given: object) -> Contestant:
     return latest[label][1]
 
 
-def _label(item: pytest.Item, cell: Cell | Pool) -> str:
+def _label(item: pytest.Item, cell: str) -> str:
     """Return the name of the model, with the parameter of its fixture where there is one."""
     items: TaskItems = item.getparent(pytest.Module).obj.__stbench__  # type: ignore[union-attr]  # items always have a module
-    callspec = item.callspec  # type: ignore[attr-defined]  # model items are always parametrised
+    callspec = getattr(item, "callspec", None)  # a check of the only model has no parameter
+    if callspec is None:
+        return model_label(items.choices[0])
     choice = callspec.params.get(MODEL_NAME)
     if choice is not None:
         return model_label(choice)
     name = model_label(items.choices[0])
-    parameter = callspec.id.removesuffix(cell.id).rstrip("-")
+    parameter = callspec.id.removesuffix(cell).rstrip("-")
     return f"{name}[{parameter}]" if parameter else name
 
 
-def _parts(item: pytest.Item) -> tuple[TaskItems, ItemFunction, TaskRun, Recorder]:
+def parts(item: pytest.Item) -> tuple[TaskItems, ItemFunction, TaskRun, Recorder]:
+    """Return all that an item belongs to: items of its file, function, run, recorder."""
     items: TaskItems = item.getparent(pytest.Module).obj.__stbench__  # type: ignore[union-attr]  # items always have a module
     function = items.functions[item.originalname]  # type: ignore[attr-defined]  # items are functions
     return items, function, *task_run_of(item.config, items)
@@ -263,7 +286,8 @@ def _warn(item: pytest.Item, message: str) -> None:
         raise ItemFailed(message) from None
 
 
-def _skip(item: pytest.Item, reason: str) -> None:
+def skip(item: pytest.Item, reason: str) -> None:
+    """Skip the item, or fail it under ``--stbench-no-skip``."""
     if item.config.getoption("stbench_no_skip"):
         message = f"{reason} (skips are failures under --stbench-no-skip)"
         raise ItemFailed(message) from None
@@ -271,7 +295,7 @@ def _skip(item: pytest.Item, reason: str) -> None:
     pytest.skip(reason)
 
 
-class _Preparing:
+class Preparing:
     """Turns what keeps an item from its score into the outcome it has in pytest."""
 
     def __init__(self, item: pytest.Item) -> None:
@@ -282,7 +306,7 @@ class _Preparing:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, DataMissing | NotSupported):
-            _skip(self._item, str(error))
+            skip(self._item, str(error))
         if isinstance(error, Blocked):
             task = self._item.getparent(pytest.Module).obj.__stbench__.task.spec.name  # type: ignore[union-attr]  # items always have a module
             payload(self._item).update(outcome="blocked", task=task, cause=error.cause, detail=error.detail)

@@ -27,8 +27,11 @@ MODEL_NAME = "stbench_model_name"
 _FIXTURES = {
     "check": "stbench_check_item",
     "task check": "stbench_task_item",
+    "model check": "stbench_about_item",
+    "results check": "stbench_about_item",
     BASELINES: "stbench_baselines_item",
 }
+_OF_MODEL = ("stbench_model_item", "stbench_about_item")
 _LAST = 1_000_000
 
 
@@ -46,7 +49,10 @@ class DatasetCell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemFunction:
-    """One test function of a task module. ``kind``: check, task check, contract, baselines, metric."""
+    """One test function of a task module.
+
+    ``kind``: check, task check, model check, results check, contract, baselines, metric.
+    """
 
     name: str
     kind: str
@@ -64,7 +70,12 @@ class ItemFunction:
     @property
     def marks(self) -> tuple[str, ...]:
         """Markers of its items beside those of the file."""
-        kind = {"task check": "check", BASELINES: CONTRACT}.get(self.kind, self.kind)
+        kind = {
+            "task check": "check",
+            "model check": "model_check",
+            "results check": "model_check",
+            BASELINES: CONTRACT,
+        }.get(self.kind, self.kind)
         return (f"stbench_{kind}",)
 
 
@@ -80,10 +91,16 @@ class TaskItems:
 
     @cached_property
     def functions(self) -> dict[str, ItemFunction]:
-        """Checks in running order, then contract, baselines and metrics, by name."""
+        """Checks in running order, then contract, baselines and metrics, by name.
+
+        Without a model nothing is asked of one.
+        """
         found: dict[str, ItemFunction] = {}
         for check in self.registry.checks:
-            kind = "task check" if check.scope == "task" else "check"
+            of_model = check.scope in ("model", "results")
+            if of_model and not self.choices:
+                continue
+            kind = f"{check.scope} check" if of_model or check.scope == "task" else "check"
             found[check.name] = ItemFunction(
                 name=check.name,
                 kind=kind,
@@ -143,7 +160,7 @@ class TaskItems:
     def parametrise(self, metafunc: pytest.Metafunc) -> None:
         """Give a test function its cells; with several models, those first."""
         function = self.functions[metafunc.definition.name]
-        if function.fixture == "stbench_model_item" and len(self.choices) > 1:
+        if function.fixture in _OF_MODEL and len(self.choices) > 1:
             metafunc.parametrize(
                 MODEL_NAME, self.choices, ids=[model_label(choice) for choice in self.choices]
             )
@@ -152,7 +169,7 @@ class TaskItems:
             metafunc.parametrize(CELL, parameters)
 
     def _parameters(self, function: ItemFunction) -> list[Any] | None:
-        if function.kind == "task check":
+        if function.kind.endswith(" check"):
             return None
         if function.check is not None:
             return self._datasets if function.check.scope == "dataset" else self._splits
@@ -178,13 +195,16 @@ class TaskItems:
         return {name: number for number, name in enumerate(self.functions)}
 
     def order(self, item: pytest.Item | pytest.Collector) -> tuple[int, ...]:
-        """Sort key: per data set its checks, then per split each fold and the pooled items."""
+        """Sort key: per data set its checks, then per split each fold and the pooled items.
+
+        Checks of the task and of a model stand before all of that, checks of results after it.
+        """
         function = self.functions[getattr(item, "originalname", item.name)]
         kind = self._kinds[function.name]
         parameters = getattr(getattr(item, "callspec", None), "params", {})
         cell = parameters.get(CELL)
         if cell is None:
-            return (-1, 0, 0, kind)
+            return (_LAST if function.kind == "results check" else -1, 0, 0, kind)
         if function.check is not None and isinstance(cell, Pool):
             dataset, place, _ = self._rank[cell.id]
             return (dataset, place, -1, kind)

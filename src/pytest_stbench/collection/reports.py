@@ -100,7 +100,7 @@ def save(session: pytest.Session, started: float) -> None:
 def results_of(told: Told, run: object = None) -> Results:
     """Return the records of a run, the latest of each key."""
     from pytest_stbench.results.provenance import DatasetRecord, LockRecord, ModelRecord, TaskRecord
-    from pytest_stbench.results.record import CheckRecord, ScoreRecord, VerdictRecord
+    from pytest_stbench.results.record import CheckRecord, ContaminationRecord, ScoreRecord, VerdictRecord
     from pytest_stbench.results.schema import Results
 
     kinds: dict[str, Any] = {
@@ -111,6 +111,7 @@ def results_of(told: Told, run: object = None) -> Results:
         "scores": ScoreRecord,
         "verdicts": VerdictRecord,
         "lock": LockRecord,
+        "contamination": ContaminationRecord,
     }
     found = {}
     told_records = told.records

@@ -76,7 +76,8 @@ def _write_table(reporter: Any, table: Table, task: TaskRecord, results: Results
             f"{facts.n_units:,} units",
         ]
     genes = table.scores[0].n_genes
-    head += [f"{genes} genes"] if genes is not None else []
+    scored = "signatures" if family.predicts == "signatures" else "genes"
+    head += [f"{genes} {scored}"] if genes is not None else []
     within = any(lock.split == split and set(lock.train) & set(lock.test) for lock in results.lock)
     reporter.write_line(", ".join([*head, f"{split} ({LABEL})" if within else split]))
     ladder_names = {name for scores in table.ladder.values() for name in scores}

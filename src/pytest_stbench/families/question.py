@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 class FamilySettings:
     """What a task file says to its family, gene lists already read.
 
-    ``own`` is the block under the family's name (None where the family has none); ``resolve``
-    finds a file that it names. A family that wraps another has its record in ``wraps`` and its
-    settings in ``inner``.
+    ``imputes`` says that some genes are observed and the others asked. ``own`` is the block under
+    the family's name (None where the family has none); ``resolve`` finds a file that it names,
+    ``named`` brings gene symbols of a file to those of the data set. A family that wraps another
+    has its record in ``wraps`` and its settings in ``inner``.
     """
 
+    imputes: bool = False
     observed: tuple[str, ...] | None = None
     hide_folds: int = 5
     hide_fold: int = 0
@@ -38,6 +40,7 @@ class FamilySettings:
     resolve: Callable[[str], Path] | None = None
     wraps: Family | None = None
     inner: FamilySettings | None = None
+    named: Callable[[Sequence[str]], tuple[str, ...]] = tuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,13 +48,16 @@ class Plan:
     """What a fold may ask, decided on training slides alone.
 
     ``candidates`` are the columns of the data set that may be targets, None where no expression is
-    asked; ``observed`` those that models are given; ``classes`` the labels or types asked for.
+    asked; ``asked`` the targets where the family chooses them itself, None where
+    ``preprocess.genes`` does; ``observed`` those that models are given; ``classes`` the labels,
+    types or signatures asked for.
     """
 
     candidates: NDArray[np.intp] | None
     observed: NDArray[np.intp]
     counted: Mapping[str, int]
     classes: tuple[str, ...] = ()
+    asked: NDArray[np.intp] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -161,6 +167,11 @@ class Question(ABC):
     def exported(self, request: Request, fold: FoldData) -> dict[str, NDArray[Any]] | None:
         """Return what a model elsewhere needs for a request that is not about units; None: a table."""
         del request, fold
+        return None
+
+    def identity(self, fold: FoldData) -> Any:
+        """Return what predictions and scores depend on beside settings, genes and classes, JSON-safe."""
+        del fold
         return None
 
     def lessons(self, slide: Slide, fold: FoldData) -> dict[str, Any]:

@@ -58,6 +58,11 @@ if TYPE_CHECKING:
     from pytest_stbench.metrics.recovery import hvg_recovery, svg_recovery
     from pytest_stbench.metrics.scores import Scores
     from pytest_stbench.metrics.segmentation import aji, count_error, dice, pq, segmentation_ap
+    from pytest_stbench.metrics.signatures import (
+        patient_mean_spearman,
+        signature_specificity,
+        top_decile_jaccard,
+    )
     from pytest_stbench.metrics.similarity import concordance, cosine_gene, cosine_spot, jsd_map
 
 _HOMES = {
@@ -91,6 +96,7 @@ _HOMES = {
     "recovery": ("hvg_recovery", "svg_recovery"),
     "scores": ("Scores",),
     "segmentation": ("aji", "count_error", "dice", "pq", "segmentation_ap"),
+    "signatures": ("patient_mean_spearman", "signature_specificity", "top_decile_jaccard"),
     "similarity": ("concordance", "cosine_gene", "cosine_spot", "jsd_map"),
     "transfer": ("transfer_gap", "transfer_score"),
 }  # fmt: skip
@@ -147,6 +153,7 @@ __all__ = [
     "partial_pearson_gene",
     "partial_spearman_gene",
     "pas",
+    "patient_mean_spearman",
     "patient_values",
     "patient_variance",
     "pearson_gene",
@@ -162,12 +169,14 @@ __all__ = [
     "robust_share",
     "segmentation_ap",
     "self_consistency",
+    "signature_specificity",
     "silhouette",
     "slide_value",
     "spatial_coherence",
     "spearman_gene",
     "spearman_spot",
     "svg_recovery",
+    "top_decile_jaccard",
     "transcripts_assigned",
     "transfer_gap",
     "transfer_score",

@@ -73,6 +73,34 @@ def accept_expression(
     return asked.as_float32(values)
 
 
+def accept_signatures(
+    raw: object, *, names: Sequence[str], unit_names: Names, where: str = "predict_signature"
+) -> NDArray[np.float32]:
+    """Return a checked copy of predicted signature scores, (n, s) float32.
+
+    Parameters
+    ----------
+    raw
+        What the model returned, as in :func:`accept_expression`, without counts.
+    names, unit_names
+        The columns and rows that were asked for, in order. Labelled output must carry them.
+    where
+        What is named in the message.
+
+    Raises
+    ------
+    ContractError
+        What was expected, what was found and what to do.
+    """
+    values, rows, columns = to_array(raw, where)
+    _check_shape(values, (len(unit_names), len(names)), where, "signature")
+    check_names(rows, unit_names, "row", where)
+    check_names(columns, names, "column", where)
+    asked = Asked(where=where, units=unit_names, columns=names, column_word="signature")
+    asked.check_finite(values)
+    return asked.as_float32(values)
+
+
 def accept_embedding(
     raw: object, n: int, *, unit_names: Names | None = None, where: str = "embed"
 ) -> NDArray[np.float32]:
@@ -214,15 +242,15 @@ def _check_dtype(dtype: Any, where: str, what: str = "") -> None:
     refuse(where, "float32 (float64 is cast)", f"{what}dtype {dtype}", fix)
 
 
-def _check_shape(values: NDArray[Any], shape: tuple[int, int], where: str) -> None:
+def _check_shape(values: NDArray[Any], shape: tuple[int, int], where: str, word: str = "gene") -> None:
     if values.shape == shape:
         return
-    fix = "return one row per unit of slide.units and one column per gene asked for, in their order"
+    fix = f"return one row per unit of slide.units and one column per {word} asked for, in their order"
     if values.shape == shape[::-1]:
-        fix = "the matrix is transposed: return units as rows and genes as columns (.T)"
+        fix = f"the matrix is transposed: return units as rows and {word}s as columns (.T)"
     elif values.ndim == 1 and values.size == shape[0] * shape[1]:
         fix = f"return two dimensions: .reshape({shape[0]}, {shape[1]})"
-    refuse(where, f"shape {shape} (units, genes)", f"shape {values.shape}", fix)
+    refuse(where, f"shape {shape} (units, {word}s)", f"shape {values.shape}", fix)
 
 
 def check_names(found: list[str] | None, asked: Names, what: str, where: str) -> None:

@@ -45,7 +45,7 @@ class ModelHandle:
         else:
             self._refuse_no_model(source)
             self._source = self._copy(source)
-        self._facts: tuple[Identity | None, frozenset[str], str | None, tuple[str, ...]] | None = None
+        self._facts: tuple[Identity | None, frozenset[str], str | None, tuple[str, ...], bool] | None = None
 
     def fresh(self) -> Any:
         """Return a model that nobody has fitted; one with ``embed`` alone comes as a probe.
@@ -77,11 +77,17 @@ class ModelHandle:
         """Corpora the model says it was pretrained on."""
         return self._known()[3]
 
-    def _known(self) -> tuple[Identity | None, frozenset[str], str | None, tuple[str, ...]]:
+    @property
+    def declares_pretraining(self) -> bool:
+        """Whether the model says what it was pretrained on, be it nothing."""
+        return self._known()[4]
+
+    def _known(self) -> tuple[Identity | None, frozenset[str], str | None, tuple[str, ...], bool]:
         if self._facts is None:
             self._unused = self._make()
             model = self._unused
-            self._facts = (identity(model), methods(model), input_class(model), pretraining(model))
+            said = getattr(model, "pretraining", None) is not None
+            self._facts = (identity(model), methods(model), input_class(model), pretraining(model), said)
         return self._facts
 
     def _make(self) -> Any:

@@ -70,7 +70,8 @@ class PredictionFolder:
             raise ModelError(message)
         self._manifest = _manifest(folder / MANIFEST)
         self.name = str(self._manifest.get("name") or folder.resolve().name)
-        self.pretraining = tuple(map(str, self._manifest.get("pretraining") or ()))
+        said = self._manifest.get("pretraining")
+        self.pretraining = None if said is None else tuple(map(str, said))
 
     @property
     def revision(self) -> str:

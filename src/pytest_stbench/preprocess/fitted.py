@@ -95,6 +95,7 @@ def fit_preprocess(
     *,
     candidates: NDArray[np.intp] | None = None,
     names: Sequence[str] | None = None,
+    chosen: NDArray[np.intp] | None = None,
     sets: Collection[str] = (),
     statistics: MutableMapping[StatisticsKey, SlideStatistics] | None = None,
 ) -> FittedPreprocess:
@@ -110,6 +111,8 @@ def fit_preprocess(
         Columns that may be asked of a model; None for all.
     names
         The genes of ``select: list``, files already read; None takes those in `spec`.
+    chosen
+        Columns that a family has chosen itself; ``spec.genes`` is not looked at then.
     sets
         Further sets of genes that the metrics of the task look at, see
         :func:`~pytest_stbench.preprocess.gene_sets.make_sets`.
@@ -124,9 +127,12 @@ def fit_preprocess(
     slides = _with_units(train_slides)
     method = spec.normalise or default_method(len(slides[0].genes))
     scale = target_sum(method, slides)
-    chosen = _select(slides, spec, method, scale, candidates, names, statistics)
+    if chosen is None:
+        selected = _select(slides, spec, method, scale, candidates, names, statistics)
+    else:
+        selected = selection.GeneSelection(columns=chosen, counted={})
     choice = Choice(slides=slides, method=method, scale=scale, candidates=candidates, statistics=statistics)
-    asked = make_sets(chosen.columns, sets, choice)
+    asked = make_sets(selected.columns, sets, choice)
     return FittedPreprocess(
         genes=tuple(str(gene) for gene in slides[0].genes[asked.columns]),
         columns=asked.columns,
@@ -134,7 +140,7 @@ def fit_preprocess(
         normalise=method,
         target_sum=scale,
         share=gene_share(slides),
-        counted=chosen.counted,
+        counted=selected.counted,
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from pytest_stbench.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
@@ -147,13 +147,22 @@ def from_counts(
 def gene_share(slides: Iterable[Slide]) -> NDArray[np.float64]:
     """Return the mean part of a unit's counts that each gene makes up, (G,), over patients.
 
-    Mean over patients of the mean over the units of the patient; slides that did not measure a
-    gene do not count for it. 0 for a gene that no slide measured.
+    See :func:`patient_means`. 0 for a gene that no slide measured.
+    """
+    return np.nan_to_num(patient_means(slides, lambda slide: slide.counts.T @ _inverse(slide.libsize)))
+
+
+def patient_means(
+    slides: Iterable[Slide], column_sums: Callable[[Slide], NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Return the mean over patients of the mean over the units of each, (G,).
+
+    `column_sums` gives the sum over the units of a slide, (G,). Slides that did not measure a gene
+    do not count for it; nan for a gene that no slide measured.
     """
     per_patient: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
     for slide in slides:
-        inverse = np.divide(1.0, slide.libsize, out=np.zeros(slide.n_units), where=slide.libsize > 0)
-        total = np.where(slide.measured, np.asarray(slide.counts.T @ inverse).ravel(), 0.0)
+        total = np.where(slide.measured, np.asarray(column_sums(slide)).ravel(), 0.0)
         units = np.where(slide.measured, float(slide.n_units), 0.0)
         patient = slide.meta.patient_id or slide.meta.slide_id
         sums, n = per_patient.get(patient, (0.0, 0.0))
@@ -162,8 +171,12 @@ def gene_share(slides: Iterable[Slide]) -> NDArray[np.float64]:
     defined = ~np.isnan(means)
     count = defined.sum(axis=0)
     total = np.where(defined, means, 0.0).sum(axis=0)
-    share: NDArray[np.float64] = np.divide(total, count, out=np.zeros(len(count)), where=count > 0)
-    return share
+    mean: NDArray[np.float64] = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+    return mean
+
+
+def _inverse(libsize: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(1.0, libsize, out=np.zeros(len(libsize)), where=libsize > 0)
 
 
 def _pearson(

@@ -106,9 +106,13 @@ def slide_statistics(
 
 def detection_rate(slide: Slide) -> NDArray[np.float64]:
     """Return the share of units in which each gene has a count, (G,); nan where not measured."""
+    return np.where(slide.measured, detection_counts(slide) / max(slide.n_units, 1), np.nan)
+
+
+def detection_counts(slide: Slide) -> NDArray[np.float64]:
+    """Return the number of units in which each gene has a count, (G,)."""
     counts = slide.counts
-    seen = np.bincount(counts.indices[counts.data > 0], minlength=len(slide.genes))
-    return np.where(slide.measured, seen / max(slide.n_units, 1), np.nan)
+    return np.bincount(counts.indices[counts.data > 0], minlength=len(slide.genes)).astype(np.float64)
 
 
 def is_detected(detection: NDArray[np.float64], min_detection: float) -> NDArray[np.bool_]:

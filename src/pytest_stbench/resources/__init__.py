@@ -32,11 +32,12 @@ class LigandReceptor:
 
 
 @cache
-def _gene_sets() -> dict[str, tuple[str, ...]]:
+def gene_sets() -> Mapping[str, tuple[str, ...]]:
+    """Return the genes of all 42 sets, the two housekeeping lists included, in the order of the table."""
     sets: dict[str, list[str]] = {}
     for row in _rows("signatures.csv"):
         sets.setdefault(row["signature"], []).append(row["gene"])
-    return {name: tuple(genes) for name, genes in sets.items()}
+    return MappingProxyType({name: tuple(genes) for name, genes in sets.items()})
 
 
 def signatures() -> dict[str, tuple[str, ...]]:
@@ -44,7 +45,7 @@ def signatures() -> dict[str, tuple[str, ...]]:
 
     The two housekeeping lists are not among them: see :func:`housekeeping`.
     """
-    return {name: genes for name, genes in _gene_sets().items() if not name.startswith(HOUSEKEEPING_PREFIX)}
+    return {name: genes for name, genes in gene_sets().items() if not name.startswith(HOUSEKEEPING_PREFIX)}
 
 
 def housekeeping() -> frozenset[str]:
@@ -52,8 +53,21 @@ def housekeeping() -> frozenset[str]:
 
     Sources: 10.1016/j.tig.2013.05.010 and 10.1186/gb-2002-3-7-research0034.
     """
-    lists = (genes for name, genes in _gene_sets().items() if name.startswith(HOUSEKEEPING_PREFIX))
+    lists = (genes for name, genes in gene_sets().items() if name.startswith(HOUSEKEEPING_PREFIX))
     return frozenset(gene for genes in lists for gene in genes)
+
+
+@cache
+def class_signatures() -> Mapping[str, tuple[str, ...]]:
+    """Return the names of the signatures that mark a niche, structure or cell type, by class.
+
+    A class that no signature marks is not among them. Classes are in lower case, words joined by
+    underscores.
+    """
+    found: dict[str, list[str]] = {}
+    for row in _rows("class_signatures.csv"):
+        found.setdefault(row["class"], []).append(row["signature"])
+    return MappingProxyType({name: tuple(sets) for name, sets in found.items()})
 
 
 @cache

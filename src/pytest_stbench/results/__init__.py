@@ -22,12 +22,19 @@ if TYPE_CHECKING:
         RunRecord,
         TaskRecord,
     )
-    from pytest_stbench.results.record import CheckRecord, GateRecord, ScoreRecord, VerdictRecord
+    from pytest_stbench.results.record import (
+        CheckRecord,
+        ContaminationRecord,
+        GateRecord,
+        ScoreRecord,
+        VerdictRecord,
+    )
     from pytest_stbench.results.schema import Results, load, results_schema, save
     from pytest_stbench.results.stored import to_builtin
 
 _HOMES = {
     "CheckRecord": "record",
+    "ContaminationRecord": "record",
     "DatasetRecord": "provenance",
     "GateRecord": "record",
     "LockRecord": "provenance",
@@ -52,6 +59,7 @@ _HOMES = {
 }
 __all__ = [
     "CheckRecord",
+    "ContaminationRecord",
     "DatasetRecord",
     "GateRecord",
     "LockRecord",

@@ -35,6 +35,7 @@ def merged(stored: Results, new: Results) -> Results:
         scores=_joined(stored.scores, new.scores),
         verdicts=_joined(stored.verdicts, new.verdicts),
         lock=_joined(stored.lock, new.lock),
+        contamination=_joined(stored.contamination, new.contamination),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pytest_stbench.results.stored import Stored, to_builtin
 
-__all__ = ["CheckRecord", "GateRecord", "ScoreRecord", "VerdictRecord", "to_builtin"]
+__all__ = ["CheckRecord", "ContaminationRecord", "GateRecord", "ScoreRecord", "VerdictRecord", "to_builtin"]
 
 Outcome = Literal["pass", "fail", "underpowered", "not_evaluable"]
 Verdict = Literal["pass", "fail", "underpowered", "reference", "not_evaluable"]
@@ -109,7 +109,7 @@ class ScoreRecord(Stored):
 class CheckRecord(Stored):
     """One data-quality check."""
 
-    KEY: ClassVar[tuple[str, ...]] = ("task", "name", "dataset", "split")
+    KEY: ClassVar[tuple[str, ...]] = ("task", "name", "dataset", "split", "model")
 
     task: str
     """Name of the task."""
@@ -121,6 +121,8 @@ class CheckRecord(Stored):
     """Name of the data set; null for a check of the task."""
     split: str | None = None
     """Name of the split; null for a check of the data set or the task."""
+    model: str | None = None
+    """Name of the model; null but for checks of a model or its results."""
     scope: Literal["dataset", "split", "task", "model", "results"]
     """What was judged."""
     status: Literal["pass", "warn", "fail", "skip"]
@@ -155,6 +157,28 @@ class CheckRecord(Stored):
     """Thresholds that the task file changed: each with its `default` and what is `set`."""
     checklist: tuple[str, ...] = ()
     """Items of the design checklist that the check answers, `S1` to `S12`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContaminationRecord(Stored):
+    """Slides of one data set that come from a source the model says it was pretrained on."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("task", "model", "dataset", "declared")
+
+    task: str
+    """Name of the task."""
+    model: str
+    """Name of the model."""
+    dataset: str
+    """Name of the data set."""
+    declared: str
+    """The source as the model declares it."""
+    match: Literal["hash", "accession", "slide id", "corpus"]
+    """What they have in common; of a `corpus` alone, which slides the model saw is not known."""
+    slides: tuple[str, ...]
+    """Slides of that source."""
+    test_slides: tuple[str, ...]
+    """Those of them that are in a test part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from pytest_stbench.results.provenance import (  # noqa: TC001  # pydantic reads
 )
 from pytest_stbench.results.record import (  # noqa: TC001  # as above
     CheckRecord,
+    ContaminationRecord,
     ScoreRecord,
     VerdictRecord,
 )
@@ -60,6 +61,8 @@ class Results(Stored):
     """Verdicts with their gates."""
     lock: tuple[LockRecord, ...] = ()
     """Slides and genes of each fold."""
+    contamination: tuple[ContaminationRecord, ...] = ()
+    """Slides that models declare to have seen in pretraining."""
 
 
 def load(path: str | Path) -> Results:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.checks.run import run_check
@@ -13,9 +14,10 @@ from pytest_stbench.run.cells import view_parts
 from pytest_stbench.run.contestants import runnable
 from pytest_stbench.run.outcomes import Blocked
 from pytest_stbench.spec.defaults import baselines_of, metrics_of, preprocess_of
+from pytest_stbench.splits.table import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pytest_stbench.checks.measured import Measured
     from pytest_stbench.checks.result import CheckResult
@@ -23,6 +25,17 @@ if TYPE_CHECKING:
     from pytest_stbench.registry import Check, Family, Metric, Registry
     from pytest_stbench.run.cells import Cell, Grid, Pool
     from pytest_stbench.spec.model import TaskSpec
+
+
+LABELLING = frozenset({"predict_labels", "predict_proportions", "embed"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """A model under test and what checks may ask of it, by the name of a parameter."""
+
+    name: str
+    facts: Mapping[str, Callable[[], Any]]
 
 
 class Checking:
@@ -44,6 +57,8 @@ class Checking:
         offered: Callable[[str], frozenset[str]],
         listed_genes: Callable[[str], tuple[str, ...] | None],
         measured: Callable[[str], Measured],
+        raw_of: Callable[[str], Dataset | None] = lambda view: None,  # noqa: ARG005  # none by default
+        families_beside: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
         self._spec = spec
         self._grid = grid
@@ -53,16 +68,21 @@ class Checking:
         self._offered = offered
         self._listed_genes = listed_genes
         self._measured = measured
+        self._raw_of = raw_of
+        self._families_beside = families_beside
         self._results: dict[tuple[str, str], CheckResult] = {}
 
-    def run(self, record: Check, view: str = "", pool: Pool | None = None) -> CheckResult:
-        """Return the result of one check on its view of a data set, its split or the task.
+    def run(
+        self, record: Check, view: str = "", pool: Pool | None = None, about: About | None = None
+    ) -> CheckResult:
+        """Return the result of one check on its view of a data set, its split, the task, or a model.
 
+        `about` names the model and gives the facts of it that checks of a model or of results ask for.
         Raises ``DataMissing`` and ``DataError`` where the data set cannot be opened.
         """
-        place = pool.id if pool else view
+        place = about.name if about else pool.id if pool else view
         if (record.name, place) not in self._results:
-            facts = self._facts(record, view, pool)
+            facts = {**self._facts(record, view, pool), **(about.facts if about else {})}
             function = load_target(record.target)
             accepted = inspect.signature(function).parameters
             arguments = {name: value() for name, value in facts.items() if name in accepted}
@@ -96,8 +116,25 @@ class Checking:
 
     def _facts(self, record: Check, view: str, pool: Pool | None) -> dict[str, Callable[[], Any]]:
         """Everything a check may ask for by the name of a parameter, made when it is asked for."""
+        if record.scope in ("model", "results"):
+            return {
+                "suite": self.suite,
+                "scope": lambda: self._spec.scope,
+                "tested": lambda: {
+                    name: {slide for pool in self._grid.of(name) for slide in pool.test_slides}
+                    for name in self._spec.datasets
+                },
+            }
         if record.scope == "task":
             return {
+                "suite": self.suite,
+                "scope": lambda: self._spec.scope,
+                "families": lambda: {self._family.id, *self._families_beside()},
+                "family": lambda: self._family.name,
+                "metrics": lambda: {
+                    metric.name: self._registry.metrics[metric.name].group
+                    for metric in metrics_of(self._spec, self._family)
+                },
                 "trivial": lambda: self._family.trivial,
                 "simple": lambda: self._family.simple,
                 "available": lambda: {name: self._available(name) for name in self._spec.datasets},
@@ -113,6 +150,11 @@ class Checking:
                 "samples": lambda: samples,
                 "grouped": lambda: pool.split != "within",
                 "dataset": lambda: dataset,
+                "subject": lambda: self._open(dataset),
+                "split": lambda: pool.split,
+                "config": lambda: self._spec.datasets[dataset],
+                "genes": lambda: preprocess_of(self._spec).genes,
+                "predicted": lambda: self._family.method in LABELLING,
             }
         return {
             "dataset": lambda: self._open(view),
@@ -122,7 +164,22 @@ class Checking:
             "task_genes": lambda: self._listed_genes(dataset),
             "measured": lambda: self._measured(view),
             "depth_adjusted": lambda: any(m.group == "depth_adjusted" for m in self._metrics()),
+            "allowed": lambda: self._family.resolutions,
+            "raw": lambda: lambda: self._raw_of(view),
         }
+
+    def suite(self) -> dict[str, tuple[Sample, ...]]:
+        """Return the samples of every data set; of one that is not on this machine, what is declared."""
+        return {
+            name: self._grid.samples[name]
+            or (
+                Sample(
+                    slide=name, site=config.site, technology=config.technology, panel=config.panel,
+                    corpus=config.corpus, organ=config.organ,
+                ),
+            )
+            for name, config in self._spec.datasets.items()
+        }  # fmt: skip
 
     def _available(self, dataset: str) -> tuple[str, ...]:
         offered = self._offered(dataset)

@@ -86,6 +86,7 @@ class Folding:
             preprocess,
             candidates=plan.candidates,
             names=listed_genes(preprocess, config, roots),
+            chosen=plan.asked,
             sets=sets,
             statistics=self._shelf.statistics,
         )
@@ -126,7 +127,12 @@ class Folding:
     def _asked(self, config: DatasetSpec, roots: Sequence[Path]) -> FamilySettings:
         """Return the settings of what models are asked."""
         own = asked_settings(self._spec, self._family)
-        settings = FamilySettings(own=own, resolve=lambda file: resolve_one(file, roots))
+        settings = FamilySettings(
+            own=own,
+            imputes=self._spec.imputation is not None,
+            resolve=lambda file: resolve_one(file, roots),
+            named=lambda names: _named(names, config),
+        )
         imputation = self._spec.imputation
         if imputation is not None and imputation.observed is not None:
             names = imputation.observed.names or _read(imputation.observed.file, roots)

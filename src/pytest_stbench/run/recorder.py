@@ -58,6 +58,7 @@ class Recorder:
         self._spec = run.spec
         self._stored = stored
         self.facts = Facts(run)
+        self._headlines: dict[tuple[str, str, str, str], tuple[float | None, float | None]] = {}
 
     def fold(self, contestant: Contestant, cell: Cell, metric: str) -> ScoreRecord:
         """Return the score of one fold, with the trivial and the simple baseline beside it."""
@@ -109,8 +110,28 @@ class Recorder:
         values = {name: found.per_patient for name, (_, found) in beside.items()}
         better = run.registry.metrics[metric].better
         comparison = self._stored.comparison(self.facts, record, pool, better) if self._stored else None
+        place = f"{pool.dataset}-{pool.split}"
+        self._headlines[metric, contestant.label, place, pool.variant or "main"] = (
+            record.value,
+            record.baseline,
+        )
         verdict, gate = self._verdicts(contestant, pool, metric, score, values, comparison)
         return Pooled(scores=(record, *others), verdict=verdict, gate=gate, comparison=comparison)
+
+    def headlines(self, contestant: Contestant, pool: Pool, metric: str) -> tuple[float | None, float | None]:
+        """Return the pooled headline of a model and that of the simple baseline, made once."""
+        key = (metric, contestant.label, f"{pool.dataset}-{pool.split}", pool.variant or "main")
+        if key not in self._headlines:
+            self.pooled(contestant, pool, metric)
+        return self._headlines[key]
+
+    def known_headlines(self, metric: str) -> dict[str, dict[str, dict[str, float | None]]]:
+        """Return the pooled headlines made so far: of each model by data set and split, then setting."""
+        found: dict[str, dict[str, dict[str, float | None]]] = {}
+        for (name, model, place, setting), (value, _) in self._headlines.items():
+            if name == metric:
+                found.setdefault(model, {}).setdefault(place, {})[setting] = value
+        return found
 
     def _verdicts(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_stbench.results.record import CheckRecord
+from pytest_stbench.results.record import CheckRecord, ContaminationRecord
 
 if TYPE_CHECKING:
     from pytest_stbench.checks.result import CheckResult
@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 
 def check_record(
-    spec: TaskSpec, record: Check, result: CheckResult, dataset: str, split: str | None
+    spec: TaskSpec,
+    record: Check,
+    result: CheckResult,
+    dataset: str,
+    split: str | None,
+    model: str | None = None,
 ) -> CheckRecord:
     """Return the record of a check."""
     override = spec.checks.get(record.name)
@@ -23,6 +28,7 @@ def check_record(
         name=record.name,
         dataset=dataset or None,
         split=split,
+        model=model,
         scope=record.scope,
         status=result.status,
         severity=record.severity,
@@ -41,3 +47,11 @@ def check_record(
         changed_thresholds=result.details.get("changed_thresholds", {}),
         checklist=record.checklist,
     )
+
+
+def contamination_records(spec: TaskSpec, result: CheckResult, model: str) -> list[ContaminationRecord]:
+    """Return what a check found of data that the model has seen before; nothing of other checks."""
+    return [
+        ContaminationRecord(task=spec.name, model=model, **entry)
+        for entry in result.details.get("ledger", ())
+    ]

@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.errors import DataError, DataMissing, ModelError, SplitError
 from pytest_stbench.models.identity import digest_of
 from pytest_stbench.models.predictions import Place
+from pytest_stbench.run.beside import families_beside, holds_counts
 from pytest_stbench.run.ceilings import Ceilings
-from pytest_stbench.run.cells import view_id, view_parts
+from pytest_stbench.run.cells import pool_id, view_id, view_parts
 from pytest_stbench.run.checking import Checking
 from pytest_stbench.run.contestants import Contestant, baseline_contestant
 from pytest_stbench.run.folding import Folding, listed_genes
 from pytest_stbench.run.keys import cell_key
 from pytest_stbench.run.ladder import Ladder, make_ladder
 from pytest_stbench.run.measured import MeasuredSlides
+from pytest_stbench.run.moments import Moments
 from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported, first_line
 from pytest_stbench.run.scoring import CellScores, Scorer
 from pytest_stbench.run.tracebacks import user_traceback
@@ -33,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from pytest_stbench.data.dataset import Dataset
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.families.fold import FoldData
     from pytest_stbench.families.question import Truth
@@ -42,6 +44,10 @@ if TYPE_CHECKING:
     from pytest_stbench.run.predicting import Prediction, Predictor
     from pytest_stbench.run.shelf import Shelf
     from pytest_stbench.spec.model import MetricSpec, TaskFile
+
+
+RAW_KEYS = ("raw", "counts", "X")
+"""Where h5ad files keep raw counts beside other values."""
 
 
 class TaskRun:
@@ -72,6 +78,8 @@ class TaskRun:
             offered=self.offered,
             listed_genes=lambda name: listed_genes(task.spec.preprocess, task.spec.datasets[name], roots),
             measured=self.measured,
+            raw_of=self.raw,
+            families_beside=lambda: families_beside(task.path, registry.families),
         )
         self.roots = roots
         self._shelf = shelf
@@ -88,6 +96,7 @@ class TaskRun:
         self._truths: tuple[FoldData, dict[str, Truth]] | None = None
         self._scores: dict[tuple[str, str], CellScores] = {}
         self._remarks: dict[tuple[str, str], tuple[str, ...]] = {}
+        self.moments = Moments()
 
     def dataset(self, view: str) -> Dataset:
         """Return an open view of a data set. Raises ``DataMissing`` and ``DataError``."""
@@ -96,6 +105,26 @@ class TaskRun:
             raise DataMissing(self.grid.missing[name])
         config = dataset_of(self.spec, name, variant)
         return self._shelf.open(view, config, self.grid.samples[name], self.roots)
+
+    def raw(self, view: str) -> Dataset | None:
+        """Return a view of a data set with the raw counts its files hold beside other values, if any.
+
+        It is not the one in memory: it is read for one check and forgotten.
+        """
+        name, variant = view_parts(view)
+        config = dataset_of(self.spec, name, variant)
+        for key in RAW_KEYS if config.source == "h5ad" else ():
+            if key == config.keys.counts:
+                continue
+            keys = config.keys.model_copy(update={"counts": key})
+            raw = Dataset(
+                name, config.model_copy(update={"keys": keys}), self.grid.samples[name], self.roots,
+                readers=self.registry.readers,
+            )  # fmt: skip
+            with contextlib.suppress(DataError):
+                if all(holds_counts(slide) for slide in raw.slides()):
+                    return raw
+        return None
 
     def filtered_slides(self, view: str) -> Iterator[tuple[Slide, int]]:
         """Yield each slide of a view with the units that pass the filter, and how many do not."""
@@ -221,6 +250,7 @@ class TaskRun:
         task = fold.task
         asked = {
             "asked": list(fold.genes), "observed": list(task.observed_genes), "classes": list(task.classes),
+            "further": fold.question.identity(fold),
         }  # fmt: skip
         return {
             "task": prediction_parts(self.spec, cell.dataset, cell.variant or None),
@@ -290,7 +320,9 @@ class TaskRun:
 
     def _score(self, cell: Cell, prediction: Prediction) -> CellScores:
         fold = self.fold(cell)
-        return self._scorer.score(self._truths_of(fold), prediction)
+        truths = self._truths_of(fold)
+        self.moments.note(pool_id(cell.dataset, cell.variant, cell.split), truths)
+        return self._scorer.score(truths, prediction)
 
     def _truths_of(self, fold: FoldData) -> dict[str, Truth]:
         if self._truths is None or self._truths[0] is not fold:

@@ -94,6 +94,17 @@ class NicheDetectionBlock(LabelBlock):
         return self.trust == "silver" or not self.positive
 
 
+class SignaturesBlock(Block):
+    """``signatures``: which gene sets are scored; without names all that come with the package.
+
+    ``gmt`` names a file of sets, which are scored instead of the built-in ones or, with ``names``,
+    beside them.
+    """
+
+    names: tuple[str, ...] | None = None
+    gmt: str | None = None
+
+
 class CellTypesBlock(LabelBlock):
     """``cell_types``: the level of the ontology, and when a panel can tell a type."""
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 # Fields that change no number; every other field of the model is part of the fingerprint.
 IGNORED_TASK = frozenset(
     {
-        "stbench", "title", "claim", "primary", "baselines", "checks", "gates", "xfail", "timeout", "model",
-        "marks",
+        "stbench", "title", "claim", "scope", "primary", "baselines", "checks", "gates", "xfail", "timeout",
+        "model", "marks",
     }
 )  # fmt: skip
 IGNORED_DATASET = frozenset({"get", "sha256"})
@@ -78,7 +78,7 @@ def prediction_parts(task: TaskSpec, dataset: str, variant: str | None = None) -
 
 def gene_files(task: TaskSpec) -> tuple[str, ...]:
     """Return the paths of the gene lists that `task` names, each once, as written."""
-    found = [path for key, path in path_fields(task) if key[-1] == "file"]
+    found = [path for key, path in path_fields(task) if key[-1] in ("file", "gmt")]
     return tuple(sorted(set(found)))
 
 

@@ -20,6 +20,7 @@ from pytest_stbench.spec.family_settings import (  # noqa: TC001 - pydantic read
     ProportionsBlock,
     RobustnessBlock,
     SegmentationBlock,
+    SignaturesBlock,
     TransferBlock,
 )
 from pytest_stbench.spec.part import Integer, IsoDate, Length, Number, Part
@@ -224,11 +225,13 @@ class TaskSpec(Part):
     family: str
     title: str | None = None
     claim: Literal["population", "exploratory"] = "population"
+    scope: tuple[Literal["pan-cancer", "generalises", "zero-shot"], ...] = ()
     datasets: dict[str, DatasetSpec] = Field(min_length=1)
     splits: tuple[SplitSpec, ...] = ()
     seeds: tuple[Annotated[Integer, Field(ge=0)], ...] = (0,)
     preprocess: PreprocessSpec = PreprocessSpec()
     imputation: ImputationSpec | None = None
+    signatures: SignaturesBlock | None = None
     niches: NichesBlock | None = None
     niche_detection: NicheDetectionBlock | None = None
     cell_types: CellTypesBlock | None = None

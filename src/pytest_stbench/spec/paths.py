@@ -20,6 +20,7 @@ PATH_FIELDS: tuple[tuple[str, ...], ...] = (
     ("preprocess", "genes", "file"),
     ("preprocess", "variants", "*", "genes", "file"),
     ("imputation", "observed", "file"),
+    ("signatures", "gmt"),
 )
 
 

@@ -11,6 +11,7 @@ import yaml
 from scipy import sparse
 
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.errors import DataError
@@ -25,7 +26,7 @@ from pytest_stbench.run.task_run import TaskRun
 from pytest_stbench.spec.defaults import metrics_of
 from pytest_stbench.spec.model import DatasetSpec, PreprocessSpec
 from pytest_stbench.spec.validate import load_task
-from pytest_stbench.splits.table import Sample
+from pytest_stbench.splits.table import Fold, Sample
 
 
 @dataclass
@@ -213,6 +214,31 @@ def cohort(tmp_path_factory, open_task):
         path = tmp_path_factory.mktemp("cohort") / "sim.stbench.yaml"
         path.write_text(yaml.safe_dump(spec, sort_keys=False))
         return open_task(path)
+
+    return make
+
+
+@pytest.fixture
+def simulated():
+    """Return a maker of simulated cohorts: its data set, and one fold for each patient."""
+
+    def make(*, defects=None, bin_=None, technology="Visium", niche="niche", cell_type=None, **params):
+        params |= {"defects": defects} if defects else {}
+        spec = DatasetSpec(
+            source="simulated", params=params, technology=technology, organ="breast", bin=bin_,
+            keys={"niche": niche, "cell_type": cell_type},
+        )  # fmt: skip
+        samples = load_samples(spec, "sim", [])
+        patients = dict.fromkeys(sample.patient for sample in samples)
+        folds = [
+            Fold(
+                name=str(patient),
+                train=tuple(s.slide for s in samples if s.patient != patient),
+                test=tuple(s.slide for s in samples if s.patient == patient),
+            )
+            for patient in patients
+        ]
+        return Dataset("sim", spec, samples, []), folds
 
     return make
 

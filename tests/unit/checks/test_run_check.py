@@ -170,11 +170,17 @@ def test_no_check_raises_and_every_finding_ends_with_a_fix(
 @pytest.mark.parametrize(
     "folds", [[], [Fold(name="f", train=(), test=())], [Fold(name="f", train=(1, None), test=("b",))]]
 )
-def test_no_check_of_a_split_raises(record, folds):
+@pytest.mark.parametrize("kind", ["nothing", "empty", "nan", "one", "mixed", "names", "keys"])
+def test_no_check_of_a_split_raises(make_slide, make_dataset, spoil, record, folds, kind):
     samples = [Sample(slide=1, patient=2), Sample(slide="b", patient=None)]
-    facts = {"folds": folds, "samples": samples, "grouped": True, "dataset": "toy"}
+    subject = _degenerate(make_slide, make_dataset, spoil)[kind]
+    facts = {
+        "folds": folds, "samples": samples, "grouped": True, "dataset": "toy", "subject": subject,
+        "config": subject.config, "genes": None, "split": "lopo",
+    }  # fmt: skip
     result = run_check(record, load_target(record.target), facts)
     assert "traceback" not in result.details
+    assert json.loads(json.dumps(result.details)) is not None
 
 
 def test_only_mappings_are_merged():

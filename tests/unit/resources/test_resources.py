@@ -6,7 +6,7 @@ import pytest
 
 from pytest_stbench import resources
 from pytest_stbench.errors import StbenchError
-from pytest_stbench.resources import housekeeping, lr_pairs, signatures, tasks_dir
+from pytest_stbench.resources import class_signatures, housekeeping, lr_pairs, signatures, tasks_dir
 
 
 def test_signatures_are_the_biological_sets():
@@ -23,6 +23,14 @@ def test_what_a_caller_does_to_the_sets_stays_with_the_caller():
     signatures().clear()
 
     assert len(signatures()) == 40
+
+
+def test_classes_are_marked_by_signatures():
+    found = class_signatures()
+
+    assert found["tls"] == ("TLS_IMPRINT_29", "TLS_CHEMOKINE_12")
+    assert {name for sets in found.values() for name in sets} <= set(signatures())
+    assert all(re.fullmatch(r"[a-z_]+", name) and len(set(sets)) == len(sets) for name, sets in found.items())
 
 
 def test_housekeeping_genes():

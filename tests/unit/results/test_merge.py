@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_stbench.results import (
     CheckRecord,
+    ContaminationRecord,
     DatasetRecord,
     LockRecord,
     ModelRecord,
@@ -49,6 +50,9 @@ ONE_OF_EACH = {
     "scores": score("r"),
     "verdicts": VerdictRecord(**PLACE, model="m", metric="r", verdict="pass"),
     "lock": LockRecord(**PLACE, fold="A", train=(), test=(), genes=()),
+    "contamination": ContaminationRecord(
+        task="t", model="m", dataset="d", declared="HEST", match="corpus", slides=("a",), test_slides=()
+    ),
 }
 EVERYTHING = Results(**{kind: (record,) for kind, record in ONE_OF_EACH.items()})
 

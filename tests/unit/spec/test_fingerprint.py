@@ -21,6 +21,7 @@ TASK = {
     "family": "imputation",
     "title": "t",
     "claim": "population",
+    "scope": ["generalises"],
     "datasets": {
         "one": {
             "source": "h5ad",
@@ -123,6 +124,7 @@ CLASSIFIED = {
     "stbench": set(),
     "title": set(),
     "claim": set(),
+    "scope": set(),
     "primary": set(),
     "baselines": set(),
     "checks": set(),
@@ -140,8 +142,8 @@ CLASSIFIED = {
     f"{D}.sha256": set(),
     **{
         f"{D}.{field}": {"dataset.one"}
-        for field in model.DatasetSpec.model_fields.keys()
-        - {"get", "sha256", "keys", "scale", "image", "bin"}
+        for field in model.DatasetSpec.model_fields
+        if field not in {"get", "sha256", "keys", "scale", "image", "bin"}
     },
     **{f"{D}.bin.{field}": {"dataset.one"} for field in model.BinSpec.model_fields},
     **{f"{D}.keys.{field}": {"dataset.one"} for field in model.KeysSpec.model_fields},
@@ -168,6 +170,7 @@ CLASSIFIED = {
 WHOLE = {model.CheckSpec, model.BeatsSpec, model.NotWorseSpec, model.GateSpec}
 CHOICES = {
     "claim": "exploratory",
+    "scope": ["pan-cancer"],
     "select": "svg",
     "normalise": "pearson_residuals",
     "resolution": "cell",

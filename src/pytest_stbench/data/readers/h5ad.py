@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.data.corrections import names_correction
 from pytest_stbench.data.readers import hdf5
 from pytest_stbench.data.readers.counts import as_counts, read_rows, shape_of, sum_duplicate_columns
 from pytest_stbench.data.readers.geometry import coordinates, image_of
@@ -143,6 +144,7 @@ class H5adSource:
             }
             embedding = self._embedding(file, place.path, rows, len(names))
             measures = self._proportions(file, place.path, rows)
+            recorded = {f"records:{name}": 1 for name in file.get("uns", ()) if names_correction(name)}
         return RawSlide(
             slide_id=slide_id,
             unit_names=_taken(names, rows),
@@ -156,7 +158,11 @@ class H5adSource:
             labels=labels,
             measures=measures,
             pitch_um=where.pitch_um,
-            notes={"duplicate_symbols_summed": summed, "fractional_array_index": where.fractional_index},
+            notes={
+                "duplicate_symbols_summed": summed,
+                "fractional_array_index": where.fractional_index,
+                **recorded,
+            },
         )
 
     def _matrix(self, file: h5py.File) -> tuple[Any, Any]:

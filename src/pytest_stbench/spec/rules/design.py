@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pytest_stbench.resources import gene_sets
 from pytest_stbench.spec.defaults import BLOCKS
 from pytest_stbench.spec.messages import shown, unknown
 from pytest_stbench.spec.paths import path_fields, path_mistake
@@ -160,6 +161,19 @@ def _wrapped(task: TaskSpec) -> str | None:
     return wraps
 
 
+def _signatures(task: TaskSpec, known: Known) -> Mistakes:
+    settings = task.signatures
+    if settings is None or settings.names is None or known.lacks("signatures"):
+        return
+    if not settings.names:
+        yield ("signatures", "names"), "is empty: name a signature, or leave the key out for all"
+    for index, name in enumerate(settings.names):
+        if settings.gmt is None and name not in gene_sets():
+            yield ("signatures", "names", index), unknown("signature", name, gene_sets())
+    for index, name in repeated(settings.names):
+        yield ("signatures", "names", index), f"signature {name!r} is listed twice"
+
+
 def _blocks(task: TaskSpec, known: Known) -> Mistakes:
     for name in BLOCKS:
         if (
@@ -171,5 +185,5 @@ def _blocks(task: TaskSpec, known: Known) -> Mistakes:
 
 
 DESIGN_RULES: tuple[Rule, ...] = (
-    _header, _datasets, _paths, _splits, _seeds, _preprocess, _imputation, _blocks,
+    _header, _datasets, _paths, _splits, _seeds, _preprocess, _imputation, _signatures, _blocks,
 )  # fmt: skip

@@ -25,6 +25,7 @@ SCORES = {
     "masks": ("masks",),
     "transfer": ("transfer",),
     "robustness": ("robustness",),
+    "signatures": ("expression", "signatures"),
 }
 """Which metrics (by what they need) can score what a family predicts: labels are a clustering too."""
 
@@ -59,10 +60,22 @@ def _fitting(key: Key, task: TaskSpec, metric: Metric, known: Known) -> Mistakes
     if family is None or known.lacks(task.family):
         return
     predicted = predicts_of(task, family)
-    if metric.needs not in SCORES[predicted]:
-        fitting = [other.name for other in known.registry.metrics if other.needs in SCORES[predicted]]
+    if not _scores(metric, predicted):
+        fitting = [other.name for other in known.registry.metrics if _scores(other, predicted)]
         message = f"metric {metric.name!r} scores {metric.needs}; models of this task predict {predicted}"
         yield key, f"{message}; {allowed(fitting, metric.name)}"
+
+
+def _scores(metric: Metric, predicted: str) -> bool:
+    """Return whether a metric can score what a family predicts.
+
+    A signature is scored as a gene is; metrics over units, and of chosen sets of genes, have no
+    meaning for it.
+    """
+    of_one_gene = metric.over == "gene" and metric.genes == "evaluated"
+    if predicted == "signatures" and metric.needs == "expression" and not of_one_gene:
+        return False
+    return metric.needs in SCORES[predicted]
 
 
 def _baselines(task: TaskSpec, known: Known) -> Mistakes:

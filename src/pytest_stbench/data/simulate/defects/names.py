@@ -78,6 +78,9 @@ NOT_IN_DATA = MappingProxyType(
         "narrow_scope": "make the claim of the task file wider than its cohorts",
         "no_panel_independent_eval": "use `panels: 2` and families that depend on them",
         "split_within_slide": "use a split that cuts slides",
+        "resolution_split": "give the slides of one samples table several resolutions",
+        "panel_split": "use `panels: 2` and a split that tests one of them",
+        "fitted_on_test": "name a list of genes without saying where it came from",
     }
 )
 """Checks whose defect lies in parameters, task file or results, and what to do instead."""

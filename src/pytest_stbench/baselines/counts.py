@@ -1,0 +1,48 @@
+"""Counts of a slide as baselines read them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from pytest_stbench.data.inputs import ModelSlide
+
+
+def observed_counts(slide: ModelSlide, genes: Sequence[str]) -> csr_matrix:
+    """Return a copy of the counts of `genes`, in their order; a gene the slide lacks is 0."""
+    counts = csr_matrix(slide.units.X, dtype=np.float64, copy=True)
+    names = [str(name) for name in slide.units.var_names]
+    if names == list(genes):
+        return counts
+    place = {gene: column for column, gene in enumerate(genes)}
+    pairs = [(column, place[name]) for column, name in enumerate(names) if name in place]
+    rows, columns = np.array(pairs, dtype=np.intp).reshape(-1, 2).T
+    order = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(names), len(genes)))
+    return csr_matrix(counts @ order)
+
+
+def row_sums(counts: csr_matrix) -> NDArray[np.float64]:
+    """Return the sum of each unit, (n,)."""
+    return np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+
+
+def median_size(train: Sequence[ModelSlide]) -> float:
+    """Return the median library size of all units with counts; 1 where there are none."""
+    sizes = np.concatenate([row_sums(csr_matrix(slide.units.X, dtype=np.float64)) for slide in train])
+    counted = sizes[sizes > 0]
+    return float(np.median(counted)) if len(counted) else 1.0
+
+
+def log_normalised(counts: csr_matrix, size: NDArray[np.float64], scale: float) -> csr_matrix:
+    """Turn `counts` into ``log1p(counts / size * scale)``, in place; units without counts stay 0."""
+    factor = np.divide(scale, size, out=np.zeros(len(size)), where=size > 0)
+    counts.data *= np.repeat(factor, np.diff(counts.indptr))
+    np.log1p(counts.data, out=counts.data)
+    return counts

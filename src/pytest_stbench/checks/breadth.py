@@ -1,0 +1,172 @@
+"""Q30, Q32 and Q33: what a task measures, and over how many organs, sites and panels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, some
+from pytest_stbench.checks.subject import known, normalised
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from pytest_stbench.splits.table import Sample
+
+
+def metric_monoculture(
+    *,
+    metrics: Mapping[str, str],
+    family: str = "",
+    min_groups: int = 2,
+    misleading: Collection[str] = ("pearson_spot", "spearman_spot"),
+) -> CheckResult:
+    """Q30: number of groups of metrics that the task reports (the statistic).
+
+    `metrics` maps the name of each to its group: agreement, error, spatial, set, coexpression,
+    depth_adjusted, calibration. Fewer than `min_groups` warn. The family ``expression`` with nothing
+    but correlations across the genes of a spot (`misleading`) fails: genes differ so much in level that
+    the training mean scores about 0.9 there.
+    """
+    groups = sorted(set(metrics.values()))
+    if not metrics:
+        finding = Finding(
+            status="skip", text="the task has no metric", fix="name metrics, or leave `metrics:` out"
+        )
+        return conclude([finding], passed="")
+    findings = []
+    if family == "expression" and set(metrics) <= set(misleading):
+        findings.append(
+            Finding(
+                status="fail",
+                text=f"only {some(sorted(metrics))} is reported, where the mean over training slides scores "
+                "nearly as well as any model",
+                fix="report within-slide correlation per gene (pearson_gene) and an error (rmse) as well",
+                statistic=len(groups),
+                threshold=min_groups,
+            )
+        )
+    if len(groups) < min_groups:
+        findings.append(
+            Finding(
+                status="warn",
+                text=f"{count(len(metrics), 'metric')} of one kind ({some(groups)}): a model can be tuned "
+                "to it",
+                fix="add an error (rmse), a depth-adjusted score (partial_pearson_gene) or one of spatial "
+                "pattern or co-expression",
+                statistic=len(groups),
+                threshold=min_groups,
+            )
+        )
+    return conclude(
+        findings,
+        passed=f"{count(len(metrics), 'metric')} of {count(len(groups), 'kind')} ({', '.join(groups)})",
+        statistic=len(groups),
+        threshold=min_groups,
+        details={"groups": groups},
+    )
+
+
+def narrow_scope(
+    *,
+    suite: Mapping[str, Sequence[Sample]],
+    scope: Collection[str] = (),
+    min_organs: int = 3,
+    min_sites: int = 2,
+) -> CheckResult:
+    """Q32: whether the data of the task file are as wide as what it claims (``scope:``).
+
+    ``pan-cancer`` with fewer than `min_organs` organs fails; ``generalises`` with fewer than
+    `min_sites` sites warns. Organs, sites, technologies and panels are counted over the samples of
+    all data sets; what a sample does not say is not counted. Data that is not on this machine
+    cannot be counted: skip.
+    """
+    samples = [sample for table in suite.values() for sample in table]
+    kinds = {
+        name: sorted({str(v) for s in samples if known(v := getattr(s, name))})
+        for name in ("organ", "site", "technology", "panel")
+    }
+    distinct = {name: len({normalised(value) for value in values}) for name, values in kinds.items()}
+    if not samples:
+        finding = Finding(
+            status="skip", text="no sample of any data set is known", fix="get the data, or list its samples"
+        )
+        return conclude([finding], passed="")
+    findings = []
+    if "pan-cancer" in scope and distinct["organ"] < min_organs:
+        findings.append(
+            Finding(
+                status="fail",
+                text=f"the task claims pan-cancer and has {count(distinct['organ'], 'organ')}"
+                f"{_named(kinds['organ'])}",
+                fix=f"add data sets of {min_organs} organs or more, or take `pan-cancer` out of `scope:`",
+                statistic=distinct["organ"],
+                threshold=min_organs,
+            )
+        )
+    if "generalises" in scope and distinct["site"] < min_sites:
+        findings.append(
+            Finding(
+                status="warn",
+                text=f"the task claims that scores generalise and has {count(distinct['site'], 'known site')}"
+                f"{_named(kinds['site'])}",
+                fix="add slides of another hospital or laboratory (`site`), or take `generalises` out of "
+                "`scope:`",
+                statistic=distinct["site"],
+                threshold=min_sites,
+            )
+        )
+    said = ", ".join(
+        count(distinct[name], noun)
+        for name, noun in (("organ", "organ"), ("site", "site"), ("panel", "panel"))
+    )
+    claims = f"claims {', '.join(sorted(scope))}" if scope else "claims nothing wider than its data"
+    return conclude(
+        findings,
+        passed=f"{said}; the task {claims}",
+        statistic=distinct["organ"],
+        threshold=min_organs if "pan-cancer" in scope else None,
+        details={name: list(values) for name, values in kinds.items()},
+    )
+
+
+def no_panel_independent_eval(
+    *,
+    suite: Mapping[str, Sequence[Sample]],
+    families: Collection[str],
+    independent: Collection[str] = ("T08", "T10"),
+    whole: Collection[str] = ("wholetranscriptome", "wta"),
+    min_panels: int = 2,
+) -> CheckResult:
+    """Q33: whether data of several panels are also judged on something that no panel decides.
+
+    From `min_panels` targeted panels on (the statistic), a suite without a family of `independent`
+    ones warns: scores on genes then compare different genes. Panels whose name says whole
+    transcriptome (`whole`) do not count. `families` are the ids of its family
+    and of those of the task files beside it.
+    """
+    panels = {normalised(s.panel): str(s.panel) for table in suite.values() for s in table if known(s.panel)}
+    targeted = sorted(text for key, text in panels.items() if not any(word in key for word in whole))
+    there = sorted(set(families) & set(independent))
+    findings = []
+    if len(targeted) >= min_panels and not there:
+        findings.append(
+            Finding(
+                status="warn",
+                text=f"{count(len(targeted), 'panel')} ({some(targeted)}) and no task that is independent of "
+                "them: scores on genes compare other genes per panel",
+                fix="add a task file on cell types (T08) or segmentation (T10) of the same slides",
+                statistic=len(targeted),
+                threshold=min_panels,
+            )
+        )
+    return conclude(
+        findings,
+        passed=f"{count(len(targeted), 'targeted panel')}"
+        + (f", and {', '.join(there)} does not depend on them" if there else ""),
+        statistic=len(targeted),
+        threshold=min_panels,
+    )
+
+
+def _named(values: Sequence[str]) -> str:
+    return f" ({some(values)})" if values else ""

@@ -1,0 +1,206 @@
+"""Q21: data that a model has seen before it is tested on them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Any
+
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, some
+from pytest_stbench.checks.subject import known, normalised
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from pytest_stbench.data.slide import Slide
+    from pytest_stbench.splits.table import Sample
+
+HASH = "sha256:"
+_PARTS = re.compile(r"[/:|\s]+")
+
+
+def slide_hash(slide: Slide) -> str:
+    """Return ``sha256:...`` of a slide's measured genes and sorted units: equal under any slide name."""
+    counts = slide.counts.copy()
+    counts.sum_duplicates()
+    rows = []
+    genes = slide.genes.astype(str)
+    for start, end in zip(counts.indptr[:-1], counts.indptr[1:], strict=True):
+        found = sorted(zip(genes[counts.indices[start:end]], counts.data[start:end], strict=True))
+        text = ",".join(f"{gene}={float(value):g}" for gene, value in found if value)
+        rows.append(hashlib.sha256(text.encode()).hexdigest())
+    return HASH + hashlib.sha256("\n".join(sorted(rows)).encode()).hexdigest()
+
+
+def shared_corpus(
+    *,
+    pretraining: Sequence[str] | None,
+    suite: Mapping[str, Sequence[Sample]],
+    tested: Mapping[str, Collection[str]] | None = None,
+    hashes: Callable[[], Mapping[str, Mapping[str, str]]] | None = None,
+    scope: Collection[str] = (),
+) -> CheckResult:
+    """Q21: overlap of what a model was pretrained on with what it is tested on.
+
+    Parameters
+    ----------
+    pretraining
+        What the model declares: names of corpora (``HEST``), accessions (``GSE176078``, also
+        ``HEST/GSE176078``), slide ids within a corpus (``HEST/TENX99``) and hashes of slides
+        (``sha256:...``, :func:`slide_hash`). None: nothing is declared, which warns; an
+        empty sequence declares that there was no pretraining.
+    suite
+        Samples of each data set of the task file.
+    tested
+        Slides of each data set that are in some test part; None: all.
+    hashes
+        Gives the hash of each slide by data set; asked only where the model declares hashes.
+    scope
+        What the task claims (``scope:``). Under ``zero-shot`` a test slide seen before fails, else it
+        warns, as the model is then fitted on training slides anyway.
+
+    Notes
+    -----
+    A corpus in common without a list of its slides warns as unverifiable. Two data sets of the
+    task file with slides of one accession warn too: they are not two pieces of evidence. The
+    statistic is the number of test slides seen before; ``details["ledger"]`` has one entry per data
+    set and declared source that matches.
+    """
+    findings: list[Finding] = []
+    ledger = _ledger(pretraining or (), suite, tested, hashes)
+    exact = [entry for entry in ledger if entry["match"] != "corpus"]
+    unverifiable = [entry for entry in ledger if entry["match"] == "corpus"]
+    seen = sorted({slide for entry in exact for slide in entry["test_slides"]})
+    if seen:
+        first = next(entry for entry in exact if entry["test_slides"])
+        findings.append(
+            Finding(
+                status="fail" if "zero-shot" in scope else "warn",
+                text=f"the model was pretrained on {first['declared']!r}, which is the {first['match']} of "
+                f"{count(len(seen), 'test slide')} of {first['dataset']} ({some(seen)})",
+                fix="test on slides the model has not seen, or report these apart from all others",
+                statistic=len(seen),
+                threshold=0.0,
+                slides=tuple(seen),
+            )
+        )
+    if unverifiable:
+        entry = unverifiable[0]
+        findings.append(
+            Finding(
+                status="warn",
+                text=f"the model was pretrained on the corpus {entry['declared']!r}, from which "
+                f"{count(len(entry['test_slides']), 'test slide')} of {entry['dataset']} come too: whether "
+                "these "
+                "were among what it saw is unverifiable",
+                fix="declare accessions or slides in `pretraining` of the model, or test on another corpus",
+                statistic=len(entry["test_slides"]),
+                threshold=0.0,
+                slides=tuple(entry["test_slides"]),
+            )
+        )
+    if pretraining is None:
+        findings.append(
+            Finding(
+                status="warn",
+                text="the model does not declare what it was pretrained on",
+                fix="give it an attribute such as pretraining = ('HEST',), or pretraining = () if it was not",
+            )
+        )
+    findings += _twice(suite)
+    return conclude(
+        findings,
+        passed="the model declares no pretraining"
+        if not pretraining
+        else f"none of {some(list(pretraining))} is a corpus, accession or slide of the data",
+        statistic=len(seen),
+        threshold=0.0,
+        details={"ledger": ledger, "declared": None if pretraining is None else list(pretraining)},
+    )
+
+
+def _ledger(
+    declared: Sequence[str],
+    suite: Mapping[str, Sequence[Sample]],
+    tested: Mapping[str, Collection[str]] | None,
+    hashes: Callable[[], Mapping[str, Mapping[str, str]]] | None,
+) -> list[dict[str, Any]]:
+    """Return one entry per data set and declared source that has slides of it."""
+    by_hash = hashes() if hashes and any(str(name).startswith(HASH) for name in declared) else {}
+    entries = []
+    for source in map(str, declared):
+        for dataset, samples in suite.items():
+            match, slides = _matching(source, samples, by_hash.get(dataset, {}))
+            if not slides:
+                continue
+            test = set(slides) if tested is None else set(slides) & set(tested.get(dataset, ()))
+            entries.append(
+                {
+                    "declared": source,
+                    "dataset": dataset,
+                    "match": match,
+                    "slides": sorted(slides),
+                    "test_slides": sorted(test),
+                }
+            )
+    return entries
+
+
+def _matching(source: str, samples: Sequence[Sample], hashes: Mapping[str, str]) -> tuple[str, list[str]]:
+    """Return how a declared source matches slides, the closest way first, and which."""
+    if source.startswith(HASH):
+        return "hash", [slide for slide, value in hashes.items() if value == source]
+    whole = normalised(source)
+    # "HEST/TENX99": a name within a corpus; the corpus alone is then no match.
+    parts = [normalised(part) for part in _PARTS.split(source) if normalised(part)]
+    names = {whole, parts[-1]} if parts else {whole}
+    if not whole:
+        return "corpus", []
+    accession = [s.slide for s in samples if known(s.accession) and normalised(s.accession) in names]
+    if accession:
+        return "accession", accession
+    scoped = len(parts) > 1
+    slides = [
+        s.slide
+        for s in samples
+        if scoped and normalised(s.slide) == parts[-1] and normalised(s.corpus or "") in ("", parts[0])
+    ]
+    if slides:
+        return "slide id", slides
+    return "corpus", [s.slide for s in samples if known(s.corpus) and normalised(s.corpus) == whole]
+
+
+def _twice(suite: Mapping[str, Sequence[Sample]]) -> list[Finding]:
+    where: dict[str, dict[str, list[str]]] = {}
+    for dataset, samples in suite.items():
+        for sample in samples:
+            if known(sample.accession):
+                key = normalised(sample.accession)
+                where.setdefault(key, {}).setdefault(dataset, []).append(sample.slide)
+    shared = {key: found for key, found in where.items() if len(found) > 1 and _one_slide(found)}
+    if not shared:
+        return []
+    datasets = next(iter(shared.values()))
+    slides = sorted({slide for found in shared.values() for names in found.values() for slide in names})
+    return [
+        Finding(
+            status="warn",
+            text=f"the data sets {' and '.join(sorted(datasets))} hold the same slides of one accession "
+            f"({some(slides)}), so they are not independent",
+            fix="leave these slides out of one of them, or do not count them as two cohorts",
+            statistic=len(slides),
+            threshold=0.0,
+            slides=tuple(slides),
+        )
+    ]
+
+
+def _one_slide(found: Mapping[str, Iterable[str]]) -> bool:
+    """Tell whether some slide stands in two data sets under one name."""
+    seen: set[str] = set()
+    for slides in found.values():
+        names = {normalised(slide) for slide in slides}
+        if names & seen:
+            return True
+        seen |= names
+    return False

@@ -1,0 +1,80 @@
+"""Q17s: what models are given or asked that was fitted on test slides."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, count
+from pytest_stbench.checks.subject import known
+from pytest_stbench.data.corrections import names_correction
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_stbench.spec.model import DatasetSpec, GenesSpec
+    from pytest_stbench.splits.table import Fold
+
+_EVERYTHING = re.compile(
+    r"\b(?:all|every|whole|full)\b[\w ]*\b(?:slides?|samples?|patients?|sections?|cohort|data)\b"
+)
+
+
+def fitted_on_test(
+    folds: Sequence[Fold], *, config: DatasetSpec, genes: GenesSpec | None = None
+) -> CheckResult:
+    """Q17s: what a model is given or asked that was fitted on slides it is tested on.
+
+    An embedding (``keys.embedding``) named after batch correction was fitted on all slides of its
+    file, those of the test part included: fails, even as an input. A list of genes without
+    ``provenance`` warns, and so does a provenance that says all slides: genes chosen with the help
+    of test slides make their scores too good. The statistic counts the folds concerned.
+    """
+    n = sum(bool(fold.train and fold.test) for fold in folds)
+    findings: list[Finding] = []
+    embedding = config.keys.embedding
+    if n and embedding and names_correction(embedding):
+        findings.append(
+            Finding(
+                status="fail",
+                text=f"models are given {embedding!r}, an integration fitted on the slides of train and test "
+                f"together ({count(n, 'fold')})",
+                fix="fit the integration on the training slides of each fold (inside of the model), or waive "
+                "this check with the reason that it was",
+                statistic=n,
+                threshold=0.0,
+            )
+        )
+    if genes is not None and genes.select == "list":
+        said = genes.provenance
+        if not known(said):
+            findings.append(
+                Finding(
+                    status="warn",
+                    text="the task asks for a list of genes and does not say where it is from: chosen on "
+                    "test "
+                    "slides, it makes scores too good",
+                    fix="write `provenance:` (paper, panel, or the slides it was chosen on), or let genes be "
+                    "chosen on training slides (`select: svg`)",
+                    statistic=n,
+                    threshold=0.0,
+                )
+            )
+        elif _EVERYTHING.search(str(said).casefold()):
+            findings.append(
+                Finding(
+                    status="warn",
+                    text=f"the list of genes is from {str(said)[:60]!r}: if test slides are among them, "
+                    "scores "
+                    "are too good",
+                    fix="let genes be chosen on the training slides of each fold (`select: svg` or `hvg`)",
+                    statistic=n,
+                    threshold=0.0,
+                )
+            )
+    return conclude(
+        findings,
+        passed=f"nothing given or asked is known to be fitted on test slides ({count(n, 'fold')})",
+        statistic=0.0,
+        threshold=0.0,
+    )

@@ -1,0 +1,260 @@
+"""Q27: labels that do not belong to the units they stand beside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from pytest_stbench.checks.classes import LABELS, UNDECIDED
+from pytest_stbench.checks.result import (
+    CheckResult,
+    Finding,
+    conclude,
+    count,
+    on_slides,
+    others,
+    percent,
+    ranked,
+)
+from pytest_stbench.checks.subject import known, normalised
+from pytest_stbench.checks.values import as_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from numpy.typing import NDArray
+
+    from pytest_stbench.checks.subject import Subject
+    from pytest_stbench.data.slide import Slide
+
+PERMUTATIONS = 99
+SEED = 0
+MAX_UNITS = 5000
+MAX_GENES = 50
+MIN_CLASS = 5
+MIN_UNITS = 50
+NEIGHBOURS = 6
+
+
+def label_alignment(
+    dataset: Subject,
+    *,
+    label_slides: Collection[str] | None = None,
+    warn_matched: float = 0.95,
+    fail_matched: float = 0.8,
+    max_undetermined: float = 0.3,
+    min_coherence: float = 0.3,
+) -> CheckResult:
+    """Q27: labels without expression, expression without labels, and labels of other units.
+
+    On a slide that has labels, fewer than `warn_matched` of the units with one warn and fewer than
+    `fail_matched` fail (the statistic, worst slide); slides without any label are not judged.
+    More than `max_undetermined` of the labels that decide nothing (``undetermined`` ...) warn. A
+    table of labels for a slide that the data set does not have (`label_slides`) fails.
+
+    Shifted keys leave every unit with a label, of another unit. Labels that explain no more of the
+    expression than 95 of 99 random permutations of them (seed 0) warn, and fail where neighbouring units
+    share one hardly more often than by chance as well: Cohen's kappa below `min_coherence`, which for a
+    ``niche`` warns by itself. Slides with fewer than 50 labelled units are not judged by these.
+    """
+    matched: dict[str, float] = {}
+    undetermined: dict[str, float] = {}
+    shuffled: dict[str, float] = {}
+    silent: dict[str, float] = {}
+    scattered: dict[str, float] = {}
+    slides_there: set[str] = set()
+    for slide in dataset.slides():
+        name = slide.meta.slide_id
+        slides_there.add(name)
+        for label in LABELS:
+            values = slide.labels.get(label)
+            if values is None or not slide.n_units:
+                continue
+            names = [
+                str(v) if known(v) and v == v else "" for v in values.tolist()
+            ]  # nan differs from itself
+            named = np.array([bool(text) for text in names])
+            if not named.any():
+                continue
+            matched[name] = min(matched.get(name, 1.0), float(named.mean()))
+            vague = np.array([bool(text) and normalised(text) in UNDECIDED for text in names])
+            undetermined[name] = max(undetermined.get(name, 0.0), float(vague.sum() / named.sum()))
+            codes = _codes(names, named & ~vague)
+            chance = _beaten_by(slide, codes)
+            kappa = _coherence(slide, codes)
+            apart = kappa is not None and kappa < min_coherence
+            if chance is not None and chance > 0.05:
+                unexplained = shuffled if apart else silent
+                unexplained[name] = max(unexplained.get(name, 0.0), chance)
+            if label == "niche" and kappa is not None and apart:
+                scattered[name] = kappa
+    orphans = sorted(set(label_slides or ()) - slides_there)
+    findings: list[Finding] = []
+    if orphans:
+        findings.append(
+            Finding(
+                status="fail",
+                text=f"there are labels for {on_slides(orphans)}, and no expression",
+                fix="add the slide, or leave its label table out",
+                statistic=len(orphans),
+                threshold=0.0,
+                slides=tuple(orphans),
+            )
+        )
+    findings += _unmatched(matched, warn_matched, fail_matched)
+    findings += _vague(undetermined, max_undetermined)
+    findings += _foreign(shuffled, silent, scattered, min_coherence)
+    worst = min(matched.values(), default=None)
+    return conclude(
+        findings,
+        passed=f"{count(len(matched), 'slide')} with labels, at least {percent(worst)} of the units matched"
+        if worst is not None
+        else "no slide has labels",
+        statistic=worst,
+        threshold=None if worst is None else warn_matched,
+        details={"matched": matched, "undetermined": undetermined},
+    )
+
+
+def _unmatched(matched: Mapping[str, float], warn_below: float, fail_below: float) -> list[Finding]:
+    low = ranked({name: 1 - share for name, share in matched.items() if share < max(warn_below, fail_below)})
+    if not low:
+        return []
+    share = matched[low[0]]
+    failed = share < fail_below
+    limit = fail_below if failed else warn_below
+    return [
+        Finding(
+            status="fail" if failed else "warn",
+            text=f"{percent(share)} of the units of slide {low[0]} have a label ({percent(limit)} needed)"
+            f"{others(low)}",
+            fix="check how labels and units were joined (names, array index, rounding of coordinates), or "
+            "name unlabelled units `undetermined` if that is what they are",
+            statistic=share,
+            threshold=limit,
+            slides=low,
+        )
+    ]
+
+
+def _vague(undetermined: Mapping[str, float], limit: float) -> list[Finding]:
+    over = ranked({name: share for name, share in undetermined.items() if share > limit})
+    if not over:
+        return []
+    return [
+        Finding(
+            status="warn",
+            text=f"{percent(undetermined[over[0]])} of the labels of slide {over[0]} decide nothing "
+            f"({percent(limit)} allowed){others(over)}",
+            fix="have the slide annotated further, or leave it out of tasks on labels",
+            statistic=undetermined[over[0]],
+            threshold=limit,
+            slides=over,
+        )
+    ]
+
+
+def _foreign(
+    shuffled: Mapping[str, float],
+    silent: Mapping[str, float],
+    scattered: Mapping[str, float],
+    min_coherence: float,
+) -> list[Finding]:
+    findings = []
+    fix = "join labels and units by name, not by order or rounded coordinates, and look at one slide"
+    for found, status, seem in (
+        (shuffled, "fail", " and neighbours hardly share one: they seem to be those of other units"),
+        (silent, "warn", ": they may be of another section, or expression has no signal"),
+    ):
+        if not found:
+            continue
+        slides = ranked(found)
+        findings.append(
+            Finding(
+                status="fail" if status == "fail" else "warn",
+                text=f"labels of slide {slides[0]} explain its expression no better than shuffled ones"
+                f"{seem}{others(slides)}",
+                fix=fix,
+                statistic=found[slides[0]],
+                threshold=0.05,
+                slides=slides,
+            )
+        )
+    if scattered:
+        slides = tuple(sorted(scattered, key=lambda name: (scattered[name], name)))
+        findings.append(
+            Finding(
+                status="warn",
+                text=f"neighbouring units of slide {slides[0]} hardly share a niche (kappa "
+                f"{scattered[slides[0]]:.2f}, {min_coherence:g} expected at least){others(slides)}",
+                fix=fix,
+                statistic=scattered[slides[0]],
+                threshold=min_coherence,
+                slides=slides,
+            )
+        )
+    return findings
+
+
+def _codes(names: list[str], usable: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the class of each unit as a number, -1 where it has none or the class is too small."""
+    codes = np.full(len(names), -1, dtype=np.intp)
+    if usable.any():
+        _, inverse, times = np.unique(np.array(names)[usable], return_inverse=True, return_counts=True)
+        codes[usable] = np.where(times[inverse] >= MIN_CLASS, inverse, -1)
+    return codes
+
+
+def _beaten_by(slide: Slide, codes: NDArray[np.intp]) -> float | None:
+    """Return the add-one p of the variance that labels explain; None where that cannot be said."""
+    rows = np.flatnonzero(codes >= 0)
+    rng = np.random.default_rng(SEED)
+    # By name, so that the order of the units does not matter.
+    rows = rows[np.argsort(np.asarray(slide.unit_names).astype(str)[rows], kind="stable")]
+    if len(rows) > MAX_UNITS:
+        rows = rows[rng.permutation(len(rows))[:MAX_UNITS]]
+    classes = np.unique(codes[rows])
+    if len(rows) < MIN_UNITS or len(classes) < 2 or not slide.counts.shape[1]:
+        return None
+    counts = slide.counts[rows]
+    total = as_numbers(slide.libsize)[rows]
+    with np.errstate(invalid="ignore"):
+        sums = as_numbers(counts.sum(axis=0)).ravel()
+    sums[~np.isfinite(sums)] = -1
+    genes = np.sort(np.argsort(-sums, kind="stable")[:MAX_GENES])
+    values = as_numbers(counts[:, genes].toarray())
+    values = np.log1p(
+        1e4 * np.maximum(np.nan_to_num(values), 0) / np.maximum(np.nan_to_num(total), 1)[:, None]
+    )
+    values -= values.mean(axis=0)
+    spread = np.sqrt((values**2).sum(axis=0))
+    values = values[:, spread > 1e-9] / spread[spread > 1e-9]
+    if not values.shape[1]:
+        return None
+    member = (codes[rows][:, None] == classes).astype(np.float64)
+    size = member.sum(axis=0)
+
+    def explained(indicator: NDArray[np.float64]) -> float:
+        return float((((indicator.T @ values) ** 2) / size[:, None]).sum())
+
+    own = explained(member)
+    better = sum(explained(member[rng.permutation(len(rows))]) >= own for _ in range(PERMUTATIONS))
+    return (1 + better) / (1 + PERMUTATIONS)
+
+
+def _coherence(slide: Slide, codes: NDArray[np.intp]) -> float | None:
+    """Return Cohen's kappa between the class of a unit and those of its six nearest neighbours."""
+    xy = as_numbers(slide.xy_um)
+    if xy.shape != (slide.n_units, 2):
+        return None
+    rows = np.flatnonzero((codes >= 0) & np.isfinite(xy).all(axis=1))
+    if len(rows) < MIN_UNITS:
+        return None
+    _, neighbour = cKDTree(xy[rows]).query(xy[rows], k=NEIGHBOURS + 1)
+    own = codes[rows]
+    agree = float((own[neighbour[:, 1:]] == own[:, None]).mean())
+    share = np.unique(own, return_counts=True)[1] / len(own)
+    chance = float((share**2).sum())
+    return (agree - chance) / (1 - chance) if chance < 1 else None

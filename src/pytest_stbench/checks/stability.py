@@ -1,0 +1,212 @@
+"""Q15 and the results part of Q13: conclusions that one pipeline, or pooling, makes."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, some
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def preprocessing_unstable(
+    *,
+    model: str,
+    simple: Mapping[str, Mapping[str, float | None]],
+    values: Mapping[str, Mapping[str, Mapping[str, float | None]]],
+    better: str = "up",
+    min_settings: int = 4,
+) -> CheckResult:
+    """Q15: whether the conclusion about a model holds in every setting of the ablation.
+
+    Parameters
+    ----------
+    model
+        Name of the model that is judged.
+    simple
+        Place (data set and split) to setting (variant; ``main``) to the pooled primary metric of
+        the simple baseline S.
+    values
+        The same of every model of the run, by its name first.
+    better
+        ``up`` or ``down``: the direction of the metric.
+
+    Notes
+    -----
+    A sign of model - S that flips between settings warns, and so does an order against another
+    model that flips. No setting beside the main one warns: then nobody knows. Fewer than
+    `min_settings` pass with a note. The statistic is the number of settings with the rarer sign,
+    worst place. ``details`` have the differences, the range of the metric and, from three models on,
+    Kendall's W of their ranks over settings. Settings without a value are left aside and counted.
+    """
+    sign = -1.0 if better == "down" else 1.0
+    own = values.get(model, {})
+    findings: list[Finding] = []
+    flipped = 0
+    least: int | None = None
+    undefined = 0
+    details: dict[str, dict[str, Any]] = {}
+    for place, settings in own.items():
+        differences = _differences(settings, simple.get(place, {}), sign)
+        undefined += len(settings) - len(differences)
+        least = len(settings) if least is None else min(least, len(settings))
+        found = {name: by_place.get(place, {}) for name, by_place in values.items()}
+        numbers = [value for value in settings.values() if _defined(value)]
+        details[place] = {
+            "model_minus_simple": differences,
+            "range": max(numbers) - min(numbers) if numbers else None,  # type: ignore[type-var,operator]  # defined ones are numbers
+            "kendall_w": kendall_w(found, sign),
+        }
+        up = sorted(name for name, value in differences.items() if value > 0)
+        down = sorted(name for name, value in differences.items() if value < 0)
+        if up and down:
+            rarer = min(len(up), len(down))
+            flipped = max(flipped, rarer)
+            findings.append(
+                Finding(
+                    status="warn",
+                    text=f"conclusion preprocessing-dependent on {place}: {model} is better than the simple "
+                    f"baseline under {some(up)} and worse under {some(down)}",
+                    fix="report all settings, and claim only what holds in each of them",
+                    statistic=rarer,
+                    threshold=0.0,
+                )
+            )
+        findings += _overtaken(model, place, found, sign)
+    if least is None or not any(d["model_minus_simple"] for d in details.values()):
+        finding = Finding(
+            status="skip",
+            text=f"there is no pooled score of {model} beside one of the simple baseline",
+            fix="see which item keeps it from being scored",
+        )
+        return conclude([finding], passed="")
+    if least < 2:  # one setting has nothing to be compared with
+        findings.append(
+            Finding(
+                status="warn",
+                text="no ablation is declared: whether the conclusion depends on preprocessing is not known",
+                fix=f"add variants under `preprocess: {{variants: ...}}`, {min_settings} settings with the "
+                "main one",
+                statistic=least,
+                threshold=min_settings,
+            )
+        )
+    note = f" (fewer than the {min_settings} advised)" if least < min_settings else ""
+    left = f", {count(undefined, 'setting')} without a value" if undefined else ""
+    return conclude(
+        findings,
+        passed=f"{model} against the simple baseline has one sign in {count(least, 'setting')}{note}{left}",
+        statistic=flipped,
+        threshold=0.0,
+        details=details,
+    )
+
+
+def patient_effect_gap(
+    *,
+    between: Mapping[str, float | None],
+    max_gap: float = 0.45,
+    hide_gap: float = 0.71,
+) -> CheckResult:
+    """Q13r: how well a control that knows nothing but each slide's mean does when slides are pooled.
+
+    Within a slide a constant correlates with nothing (0); pooled over slides it correlates with the
+    truth by the square root of the variance that slides explain. `between` gives that correlation,
+    mean over genes, for each pool of test slides (data set and split); the statistic is the largest,
+    which is the pooled-minus-within gap. Above `max_gap` (a fifth of the variance) it warns: quote
+    within-slide scores only; above `hide_gap` (half) strongly so.
+    """
+    known = {place: float(value) for place, value in between.items() if _defined(value)}  # type: ignore[arg-type]  # defined ones are numbers
+    if not known:
+        finding = Finding(
+            status="skip",
+            text="no pool has two test slides with a truth that varies",
+            fix="test on two slides or more",
+        )
+        return conclude([finding], passed="")
+    worst = max(known, key=lambda place: (known[place], place))
+    value = known[worst]
+    findings = []
+    if value > max_gap:
+        strong = value > hide_gap
+        findings.append(
+            Finding(
+                status="warn",
+                text=f"on {worst} the mean of each slide alone, which is 0 within slides, reaches a pooled "
+                f"Pearson of {value:.2f} ({hide_gap if strong else max_gap:g} allowed): correlations "
+                "pooled over slides show who the patient is, not where genes are expressed",
+                fix="quote within-slide scores only"
+                + (", and split by single patients (`lopo`)" if strong else ""),
+                statistic=value,
+                threshold=hide_gap if strong else max_gap,
+            )
+        )
+    return conclude(
+        findings,
+        passed=f"the mean of each slide reaches a pooled Pearson of {value:.2f} at most",
+        statistic=value,
+        threshold=max_gap,
+        details={"pooled_minus_within": known},
+    )
+
+
+def kendall_w(values: Mapping[str, Mapping[str, float | None]], sign: float = 1.0) -> float | None:
+    """Return Kendall's W of the ranks of models over settings, corrected for ties; None below 3 models.
+
+    Settings in which some model has no value are left out; it takes two of them.
+    """
+    models = sorted(values)
+    settings = set.intersection(*(set(values[name]) for name in models)) if models else set()
+    complete = [s for s in sorted(settings) if all(_defined(values[name][s]) for name in models)]
+    n, m = len(models), len(complete)
+    if n < 3 or m < 2:  # two models have an order, not an agreement of ranks
+        return None
+    totals = [0.0] * n
+    ties = 0.0
+    for setting in complete:
+        numbers = [sign * float(values[name][setting] or 0.0) for name in models]
+        for place, value in enumerate(numbers):
+            totals[place] += sum(other < value for other in numbers) + (numbers.count(value) + 1) / 2
+        ties += sum(numbers.count(value) ** 3 - numbers.count(value) for value in set(numbers))
+    mean = sum(totals) / n
+    below = m**2 * (n**3 - n) - m * ties
+    return 12 * sum((total - mean) ** 2 for total in totals) / below if below > 0 else None
+
+
+def _defined(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _differences(
+    settings: Mapping[str, float | None], simple: Mapping[str, float | None], sign: float
+) -> dict[str, float]:
+    found = {}
+    for name, value in settings.items():
+        reference = simple.get(name)
+        if value is not None and reference is not None and _defined(value) and _defined(reference):
+            found[name] = sign * (value - reference)
+    return found
+
+
+def _overtaken(
+    model: str, place: str, found: Mapping[str, Mapping[str, float | None]], sign: float
+) -> list[Finding]:
+    """Return the first other model whose order against `model` flips between settings."""
+    for other in sorted(set(found) - {model}):
+        differences = _differences(found[model], found[other], sign)
+        ahead = sorted(name for name, value in differences.items() if value > 0)
+        behind = sorted(name for name, value in differences.items() if value < 0)
+        if ahead and behind:
+            return [
+                Finding(
+                    status="warn",
+                    text=f"ranking preprocessing-dependent on {place}: {model} is ahead of {other} under "
+                    f"{some(ahead)} and behind under {some(behind)}",
+                    fix="name no winner, or show the ranking of every setting",
+                    statistic=min(len(ahead), len(behind)),
+                    threshold=0.0,
+                )
+            ]
+    return []

@@ -1,0 +1,314 @@
+"""Q18: spots formed of transcripts that do not stand, or are not filled, as a Xisium lattice says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from pytest_stbench.checks.result import (
+    CheckResult,
+    Finding,
+    conclude,
+    count,
+    on_slides,
+    others,
+    percent,
+    ranked,
+)
+from pytest_stbench.checks.subject import normalised
+from pytest_stbench.checks.values import as_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from pytest_stbench.checks.subject import Subject
+    from pytest_stbench.data.slide import Slide
+
+PITCHES_UM = {"visium": 100.0, "tiled": 55.0}
+AREA_SHARES = {"visium": 0.2743, "tiled": 1.0}
+"""Area of a unit over that of the lattice cell around it: a disc of 55 um at 100 um pitch, no gap."""
+
+RING = 1.5
+"""Neighbours within so many pitches tell whether a unit lies inside of the tissue."""
+
+SURROUNDED_DEGREES = 100.0
+"""No direction wider than this is free around an inner unit; one missing neighbour leaves 120."""
+
+FURTHER = 18
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lattice:
+    """What was measured on one slide; None where it could not be."""
+
+    pitch: float
+    error: float
+    six: float | None
+    square: bool
+    spread: float
+    phase: tuple[float, float]
+
+
+def xisium_geometry(
+    dataset: Subject,
+    *,
+    tolerance: float = 0.02,
+    min_six: float = 0.95,
+    max_area: float = 0.05,
+    min_tissue: float = 0.5,
+    max_thin: float = 0.3,
+    max_depth_ratio: float = 10.0,
+) -> CheckResult:
+    """Q18: whether units declared as ``xisium`` are those of a hexagonal lattice of 100 or 55 um.
+
+    Per slide of resolution ``xisium``: the median distance to the nearest neighbour may differ from
+    the pitch by `tolerance`; of the inner units (no free direction of 100 degrees around them) at
+    least `min_six` have six neighbours at the pitch give or take `tolerance`; the area of a unit
+    over that of its lattice cell (0.274 ``visium``, 1 ``tiled``) may be off by `max_area`; and a
+    spot cannot hold more counts than transcripts lie in it. All these fail. More than `max_thin` of
+    the spots with less than `min_tissue` of their area in tissue warn, and so does a median count
+    beyond `max_depth_ratio` times that of Visium slides of the same organ in the data set, either
+    way. The statistic is the smallest share of inner units with six neighbours. ``details`` record
+    pitch, phase and spread of distances. Slides of other resolutions are not judged.
+    """
+    pitch_errors: dict[str, float] = {}
+    without_six: dict[str, float] = {}
+    areas: dict[str, float] = {}
+    surplus: dict[str, float] = {}
+    thin: dict[str, float] = {}
+    medians: dict[str, float] = {}
+    organs: dict[str, str] = {}
+    visium: dict[str, list[float]] = {}
+    found: dict[str, _Lattice] = {}
+    unusable: list[str] = []
+    for slide in dataset.slides():
+        name = slide.meta.slide_id
+        organ = normalised(slide.meta.organ or dataset.config.organ or "")
+        total = as_numbers(slide.libsize)
+        if (slide.meta.resolution or dataset.config.resolution) != "xisium":
+            if normalised(slide.meta.technology or "").startswith("visium") and len(total):
+                visium.setdefault(organ, []).append(float(np.median(total)))
+            continue
+        organs[name] = organ
+        lattice = _measured(dataset, slide, tolerance)
+        if lattice is None:
+            unusable.append(name)
+            continue
+        found[name] = lattice
+        pitch_errors[name] = lattice.error
+        if lattice.six is not None:
+            without_six[name] = 1 - lattice.six
+        medians[name] = float(np.median(total))
+        share = _area_error(slide, lattice.pitch)
+        if share is not None:
+            areas[name] = share
+        _put(surplus, name, _surplus(slide, total))
+        tissue = slide.measures.get("tissue_share")
+        if tissue is not None:
+            thin[name] = float((as_numbers(tissue) < min_tissue).mean())
+    if not organs:
+        return conclude([], passed="no slide has units of the resolution xisium")
+    findings = [
+        *_wrong_pitch(pitch_errors, found, tolerance),
+        *_few_with_six(without_six, found, min_six),
+        *_over(
+            areas, max_area, "fail", "a unit covers an area that is off by {} from that of its geometry",
+            "form the spots anew with `bin: visium` (discs of 55 um) or `bin: tiled` (hexagons)",
+        ),
+        *_over(
+            surplus, 0.0, "fail", "{} of the spots hold more counts than transcripts lie in them",
+            "count every transcript into one spot only, or form the spots anew with `bin:`",
+        ),
+        *_over(
+            thin, max_thin, "warn", f"{{}} of the spots have less than {percent(min_tissue)} tissue",
+            "raise `min_tissue` of `bin:`, so that spots at the edge are left out",
+        ),
+        *_odd_depth(medians, organs, visium, max_depth_ratio),
+    ]  # fmt: skip
+    if unusable:
+        findings.append(
+            Finding(
+                status="skip",
+                text=f"{on_slides(sorted(unusable))}: fewer than two units with coordinates",
+                fix="check the coordinates, or leave these slides out",
+                slides=tuple(sorted(unusable)),
+            )
+        )
+    least = 1 - max(without_six.values()) if without_six else None
+    return conclude(
+        findings,
+        passed=f"{count(len(found), 'slide')} on a hexagonal lattice"
+        + (
+            f", at least {percent(least)} of the inner units with six neighbours" if least is not None else ""
+        ),
+        statistic=least,
+        threshold=None if least is None else min_six,
+        details={
+            "pitch_um": {name: lattice.pitch for name, lattice in found.items()},
+            "phase_um": {name: list(lattice.phase) for name, lattice in found.items()},
+            "distance_cv": {name: lattice.spread for name, lattice in found.items()},
+            "six_neighbours": {name: lattice.six for name, lattice in found.items()},
+        },
+    )
+
+
+def _measured(dataset: Subject, slide: Slide, tolerance: float) -> _Lattice | None:
+    xy = as_numbers(slide.xy_um)
+    if xy.ndim != 2 or xy.shape[1:] != (2,):
+        return None
+    xy = xy[np.isfinite(xy).all(axis=1)]
+    if len(xy) < 2:  # one unit has no neighbour
+        return None
+    near = min(FURTHER + 1, len(xy))
+    distance, neighbour = cKDTree(xy).query(xy, k=near)
+    nearest = distance[:, 1]
+    median = float(np.median(nearest))
+    if not median > 0:
+        return None
+    declared = slide.meta.pitch_um or dataset.config.pitch_um
+    pitches = (float(declared),) if declared and declared > 0 else tuple(PITCHES_UM.values())
+    pitch = min(pitches, key=lambda value: abs(np.log(median / value)))
+    inner = _surrounded(xy, distance, neighbour, median)
+    at_pitch = (np.abs(distance[:, 1:] / pitch - 1) <= tolerance).sum(axis=1)
+    at_median = (np.abs(distance[:, 1:] / median - 1) <= tolerance).sum(axis=1)
+    lower = xy.min(axis=0)
+    return _Lattice(
+        pitch=pitch,
+        error=abs(median / pitch - 1),
+        six=float((at_pitch[inner] == 6).mean()) if inner.any() else None,
+        square=bool(inner.any() and np.median(at_median[inner]) == 4),
+        spread=float(nearest.std() / nearest.mean()),
+        phase=(float(lower[0] % pitch), float(lower[1] % (pitch * np.sqrt(3)))),
+    )
+
+
+def _surrounded(
+    xy: NDArray[np.float64], distance: NDArray[np.float64], neighbour: NDArray[np.intp], median: float
+) -> NDArray[np.bool_]:
+    """Return which units have neighbours in every direction, (n,)."""
+    to = xy[neighbour[:, 1:]] - xy[:, None, :]
+    angle = np.degrees(np.arctan2(to[..., 1], to[..., 0]))
+    # Beyond the ring an angle repeats the first one, which adds no direction.
+    angle = np.where(distance[:, 1:] <= RING * median, angle, angle[:, :1])
+    angle.sort(axis=1)
+    gaps = np.diff(np.column_stack([angle, angle[:, 0] + 360.0]), axis=1)
+    inner: NDArray[np.bool_] = gaps.max(axis=1) < SURROUNDED_DEGREES
+    return inner
+
+
+def _area_error(slide: Slide, pitch: float) -> float | None:
+    area = slide.measures.get("area_um2")
+    geometry = next((name for name, value in PITCHES_UM.items() if abs(pitch / value - 1) < 0.25), None)
+    if area is None or geometry is None:
+        return None
+    values = as_numbers(area)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return None
+    share = float(np.median(values)) / (pitch**2 * np.sqrt(0.75))
+    return float(abs(share / AREA_SHARES[geometry] - 1))
+
+
+def _surplus(slide: Slide, total: NDArray[np.float64]) -> float | None:
+    there = slide.measures.get("transcripts")
+    return None if there is None else float((total > as_numbers(there) + 0.5).mean())
+
+
+def _put(values: dict[str, float], name: str, value: float | None) -> None:
+    if value is not None:
+        values[name] = value
+
+
+def _wrong_pitch(
+    errors: Mapping[str, float], found: Mapping[str, _Lattice], tolerance: float
+) -> list[Finding]:
+    slides = ranked({name: error for name, error in errors.items() if error > tolerance})
+    if not slides:
+        return []
+    worst = slides[0]
+    return [
+        Finding(
+            status="fail",
+            text=f"spots of slide {worst} stand {percent(errors[worst])} off the pitch of "
+            f"{found[worst].pitch:g} um ({percent(tolerance)} allowed){others(slides)}",
+            fix="form the spots anew with `bin: visium` (100 um) or `bin: tiled` (55 um), or correct "
+            "`pitch_um:` and the scale of the coordinates",
+            statistic=errors[worst],
+            threshold=tolerance,
+            slides=slides,
+        )
+    ]
+
+
+def _few_with_six(
+    without: Mapping[str, float], found: Mapping[str, _Lattice], min_six: float
+) -> list[Finding]:
+    slides = ranked({name: share for name, share in without.items() if 1 - share < min_six})
+    if not slides:
+        return []
+    worst = slides[0]
+    shape = "a square lattice, not a hexagonal one" if found[worst].square else "no regular hexagonal lattice"
+    return [
+        Finding(
+            status="fail",
+            text=f"{percent(1 - without[worst])} of the inner spots of slide {worst} have six neighbours at "
+            f"{found[worst].pitch:g} um ({percent(min_six)} needed): {shape}{others(slides)}",
+            fix="form the spots anew with `bin: visium`, or declare `resolution: bin` for square bins",
+            statistic=1 - without[worst],
+            threshold=min_six,
+            slides=slides,
+        )
+    ]
+
+
+def _over(values: Mapping[str, float], limit: float, status: str, what: str, fix: str) -> list[Finding]:
+    slides = ranked({name: value for name, value in values.items() if value > limit})
+    if not slides:
+        return []
+    value = values[slides[0]]
+    return [
+        Finding(
+            status="fail" if status == "fail" else "warn",
+            text=f"slide {slides[0]}: {what.format(percent(value))} ({percent(limit)} allowed)"
+            f"{others(slides)}",
+            fix=fix,
+            statistic=value,
+            threshold=limit,
+            slides=slides,
+        )
+    ]
+
+
+def _odd_depth(
+    medians: Mapping[str, float],
+    organs: Mapping[str, str],
+    visium: Mapping[str, list[float]],
+    limit: float,
+) -> list[Finding]:
+    """Compare the depth of spots with Visium slides of the same organ, where there are any."""
+    ratios = {}
+    for name, median in medians.items():
+        known = visium.get(organs[name])
+        reference = float(np.median(known)) if known else 0.0
+        if reference > 0 and median > 0:
+            ratios[name] = median / reference
+    far = ranked({name: abs(np.log(ratio)) for name, ratio in ratios.items()})
+    far = tuple(name for name in far if not 1 / limit <= ratios[name] <= limit)
+    if not far:
+        return []
+    return [
+        Finding(
+            status="warn",
+            text=f"spots of slide {far[0]} have {ratios[far[0]]:.2g} times the counts of Visium spots of "
+            f"this organ (0.1 to {limit:g} expected){others(far)}",
+            fix="check which transcripts were counted (quality, controls) and how large the spots are",
+            statistic=ratios[far[0]],
+            threshold=limit,
+            slides=far,
+        )
+    ]

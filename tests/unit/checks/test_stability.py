@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import rankdata
+
+from pytest_stbench.checks import patient_effect_gap, preprocessing_unstable
+from pytest_stbench.checks.stability import kendall_w
+
+SETTINGS = ("main", "raw", "hvg", "strict")
+
+
+def judged(model, simple, *, better="up", **others):
+    values = {"mine": {"d-lopo": dict(zip(SETTINGS, model, strict=False))}}
+    values |= {name: {"d-lopo": dict(zip(SETTINGS, found, strict=False))} for name, found in others.items()}
+    reference = {"d-lopo": dict(zip(SETTINGS, simple, strict=False))}
+    return preprocessing_unstable(model="mine", simple=reference, values=values, better=better)
+
+
+def test_one_sign_in_every_setting_passes():
+    result = judged([0.3, 0.4, 0.5, 0.3], [0.2, 0.2, 0.2, 0.2])
+    assert (result.status, result.statistic) == ("pass", 0)
+    assert result.details["d-lopo"]["range"] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(("worse", "rarer"), [(1, 1), (2, 2), (3, 1)])
+def test_a_sign_that_flips_warns(worse, rarer):
+    result = judged([0.1] * worse + [0.3] * (4 - worse), [0.2] * 4)
+    assert (result.status, result.statistic) == ("warn", rarer)
+    assert "preprocessing-dependent" in result.message
+
+
+def test_where_lower_is_better_the_sign_turns():
+    up = judged([0.1, 0.3], [0.2, 0.2])
+    down = judged([0.1, 0.3], [0.2, 0.2], better="down")
+    differences = [r.details["d-lopo"]["model_minus_simple"]["main"] for r in (up, down)]
+    assert differences[0] == -differences[1]
+
+
+def test_no_ablation_warns_and_few_settings_are_noted():
+    assert judged([0.3], [0.2]).status == "warn"
+    few = judged([0.3, 0.3], [0.2, 0.2])
+    assert few.status == "pass"
+    assert "fewer than the 4 advised" in few.message
+
+
+def test_equal_scores_flip_nothing():
+    assert judged([0.2, 0.3, 0.2, 0.3], [0.2, 0.2, 0.2, 0.2]).status == "pass"
+
+
+def test_undefined_settings_are_counted():
+    result = judged([0.3, None, float("nan"), 0.4], [0.2, 0.2, 0.2, 0.2])
+    assert result.status == "pass"
+    assert "2 settings without a value" in result.message
+    assert judged([None], [None]).status == "skip"
+    assert judged([], []).status == "skip"
+
+
+def test_an_order_of_models_that_flips_warns():
+    result = judged([0.3, 0.5, 0.3, 0.3], [0.1] * 4, other=[0.4, 0.4, 0.4, 0.4])
+    assert result.status == "warn"
+    assert "ahead of other under raw" in result.message
+
+
+def test_w_is_one_for_one_order_and_low_for_turned_ones():
+    same = {m: {s: v + i for i, s in enumerate(SETTINGS)} for m, v in (("a", 1), ("b", 20), ("c", 300))}
+    assert kendall_w(same) == 1.0
+    turned = {"a": {"x": 1, "y": 3}, "b": {"x": 2, "y": 2}, "c": {"x": 3, "y": 1}}
+    assert kendall_w(turned) == 0.0
+    assert kendall_w({"a": {"x": 1.0}, "b": {"x": 2.0}}) is None
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10**6), st.integers(3, 6), st.integers(2, 6))
+def test_w_agrees_with_its_definition(seed, n, m):
+    table = np.random.default_rng(seed).integers(0, 4, (m, n)).astype(float)
+    found = kendall_w({f"m{j}": {f"s{i}": table[i, j] for i in range(m)} for j in range(n)})
+    ranks = np.array([rankdata(row) for row in table])
+    spread = ((ranks.sum(axis=0) - ranks.sum() / n) ** 2).sum()
+    ties = sum((c**3 - c) for row in table for c in np.unique(row, return_counts=True)[1])
+    below = m**2 * (n**3 - n) - m * ties
+    if below > 0:
+        assert found == pytest.approx(12 * spread / below)
+        assert -1e-12 <= found <= 1 + 1e-12
+    else:
+        assert found is None
+
+
+@pytest.mark.parametrize(("value", "status"), [(0.2, "pass"), (0.45, "pass"), (0.5, "warn"), (0.8, "warn")])
+def test_what_the_mean_of_a_slide_reaches(value, status):
+    result = patient_effect_gap(between={"d-lopo": value, "e-lopo": 0.1, "f": None})
+    assert (result.status, result.statistic) == (status, value)
+    assert ("lopo" in result.fix) is (value > 0.71)
+
+
+def test_without_two_slides_nothing_is_known():
+    assert patient_effect_gap(between={"d": None}).status == "skip"
+    assert patient_effect_gap(between={}).status == "skip"
