@@ -110,8 +110,8 @@ class LabelQuestion(Question):
     def lacking(self, found: Counter[str]) -> str:
         """Return what to say where training units have fewer than two classes, counted in `found`."""
         return (
-            f"the training slides must have units of two classes or more, found {found_alone(found, 'none')}: "
-            "check `keys` of the data set and `map` of the family"
+            "the training slides must have units of two classes or more, found "
+            f"{found_alone(found, 'none')}: check `keys` of the data set and `map` of the family"
         )
 
     def build_input(self, slide: Slide, fold: FoldData) -> ModelSlide:

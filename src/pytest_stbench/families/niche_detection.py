@@ -8,20 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.families.detection_rules import InflamedRule, LymphoidRule
 from pytest_stbench.families.harmonise import harmonise, plain
 from pytest_stbench.families.labels import LabelQuestion, LabelTruth, found_alone
 from pytest_stbench.kernels.graph import lattice_graph
+from pytest_stbench.kernels.squares import squares
 from pytest_stbench.kernels.tissue_area import tissue_area
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.families.fold import FoldData
-    from pytest_stbench.families.question import Arms, Predicted
+    from pytest_stbench.families.question import Arms, Plan, Predicted
     from pytest_stbench.registry import Metric
+
+    Rule = Callable[[Slide], NDArray[np.bool_] | None]
 
 OTHER = "other"
 POSITIVE = {"tls": "tls", "hot_cold": "inflamed", "tumour": "tumour"}
@@ -32,13 +37,31 @@ class NicheDetection(LabelQuestion):
     """Say of every unit how probably it belongs to the structure that is to be found.
 
     The classes are the structure and ``other``. Positive are the units whose label is listed in
-    ``positive``; units without a label are left out. Under ``hot_cold`` windows of ``window_um`` are
-    scored: positive where most of their units are, with the mean probability of these.
+    ``positive``; units without a label are left out. Where the task file lists none, a rule on
+    the expression of the slide says what is positive: silver truth. Under ``hot_cold`` windows of
+    ``window_um`` are scored: positive where most of their units are, with the mean probability of
+    these.
     """
+
+    def plan(self, train: Sequence[Slide]) -> Plan:
+        """Ask for the structure and ``other``. Raises ``DataError`` where training units lack either."""
+        own = self.settings.own
+        self._rule: Rule | None = None
+        if not own.positive:
+            self._rule = (
+                InflamedRule(train, own.window_um) if own.target == "hot_cold" else LymphoidRule(train)
+            )
+        return super().plan(train)
 
     def labels(self, slide: Slide) -> NDArray[np.object_]:
         """Return the class of each unit: the structure, ``other``, or None where nobody said."""
         own = self.settings.own
+        if not own.positive:
+            assert self._rule is not None  # made by the plan, before any label is asked for
+            units = self._rule(slide)
+            if units is None:
+                return np.full(slide.n_units, None, dtype=object)
+            return np.where(units, self.target, OTHER).astype(object)
         found = slide.labels.get(own.label, np.full(slide.n_units, None, dtype=object))
         where = f"slide {slide.meta.slide_id}"
         names = harmonise(found, own.map, None, where=where, key="niche_detection")
@@ -59,11 +82,11 @@ class NicheDetection(LabelQuestion):
     def lacking(self, found: Counter[str]) -> str:
         """Return what to say where training units are all positive, all negative, or not labelled."""
         own = self.settings.own
-        positive = ", ".join(own.positive)
+        labels = f"the labels {own.label!r} of the data set and `positive: [{', '.join(own.positive)}]`"
         return (
             f"the training slides must have units that are {self.target} and units that are not, found "
-            f"{found_alone(found, 'none with a label')}: check the labels {own.label!r} of the data set and "
-            f"`niche_detection: {{positive: [{positive}]}}`"
+            f"{found_alone(found, 'none with a label')}: check "
+            f"{labels if own.positive else 'the data, or name annotated labels by `positive`'}"
         )
 
     def truth(self, slide: Slide, fold: FoldData) -> LabelTruth:
@@ -119,7 +142,7 @@ class WindowTruth(DetectionTruth):
     @cached_property
     def _window(self) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """Return the places of the windows that hold a unit, (m, 2) um, and the window of each unit."""
-        return windows(self.surroundings.slide.xy_um, self.window_um)
+        return squares(self.surroundings.slide.xy_um, self.window_um)
 
     @cached_property
     def _windows(self) -> DetectionTruth:
@@ -145,16 +168,6 @@ class _OfWindows(DetectionTruth):
             "graph": lambda: lattice_graph(self.places, self.pitch),
             "xy_um": lambda: self.places,
         }
-
-
-def windows(xy_um: NDArray[np.float64], side: float) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Return the middles of the square windows that hold a unit, (m, 2), and the window of each unit (n,).
-
-    Windows start at the least x and y of the units.
-    """
-    start = xy_um.min(axis=0, initial=np.inf) if len(xy_um) else np.zeros(2)
-    squares, window = np.unique(np.floor((xy_um - start) / side), axis=0, return_inverse=True)
-    return start + (squares + 0.5) * side, window.ravel()
 
 
 def majority_of_windows(

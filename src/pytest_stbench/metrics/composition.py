@@ -67,7 +67,8 @@ def type_rmse_present(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels 
     """Root mean squared error of the share of each cell type over the spots that have it.
 
     A spot has a type from a share of 0.01 on. Rare types are absent from most spots, where a
-    prediction of nothing costs nothing. Range [0, 1], lower is better. Parameters and errors as in :func:`type_spearman`.
+    prediction of nothing costs nothing. Range [0, 1], lower is better. Parameters and errors as in
+    :func:`type_spearman`.
 
     Returns
     -------

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_stbench.errors import DataError
-from pytest_stbench.families.niche_detection import NicheDetection, majority_of_windows, windows
+from pytest_stbench.families.niche_detection import NicheDetection, majority_of_windows
 from pytest_stbench.families.question import FamilySettings
 from pytest_stbench.metrics import auprc, detection_f1, false_positives_per_mm2
 from pytest_stbench.run.registry import builtin_registry
@@ -109,15 +109,6 @@ def test_one_spot():
     assert scored(truth, "auprc", [[0.2, 0.8]]).reasons.tolist() == ["no_negative"]
     assert scored(truth, "detection_f1", [[0.2, 0.8]]).values[0] == 1.0
     assert scored(truth, "false_positives_per_mm2", [[0.2, 0.8]]).reasons.tolist() == ["too_few_units"]
-
-
-def test_windows_are_squares_from_the_corner_of_the_units():
-    xy = np.array([[10.0, 5.0], [509.0, 5.0], [511.0, 5.0], [10.0, 1006.0]])
-    places, window = windows(xy, 500.0)
-    assert places.tolist() == [[260.0, 255.0], [260.0, 1255.0], [760.0, 255.0]]
-    assert window.tolist() == [0, 0, 2, 1]
-    assert windows(np.zeros((0, 2)), 500.0)[0].shape == (0, 2)
-    assert windows(np.ones((1, 2)), 500.0)[1].tolist() == [0]
 
 
 def test_a_window_is_what_most_of_its_labelled_units_are():
