@@ -146,7 +146,7 @@ def _above(score: NDArray[np.float64], percentile: float) -> NDArray[np.bool_]:
 
 def _not_covered(target: str, lacking: str) -> str:
     return (
-        f"the rule of `niche_detection: {{target: {target}}}` needs signatures that the genes of the data set "
-        f"do not carry: {lacking}; half of their genes must be seen in 2 % of the training units. Name "
+        f"the rule of `niche_detection: {{target: {target}}}` needs signatures that the genes of the data "
+        f"set do not carry: {lacking}; half of their genes must be seen in 2 % of the training units. Name "
         "annotated labels by `positive`"
     )
