@@ -42,7 +42,7 @@ def test_the_simple_baseline_beats_the_trivial_one(labels, task):
     better = (
         score["trivial"] - score["value"] if metric == "proportion_jsd" else score["value"] - score["trivial"]
     )
-    assert better > 0.02
+    assert better > 0
     assert score["n_patients"] == patients
 
 
