@@ -11,7 +11,7 @@ from pytest_stbench.kernels.label_overlap import overlaps
 from pytest_stbench.kernels.matching import matched_pairs
 from pytest_stbench.kernels.precision import average_precision
 from pytest_stbench.kernels.ranks import average_ranks
-from pytest_stbench.metrics.labelled import label_codes, probabilities, slide_score, true_codes
+from pytest_stbench.metrics.labelled import predicted_codes, probabilities, slide_score, true_codes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -218,13 +218,7 @@ def _probability(
     if prediction.ndim == 2:
         shares, columns = probabilities(prediction, classes, n_units)
         return np.asarray(shares[:, columns == positive].sum(axis=1))
-    guess, names = label_codes(prediction, "prediction")
-    if len(guess) != n_units:
-        message = f"truth has {n_units} units and prediction {len(guess)}: both must hold the same units"
-        raise ValueError(message)
-    if (guess < 0).any():
-        message = f"{int((guess < 0).sum())} units have no predicted label: a model must label every unit"
-        raise ValueError(message)
+    guess, names = predicted_codes(prediction, n_units)
     certain: NDArray[np.float64] = (names == positive)[guess].astype(np.float64)
     return certain
 
