@@ -77,7 +77,7 @@ def facts(request):
         folding = SimpleNamespace(
             choose=lambda train, *_: (
                 None,
-                SimpleNamespace(candidates=np.arange(len(slide.genes))),
+                SimpleNamespace(candidates=np.arange(len(slide.genes)), judged=None),
                 fit_preprocess(train, spec.preprocess, statistics=shelf.statistics),
             )
         )

@@ -49,9 +49,9 @@ class Plan:
 
     ``candidates`` are the columns of the data set that may be targets, None where no expression is
     asked; ``asked`` the targets where the family chooses them itself, None where
-    ``preprocess.genes`` does; ``observed`` those that models are given; ``classes`` the labels,
-    types or signatures asked for; ``communication`` the genes of the task's own ligand-receptor
-    pairs, if it has some.
+    ``preprocess.genes`` does; ``judged`` those of them that checks of genes look at, None for all;
+    ``observed`` those that models are given; ``classes`` the labels, types or signatures asked
+    for; ``communication`` the genes of the task's own ligand-receptor pairs, if it has some.
     """
 
     candidates: NDArray[np.intp] | None
@@ -59,6 +59,7 @@ class Plan:
     counted: Mapping[str, int]
     classes: tuple[str, ...] = ()
     asked: NDArray[np.intp] | None = None
+    judged: NDArray[np.intp] | None = None
     communication: frozenset[str] | None = None
 
 

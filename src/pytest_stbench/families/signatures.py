@@ -152,6 +152,8 @@ class Signatures(Derived):
         return replace(
             plan,
             asked=asked,
+            # Controls are drawn by their mean alone: most are rare and none has to show biology.
+            judged=np.unique(chosen.members.indices).astype(np.intp),
             classes=chosen.names,
             counted={**plan.counted, **{name: count for name, count in counted.items() if count}},
         )

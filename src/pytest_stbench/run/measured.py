@@ -107,7 +107,7 @@ class MeasuredSlides:
             raise NoGenesAsked(message)
         return GeneChoice(
             fold=fold.name,
-            columns=fitted.columns,
+            columns=fitted.columns if plan.judged is None else plan.judged,
             candidates=plan.candidates,
             train=tuple(slide.meta.slide_id for slide in train),
             test=tuple(slide.meta.slide_id for slide in test),

@@ -125,7 +125,7 @@ class ListedGenes:
         if not len(every):
             raise DataError("no gene is left")
         columns = every if self.columns is None else np.asarray(self.columns)
-        return None, SimpleNamespace(candidates=every), SimpleNamespace(columns=columns)
+        return None, SimpleNamespace(candidates=every, judged=None), SimpleNamespace(columns=columns)
 
 
 @dataclass

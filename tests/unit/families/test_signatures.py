@@ -93,6 +93,13 @@ def test_members_and_controls_are_asked_and_nothing_else(fold):
     assert fold.counted["signatures_not_covered"] == len(signatures()) - 3
 
 
+def test_checks_of_genes_look_at_members_alone(train):
+    listed = {gene for genes in MEMBERS.values() for gene in genes}
+    plan = Signatures().plan(train)
+    assert set(GENES[plan.judged]) == listed
+    assert set(plan.judged) < set(plan.asked)
+
+
 def test_the_truth_as_its_own_prediction_is_perfect(fold):
     values = fold.fitted.transform(fold.test[0])
     found = score(fold, PRIMARY, partial_spearman_gene, values)
