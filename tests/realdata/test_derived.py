@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import run_tasks
+from .conftest import TWO_EACH, run_tasks
 
 NICHES, COEXPRESSION, COMMUNICATION = (
     "her2st-niche-signatures",
@@ -20,6 +20,9 @@ TASKS = (NICHES, COEXPRESSION, COMMUNICATION)
 @pytest.fixture(scope="module")
 def derived(workspace):
     """The three tasks with the simple baseline in the place of a model, without their checks."""
+    for task in (COEXPRESSION, COMMUNICATION):
+        path = workspace / "tasks" / f"{task}.stbench.yaml"
+        path.write_text(f"{path.read_text()}datasets: {{her2st: {{{TWO_EACH}}}}}\n")
     files = [f"tasks/{task}.stbench.yaml" for task in TASKS]
     return run_tasks(
         workspace, *files, "--stbench-model=ridge", "-m", "not stbench_check", save="derived.json"

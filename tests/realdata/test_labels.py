@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import run_tasks
+from .conftest import TWO_EACH, run_tasks
 
 TASKS = (
     "her2st-niches", "her2st-niches-unsupervised", "her2st-tumour", "her2st-proportions", "cosmx-regions",
@@ -26,6 +26,9 @@ def labels(workspace, data):
     missing = [name for name in ("her2st", "cosmx_nsclc") if not (data / name).is_dir()]
     if missing:
         pytest.skip(f"real data: {', '.join(missing)} is not among the data")
+    all_sections = workspace / "tasks" / "her2st-proportions.stbench.yaml"
+    text = all_sections.read_text()
+    all_sections.write_text(text.replace("  her2st:\n", f"  her2st:\n    {TWO_EACH}\n"))
     paths = [f"tasks/{name}.stbench.yaml" for name in TASKS]
     return run_tasks(workspace, *paths, "--stbench-model=ridge", save="labels.json")
 

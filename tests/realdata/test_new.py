@@ -28,6 +28,9 @@ def proposed(folder, data, tmp_path, monkeypatch, *options):
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(main, ["new", "t", "--data", data, "--data-root", str(folder), *options])
     assert done.exit_code == 0, done.output
+    path = tmp_path / "t.stbench.yaml"
+    # One section of each patient: all thirty take as long as all other folders together.
+    path.write_text(path.read_text().replace("her2st/sections/*.h5ad", "her2st/sections/[A-F]1.h5ad"))
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "t.stbench.yaml", f"--stbench-data={folder}", "-q", "-p",
          "no:cacheprovider", "--stbench-model=ridge"],
@@ -39,7 +42,7 @@ def proposed(folder, data, tmp_path, monkeypatch, *options):
     last = run.stdout.splitlines()[-1]
     assert "passed" in last, run.stdout
     assert " error" not in last
-    return (tmp_path / "t.stbench.yaml").read_text(), run.stdout
+    return path.read_text(), run.stdout
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -53,10 +56,14 @@ def test_the_file_proposed_for_a_folder_runs(name, tmp_path, monkeypatch):
         assert "samples: xenium_breast/samples.csv" in text.replace('"', "")
 
 
-def test_guessed_patients_of_crops_are_scored(tmp_path, monkeypatch):
+def test_crops_with_guessed_patients_are_split_by_them_and_have_too_few_cells_for_a_pattern(
+    tmp_path, monkeypatch
+):
     text, out = proposed(DATA, "cosmx_nsclc/transcripts", tmp_path, monkeypatch, "--patient-from-name")
     assert "splits: [lopo]" in text
-    assert "2 patients, 4 slides" in out
+    assert len((tmp_path / "t.samples.csv").read_text().splitlines()) == 5
+    assert "no_spatial_signal: " in out
+    assert " blocked" in out
 
 
 def test_cells_of_files_that_differ(tmp_path, monkeypatch):
