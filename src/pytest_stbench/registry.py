@@ -31,7 +31,9 @@ class Metric:
     slide); ``genes`` names the set of genes it looks at; ``inputs`` names the keyword arguments the
     function takes beyond truth and prediction (``libsize``, ``train_mean``, ``graph``, ``niches``
     ...). ``fill`` replaces a value that is undefined through the model's own fault in
-    the mean, ``floor`` bounds single values in the mean from below.
+    the mean, ``floor`` bounds single values in the mean from below. ``statistic`` names the function
+    that makes of one true slide what the metric also takes in the place of a prediction, so that
+    the mean of training patients can be scored.
     """
 
     id: str
@@ -61,6 +63,7 @@ class Metric:
         "spatial",
         "set",
         "coexpression",
+        "communication",
         "depth_adjusted",
         "calibration",
         "labels",
@@ -73,6 +76,7 @@ class Metric:
     inputs: tuple[str, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     floor: float | None = None
+    statistic: str = ""
     source: str = ""
 
 

@@ -125,6 +125,7 @@ def test_with_warnings_as_errors_a_check_that_warns_fails_and_nothing_else_does(
     assert re.findall(r"^FAILED (\S+)", done.stdout, flags=re.MULTILINE) == [
         "mini.stbench.yaml::shared_corpus",
         "mini.stbench.yaml::too_few_patients[sim]",
+        "mini.stbench.yaml::patient_effect[sim]",
         "mini.stbench.yaml::preprocessing_unstable",
     ]
     assert "no comparison can pass below 6 patients" in done.stdout

@@ -19,6 +19,7 @@ _HOMES = {
     "TrainMean": "train_mean",
     "VoronoiNuclei": "voronoi_nuclei",
     "shuffled": "controls",
+    "shuffled_genes": "controls",
 }
 __all__ = list(_HOMES)
 

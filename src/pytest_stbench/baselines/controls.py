@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def shuffled(prediction: NDArray[Any], *, seed: int, each_gene: bool = False) -> NDArray[Any]:
+def shuffled(prediction: NDArray[Any], *, seed: int) -> NDArray[Any]:
     """Return the prediction of one slide with its units in random order.
 
     What a score keeps under this control it does not owe to the place of anything.
@@ -23,11 +23,15 @@ def shuffled(prediction: NDArray[Any], *, seed: int, each_gene: bool = False) ->
         (n, g) of one slide; it is not changed.
     seed
         Of the permutation.
-    each_gene
-        Permute every gene on its own. Gene-gene correlations survive a common permutation
-        unchanged, so co-expression needs this one.
     """
     rng = np.random.default_rng(seed)
-    if each_gene:
-        return np.asarray(rng.permuted(prediction, axis=0))
     return np.asarray(prediction[rng.permutation(len(prediction))])
+
+
+def shuffled_genes(prediction: NDArray[Any], *, seed: int) -> NDArray[Any]:
+    """Return the prediction of one slide with every gene in a random order of its own.
+
+    Gene-gene correlations survive a common order of units unchanged, so co-expression needs this.
+    Parameters as in :func:`shuffled`.
+    """
+    return np.asarray(np.random.default_rng(seed).permuted(prediction, axis=0))

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from pytest_stbench.splits.table import Sample
 
 
+OPEN_QUESTIONS = frozenset({"expression", "imputation", "signatures"})
+"""Families whose answers can be scored in many ways; the others ask for what one group measures."""
+
+
 def metric_monoculture(
     *,
     metrics: Mapping[str, str],
@@ -23,7 +27,8 @@ def metric_monoculture(
     """Q30: number of groups of metrics that the task reports (the statistic).
 
     `metrics` maps the name of each to its group: agreement, error, spatial, set, coexpression,
-    depth_adjusted, calibration. Fewer than `min_groups` warn. The family ``expression`` with nothing
+    depth_adjusted, calibration ... Fewer than `min_groups` warn in families whose answers can be scored
+    in many ways (expression, imputation, signatures). The family ``expression`` with nothing
     but correlations across the genes of a spot (`misleading`) fails: genes differ so much in level that
     the training mean scores about 0.9 there.
     """
@@ -45,7 +50,7 @@ def metric_monoculture(
                 threshold=min_groups,
             )
         )
-    if len(groups) < min_groups:
+    if len(groups) < min_groups and family in OPEN_QUESTIONS:
         findings.append(
             Finding(
                 status="warn",

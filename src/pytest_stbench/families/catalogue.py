@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pytest_stbench.registry import Family
 
+_DERIVED = "pytest_stbench.families.derived"
+_SIMPLE = ("gene_gene_ridge", "pca_ridge", "he_colour", "coords")
+"""Of the parent: where genes are observed the first, else one that reads the image."""
+
 FAMILIES: tuple[Family, ...] = (
     Family(
         id="T01",
@@ -20,6 +24,9 @@ FAMILIES: tuple[Family, ...] = (
             "rmse",
             "r2",
             "concordance",
+            "moran_concordance",
+            "map_ssim",
+            "svg_recovery",
         ),
         trivial="train_mean",
         simple=("pca_ridge", "he_colour", "coords"),
@@ -67,6 +74,64 @@ FAMILIES: tuple[Family, ...] = (
         inputs=("image", "counts"),
         predicts="labels",
         target="pytest_stbench.families.niches:Niches",
+    ),
+    Family(
+        id="T05",
+        name="niche_signatures",
+        summary="Would a reader of the predicted data list the same genes for each niche?",
+        method="predict_expression",
+        primary="niche_jaccard_normalised",
+        metrics=(
+            "niche_jaccard_normalised",
+            "niche_jaccard",
+            "niche_overlap",
+            "niche_rbo",
+            "niche_logfc_spearman",
+            "novel_recall",
+            "niche_jaccard_reclustered",
+        ),
+        trivial="train_statistic",
+        simple=_SIMPLE,
+        baselines=("train_mean", "libsize", "shuffled"),
+        derived=True,
+        target=f"{_DERIVED}:Derived",
+    ),
+    Family(
+        id="T06",
+        name="coexpression",
+        summary="Do genes vary together in the prediction as they do in the tissue?",
+        method="predict_expression",
+        primary="coexpression_ssim_normalised",
+        metrics=(
+            "coexpression_ssim_normalised",
+            "coexpression_ssim",
+            "partial_coexpression_ssim_normalised",
+            "partial_coexpression_ssim",
+            "coexpression_mantel",
+            "partial_coexpression_mantel",
+            "coexpression_rv",
+            "partial_coexpression_rv",
+            "module_ari",
+            "coexpression_sign",
+        ),
+        trivial="train_statistic",
+        simple=_SIMPLE,
+        baselines=("train_mean", "libsize", "shuffled_genes"),
+        derived=True,
+        target=f"{_DERIVED}:Derived",
+    ),
+    Family(
+        id="T07",
+        name="communication",
+        summary="Does the prediction show which ligand-receptor pairs are active in the tissue, and where?",
+        method="predict_expression",
+        primary="lr_auprc",
+        metrics=("lr_auprc", "lr_spearman", "lr_pathway", "lr_local", "lr_coexpression_ssim"),
+        trivial="train_statistic",
+        simple=_SIMPLE,
+        baselines=("train_mean", "libsize", "shuffled_genes"),
+        derived=True,
+        target=f"{_DERIVED}:Communication",
     ),
     Family(
         id="T08",

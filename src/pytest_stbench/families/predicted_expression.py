@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.families.anchors import ExpressionAnchors
+from pytest_stbench.families.cohort import CohortStatistics
+from pytest_stbench.families.pairs import PairTable, builtin_pairs
 from pytest_stbench.families.question import Arms, Question
 from pytest_stbench.families.thinning import thinned_pairs
 from pytest_stbench.kernels.hvg import standardised_variance
@@ -16,14 +19,14 @@ from pytest_stbench.preprocess.pixels import unit_pixels
 from pytest_stbench.preprocess.statistics import unit_graph
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.families.fold import FoldData
-    from pytest_stbench.families.question import Predicted, Request, Truth
+    from pytest_stbench.families.question import FamilySettings, Predicted, Request, Truth
     from pytest_stbench.registry import Metric
 
 
@@ -57,7 +60,8 @@ class ExpressionTruth:
     gene (``measured`` False); ``counts`` (n, g) are what it was made from; ``train_mean`` (g,) is
     the mean of the training patients' means.
     ``places`` says which of the columns belong to which set of genes; ``surroundings`` has
-    coordinates, neighbours and labels.
+    coordinates, neighbours and labels. ``anchors`` holds, by metric, what its scores on this
+    slide are read against; ``pairs`` are the ligand-receptor pairs of the task.
     """
 
     values: NDArray[np.float64]
@@ -69,6 +73,8 @@ class ExpressionTruth:
     train_mean: NDArray[np.float64]
     places: Mapping[str, NDArray[np.intp]]
     surroundings: Surroundings
+    pairs: PairTable = field(default_factory=builtin_pairs)
+    anchors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def n_units(self) -> int:
@@ -79,11 +85,14 @@ class ExpressionTruth:
         """Return the number of genes of the metric's set."""
         return len(self.places[record.genes])
 
-    def arms(self, record: Metric, predicted: Predicted) -> tuple[Arms]:
-        """Return the columns of the metric's set of genes."""
+    def arms(self, record: Metric, predicted: Predicted) -> tuple[Arms, ...]:
+        """Return the columns of the metric's set of genes.
+
+        None where statistics stand in the place of a prediction and the metric takes none.
+        """
         places = self.places[record.genes]
         prediction = predicted[self.surroundings.slide.meta.slide_id]
-        offered = {
+        offered: dict[str, Callable[[], Any]] = {
             "measured": lambda: self.measured[places],
             "genes": lambda: self.genes[places],
             "units": lambda: self.units,
@@ -94,8 +103,15 @@ class ExpressionTruth:
             "pixels": lambda: self.surroundings.pixels,
             "niches": lambda: self.surroundings.niches,
             "hvg_score": lambda: self.hvg_score()[places],
+            "pairs": lambda: self.pairs.pairs,
+            "pathways": lambda: self.pairs.pathways,
         }
+        anchors = self.anchors.get(record.name, {})
+        offered |= {name: partial(anchors.__getitem__, name) for name in anchors}
         truth = _columns(self.values, places)
+        if isinstance(prediction, CohortStatistics):
+            stated = prediction.of(record)
+            return () if stated is None else (Arms(truth=truth, prediction=stated, offered=offered),)
         return (Arms(truth=truth, prediction=_columns(prediction, places), offered=offered),)
 
     def hvg_score(self) -> NDArray[np.float64]:
@@ -118,6 +134,10 @@ class ExpressionTruth:
 
 class ExpressionQuestion(Question):
     """A question answered by (n, g) expression on the scale of the task."""
+
+    def __init__(self, settings: FamilySettings | None = None) -> None:
+        super().__init__(settings)
+        self.pairs = builtin_pairs()
 
     def columns(self, fold: FoldData) -> tuple[str, ...]:
         """Return the genes that are asked for."""
@@ -147,7 +167,12 @@ class ExpressionQuestion(Question):
             train_mean=fold.train_mean,
             places=fold.fitted.places,
             surroundings=Surroundings(slide),
+            pairs=self.pairs,
         )
+
+    def anchors(self, fold: FoldData) -> ExpressionAnchors:
+        """Return what makes ceilings, floors, thresholds and known markers of a fold."""
+        return ExpressionAnchors(fold)
 
     def repeats(self, slide: Slide, fold: FoldData, truth: Truth) -> Iterator[tuple[Truth, Predicted]]:
         """Yield the halves of the slide's counts, the first as the prediction of the second."""

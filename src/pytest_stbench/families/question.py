@@ -50,7 +50,8 @@ class Plan:
     ``candidates`` are the columns of the data set that may be targets, None where no expression is
     asked; ``asked`` the targets where the family chooses them itself, None where
     ``preprocess.genes`` does; ``observed`` those that models are given; ``classes`` the labels,
-    types or signatures asked for.
+    types or signatures asked for; ``communication`` the genes of the task's own ligand-receptor
+    pairs, if it has some.
     """
 
     candidates: NDArray[np.intp] | None
@@ -58,6 +59,7 @@ class Plan:
     counted: Mapping[str, int]
     classes: tuple[str, ...] = ()
     asked: NDArray[np.intp] | None = None
+    communication: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,6 +108,14 @@ class Truth(Protocol):
 
         `predicted` has all predictions of the fold by the key of their request.
         """
+        ...
+
+
+class Anchoring(Protocol):
+    """Makes what the scores of one fold are read against: ceilings, floors, thresholds."""
+
+    def of(self, slide: Slide, truth: Any, record: Metric) -> dict[str, Any]:
+        """Return the anchors that a metric takes on a test slide, by the names of its inputs."""
         ...
 
 
@@ -178,6 +188,11 @@ class Question(ABC):
         """Return what a model may learn from a training slide beside expression, by field name."""
         del slide, fold
         return {}
+
+    def anchors(self, fold: FoldData) -> Anchoring | None:
+        """Return what makes the values that some scores are read against; None where none are."""
+        del fold
+        return None
 
     def repeats(self, slide: Slide, fold: FoldData, truth: Truth) -> Iterator[tuple[Truth, Predicted]]:
         """Yield repeated measurements of a test slide as (truth, prediction): the ceiling's material."""

@@ -21,6 +21,26 @@ if TYPE_CHECKING:
     from pytest_stbench.metrics.assignment import Molecules, doublet_rate, transcripts_assigned
     from pytest_stbench.metrics.autocorrelation import moran_concordance, morans_i
     from pytest_stbench.metrics.calibration import brier, calibration_slope, ece
+    from pytest_stbench.metrics.coexpression import (
+        coexpression_ssim,
+        coexpression_ssim_normalised,
+        lr_coexpression_ssim,
+        niche_coexpression_ssim,
+    )
+    from pytest_stbench.metrics.coexpression_arms import GeneCorrelations, gene_correlations
+    from pytest_stbench.metrics.coexpression_partial import (
+        partial_coexpression_mantel,
+        partial_coexpression_rv,
+        partial_coexpression_ssim,
+        partial_coexpression_ssim_normalised,
+    )
+    from pytest_stbench.metrics.coexpression_reference import coexpression_ceiling, coexpression_floor
+    from pytest_stbench.metrics.coexpression_structure import (
+        coexpression_mantel,
+        coexpression_rv,
+        coexpression_sign,
+        module_ari,
+    )
     from pytest_stbench.metrics.coherence import chaos, pas, spatial_coherence
     from pytest_stbench.metrics.communication import lr_auprc, lr_local, lr_pathway, lr_spearman
     from pytest_stbench.metrics.correlation import (
@@ -37,6 +57,7 @@ if TYPE_CHECKING:
     from pytest_stbench.metrics.labels import ami, ari, balanced_accuracy, kappa, macro_f1, nmi
     from pytest_stbench.metrics.maps import map_ssim
     from pytest_stbench.metrics.masks import without_border
+    from pytest_stbench.metrics.niche_recluster import niche_jaccard_reclustered
     from pytest_stbench.metrics.niche_signatures import (
         niche_jaccard,
         niche_jaccard_normalised,
@@ -62,6 +83,17 @@ _HOMES = {
     "assignment": ("Molecules", "doublet_rate", "transcripts_assigned"),
     "calibration": ("brier", "calibration_slope", "ece"),
     "coherence": ("chaos", "pas", "spatial_coherence"),
+    "coexpression": (
+        "coexpression_ssim", "coexpression_ssim_normalised", "lr_coexpression_ssim",
+        "niche_coexpression_ssim",
+    ),
+    "coexpression_arms": ("GeneCorrelations", "gene_correlations"),
+    "coexpression_partial": (
+        "partial_coexpression_mantel", "partial_coexpression_rv", "partial_coexpression_ssim",
+        "partial_coexpression_ssim_normalised",
+    ),
+    "coexpression_reference": ("coexpression_ceiling", "coexpression_floor"),
+    "coexpression_structure": ("coexpression_mantel", "coexpression_rv", "coexpression_sign", "module_ari"),
     "communication": ("lr_auprc", "lr_local", "lr_pathway", "lr_spearman"),
     "embeddings": ("knn_purity", "knn_recall", "patient_variance", "silhouette"),
     "gene_statistics": ("GeneStatistic",),
@@ -69,6 +101,7 @@ _HOMES = {
     "labels": ("ami", "ari", "balanced_accuracy", "kappa", "macro_f1", "nmi"),
     "maps": ("map_ssim",),
     "masks": ("without_border",),
+    "niche_recluster": ("niche_jaccard_reclustered",),
     "niche_signatures": (
         "niche_jaccard", "niche_jaccard_normalised", "niche_logfc_spearman", "niche_overlap", "niche_rbo",
         "novel_recall",
@@ -91,6 +124,7 @@ _HOMES = {
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "GeneCorrelations",
     "GeneStatistic",
     "Headline",
     "Molecules",
@@ -103,6 +137,13 @@ __all__ = [
     "brier",
     "calibration_slope",
     "chaos",
+    "coexpression_ceiling",
+    "coexpression_floor",
+    "coexpression_mantel",
+    "coexpression_rv",
+    "coexpression_sign",
+    "coexpression_ssim",
+    "coexpression_ssim_normalised",
     "concordance",
     "cosine_gene",
     "cosine_spot",
@@ -110,6 +151,7 @@ __all__ = [
     "dice",
     "doublet_rate",
     "ece",
+    "gene_correlations",
     "headline",
     "hotspot_auprc",
     "hvg_recovery",
@@ -118,21 +160,29 @@ __all__ = [
     "knn_purity",
     "knn_recall",
     "lr_auprc",
+    "lr_coexpression_ssim",
     "lr_local",
     "lr_pathway",
     "lr_spearman",
     "macro_f1",
     "mae",
     "map_ssim",
+    "module_ari",
     "moran_concordance",
     "morans_i",
+    "niche_coexpression_ssim",
     "niche_jaccard",
     "niche_jaccard_normalised",
+    "niche_jaccard_reclustered",
     "niche_logfc_spearman",
     "niche_overlap",
     "niche_rbo",
     "nmi",
     "novel_recall",
+    "partial_coexpression_mantel",
+    "partial_coexpression_rv",
+    "partial_coexpression_ssim",
+    "partial_coexpression_ssim_normalised",
     "partial_pearson_gene",
     "partial_spearman_gene",
     "pas",

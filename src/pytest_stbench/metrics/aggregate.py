@@ -103,8 +103,11 @@ def slide_value(scores: Scores, record: Metric) -> SlideValue:
 def mean_value(values: Sequence[SlideValue]) -> SlideValue:
     """Average repeated values of one metric on one slide, such as those of several clusterings.
 
-    Undefined repeats leave the mean; what they count of their scores is that of the first.
+    Undefined repeats leave the mean; what they count of their scores is that of the first. Without
+    any, the value is nan and nothing is counted.
     """
+    if not values:
+        return SlideValue(value=float("nan"), n_total=0, n_valid=0)
     if len(values) == 1:
         return values[0]
     return replace(

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.kernels import moran
+from pytest_stbench.metrics.comparison import known_genes, matrices
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+    from scipy.sparse import csr_matrix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,3 +46,35 @@ def matrix_and_statistic(
         )
         raise ValueError(message)
     return truth, values
+
+
+def moran_statistic(
+    values: ArrayLike, *, graph: csr_matrix, measured: ArrayLike | None = None
+) -> GeneStatistic:
+    """Return Moran's I of each gene of a slide; nan for one that does not vary or was not measured.
+
+    `values` are (n, g), `graph` (n, n) joins neighbours; a gene with missing values counts as not
+    measured.
+    """
+    array, found = _known(values, measured)
+    known = np.isfinite(found)
+    found[known] = moran.morans_i(array[:, known], graph)
+    return GeneStatistic(values=found)
+
+
+def variance_statistic(values: ArrayLike, *, measured: ArrayLike | None = None) -> GeneStatistic:
+    """Return the variance of each gene of a slide; nan for one that was not measured.
+
+    `values` are (n, g); a gene with missing values counts as not measured.
+    """
+    array, found = _known(values, measured)
+    known = np.isfinite(found)
+    found[known] = array[:, known].var(axis=0, dtype=np.float64) if len(array) else np.nan
+    return GeneStatistic(values=found)
+
+
+def _known(values: ArrayLike, measured: ArrayLike | None) -> tuple[NDArray[np.floating], NDArray[np.float64]]:
+    """Return the matrix, and for each gene 0 where its values are all known, else nan."""
+    array, _ = matrices(values, values)
+    known = known_genes(measured, array.shape[1]) & np.isfinite(array).all(axis=0)
+    return array, np.where(known, 0.0, np.nan)

@@ -117,12 +117,13 @@ def probabilities(
     return shares, names
 
 
-def slide_score(value: float, reason: str = "", /, **extras: float) -> Scores:
+def slide_score(value: float, reason: str = "", flags: tuple[str, ...] = (), /, **extras: float) -> Scores:
     """Return one score of a whole slide; nan if there is a reason."""
     return Scores(
         values=np.array([np.nan if reason else value]),
         reasons=np.array([reason], dtype="U32"),
         labels=np.array([SLIDE]),
+        flags=flags,
         extras={name: np.array([float(extra)]) for name, extra in extras.items()},
     )
 

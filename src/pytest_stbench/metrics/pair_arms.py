@@ -29,7 +29,8 @@ MIN_DETECTION = 0.1
 class PairAssociations:
     """Predicted association of each pair (p,), instead of predicted expression.
 
-    Ranks the pairs by itself; there is no map of where a pair is active.
+    Ranks the pairs by itself; there is no map of where a pair is active. nan, where nothing is
+    known of a pair, counts as no association.
     """
 
     values: ArrayLike
@@ -120,6 +121,27 @@ def compare_pairs(
         labels=names, reasons=reasons, ligand=left, receptor=right, truth=reference,
         prediction=other, l_truth=l_truth, l_prediction=l_prediction,
     )  # fmt: skip
+
+
+def pair_associations(
+    values: ArrayLike,
+    *,
+    pairs: Pairs,
+    graph: csr_matrix,
+    libsize: ArrayLike,
+    genes: Genes,
+    measured: ArrayLike | None = None,
+) -> PairAssociations:
+    """Return the association of each ligand-receptor pair of a slide; nan where it is not usable.
+
+    Parameters and errors as in :func:`pytest_stbench.metrics.lr_auprc`, of one matrix.
+    """
+    arms = compare_pairs(
+        values, values, pairs=pairs, graph=graph, libsize=libsize, genes=genes, measured=measured
+    )
+    found = np.full(len(arms.labels), np.nan)
+    found[arms.usable] = arms.l_truth
+    return PairAssociations(values=found)
 
 
 def lr_thresholds(
@@ -218,7 +240,7 @@ def _log_depth(libsize: ArrayLike, graph: csr_matrix, n_units: int) -> Floats:
 
 def _stated(prediction: PairAssociations, n_pairs: int) -> Floats:
     values = np.asarray(prediction.values, np.float64)
-    if values.shape != (n_pairs,) or not np.isfinite(values).all():
+    if values.shape != (n_pairs,) or np.isinf(values).any():
         message = f"associations have shape {values.shape}: give a finite one for each of the {n_pairs} pairs"
         raise ValueError(message)
-    return values
+    return np.nan_to_num(values, nan=0.0)

@@ -77,7 +77,7 @@ def partial_pearson_gene(
         genes=genes,
         at_least=at_least_three(min_units, "min_units"),
     )
-    return _partial(found, _log_libsize(libsize, len(found.truth)), by_rank=False)
+    return _partial(found, log_libsize(libsize, len(found.truth)), by_rank=False)
 
 
 def partial_spearman_gene(
@@ -101,7 +101,7 @@ def partial_spearman_gene(
         genes=genes,
         at_least=at_least_three(min_units, "min_units"),
     )
-    return _partial(found, _log_libsize(libsize, len(found.truth)), by_rank=True)
+    return _partial(found, log_libsize(libsize, len(found.truth)), by_rank=True)
 
 
 def _partial(found: Comparison, depth: Floats, *, by_rank: bool) -> Scores:
@@ -140,7 +140,8 @@ def _constant(depth: Floats, mask: NDArray[np.bool_] | None, g: int) -> NDArray[
     return np.broadcast_to(column_ranges(columns, mask) <= allowed, (g,))
 
 
-def _log_libsize(libsize: ArrayLike, n_units: int) -> Floats:
+def log_libsize(libsize: ArrayLike, n_units: int) -> Floats:
+    """Return the natural logarithm of the total count of each unit, or raise ValueError."""
     counts = np.asarray(libsize, np.float64)
     if counts.shape != (n_units,):
         message = f"libsize has shape {counts.shape}: give the total count of each of the {n_units} units"

@@ -97,6 +97,7 @@ def fit_preprocess(
     names: Sequence[str] | None = None,
     chosen: NDArray[np.intp] | None = None,
     sets: Collection[str] = (),
+    communication: Collection[str] | None = None,
     statistics: MutableMapping[StatisticsKey, SlideStatistics] | None = None,
 ) -> FittedPreprocess:
     """Choose scale and genes on the training slides of a fold.
@@ -116,6 +117,8 @@ def fit_preprocess(
     sets
         Further sets of genes that the metrics of the task look at, see
         :func:`~pytest_stbench.preprocess.gene_sets.make_sets`.
+    communication
+        Ligands and receptors; None for those of the built-in pairs.
     statistics
         Cache of per-slide statistics, looked up and filled.
 
@@ -131,7 +134,10 @@ def fit_preprocess(
         selected = _select(slides, spec, method, scale, candidates, names, statistics)
     else:
         selected = selection.GeneSelection(columns=chosen, counted={})
-    choice = Choice(slides=slides, method=method, scale=scale, candidates=candidates, statistics=statistics)
+    choice = Choice(
+        slides=slides, method=method, scale=scale, candidates=candidates, statistics=statistics,
+        communication=communication,
+    )  # fmt: skip
     asked = make_sets(selected.columns, sets, choice)
     return FittedPreprocess(
         genes=tuple(str(gene) for gene in slides[0].genes[asked.columns]),

@@ -45,13 +45,17 @@ class GeneSets:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Choice:
-    """What the sets are chosen from and how values are made."""
+    """What the sets are chosen from and how values are made.
+
+    ``communication`` are ligands and receptors, those of the built-in pairs where it is None.
+    """
 
     slides: Sequence[Slide]
     method: Normalisation
     scale: float | None
     candidates: NDArray[np.intp] | None
     statistics: MutableMapping[StatisticsKey, SlideStatistics] | None
+    communication: Collection[str] | None = None
 
     @property
     def pool(self) -> NDArray[np.intp]:
@@ -124,7 +128,9 @@ def _markers(evaluated: NDArray[np.intp], choice: Choice) -> NDArray[np.intp]:
 
 def _communication(evaluated: NDArray[np.intp], choice: Choice) -> NDArray[np.intp]:
     del evaluated
-    members = {gene for pair in lr_pairs() for gene in (pair.ligand, pair.receptor)}
+    members = choice.communication
+    if members is None:
+        members = {gene for pair in lr_pairs() for gene in (pair.ligand, pair.receptor)}
     detected = np.logical_or.reduce(
         [is_detected(detection_rate(slide)[choice.pool], MIN_DETECTION) for slide in choice.slides]
     )

@@ -88,6 +88,7 @@ class Folding:
             names=listed_genes(preprocess, config, roots),
             chosen=plan.asked,
             sets=sets,
+            communication=plan.communication,
             statistics=self._shelf.statistics,
         )
         return question, plan, fitted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.metrics.aggregate import SlideValue, mean_value, slide_value
@@ -34,7 +34,8 @@ class Scorer:
 
     def __init__(self, metrics: Sequence[MetricSpec], catalogue: Catalogue[Metric]) -> None:
         self._metrics = [
-            (spec, catalogue[spec.name], load_target(catalogue[spec.name].target)) for spec in metrics
+            (spec, _as_asked(catalogue[spec.name], spec), load_target(catalogue[spec.name].target))
+            for spec in metrics
         ]
 
     def score(self, truths: Mapping[str, Truth], prediction: Prediction) -> CellScores:
@@ -60,19 +61,29 @@ class Scorer:
         return tuple(spec.name for spec, _, _ in self._metrics)
 
     @property
+    def records(self) -> tuple[Metric, ...]:
+        """Records of the metrics, with the parameters of the task."""
+        return tuple(record for _, record, _ in self._metrics)
+
+    @property
     def described(self) -> dict[str, Any]:
         """Parameters of each metric, those of its record included."""
-        return {spec.name: {**record.params, **spec.params} for spec, record, _ in self._metrics}
+        return {record.name: dict(record.params) for record in self.records}
 
     def slide(self, truth: Truth, predicted: Predicted) -> dict[str, SlideValue]:
         """Score one slide: the value of every metric."""
         found = {}
-        shared: dict[tuple[str, int], dict[Hashable, Any]] = {}
+        shared: dict[tuple[str, str, int], dict[Hashable, Any]] = {}
         for spec, record, function in self._metrics:
             repeats = []
             for number, arms in enumerate(truth.arms(record, predicted)):
-                steps = shared.setdefault((record.genes, number), {})
+                # In the place of a prediction metrics may be given different statistics.
+                steps = shared.setdefault((record.genes, record.statistic, number), {})
                 given = arguments(record, function, arms.offered, steps)
                 repeats.append(function(arms.truth, arms.prediction, **given, **spec.params))
             found[spec.name] = mean_value([slide_value(scores, record) for scores in repeats])
         return found
+
+
+def _as_asked(record: Metric, spec: MetricSpec) -> Metric:
+    return replace(record, params={**record.params, **spec.params})

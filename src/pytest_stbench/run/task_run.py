@@ -9,6 +9,7 @@ from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.errors import DataError, DataMissing, ModelError, SplitError
 from pytest_stbench.models.identity import digest_of
 from pytest_stbench.models.predictions import Place
+from pytest_stbench.run.anchors import Anchors
 from pytest_stbench.run.beside import families_beside, holds_counts
 from pytest_stbench.run.ceilings import Ceilings
 from pytest_stbench.run.cells import pool_id, view_id, view_parts
@@ -90,6 +91,7 @@ class TaskRun:
         self._offers: dict[str, frozenset[str]] = {}
         self._complete: set[str] = set()
         self._ceilings = Ceilings(self._scorer, predictor.store)
+        self._anchors = Anchors(self._scorer, predictor.store)
         self._found_ceilings: dict[str, Mapping[str, Mapping[str, float]]] = {}
         self._fold: FoldData | None = None
         self._measured: tuple[Dataset, MeasuredSlides] | None = None
@@ -267,7 +269,7 @@ class TaskRun:
         if key not in self._found_ceilings:
             fold = self.fold(cell)
             parts = self._parts(cell, fold)
-            self._found_ceilings[key] = self._ceilings.of(fold, self._truths_of(fold), parts)
+            self._found_ceilings[key] = self._ceilings.of(fold, self._truths_of(cell, fold), parts)
         return self._found_ceilings[key]
 
     def run_baseline(self, record: Baseline, cell: Cell) -> Prediction:
@@ -320,13 +322,14 @@ class TaskRun:
 
     def _score(self, cell: Cell, prediction: Prediction) -> CellScores:
         fold = self.fold(cell)
-        truths = self._truths_of(fold)
+        truths = self._truths_of(cell, fold)
         self.moments.note(pool_id(cell.dataset, cell.variant, cell.split), truths)
         return self._scorer.score(truths, prediction)
 
-    def _truths_of(self, fold: FoldData) -> dict[str, Truth]:
+    def _truths_of(self, cell: Cell, fold: FoldData) -> dict[str, Truth]:
         if self._truths is None or self._truths[0] is not fold:
-            self._truths = (fold, {slide.meta.slide_id: fold.truth(slide) for slide in fold.test})
+            truths = {slide.meta.slide_id: fold.truth(slide) for slide in fold.test}
+            self._truths = (fold, self._anchors.anchored(fold, truths, self._parts(cell, fold)))
         return self._truths[1]
 
     def ready(self, contestant: Contestant, cell: Cell) -> None:

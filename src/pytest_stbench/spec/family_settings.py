@@ -8,6 +8,9 @@ from pydantic import Field, StrictBool
 
 from pytest_stbench.spec.part import Integer, Number, Part
 
+PAIR_SOURCES = ("builtin", "liana")
+"""Ligand-receptor pairs that are no file."""
+
 PerturbationName = Literal[
     "stain_0.8",
     "stain_0.9",
@@ -37,6 +40,7 @@ PerturbationName = Literal[
     "gene_order",
     "unit_order",
 ]
+
 Input = Literal["image", "expression", "both"]
 
 
@@ -110,6 +114,18 @@ class ProportionsBlock(Block):
     map: dict[str, str] = Field(default_factory=dict)
     trust: Literal["gold", "silver"] = "gold"
     min_cells: Integer = Field(default=3, ge=1)
+
+
+class CommunicationBlock(Block):
+    """``communication``: the ligand-receptor pairs.
+
+    ``builtin``, ``liana`` (the consensus of that package) or the path of a table with the columns
+    ``ligand``, ``receptor`` and, if known, ``pathway``. ``undirected`` takes a pair and its mirror
+    image as one.
+    """
+
+    pairs: str = "builtin"
+    undirected: StrictBool = False
 
 
 class TransferBlock(Block):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.spec.defaults import BLOCKS, dataset_of, preprocess_of
-from pytest_stbench.spec.paths import path_fields
+from pytest_stbench.spec.paths import PAIRS, path_fields
 
 if TYPE_CHECKING:
     from pytest_stbench.spec.model import DatasetSpec, ImputationSpec, PreprocessSpec, TaskSpec
@@ -77,8 +77,8 @@ def prediction_parts(task: TaskSpec, dataset: str, variant: str | None = None) -
 
 
 def gene_files(task: TaskSpec) -> tuple[str, ...]:
-    """Return the paths of the gene lists that `task` names, each once, as written."""
-    found = [path for key, path in path_fields(task) if key[-1] in ("file", "gmt")]
+    """Return the paths of the gene and pair lists that `task` names, each once, as written."""
+    found = [path for key, path in path_fields(task) if key[-1] in ("file", "gmt") or key == PAIRS]
     return tuple(sorted(set(found)))
 
 

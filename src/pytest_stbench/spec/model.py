@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from pytest_stbench.spec.family_settings import (  # noqa: TC001 - pydantic reads the annotations at run time
     CellTypesBlock,
+    CommunicationBlock,
     EmbeddingBlock,
     NicheDetectionBlock,
     NichesBlock,
@@ -235,6 +236,7 @@ class TaskSpec(Part):
     niches: NichesBlock | None = None
     niche_detection: NicheDetectionBlock | None = None
     cell_types: CellTypesBlock | None = None
+    communication: CommunicationBlock | None = None
     proportions: ProportionsBlock | None = None
     segmentation: SegmentationBlock | None = None
     embedding: EmbeddingBlock | None = None

@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.spec.family_settings import PAIR_SOURCES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_stbench.spec.model import TaskSpec
     from pytest_stbench.spec.source import Key
+
+PAIRS = ("communication", "pairs")
 
 # Key paths that hold a path; `*` stands for any name.
 PATH_FIELDS: tuple[tuple[str, ...], ...] = (
@@ -21,6 +25,7 @@ PATH_FIELDS: tuple[tuple[str, ...], ...] = (
     ("preprocess", "variants", "*", "genes", "file"),
     ("imputation", "observed", "file"),
     ("signatures", "gmt"),
+    PAIRS,
 )
 
 
@@ -54,7 +59,8 @@ def _walk(part: Any, pattern: tuple[str, ...], key: Key) -> Iterator[tuple[Key, 
     if part is None:
         return
     if not pattern:
-        yield key, part
+        if key != PAIRS or part not in PAIR_SOURCES:
+            yield key, part
     elif pattern[0] == "*":
         for name, child in part.items():
             yield from _walk(child, pattern[1:], (*key, name))

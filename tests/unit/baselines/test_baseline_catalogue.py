@@ -17,6 +17,7 @@ IDS = {
     "pca_ridge": "B06", "hest_probe": "B06", "knn": "B07", "smooth": "B08", "marker_score": "B09",
     "nnls": "B10", "otsu_watershed": "B11", "voronoi_nuclei": "B12", "gene_gene_ridge": "B13",
     "majority": "B14", "raw_pca": "B15", "shuffled": "B16",
+    "shuffled_genes": "B16", "train_statistic": "B17",
 }  # fmt: skip
 
 
@@ -37,7 +38,8 @@ def test_targets_have_the_methods_of_their_kind(record):
     served = [FAMILIES[name] for name in record.families if name in FAMILIES]
     asked = {method for f in served for method in (PARENTS if f.derived else (f.method,))}
     learns = () if record.families == ("segmentation",) else ("fit",)
-    methods = {"model": (*learns, *asked), "diagnostic": ("fit", "predict")}[record.kind]
+    of_kind = {"model": (*learns, *asked), "diagnostic": ("fit", "predict")}[record.kind]
+    methods = ("predict_fold",) if record.name == "train_statistic" else of_kind
     assert all(callable(getattr(made, method)) for method in methods)
 
 
@@ -46,8 +48,9 @@ def test_only_models_are_models():
     assert [name for name, kind in kinds.items() if kind == "diagnostic"] == [
         "oracle_patient_mean",
         "libsize",
+        "train_statistic",
     ]
-    assert [name for name, kind in kinds.items() if kind == "control"] == ["shuffled"]
+    assert [name for name, kind in kinds.items() if kind == "control"] == ["shuffled_genes", "shuffled"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_stbench.baselines import shuffled
+from pytest_stbench.baselines import shuffled, shuffled_genes
 
 
 def test_units_move_together_and_the_input_stays():
@@ -21,7 +21,7 @@ def test_each_gene_on_its_own_breaks_correlations():
     x = np.random.default_rng(0).normal(size=500)
     prediction = np.column_stack([x, x]).astype(np.float32)
     assert np.corrcoef(shuffled(prediction, seed=0).T)[0, 1] == pytest.approx(1.0)
-    apart = shuffled(prediction, seed=0, each_gene=True)
+    apart = shuffled_genes(prediction, seed=0)
     assert abs(np.corrcoef(apart.T)[0, 1]) < 0.2
     assert np.sort(apart, axis=0) == pytest.approx(np.sort(prediction, axis=0))
     assert apart.dtype == np.float32

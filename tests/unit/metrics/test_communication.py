@@ -147,9 +147,14 @@ def test_associations_instead_of_expression(metric):
     stated = PairAssociations(values=maps(guess, graph, depth).mean(axis=0))
     more = inputs(metric, graph, depth)
     assert metric(truth, stated, **more).values == pytest.approx(metric(truth, guess, **more).values)
-    for bad in (np.zeros(14), np.full(15, np.nan)):
+    for bad in (np.zeros(14), np.full(15, np.inf)):
         with pytest.raises(ValueError, match="give a finite one for each of the 15 pairs"):
             metric(truth, PairAssociations(values=bad), **more)
+    unknown = metric(truth, PairAssociations(values=np.full(15, np.nan)), **more)
+    none = metric(truth, PairAssociations(values=np.zeros(15)), **more)
+    assert (unknown.values[0], unknown.reasons[0]) == pytest.approx(
+        (none.values[0], none.reasons[0]), nan_ok=True
+    )
     with pytest.raises(ValueError, match="associations have no map"):
         lr_local(truth, stated, **inputs(lr_local, graph, depth))
 

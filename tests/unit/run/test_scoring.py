@@ -26,7 +26,15 @@ from .conftest import poisson_slide
 METRICS = builtin_registry().metrics
 
 
-EVALUATED = {"evaluated": np.arange(3), "markers": np.arange(3)}
+EVALUATED = dict.fromkeys(("evaluated", "markers", "coexpressed", "communication"), np.arange(3))
+ANCHORS = {
+    "niche_jaccard_normalised": {"ceiling": {}},
+    "novel_recall": {"known_markers": {}},
+    "coexpression_ssim_normalised": {"ceiling": 1.0, "floor": 0.0},
+    "partial_coexpression_ssim_normalised": {"ceiling": 1.0, "floor": 0.0},
+    "lr_auprc": {"lr_threshold": np.zeros(193)},
+    "lr_local": {"lr_threshold": np.zeros(193)},
+}
 
 
 class Fold:
@@ -45,6 +53,7 @@ def truth_of(seed, n=40):
         train_mean=np.zeros(3),
         places=EVALUATED,
         surroundings=Surroundings(poisson_slide(f"s{seed}", seed, n=n)),
+        anchors=ANCHORS,
     )
 
 

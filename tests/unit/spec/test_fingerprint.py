@@ -360,3 +360,12 @@ def test_canonical_json_is_the_same_for_equal_values():
     assert canonical({"b": 50.0, "a": (1, 2)}) == canonical({"a": [1, 2], "b": 50}) == '{"a":[1,2],"b":50}'
     assert canonical(True) != canonical(1)
     assert canonical(float("inf")) == "Infinity"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "files"), [("builtin", ()), ("liana", ()), ("own/pairs.csv", ("own/pairs.csv",))]
+)
+def test_a_table_of_pairs_is_a_file_of_the_task(pairs, files):
+    data = {key: value for key, value in TASK.items() if key != "imputation"}
+    task = TaskSpec(**{**data, "family": "communication", "communication": {"pairs": pairs}})
+    assert set(gene_files(task)) - {"g.csv"} == set(files)
