@@ -146,7 +146,7 @@ def _own_tests(module: Path, source: str) -> list[Path]:
     ]
     mine = re.compile(
         rf"\b(from {dotted} import|import {dotted}\b|from {parent} import .*\b{stem}\b"
-        rf"|{'|'.join(public) or dotted})\b"
+        rf"|(?:{'|'.join(public) or dotted})(?=[\"'(\]]))"
     )
     files = sorted((ROOT / "tests" / "unit" / module.parent).glob("test_*.py"))
     found = [path for path in files if mine.search(path.read_text(encoding="utf-8"))]

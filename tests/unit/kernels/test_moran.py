@@ -210,3 +210,11 @@ def test_exchanges_that_tie_with_what_was_seen_count():
     x = np.zeros((30, 2))
     x[4, 0], x[7, 1] = 1.0, 0.1
     assert moran_permutation_p(x, ring).tolist() == [1.0, 1.0]
+
+
+def test_an_entry_stored_in_two_parts_is_their_sum():
+    dense = np.random.default_rng(0).poisson(2.0, (36, 3)).astype(float)
+    whole = csc_matrix(dense)
+    indptr, indices = 2 * whole.indptr, np.repeat(whole.indices, 2)
+    parts = csc_matrix((np.repeat(whole.data / 2, 2), indices, indptr), shape=dense.shape)
+    np.testing.assert_allclose(morans_i(parts, grid(6)), morans_i(dense, grid(6)), rtol=1e-12)
