@@ -19,9 +19,22 @@ from scipy.sparse import csr_matrix
 from pytest_stbench.data.image import Image
 from pytest_stbench.data.inputs import TaskInfo
 from pytest_stbench.data.slide import Slide, SlideMeta
+from pytest_stbench.families.cell_types import CellTypes
+from pytest_stbench.families.embedding import Embedding
 from pytest_stbench.families.expression import Expression
 from pytest_stbench.families.fold import FoldData
 from pytest_stbench.families.imputation import Imputation
+from pytest_stbench.families.niche_detection import NicheDetection
+from pytest_stbench.families.niches import Niches
+from pytest_stbench.families.proportions import Proportions
+from pytest_stbench.families.question import FamilySettings
+from pytest_stbench.spec.family_settings import (
+    CellTypesBlock,
+    EmbeddingBlock,
+    NicheDetectionBlock,
+    NichesBlock,
+    ProportionsBlock,
+)
 
 UNITS = 8
 OBSERVED = 3
@@ -30,7 +43,9 @@ WORD = "SENTINEL"
 COUNTS = 31_000_001 + np.arange(UNITS * HIDDEN).reshape(UNITS, HIDDEN)
 LIBSIZE = 1_234_567_891.5 + np.arange(UNITS)
 DETECTED = 987_654_001 + np.arange(UNITS)
-NUMBERS = np.concatenate([COUNTS.ravel(), LIBSIZE, DETECTED]).astype(np.float64)
+SHARES = 0.123456789 + 1e-6 * np.arange(UNITS)
+CELLS = 7_654_321.25 + np.arange(UNITS)
+NUMBERS = np.concatenate([COUNTS.ravel(), LIBSIZE, DETECTED, SHARES, CELLS]).astype(np.float64)
 
 
 @pytest.fixture
@@ -58,14 +73,31 @@ def slide(tmp_path):
             "niche": np.array([f"{WORD}_NICHE{n}" for n in range(UNITS)], dtype=object),
             "cell_type": np.array([f"{WORD}_TYPE{n}" for n in range(UNITS)], dtype=object),
         },
+        measures={f"type:{WORD}_KIND": SHARES.copy(), "cells": CELLS.copy()},
     )
 
 
-@pytest.fixture(params=[Expression, Imputation])
+def settings(block, **changes):
+    return FamilySettings(own=block(input="both", **changes))
+
+
+QUESTIONS = {
+    "expression": Expression,
+    "imputation": Imputation,
+    "niches": lambda: Niches(settings(NichesBlock)),
+    "clusters": lambda: Niches(settings(NichesBlock, mode="unsupervised")),
+    "niche_detection": lambda: NicheDetection(settings(NicheDetectionBlock, positive=("x",))),
+    "cell_types": lambda: CellTypes(settings(CellTypesBlock)),
+    "proportions": lambda: Proportions(settings(ProportionsBlock)),
+    "embedding": lambda: Embedding(settings(EmbeddingBlock)),
+}
+
+
+@pytest.fixture(params=QUESTIONS)
 def given(request, slide):
     """What a model of the family is given, looked at as a model would."""
-    question = request.param()
-    observed = np.arange(OBSERVED) if request.param is Imputation else np.empty(0, np.intp)
+    question = QUESTIONS[request.param]()
+    observed = np.empty(0, np.intp) if request.param == "expression" else np.arange(OBSERVED)
     info = TaskInfo(
         name="t", family="f", genes=(), observed_genes=(), normalise="log1p_cp10k", target_sum=1e4, seed=0,
         resolution="spot",
@@ -138,7 +170,7 @@ def in_pickle(root):
     """Return the sentinels whose bytes stand in the pickle of `root`."""
     text = pickle.dumps(root)
     patterns = [WORD.encode(), WORD.encode("utf-32-le")]
-    for values in (COUNTS, LIBSIZE, DETECTED):
+    for values in (COUNTS, LIBSIZE, DETECTED, SHARES, CELLS):
         kinds = (
             (np.float64, np.float32)
             if values.dtype.kind == "f"
@@ -153,7 +185,7 @@ def test_input_of_a_model_holds_no_truth(given):
     assert not in_pickle(given)
 
 
-def test_observed_counts_are_handed_out_by_imputation_alone(given):
+def test_counts_are_handed_out_by_name_and_nothing_else(given):
     names = list(given.units.var_names)
     assert names == [f"SEEN{n}" for n in range(given.units.n_vars)]
     assert given.units.n_vars in (0, OBSERVED)
@@ -199,6 +231,8 @@ class Slotted:
 
 
 PLANTS = {
+    "measures": lambda made, slide: made.units.obs.__setitem__("b", slide.measures[f"type:{WORD}_KIND"]),
+    "cells": lambda made, slide: made.units.obsm.__setitem__("c", slide.measures["cells"][:, None]),
     "obs": lambda made, slide: made.units.obs.__setitem__("n", slide.libsize),
     "label": lambda made, slide: made.units.obs.__setitem__("niche", slide.labels["niche"]),
     "uns": lambda made, slide: made.units.uns.__setitem__("deep", {"list": [{"n": slide.n_detected}]}),

@@ -97,12 +97,7 @@ class LabelQuestion(Question):
         """
         counts = Counter(label for slide in train for label in self.labels(slide) if label is not None)
         if len(counts) < 2:
-            found = f"only {next(iter(counts))!r}" if counts else "none"
-            message = (
-                f"the training slides must have units of two classes or more, found {found}: check "
-                "`keys` of the data set and `map` of the family"
-            )
-            raise DataError(message)
+            raise DataError(self.lacking(counts))
         n_units = sum(slide.n_units for slide in train)
         given = self.settings.own.input != "image"
         return Plan(
@@ -110,6 +105,13 @@ class LabelQuestion(Question):
             observed=np.arange(len(train[0].genes)) if given else np.empty(0, np.intp),
             counted={"training_units_without_label": n_units - sum(counts.values())},
             classes=tuple(sorted(counts)),
+        )
+
+    def lacking(self, found: Counter[str]) -> str:
+        """Return what to say where training units have fewer than two classes, counted in `found`."""
+        return (
+            "the training slides must have units of two classes or more, found "
+            f"{found_alone(found, 'none')}: check `keys` of the data set and `map` of the family"
         )
 
     def build_input(self, slide: Slide, fold: FoldData) -> ModelSlide:
@@ -133,9 +135,13 @@ class LabelQuestion(Question):
         return fold.task.classes
 
     def lessons(self, slide: Slide, fold: FoldData) -> dict[str, Any]:
-        """Return the class of each training unit."""
-        del fold
-        return {"labels": self.labels(slide)}
+        """Return the class of each training unit, None where it is none of those that are asked."""
+        return {"labels": self._asked(self.labels(slide), fold)}
+
+    @staticmethod
+    def _asked(labels: NDArray[np.object_], fold: FoldData) -> NDArray[np.object_]:
+        classes = set(fold.task.classes)
+        return np.array([label if label in classes else None for label in labels], dtype=object)
 
     def truth(self, slide: Slide, fold: FoldData) -> LabelTruth:
         """Return the true classes of a test slide; those that training lacks are left out and counted."""
@@ -144,8 +150,13 @@ class LabelQuestion(Question):
         lacking = Counter(label for label in labels if label not in known)
         return LabelTruth(
             key=slide.meta.slide_id,
-            labels=np.array([label if label in known else None for label in labels], dtype=object),
+            labels=self._asked(labels, fold),
             classes=fold.task.classes,
             not_covered=dict(sorted(lacking.items())),
             surroundings=Surroundings(slide),
         )
+
+
+def found_alone(found: Counter[str], nothing: str) -> str:
+    """Return the only class in `found`, as in a message; `nothing` where there is none."""
+    return f"only {next(iter(found))!r}" if found else nothing

@@ -36,7 +36,8 @@ class WrappingQuestion(Question):
         assert family is not None  # a wrapping family always wraps one
         assert settings.inner is not None
         self.inner: Question = load_target(family.target)(settings.inner)
-        self.score = InnerScore(family.primary)
+        mode = getattr(settings.inner.own, "mode", "")
+        self.score = InnerScore(family.modes.get(mode, (family.primary,))[0])
         self.trivial = next(record for record in BASELINES if record.name == family.trivial)
 
     def plan(self, train: Sequence[Slide]) -> Plan:

@@ -39,7 +39,7 @@ def kmeans(points: NDArray[np.floating], k: int, seeds: Sequence[int]) -> NDArra
 
 
 def ward(points: NDArray[np.floating], k: int) -> NDArray[np.intp]:
-    """Return the cluster of each point by Ward's method, (n,).
+    """Return the cluster of each point by Ward's method, (n,); a single one where all are equal.
 
     Above 5,000 points as many, drawn with seed 0, are clustered, and every point joins the cluster
     with the nearest centre.
@@ -48,8 +48,11 @@ def ward(points: NDArray[np.floating], k: int) -> NDArray[np.intp]:
 
     values = np.ascontiguousarray(points, dtype=np.float64)
     k = min(k, len(values))
-    if k < 2:
+    if k < 2 or not np.ptp(values, axis=0).any():
         return np.zeros(len(values), dtype=np.intp)
+    if values.shape[0] == values.shape[1]:
+        # A square table could be taken for one of distances; a column of zeros changes no distance.
+        values = np.hstack([values, np.zeros((len(values), 1))])
     drawn = np.arange(len(values))
     if len(values) > MAX_WARD:
         drawn = np.sort(np.random.default_rng(0).choice(len(values), MAX_WARD, replace=False))

@@ -43,6 +43,13 @@ if TYPE_CHECKING:
     )
     from pytest_stbench.metrics.coherence import chaos, pas, spatial_coherence
     from pytest_stbench.metrics.communication import lr_auprc, lr_local, lr_pathway, lr_spearman
+    from pytest_stbench.metrics.composition import (
+        dominant_type_accuracy,
+        presence_auprc,
+        type_rmse,
+        type_rmse_present,
+        type_spearman,
+    )
     from pytest_stbench.metrics.correlation import (
         pearson_gene,
         pearson_spot,
@@ -50,6 +57,7 @@ if TYPE_CHECKING:
         spearman_gene,
         spearman_spot,
     )
+    from pytest_stbench.metrics.detection import auprc, auroc, detection_f1, false_positives_per_mm2
     from pytest_stbench.metrics.embeddings import knn_purity, knn_recall, patient_variance, silhouette
     from pytest_stbench.metrics.error import mae, r2, rmse
     from pytest_stbench.metrics.gene_statistics import GeneStatistic
@@ -95,6 +103,10 @@ _HOMES = {
     "coexpression_reference": ("coexpression_ceiling", "coexpression_floor"),
     "coexpression_structure": ("coexpression_mantel", "coexpression_rv", "coexpression_sign", "module_ari"),
     "communication": ("lr_auprc", "lr_local", "lr_pathway", "lr_spearman"),
+    "composition": (
+        "dominant_type_accuracy", "presence_auprc", "type_rmse", "type_rmse_present", "type_spearman",
+    ),
+    "detection": ("auprc", "auroc", "detection_f1", "false_positives_per_mm2"),
     "embeddings": ("knn_purity", "knn_recall", "patient_variance", "silhouette"),
     "gene_statistics": ("GeneStatistic",),
     "hotspots": ("hotspot_auprc",),
@@ -133,6 +145,8 @@ __all__ = [
     "aji",
     "ami",
     "ari",
+    "auprc",
+    "auroc",
     "balanced_accuracy",
     "brier",
     "calibration_slope",
@@ -148,9 +162,12 @@ __all__ = [
     "cosine_gene",
     "cosine_spot",
     "count_error",
+    "detection_f1",
     "dice",
+    "dominant_type_accuracy",
     "doublet_rate",
     "ece",
+    "false_positives_per_mm2",
     "gene_correlations",
     "headline",
     "hotspot_auprc",
@@ -193,6 +210,7 @@ __all__ = [
     "pearson_spot",
     "pearson_spot_residual",
     "pq",
+    "presence_auprc",
     "proportion_jsd",
     "proportion_kl",
     "r2",
@@ -212,6 +230,9 @@ __all__ = [
     "transcripts_assigned",
     "transfer_gap",
     "transfer_score",
+    "type_rmse",
+    "type_rmse_present",
+    "type_spearman",
     "without_border",
 ]
 

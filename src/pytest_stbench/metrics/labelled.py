@@ -64,6 +64,18 @@ def true_codes(labels: ArrayLike, name: str = "truth") -> tuple[NDArray[np.intp]
     return np.append(place, -1)[codes], names[known]
 
 
+def predicted_codes(labels: ArrayLike, n_units: int) -> tuple[NDArray[np.intp], NDArray[np.str_]]:
+    """Return :func:`label_codes` of a prediction; raise ValueError unless each of `n_units` has a label."""
+    codes, names = label_codes(labels, "prediction")
+    if len(codes) != n_units:
+        message = f"truth has {n_units} units and prediction {len(codes)}: both must hold the same units"
+        raise ValueError(message)
+    if (codes < 0).any():
+        message = f"{int((codes < 0).sum())} units have no predicted label: a model must label every unit"
+        raise ValueError(message)
+    return codes, names
+
+
 def compare_labels(
     truth: ArrayLike, prediction: ArrayLike, *, classes: Sequence[str] | NDArray[np.str_] | None = None
 ) -> Labels:
@@ -82,13 +94,7 @@ def compare_labels(
     if predicted.ndim == 2:
         shares, columns = probabilities(predicted, classes, len(true))
         predicted = columns[shares.argmax(axis=1)]
-    guess, guess_names = label_codes(predicted, "prediction")
-    if len(guess) != len(true):
-        message = f"truth has {len(true)} units and prediction {len(guess)}: both must hold the same units"
-        raise ValueError(message)
-    if (guess < 0).any():
-        message = f"{int((guess < 0).sum())} units have no predicted label: a model must label every unit"
-        raise ValueError(message)
+    guess, guess_names = predicted_codes(predicted, len(true))
     kept = true >= 0
     names = np.union1d(true_names, guess_names)
     return Labels(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     Predictions = Mapping[str, NDArray[np.floating]]
 
+TOLERANCE = 1e-9
 MIN_GAIN = 0.02
 """A model whose clean score is less than this above the trivial one has nothing to retain."""
 
@@ -152,8 +153,13 @@ def robust_share(
 
 
 def _centred(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return values less the mean of their column; a constant column is all 0, without rounding errors."""
     found = np.asarray(values, dtype=np.float64)
-    return found - found.mean(axis=0) if len(found) else found
+    if not len(found):
+        return found
+    mean = found.mean(axis=0)
+    varies = np.ptp(found, axis=0) > TOLERANCE * np.maximum(1.0, np.abs(mean))
+    return np.where(varies, found - mean, 0.0)
 
 
 def _labels(names: list[str]) -> NDArray[np.str_]:

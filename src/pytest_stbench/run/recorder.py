@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,13 +14,13 @@ from pytest_stbench.run.ceilings import skill
 from pytest_stbench.run.cells import Pool
 from pytest_stbench.run.facts import Facts
 from pytest_stbench.run.pooling import pool_scores
-from pytest_stbench.spec.defaults import input_class_of, primary_of
+from pytest_stbench.spec.defaults import input_class_of, primary_of, shows_itself
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_stbench.registry import Baseline
-    from pytest_stbench.results.record import VerdictRecord
+    from pytest_stbench.results.record import Verdict, VerdictRecord
     from pytest_stbench.run.cells import Cell
     from pytest_stbench.run.contestants import Contestant
     from pytest_stbench.run.pooling import PooledScore
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from pytest_stbench.run.task_run import TaskRun
 
 Role = Literal["model", "baseline", "control"]
+
+SHOWS_ITSELF = (
+    "the truth is silver: an algorithm made it of the expression that the model is given, so agreement with "
+    "it is no evidence; judge by annotated labels, or hand out the image alone (`input: image`)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,13 +172,18 @@ class Recorder:
             return (judge_within if pool.within else judge)(score.per_patient, rules, **facts)
 
         shown, gate = judged(held_to_rule=primary), judged(held_to_rule=False) if spec else None
-        if not primary or not self._run.family.constraint:
-            return shown, gate
-        broken = self._broken_constraint(contestant, pool)
-        return _held_back(shown, broken), _held_back(gate, broken)
+        if shows_itself(self._spec, self._run.family):
+            shown, gate = (_held_back(found, "not_evaluable", SHOWS_ITSELF) for found in (shown, gate))
+        if primary and self._run.family.constraint:
+            broken = self._broken_constraint(contestant, pool)
+            shown, gate = (_held_back(found, "fail", broken) for found in (shown, gate))
+        return shown, gate
 
     def _broken_constraint(self, contestant: Contestant, pool: Pool) -> str:
-        """Return how the model is worse than the simple baseline by the family's constraint, or nothing."""
+        """Return how the model is worse than the simple baseline by the family's constraint, or nothing.
+
+        A model without a value is worse than a baseline that has one.
+        """
         run, name = self._run, self._run.family.constraint
         simple = run.ladder(pool.dataset).simple
         if simple is None:
@@ -182,9 +193,10 @@ class Recorder:
         yardstick = self._pool([(cell, run.baseline_scores(simple, cell)) for cell in first], pool, name)
         sign = 1.0 if run.registry.metrics[name].better == "up" else -1.0
         found, bar = model.headline.value, yardstick.headline.value
-        if sign * (found - bar) >= 0:
+        if math.isnan(bar) or sign * (found - bar) >= 0:
             return ""
-        return f"{name} {found:.3f} is worse than {bar:.3f} of {simple.name}, which no passing model may be"
+        found_text = "has no value," if math.isnan(found) else f"{found:.3f} is worse than"
+        return f"{name} {found_text} {bar:.3f} of {simple.name}, which no passing model may be"
 
     def _pool(self, parts: Sequence[tuple[Cell, CellScores]], place: Cell | Pool, metric: str) -> PooledScore:
         return pool_scores(parts, metric, self.facts.patients(place.dataset))
@@ -247,8 +259,8 @@ class Recorder:
         )
 
 
-def _held_back(verdict: VerdictRecord | None, broken: str) -> VerdictRecord | None:
-    """Return `verdict`, failed where it passed in spite of a `broken` constraint."""
-    if verdict is None or verdict.verdict != "pass" or not broken:
+def _held_back(verdict: VerdictRecord | None, instead: Verdict, why: str) -> VerdictRecord | None:
+    """Return `verdict`, or `instead` of a pass where there is something against it."""
+    if verdict is None or verdict.verdict != "pass" or not why:
         return verdict
-    return replace(verdict, verdict="fail", message=f"{verdict.message}; but {broken}")
+    return replace(verdict, verdict=instead, message=f"{verdict.message}; but {why}")

@@ -134,6 +134,12 @@ def input_class_of(task: TaskSpec, family: Family) -> str:
     return family.input_class if given is None else "image+expression" if given == "both" else given
 
 
+def shows_itself(task: TaskSpec, family: Family) -> bool:
+    """Return whether models are given the expression that their silver truth was made of."""
+    silver = getattr(asked_settings(task, family), "silver", False)
+    return bool(silver) and "counts" in inputs_of(task, family)
+
+
 def default_splits(n_patients: int) -> tuple[SplitSpec, ...]:
     """Return the design for `n_patients`: leave one out up to 10 patients, grouped K-fold above."""
     return (SplitSpec(name="lopo" if n_patients <= MAX_LOPO_PATIENTS else "pgkf"),)

@@ -61,6 +61,11 @@ class LabelBlock(Block):
     map: dict[str, str] = Field(default_factory=dict)
     trust: Literal["gold", "silver"] = "gold"
 
+    @property
+    def silver(self) -> bool:
+        """Whether an algorithm made the truth."""
+        return self.trust == "silver"
+
 
 class NichesBlock(LabelBlock):
     """``niches``: classes named by the model, or clusters of its embedding.
@@ -86,6 +91,11 @@ class NicheDetectionBlock(LabelBlock):
     positive: tuple[str, ...] = ()
     min_overlap: Number = Field(default=0.3, gt=0, le=1)
     window_um: Number = Field(default=500.0, gt=0)
+
+    @property
+    def silver(self) -> bool:
+        """Whether an algorithm made the truth: a rule always does."""
+        return self.trust == "silver" or not self.positive
 
 
 class SignaturesBlock(Block):
@@ -114,6 +124,11 @@ class ProportionsBlock(Block):
     map: dict[str, str] = Field(default_factory=dict)
     trust: Literal["gold", "silver"] = "gold"
     min_cells: Integer = Field(default=3, ge=1)
+
+    @property
+    def silver(self) -> bool:
+        """Whether an algorithm made the truth."""
+        return self.trust == "silver"
 
 
 class CommunicationBlock(Block):

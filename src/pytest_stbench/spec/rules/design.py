@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_stbench.resources import gene_sets
 from pytest_stbench.spec.defaults import BLOCKS
+from pytest_stbench.spec.family_settings import NicheDetectionBlock
 from pytest_stbench.spec.messages import shown, unknown
 from pytest_stbench.spec.paths import path_fields, path_mistake
 from pytest_stbench.spec.rules.common import (
@@ -174,6 +175,17 @@ def _signatures(task: TaskSpec, known: Known) -> Mistakes:
         yield ("signatures", "names", index), f"signature {name!r} is listed twice"
 
 
+def _niche_detection(task: TaskSpec, known: Known) -> Mistakes:
+    settings = task.niche_detection or NicheDetectionBlock()
+    if task.family != "niche_detection" or known.lacks("niche_detection") or settings.positive:
+        return
+    if settings.target == "tumour":
+        message = (
+            "is missing: no rule finds tumour in expression; name the labels of tumour, `positive: [...]`"
+        )
+        yield ("niche_detection", "positive"), message
+
+
 def _blocks(task: TaskSpec, known: Known) -> Mistakes:
     for name in BLOCKS:
         if (
@@ -185,5 +197,6 @@ def _blocks(task: TaskSpec, known: Known) -> Mistakes:
 
 
 DESIGN_RULES: tuple[Rule, ...] = (
-    _header, _datasets, _paths, _splits, _seeds, _preprocess, _imputation, _signatures, _blocks,
+    _header, _datasets, _paths, _splits, _seeds, _preprocess, _imputation, _signatures, _niche_detection,
+    _blocks,
 )  # fmt: skip

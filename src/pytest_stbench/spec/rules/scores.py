@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SCORES = {
     "expression": ("expression",),
     "labels": ("labels", "clusters"),
+    "detection": ("detection", "labels", "clusters"),
     "clusters": ("clusters",),
     "proportions": ("proportions",),
     "embedding": ("embedding",),
