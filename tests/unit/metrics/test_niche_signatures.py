@@ -429,3 +429,10 @@ def test_one_matrix_may_lack_genes():
             niches=niches,
         ).values
     )
+
+
+def test_lists_are_fifty_genes_long_unless_told():
+    truth, guess, niches, _ = some(g=320)
+    found = niche_jaccard(truth, guess, niches=niches)
+    assert (found.extras["n_candidates"] > 204).all()
+    assert found.extras["n_truth"].tolist() == found.extras["n_prediction"].tolist() == [50.0] * 3
