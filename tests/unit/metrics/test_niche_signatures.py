@@ -409,6 +409,7 @@ def test_one_matrix_may_lack_genes():
     truth, guess, niches, genes = some()
     gaps, measured = truth.copy(), np.arange(80) >= 5
     gaps[:, ~measured] = np.nan
+    gaps[1:, 0] = truth[1:, 0]
     halves = [(guess, gaps)]
     assert niche_markers(gaps, niches=niches, genes=genes) == niche_markers(
         truth, niches=niches, genes=genes, measured=measured
