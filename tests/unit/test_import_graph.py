@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,7 @@ def modules_of(package):
     return found
 
 
+@lru_cache(maxsize=1)
 def imports_of(package):
     """Every import of the package, those of functions and TYPE_CHECKING blocks included."""
     name = package.name

@@ -82,8 +82,10 @@ def _fit(z: NDArray[np.float64], y: NDArray[Any], strength: float) -> LogisticRe
 
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
-    with warnings.catch_warnings():
+    # Problems this small are slower on several threads, and far slower beside other work.
+    with threadpool_limits(1), warnings.catch_warnings():
         # A yardstick that stopped early is still one; it is the same one every time.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return LogisticRegression(C=strength, class_weight="balanced", max_iter=MAX_ITERATIONS).fit(z, y)

@@ -51,8 +51,9 @@ class AliasedSource:
 
     def __init__(self, source: SlideSource, slide_ids: Iterable[str]) -> None:
         self._source = source
-        panels = [source.genes(slide_id) for slide_id in slide_ids]
-        found = [renamed_symbols(panel) for panel in panels]
+        # Each panel is wanted once more, for the genes of the data set: the file is not opened again for it.
+        self._panels = {slide_id: source.genes(slide_id) for slide_id in slide_ids}
+        found = [renamed_symbols(panel) for panel in self._panels.values()]
         refused = {gene for _, genes in found for gene in genes}
         self._refused = frozenset(refused)
         self._renamed = {
@@ -71,7 +72,8 @@ class AliasedSource:
 
     def genes(self, slide_id: str) -> tuple[str, ...]:
         """Return the symbols of a slide in the order of its file, retired ones replaced."""
-        return tuple(self._renamed.get(gene, gene) for gene in self._source.genes(slide_id))
+        panel = self._panels.pop(slide_id, None) or self._source.genes(slide_id)
+        return tuple(self._renamed.get(gene, gene) for gene in panel)
 
     def read(self, slide_id: str) -> RawSlide:
         """Read a slide; its notes count the genes that were renamed."""

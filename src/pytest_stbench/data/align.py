@@ -46,7 +46,8 @@ def align_columns(
         (counts.data[kept], columns[kept], ends[counts.indptr]), shape=(counts.shape[0], len(universe))
     )
     if (np.diff(place[known]) <= 0).any():
-        aligned.sort_indices()
+        # Twice turned, the columns of each row are in order: a count, cheaper than a sort of every row.
+        aligned = aligned.tocsc().tocsr()
     return aligned
 
 

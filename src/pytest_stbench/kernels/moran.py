@@ -23,6 +23,8 @@ BLOCK_ELEMENTS = 1 << 18
 
 MIN_BLOCK_COLUMNS = 8
 TIE_TOLERANCE = 1e-12
+CANCELLATION = 1e3
+"""Mean square over variance from which a gene is centred before its products are summed."""
 
 
 def morans_i(
@@ -36,7 +38,7 @@ def morans_i(
     Parameters
     ----------
     x
-        Values, (n, g), dense or sparse; sparse input is made dense a few columns at a time.
+        Values, (n, g), dense or sparse; sparse input is read in place, row by row.
     graph
         Symmetric weights, (n, n), zero diagonal: binary, as made in
         :mod:`pytest_stbench.kernels.graph`. On row-standardised weights the statistic is another
@@ -65,9 +67,16 @@ def morans_i(
     if x.shape[0] < max(min_units, 2):
         return result
     scale = x.shape[0] / half.data.sum()
+    todo = np.arange(g)
+    if issparse(x):
+        x = _by_row(x)
+        pairs, total, cancels = _sparse_pairs(x, half)
+        result = scale * np.divide(pairs, total, out=result, where=~np.isnan(total))
+        todo = np.flatnonzero(cancels)
+        x = x[:, todo] if len(todo) else x[:, :0]
     for columns, block in _blocks(x):
         centred, total = _centre(block)
-        result[columns] = scale * np.einsum("ij,ij->j", centred, half @ centred) / total
+        result[todo[columns]] = scale * np.einsum("ij,ij->j", centred, half @ centred) / total
     return result
 
 
@@ -205,6 +214,46 @@ def _blocks(x: Any) -> Iterator[tuple[slice, NDArray[np.float64]]]:
         yield slice(start, stop), _dense_block(columns, start, stop)
 
 
+def _by_row(x: Any) -> csr_matrix:
+    """Return sparse `x` by row, every entry stored once; the caller's matrix stays as it is."""
+    rows = x.tocsr()
+    if not rows.has_canonical_format:
+        rows = rows.copy()
+        rows.sum_duplicates()
+    return rows
+
+
+def _sparse_pairs(
+    x: csr_matrix, half: csr_matrix
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Return per gene the sum over joined pairs of w z_i z_j, and the sum of z_i^2, z centred.
+
+    Both from sums of the stored values alone. Sums of squares are nan where a gene is constant or
+    not finite. The third array marks genes whose variance is so small beside their mean that
+    these sums cancel.
+    """
+    n, g = x.shape
+    degree = np.asarray(half.sum(axis=0)).ravel() + np.asarray(half.sum(axis=1)).ravel()
+    sums = np.zeros((4, g))
+    span = np.zeros((2, g))
+    stored = np.zeros(g, dtype=np.int64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        _sums_of_stored(
+            x.data, x.indices, x.indptr, half.data, half.indices, half.indptr, degree, sums, span, stored
+        )
+        first, squares, weighted, products = sums
+        # A gene stored in every unit has no zero: its range is that of its values.
+        low = np.where(stored < n, np.minimum(span[0], 0.0), span[0])
+        high = np.where(stored < n, np.maximum(span[1], 0.0), span[1])
+        mean = first / n
+        total = squares - n * mean**2
+        finite = np.isfinite(total)
+        cancels = finite & (squares > CANCELLATION * np.abs(total))
+        varies = finite & (total > 0) & (high - low > CONSTANT_TOLERANCE * np.maximum(1.0, np.abs(mean)))
+        pairs = products - mean * weighted + mean**2 * half.data.sum()
+    return pairs, np.where(varies & ~cancels, total, np.nan), cancels
+
+
 def _by_column(x: Any) -> csc_matrix:
     """Return sparse `x` by column, every entry stored once; the caller's matrix stays as it is."""
     columns = x.tocsc()
@@ -238,6 +287,47 @@ def _centre(z: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.flo
         varies &= np.isfinite(total) & (total > 0)
     z[:, ~varies] = 0.0
     return z, np.where(varies, total, np.nan)
+
+
+@compiled
+def _sums_of_stored(
+    values: NDArray[np.floating],
+    columns: NDArray[np.int32],
+    starts: NDArray[np.int32],
+    weights: NDArray[np.float64],
+    others: NDArray[np.int32],
+    joins: NDArray[np.int32],
+    degree: NDArray[np.float64],
+    sums: NDArray[np.float64],
+    span: NDArray[np.float64],
+    stored: NDArray[np.int64],
+) -> None:
+    """Add per gene the stored values x, x^2, degree * x and, over joined pairs, w x_i x_j to `sums`.
+
+    `span` takes the least and the greatest stored value, `stored` their number.
+    """
+    row = np.zeros(sums.shape[1])
+    for i in range(len(starts) - 1):
+        first, last = starts[i], starts[i + 1]
+        for k in range(first, last):
+            c, value = columns[k], float(values[k])
+            sums[0, c] += value
+            sums[1, c] += value * value
+            sums[2, c] += degree[i] * value
+            if stored[c] == 0:
+                span[0, c] = value
+                span[1, c] = value
+            span[0, c] = min(span[0, c], value)
+            span[1, c] = max(span[1, c], value)
+            stored[c] += 1
+            row[c] = value
+        for e in range(joins[i], joins[i + 1]):
+            j, w = others[e], weights[e]
+            for k in range(starts[j], starts[j + 1]):
+                c = columns[k]
+                sums[3, c] += w * row[c] * values[k]
+        for k in range(first, last):
+            row[columns[k]] = 0.0
 
 
 @compiled

@@ -204,8 +204,6 @@ def _arms(found: Comparison, given: Floats | None, graph: csr_matrix, min_units:
     if graph.shape != (n, n):
         message = f"the graph joins {graph.shape[0]} units and truth has {n}: they must be the same units"
         raise ValueError(message)
-    islands = _islands(graph)
-    found.mark(np.full(g, n - islands < min_units), "too_few_units")
     true, predicted = np.full(g, np.nan), np.full(g, np.nan)
     small = np.zeros(g, bool)
     for columns, rows in found.known_together():
@@ -224,7 +222,7 @@ def _arms(found: Comparison, given: Floats | None, graph: csr_matrix, min_units:
         reasons=found.reasons,
         truth=true,
         prediction=predicted,
-        n_islands=islands,
+        n_islands=_islands(graph),
     )
 
 

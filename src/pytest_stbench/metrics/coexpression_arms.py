@@ -121,7 +121,10 @@ def niche_correlations(
     codes, names = true_codes(niches, "niches")
     array, _ = matrices(values, values)
     large = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=len(names)) >= min_units)
-    found = [gene_correlations(array[codes == code], measured=measured).values for code in large]
+    found = [
+        gene_correlations(array[codes == code], measured=measured, min_units=min_units).values
+        for code in large
+    ]
     g = array.shape[1]
     return NicheCorrelations(
         niches=names[large].tolist(), values=np.array(found, np.float64).reshape(-1, g, g)

@@ -109,7 +109,7 @@ def spatial_coherence(truth: ArrayLike, prediction: ArrayLike, *, graph: csr_mat
     """Share of neighbours with equal predicted labels, beyond what the label frequencies give.
 
     (share - e) / (1 - e) with e = sum of squared frequencies over all units. At most 1, 0 by
-    chance, higher is better.
+    chance; context, neither direction is better: it should be near the extra ``truth``.
 
     Parameters
     ----------

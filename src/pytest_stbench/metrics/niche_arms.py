@@ -29,8 +29,8 @@ LIST_SHARE = 4
 class NicheFoldChanges:
     """Predicted log2 fold changes of each niche, instead of predicted expression.
 
-    ``values`` (niches, g) orders the genes by itself; a niche of the slide that is not in
-    ``niches`` has no predicted marker.
+    ``values`` (niches, g) orders the genes by itself, nan where nothing is known: no change; a
+    niche of the slide that is not in ``niches`` has no predicted marker.
     """
 
     niches: Sequence[str]
@@ -163,7 +163,7 @@ def _statistics(
 def _stated(prediction: NicheFoldChanges, names: NDArray[np.str_], n_genes: int) -> Floats:
     values = np.asarray(prediction.values, np.float64)
     known = {str(niche): row for row, niche in enumerate(prediction.niches)}
-    if values.shape != (len(prediction.niches), n_genes) or not np.isfinite(values).all():
+    if values.shape != (len(prediction.niches), n_genes) or np.isinf(values).any():
         message = (
             f"fold changes have shape {values.shape}: give a finite one for each of the "
             f"{len(prediction.niches)} niches and {n_genes} genes"
@@ -173,4 +173,4 @@ def _stated(prediction: NicheFoldChanges, names: NDArray[np.str_], n_genes: int)
     for row, niche in enumerate(names):
         if str(niche) in known:
             change[row] = values[known[str(niche)]]
-    return change
+    return np.nan_to_num(change, nan=0.0)

@@ -30,7 +30,9 @@ def niche_markers(
 
     Parameters and errors as in :func:`niche_jaccard`, of one matrix.
     """
-    arms = compare_niches(values, values, niches=niches, measured=measured, genes=genes, min_units=min_units)
+    arms = compare_niches(
+        values, _nothing(values), niches=niches, measured=measured, genes=genes, min_units=min_units
+    )
     lists, _ = arms.lists(n, predicted=False)
     told = (arms.reasons == "") & (arms.lengths(n) >= MIN_LIST)
     return {
@@ -44,11 +46,16 @@ def niche_fold_changes(
 ) -> NicheFoldChanges:
     """Return the log2 fold changes of the niches of a slide that are large enough on both sides.
 
-    Parameters and errors as in :func:`niche_jaccard`, of one matrix.
+    nan for a gene with missing values. Parameters and errors as in :func:`niche_jaccard`, of one
+    matrix.
     """
-    arms = compare_niches(values, values, niches=niches, measured=None, genes=None, min_units=min_units)
+    arms = compare_niches(
+        values, _nothing(values), niches=niches, measured=None, genes=None, min_units=min_units
+    )
     told = arms.reasons == ""
-    return NicheFoldChanges(niches=arms.niches[told].tolist(), values=arms.change_truth[told])
+    known = np.isfinite(np.asarray(values)).all(axis=0)
+    change = np.where(known, arms.change_truth[told], np.nan)
+    return NicheFoldChanges(niches=arms.niches[told].tolist(), values=change)
 
 
 def niche_ceiling(
@@ -77,7 +84,9 @@ def niche_ceiling(
     dict
         Niche -> mean over the pairs in which the second half has a marker; nan where none has.
     """
-    whole = compare_niches(truth, truth, niches=niches, measured=measured, genes=genes, min_units=min_units)
+    whole = compare_niches(
+        truth, _nothing(truth), niches=niches, measured=measured, genes=genes, min_units=min_units
+    )
     found: list[list[float]] = [[] for _ in whole.niches]
     for first, second in halves:
         arms = compare_niches(
@@ -93,3 +102,8 @@ def niche_ceiling(
         str(niche): float(np.mean(values)) if values else float("nan")
         for niche, values in zip(whole.niches, found, strict=True)
     }
+
+
+def _nothing(values: ArrayLike) -> NicheFoldChanges:
+    """Return the prediction of no niche: what is said of one matrix takes none."""
+    return NicheFoldChanges(niches=(), values=np.zeros((0, np.shape(values)[-1])))

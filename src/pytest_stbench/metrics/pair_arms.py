@@ -137,7 +137,7 @@ def pair_associations(
     Parameters and errors as in :func:`pytest_stbench.metrics.lr_auprc`, of one matrix.
     """
     arms = compare_pairs(
-        values, values, pairs=pairs, graph=graph, libsize=libsize, genes=genes, measured=measured
+        values, _nothing(pairs), pairs=pairs, graph=graph, libsize=libsize, genes=genes, measured=measured
     )
     found = np.full(len(arms.labels), np.nan)
     found[arms.usable] = arms.l_truth
@@ -185,7 +185,7 @@ def lr_thresholds(
         where the pair is not usable or fewer than 20 matched pairs exist.
     """
     arms = compare_pairs(
-        values, values, pairs=pairs, graph=graph, libsize=libsize, genes=genes, measured=measured
+        values, _nothing(pairs), pairs=pairs, graph=graph, libsize=libsize, genes=genes, measured=measured
     )
     result = np.full(len(arms.labels), np.nan)
     true, _ = matrices(values, values)
@@ -244,3 +244,8 @@ def _stated(prediction: PairAssociations, n_pairs: int) -> Floats:
         message = f"associations have shape {values.shape}: give a finite one for each of the {n_pairs} pairs"
         raise ValueError(message)
     return np.nan_to_num(values, nan=0.0)
+
+
+def _nothing(pairs: Pairs) -> PairAssociations:
+    """Return the prediction of no association: what is said of one matrix takes none."""
+    return PairAssociations(values=np.zeros(len(pairs)))

@@ -6,6 +6,7 @@ A hidden gene whose relative is observed is no test: KRT19 says little that KRT7
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ _LETTERS_DIGITS = re.compile(r"([A-Z]+)(\d+)?")
 MIN_PREFIX = 3
 
 
+# Every fold asks for the same symbols.
+@lru_cache(maxsize=1 << 17)
 def stem(symbol: str) -> str:
     """Return the part of a gene symbol that its close relatives share.
 

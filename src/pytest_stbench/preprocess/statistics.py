@@ -111,8 +111,9 @@ def detection_rate(slide: Slide) -> NDArray[np.float64]:
 
 def detection_counts(slide: Slide) -> NDArray[np.float64]:
     """Return the number of units in which each gene has a count, (G,)."""
-    counts = slide.counts
-    return np.bincount(counts.indices[counts.data > 0], minlength=len(slide.genes)).astype(np.float64)
+    positive = slide.counts.data > 0
+    columns = slide.counts.indices if positive.all() else slide.counts.indices[positive]
+    return np.bincount(columns, minlength=len(slide.genes)).astype(np.float64)
 
 
 def is_detected(detection: NDArray[np.float64], min_detection: float) -> NDArray[np.bool_]:

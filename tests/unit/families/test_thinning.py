@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from pytest_stbench.families.imputation import Imputation
 from pytest_stbench.families.thinning import SEEDS, thinned_pairs
@@ -96,4 +97,19 @@ def test_what_are_no_counts_cannot_be_split(slide, spoilt):
     counts = slide.counts.astype(float)
     counts[0, 1] = spoilt
     _, pairs = pairs_of(replace(slide, counts=counts.tocsr()))
+    assert pairs == []
+
+
+def test_ten_seeds_whatever_the_genes_outside_the_task_hold(slide):
+    """Units whose counts all lie in the genes of the task have nothing else to split."""
+    counts = slide.counts.toarray()
+    counts[:, 0] = 0
+    _, pairs = pairs_of(replace(slide, counts=csr_matrix(counts), libsize=counts.sum(axis=1).astype(float)))
+    assert len(pairs) == 10
+
+
+def test_counts_without_end_have_no_halves(slide):
+    endless = slide.libsize.astype(float)
+    endless[0] = np.inf
+    _, pairs = pairs_of(replace(slide, libsize=endless))
     assert pairs == []

@@ -75,3 +75,8 @@ def test_more_patients_show_smaller_effects():
 
 def test_no_rules_no_plan():
     assert plan_gates(6, Rules(), metric="r") == ()
+
+
+def test_six_patients_can_show_that_nothing_was_lost():
+    assert planned(6)["not_worse_than"].effect_sd == lower_bound_distance(6)
+    assert planned(5)["not_worse_than"].effect_sd == math.inf

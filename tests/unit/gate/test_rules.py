@@ -282,3 +282,9 @@ def test_the_same_run_again_is_not_worse_by_any_margin_above_zero():
 def test_not_worse_than_without_common_patients():
     gate = not_worse_than({"A": 0.1}, {}, metric="m", against="v1", better="up", margin=0.01)
     assert (gate.outcome, gate.excluded) == ("not_evaluable", ("A",))
+
+
+def test_equal_scores_are_worse_than_the_margin_but_not_than_the_reference():
+    gate = against_ridge([0.0] * 6, margin=0.1)
+    assert gate.worse
+    assert "worse than ridge plus the margin of 0.1" in gate.message

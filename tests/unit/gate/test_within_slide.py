@@ -58,3 +58,10 @@ def test_a_reference_stays_one_and_nothing_asked_is_nothing_said():
 def test_no_value_is_not_evaluable():
     nothing = dict.fromkeys("AB", None)
     assert judge_within(nothing, Rules(beats={"train_mean": 0.0}), **FACTS).verdict == "not_evaluable"
+
+
+def test_a_metric_is_primary_only_where_that_is_said():
+    rules = Rules(beats={"train_mean": 0.0})
+    for judged in (judge, judge_within):
+        assert not judged(VALUES, rules, **FACTS).primary
+        assert judged(VALUES, rules, primary=True, **FACTS).primary

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pytest_stbench.kernels import blocks
-from pytest_stbench.kernels.markers import marker_order, one_vs_rest
+from pytest_stbench.kernels.markers import edge_is_tied, marker_order, one_vs_rest
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -168,3 +168,13 @@ def test_equal_statistics_follow_the_alphabet():
     symbols = np.array(["d", "e", "a", "b", "c"])
     order = marker_order(statistic, symbols)
     assert [symbols[row].tolist() for row in order] == [list("beacd"), list("abdec")]
+
+
+@pytest.mark.parametrize(
+    ("inside", "outside", "tied"), [(3, 1, True), (2, 1, False), (3, 0, False), (3, 5, True)]
+)
+def test_more_than_a_tenth_of_a_list_is_tied_with_what_did_not_enter(inside, outside, tied):
+    values = np.arange(40.0, 0.0, -1.0)
+    values[20 - inside : 20 + outside] = 15.5 + inside
+    assert edge_is_tied(values, np.arange(40), 20) is tied
+    assert not edge_is_tied(values, np.arange(40), 40)

@@ -86,3 +86,13 @@ def test_thresholds_do_not_depend_on_other_orders_and_follow_the_seed():
 
 def test_no_pairs():
     assert matched_thresholds(genes_of(), np.ones(40), np.zeros(0, int), np.zeros(0, int)).shape == (0,)
+
+
+@pytest.mark.parametrize(("n_right", "told"), [(6, False), (7, True)])
+def test_twenty_matched_pairs_are_enough(n_right, told):
+    sizes = [3, n_right, *[5] * 8]
+    detection = np.repeat(np.linspace(0.1, 1.0, 10), sizes)
+    genes = genes_of(g=len(detection))
+    # 3 x 7 pairs, less the one given, are 20.
+    thresholds = matched_thresholds(genes, detection, np.array([0]), np.array([3]))
+    assert np.isfinite(thresholds).tolist() == [told]

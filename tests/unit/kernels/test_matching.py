@@ -148,3 +148,27 @@ def test_negative_labels_and_unequal_shapes_are_refused():
         overlaps(np.abs(image), image)
     with pytest.raises(ValueError, match=r"true image has shape \(1, 3\), the predicted one \(3, 1\)"):
         overlaps(image, image.T)
+
+
+def test_pairs_met_before_and_after_the_table_grew_are_one():
+    pairs = np.random.default_rng(0).permutation(np.arange(1, 12_001)).astype(np.int32)
+    truth = np.repeat(np.concatenate([pairs, pairs]), 2)[None]
+    prediction = truth[:, ::-1].copy()
+    found, expected = overlaps(truth, prediction), by_runs(truth.ravel(), prediction.ravel())
+    np.testing.assert_array_equal(
+        found.true_ids[found.true] << 32 | found.predicted_ids[found.predicted], expected[0]
+    )
+    np.testing.assert_array_equal(found.shared, expected[1])
+
+
+def test_an_instance_that_stays_alone_takes_nobody():
+    """One true instance meets three predictions, one of which meets two more true ones."""
+    truth = np.array([[1, 1, 1, 2, 3]], np.int32)
+    prediction = np.array([[7, 8, 9, 7, 7]], np.int32)
+    pairs = overlaps(truth, prediction)
+    found = matched_pairs(pairs, 0.1)
+    taken = list(
+        zip(pairs.true_ids[pairs.true[found]], pairs.predicted_ids[pairs.predicted[found]], strict=True)
+    )
+    assert len(found) == 2
+    assert len({true for true, _ in taken}) == len({predicted for _, predicted in taken}) == 2

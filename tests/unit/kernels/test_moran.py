@@ -71,15 +71,25 @@ def test_units_without_neighbours_are_left_out():
     assert morans_i(csr_matrix(moved), graph) == pytest.approx(morans_i(x[:30], chain(30)), abs=1e-12)
 
 
-def test_undefined_values_are_nan_without_a_warning(recwarn):
+@pytest.mark.parametrize("form", [csr_matrix, np.asarray])
+def test_undefined_values_are_nan_without_a_warning(form, recwarn):
     x = np.random.default_rng(3).normal(size=(36, 5))
     x[:, 0] = 7.0
     x[:, 1] = 1e9 + 1e-3 * x[:, 1]
     x[3, 2] = np.nan
     x[4, 3] = np.inf
-    values = morans_i(x, grid(6))
-    assert np.isnan(values).tolist() == [True, True, True, True, False]
+    values = morans_i(form(np.column_stack([x, np.zeros(36)])), grid(6))
+    assert np.isnan(values).tolist() == [True, True, True, True, False, True]
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("level", [10.0, 1e4, 1e6, -1e6])
+def test_a_gene_far_from_zero_keeps_its_value(level):
+    z = np.random.default_rng(6).poisson(0.5, (36, 3)).astype(float)
+    z[:, 1] += level
+    found = morans_i(csr_matrix(z), grid(6))
+    z[:, 1] -= level
+    assert found == pytest.approx(morans_i(z, grid(6)), abs=1e-9)
 
 
 def test_fewer_than_twenty_joined_units_are_nan():
@@ -210,3 +220,11 @@ def test_exchanges_that_tie_with_what_was_seen_count():
     x = np.zeros((30, 2))
     x[4, 0], x[7, 1] = 1.0, 0.1
     assert moran_permutation_p(x, ring).tolist() == [1.0, 1.0]
+
+
+def test_an_entry_stored_in_two_parts_is_their_sum():
+    dense = np.random.default_rng(0).poisson(2.0, (36, 3)).astype(float)
+    whole = csc_matrix(dense)
+    indptr, indices = 2 * whole.indptr, np.repeat(whole.indices, 2)
+    parts = csc_matrix((np.repeat(whole.data / 2, 2), indices, indptr), shape=dense.shape)
+    np.testing.assert_allclose(morans_i(parts, grid(6)), morans_i(dense, grid(6)), rtol=1e-12)

@@ -103,3 +103,8 @@ def test_nobody_is_eligible():
     points = np.random.default_rng(2).normal(size=(5, 2))
     assert not neighbour_votes(points, np.zeros(5, int), 1, 3, np.zeros(5, int)).any()
     assert neighbour_votes(np.zeros((1, 2)), np.zeros(1, int), 1, 3).tolist() == [[0.0]]
+
+
+def test_distances_that_differ_in_the_tenth_decimal_are_tied():
+    xy = np.array([[0.0, 0.0], [1.0, 0.0], [-1.0 - 4e-10, 0.0], [0.0, 3.0]])
+    assert nearest_units(xy, 1)[0].tolist() == [2]

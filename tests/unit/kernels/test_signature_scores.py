@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.sparse import csr_matrix
+from scipy.sparse import csc_matrix, csr_matrix
 from scipy.stats import mannwhitneyu
 
 from pytest_stbench.kernels.control_genes import control_weights, membership, nearest_bin
@@ -145,3 +145,9 @@ def test_rank_scores_stay_in_range_and_follow_a_permutation(seed, n_genes, n_set
 def test_no_genes_and_no_units():
     assert rank_scores(np.empty((4, 0)), membership(columns([]), 0)).tolist() == [[0.0]] * 4
     assert rank_scores(np.empty((0, 3)), membership(columns([0]), 3)).shape == (0, 1)
+
+
+def test_ranks_beyond_1500_are_all_alike():
+    values = -np.arange(1502.0)[None]
+    members = csc_matrix(np.eye(1502)[:, [0, 1499, 1500, 1501]])
+    assert rank_scores(values, members) == pytest.approx(np.array([[1.0, 1 / 1500, 0.0, 0.0]]), abs=1e-12)

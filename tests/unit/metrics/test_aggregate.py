@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_stbench.metrics import Headline, Scores, headline, patient_values, pearson_gene, r2, slide_value
+from pytest_stbench.metrics.aggregate import SlideValue, mean_value
 from pytest_stbench.metrics.catalogue import METRICS
 from pytest_stbench.metrics.scores import DATA_REASONS, MODEL_REASONS
 
@@ -143,3 +144,20 @@ def test_a_headline_without_patients_is_nan(values):
     assert isinstance(found, Headline)
     assert all(math.isnan(v) for v in (found.value, found.median, found.min, found.max))
     assert (found.n_patients, found.n_undefined) == (0, len(values))
+
+
+def test_repeated_values_of_a_slide_are_averaged():
+    nan = math.nan
+    first = SlideValue(value=0.2, n_total=5, n_valid=4, undefined={"gt_constant": 1}, raw_median=0.1)
+    others = [
+        SlideValue(value=0.6, n_total=7, n_valid=7, flags=("ties",), raw_median=nan),
+        SlideValue(value=nan, n_total=5, n_valid=0, flags=("ties", "rank_one"), raw_median=0.3),
+    ]
+    found = mean_value([first, *others])
+    assert (found.value, found.raw_median) == pytest.approx((0.4, 0.2))
+    assert (found.n_total, found.n_valid, found.undefined) == (5, 4, {"gt_constant": 1})
+    assert found.flags == ("ties", "rank_one")
+    assert mean_value([others[0]]) is others[0]
+    empty = mean_value([])
+    assert math.isnan(empty.value)
+    assert empty.n_total == empty.n_valid == 0

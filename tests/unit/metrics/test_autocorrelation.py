@@ -191,3 +191,10 @@ def test_a_prediction_that_is_not_finite_is_refused(metric):
     prediction[3, 2] = np.nan
     with pytest.raises(ValueError, match="not finite"):
         metric(truth, prediction, graph=GRAPH)
+
+
+@pytest.mark.parametrize(("n", "reason"), [(19, "too_few_units"), (20, "")])
+def test_twenty_units_with_neighbours_are_enough(n, reason):
+    truth = np.random.default_rng(0).normal(size=(n, 12))
+    assert set(morans_i(truth, truth, graph=chain(n)).reasons.tolist()) == {reason}
+    assert moran_concordance(truth, truth, graph=chain(n)).reasons.tolist() == [reason]

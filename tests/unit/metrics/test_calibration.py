@@ -123,3 +123,16 @@ def test_an_undefined_slope_says_why():
     found = calibration_slope(y, p, measured=np.arange(5) < 4, genes=list("abcde"))
     assert found.reasons.tolist() == ["gt_constant", "pred_constant", "gt_constant", "gt_nan", "gene_missing"]
     assert calibration_slope(y[:9], p[:9]).reasons.tolist() == ["too_few_units"] * 5
+
+
+def test_probabilities_that_differ_in_the_tenth_decimal_are_equal():
+    top = 0.7 + np.array([4e-10, 3e-10, 0.0, 0.0])
+    shares = np.column_stack([top, 1.0 - top])
+    # Half of each four are right; a unit alone in its bin would be off by .3 or .7.
+    assert ece(["a", "a", "b", "b"], shares, classes=["a", "b"]).values == pytest.approx([0.2], abs=1e-8)
+
+
+def test_a_slope_takes_ten_units():
+    x = np.arange(10.0)[:, None]
+    assert calibration_slope(3 * x, x).values == pytest.approx([3.0])
+    assert calibration_slope(3 * x[1:], x[1:]).reasons.tolist() == ["too_few_units"]

@@ -352,3 +352,18 @@ def test_ceiling_and_floor():
     assert coexpression_floor(truth, [], genes=GENES) == pytest.approx(zero)
     assert coexpression_floor(truth, [-guess, guess], genes=GENES) == pytest.approx(pair[0])
     assert np.isnan(coexpression_floor(truth[:5], [guess[:5]]))
+
+
+def test_the_fewest_units_that_give_a_value():
+    truth, guess = slide(n=20)
+    assert only(run(coexpression_ssim, truth[:10], guess[:10]))[1] == ""
+    inside = np.full(20, "a")
+    assert only(run(niche_coexpression_ssim, truth, guess, niches=inside))[1] == ""
+    assert niche_correlations(truth, niches=inside).niches == ["a"]
+    small = niche_correlations(truth[:8], niches=inside[:8], min_units=8)
+    np.testing.assert_allclose(small.values[0], np.corrcoef(truth[:8].T), atol=1e-12)
+
+
+@pytest.mark.parametrize(("correlation", "one"), [(0.81, True), (0.79, False)])
+def test_two_genes_can_share_one_axis(correlation, one):
+    assert rank_one(np.array([[1.0, correlation], [correlation, 1.0]])) is one

@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 
 from pytest_stbench.kernels.graph import lattice_graph
 from pytest_stbench.metrics.communication import lr_auprc, lr_local, lr_pathway, lr_spearman
-from pytest_stbench.metrics.pair_arms import PairAssociations, lr_thresholds
+from pytest_stbench.metrics.pair_arms import PairAssociations, lr_thresholds, pair_associations
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -325,3 +325,37 @@ def test_bad_input_is_refused_with_advice(metric):
     guess[0, 0] = np.inf
     with pytest.raises(ValueError, match="prediction is not finite"):
         metric(truth, guess, **inputs(metric, graph, depth))
+
+
+def test_associations_that_differ_in_the_tenth_decimal_are_tied():
+    truth, _, graph, depth = slide()
+    alike = PairAssociations(values=0.3 + 3e-11 * np.arange(15))
+    found = lr_auprc(truth, alike, **inputs(lr_auprc, graph, depth))
+    assert found.values == pytest.approx(found.extras["prevalence"], abs=1e-12)
+
+
+@pytest.mark.parametrize(("n", "reason"), [(19, "too_few_units"), (20, "")])
+def test_twenty_units_with_neighbours_are_enough(n, reason):
+    truth, guess, _, depth = slide()
+    line = lattice_graph(np.column_stack([np.arange(n), np.zeros(n)]) * 100.0, 100.0)
+    found = lr_spearman(truth[:n], guess[:n], **inputs(lr_spearman, line, depth[:n]))
+    assert found.reasons.tolist() == [reason]
+
+
+def test_genes_with_gaps_take_no_part():
+    truth, _, graph, depth = slide()
+    gaps, measured = truth.copy(), ~np.isin(GENES, ["G14", "G39"])
+    gaps[0, ~measured] = np.nan
+    for statistic in (lr_thresholds, lambda *a, **given: pair_associations(*a, **given).values):
+        given = {"pairs": PAIRS, "graph": graph, "libsize": depth, "genes": GENES}
+        found, expected = statistic(gaps, **given), statistic(truth, measured=measured, **given)
+        np.testing.assert_array_equal(found, expected)
+        assert np.isnan(found[14])
+        assert np.isfinite(found).any()
+
+
+def test_one_infinite_association_is_refused():
+    truth, _, graph, depth = slide()
+    endless = PairAssociations(values=np.r_[np.inf, np.zeros(14)])
+    with pytest.raises(ValueError, match="associations"):
+        lr_spearman(truth, endless, **inputs(lr_spearman, graph, depth))

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_stbench.metrics import comparison as comparison_module
+from pytest_stbench.metrics import pearson_spot
 from pytest_stbench.metrics.catalogue import METRICS as ALL
-from pytest_stbench.metrics.comparison import clip, matrices
+from pytest_stbench.metrics.comparison import clip, compare_genes, matrices
 
 # Bad input never gives a warning of numpy.
 pytestmark = pytest.mark.filterwarnings("error")
@@ -155,3 +156,23 @@ def test_large_float_matrices_are_not_copied(kind):
     assert np.shares_memory(checked[0], truth)
     assert np.shares_memory(checked[1], prediction)
     assert checked[0].dtype == kind
+
+
+def test_genes_that_were_not_measured_leave_the_comparison_of_units():
+    rng = np.random.default_rng(0)
+    truth, guess = rng.normal(size=(2, 8, 14))
+    measured = np.arange(14) % 7 != 3
+    found = pearson_spot(truth, guess, measured=measured)
+    np.testing.assert_allclose(found.values, pearson_spot(truth[:, measured], guess[:, measured]).values)
+
+
+def test_genes_known_for_the_same_units_come_together():
+    truth = np.arange(60.0).reshape(12, 5)
+    truth[:2, [1, 3]] = np.nan
+    truth[4, 2] = np.nan
+    found = compare_genes(truth, np.zeros((12, 5)), measured=None, genes=None)
+    parts = {tuple(columns): rows for columns, rows in found.known_together()}
+    assert parts.keys() == {(0, 4), (1, 3), (2,)}
+    assert parts[0, 4] is None
+    assert np.flatnonzero(~parts[1, 3]).tolist() == [0, 1]
+    assert np.flatnonzero(~parts[2,]).tolist() == [4]

@@ -233,3 +233,10 @@ def test_bad_input_is_refused_with_advice(metric):
     points[3, 2] = np.nan
     with pytest.raises(ValueError, match="embedding is not finite"):
         metric(labels, points, patients=patients)
+
+
+def test_two_patients_and_a_dimension_without_spread_are_enough():
+    points = np.array([[0.0, 1.0], [0.0, 1.2], [0.0, 3.0], [0.0, 3.2]])
+    found = patient_variance(list("abab"), points, patients=list("ppqq"))
+    # Between: 4 of the units' squared distance 1 from the mean; within: 4 x .01.
+    assert found.values == pytest.approx([4.0 / 4.04])

@@ -77,3 +77,8 @@ def test_missing_truth_and_genes():
     assert found.values[1] == pytest.approx(alone.values[0], abs=1e-12)
     assert hotspot_auprc(truth[:0], prediction[:0]).reasons.tolist() == ["too_few_units"] * 4
     assert len(hotspot_auprc(truth[:, :0], prediction[:, :0]).values) == 0
+
+
+def test_predictions_that_differ_in_the_tenth_decimal_are_tied():
+    truth = np.arange(100.0)[:, None]
+    assert hotspot_auprc(truth, 0.3 + 4e-12 * truth).values == pytest.approx([0.1])

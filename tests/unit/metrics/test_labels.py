@@ -177,3 +177,11 @@ def test_probabilities_need_a_class_each(classes):
 def test_probabilities_are_finite_and_not_negative(bad):
     with pytest.raises(ValueError, match="finite and not negative"):
         macro_f1(["a", "b"], [[0.5, 0.5], [bad, 1.0]], classes=["a", "b"])
+
+
+@pytest.mark.parametrize("metric", [macro_f1, balanced_accuracy])
+def test_every_extra_has_a_place_for_each_class(metric):
+    found = metric(["a", "b", None], ["a", "a", "a"], not_covered=["c", "d"])
+    assert found.labels.tolist() == ["a", "b", "c", "d"]
+    assert {name: len(extra) for name, extra in found.extras.items()} == dict.fromkeys(found.extras, 4)
+    assert found.extras["n_left_out"].tolist() == [1.0] * 4

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
 
-from pytest_stbench.metrics.niche_recluster import niche_jaccard_reclustered
+from pytest_stbench.metrics.niche_recluster import _clusters, niche_jaccard_reclustered
 from pytest_stbench.metrics.niche_signatures import niche_jaccard
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -64,3 +66,21 @@ def test_a_prediction_with_fewer_kinds_of_units_than_niches():
     two = np.outer(np.arange(90) % 2, np.linspace(1, 2, 60))
     found = niche_jaccard_reclustered(truth, two, niches=niches)
     assert len(found.values) == 3
+    # The units are those of two clusters: one niche has none.
+    assert np.count_nonzero(found.extras["shared"]) == 2
+
+
+def test_clusters_are_those_of_kmeans_on_principal_components():
+    values = 5.0 + np.random.default_rng(4).normal(size=(90, 60))
+    expected = KMeans(4, n_init=10, random_state=0).fit_predict(
+        PCA(20, svd_solver="full").fit_transform(values)
+    )
+    np.testing.assert_array_equal(_clusters(values, 4), expected)
+
+
+def test_a_gene_with_missing_truth_does_not_shape_the_clusters():
+    truth, guess, niches = slide()
+    truth[0, 0] = np.nan
+    guess[:, 0] = np.arange(90) // 30 * 1000.0
+    found = niche_jaccard_reclustered(truth, guess, niches=niches)
+    assert found.extras["shared"].tolist() == [1.0, 1.0, 1.0]

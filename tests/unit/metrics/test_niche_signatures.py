@@ -402,3 +402,38 @@ def test_bad_input_is_refused_with_advice(metric):
     guess[3, 3] = np.nan
     with pytest.raises(ValueError, match="prediction is not finite"):
         metric(truth, guess, niches=niches, **more)
+
+
+def test_one_matrix_may_lack_genes():
+    """Slides of other panels have nan for the genes they did not measure."""
+    truth, guess, niches, genes = some()
+    gaps, measured = truth.copy(), np.arange(80) >= 5
+    gaps[:, ~measured] = np.nan
+    gaps[1:, 0] = truth[1:, 0]
+    halves = [(guess, gaps)]
+    assert niche_markers(gaps, niches=niches, genes=genes) == niche_markers(
+        truth, niches=niches, genes=genes, measured=measured
+    )
+    assert niche_ceiling(gaps, halves, niches=niches) == niche_ceiling(
+        truth, [(guess, truth)], niches=niches, measured=measured
+    )
+    found = niche_fold_changes(gaps, niches=niches)
+    assert np.isnan(found.values[:, ~measured]).all()
+    np.testing.assert_array_equal(
+        found.values[:, measured], niche_fold_changes(truth, niches=niches).values[:, measured]
+    )
+    # What is not known is no change.
+    assert niche_logfc_spearman(truth, found, niches=niches).values == pytest.approx(
+        niche_logfc_spearman(
+            truth,
+            NicheFoldChanges(niches=found.niches, values=np.nan_to_num(found.values)),
+            niches=niches,
+        ).values
+    )
+
+
+def test_lists_are_fifty_genes_long_unless_told():
+    truth, guess, niches, _ = some(g=320)
+    found = niche_jaccard(truth, guess, niches=niches)
+    assert (found.extras["n_candidates"] > 204).all()
+    assert found.extras["n_truth"].tolist() == found.extras["n_prediction"].tolist() == [50.0] * 3

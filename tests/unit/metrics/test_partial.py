@@ -194,3 +194,12 @@ def test_a_library_size_that_does_not_fit_is_refused(function, plain, libsize, m
     truth, prediction, _ = slide_of()
     with pytest.raises(ValueError, match=message):
         function(truth, prediction, libsize=libsize)
+
+
+@pytest.mark.parametrize(("partial", "_"), BOTH)
+def test_a_gene_without_value_sets_no_flag(partial, _):
+    truth, prediction, libsize = slide_of()
+    truth[:, 0] = 1.0
+    found = partial(truth, prediction, libsize=libsize)
+    assert found.reasons.tolist() == ["gt_constant", "", "", "", ""]
+    assert found.flags == ()

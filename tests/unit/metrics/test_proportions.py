@@ -75,3 +75,9 @@ def test_bad_input_is_refused(metric):
         metric(A, B[:, :2])
     with pytest.raises(ValueError, match="not finite"):
         metric(A, [[np.nan, 0.5, 0.5]])
+
+
+@pytest.mark.parametrize("metric", [proportion_jsd, proportion_kl])
+def test_one_type_leaves_nothing_to_disagree_on(metric):
+    found = metric(np.ones((3, 1)), np.full((3, 1), 0.5))
+    assert found.values.tolist() == [0.0, 0.0, 0.0]

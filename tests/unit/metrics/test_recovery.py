@@ -146,3 +146,15 @@ def test_undefined():
         svg_recovery(truth, prediction, graph=GRAPH, k=0)
     with pytest.raises(ValueError, match="give one for each of the 10 genes"):
         hvg_recovery(truth, prediction, hvg_score=nothing[:3])
+
+
+def test_the_variance_is_over_the_units_whose_truth_is_known():
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=(40, 4))
+    truth[::2, 0] = np.nan
+    # Gene 0 varies most but has half of the units: its sum of squares is not the largest.
+    prediction = np.tile([np.sqrt(1.5), 1.0, 0.5, 0.2], (40, 1))
+    prediction[np.arange(40) % 4 < 2] *= -1.0
+    genes = ["a", "b", "c", "d"]
+    found = hvg_recovery(truth, prediction, hvg_score=[4.0, 3.0, 2.0, 1.0], k=1, genes=genes)
+    assert found.values == [1.0]

@@ -258,3 +258,8 @@ def test_connected_instances_are_those_scikit_image_keeps():
 
     image = label(np.random.default_rng(3).random((40, 50)) < 0.4, connectivity=1)
     assert without_border(image)[0].tolist() == clear_border(image).tolist()
+
+
+def test_the_largest_label_there_is_counts():
+    image = np.array([[0, 2**31 - 1]], np.int64)
+    assert dice(image, image).values.tolist() == [1.0]

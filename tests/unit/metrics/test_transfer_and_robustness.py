@@ -120,3 +120,10 @@ def test_nothing_to_retain_judges_no_model_but_what_stays_the_same_does():
     assert found.reasons.tolist() == ["no_headroom", "", ""]
     assert found.values[1:].tolist() == [1, 1]
     assert found.extras["measured"][2] == 0
+
+
+@pytest.mark.parametrize(("clean", "reason"), [(0.02, ""), (0.0199, "no_headroom")])
+def test_a_gain_of_two_hundredths_can_be_retained(clean, reason):
+    matrix = np.ones((3, 2))
+    found = retained_fraction(matrix, {"blur": matrix}, scores={"": clean, "blur": 0.01}, trivial=0.0)
+    assert found.reasons.tolist() == [reason]

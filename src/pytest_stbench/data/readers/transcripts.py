@@ -150,7 +150,8 @@ class TranscriptTable:
             found = "text" if values.dtype.name in ("category", "object", "str") else values.dtype
             message = f"{self.path}: column {name} holds {found}, not numbers; write coordinates in um"
             raise DataError(message)
-        return np.asarray(values.to_numpy(np.float64) * self._um_per_px)
+        um: NDArray[np.float64] = np.multiply(values.to_numpy(), self._um_per_px, dtype=np.float64)
+        return um
 
     def _cells(self, part: Any) -> NDArray[np.object_]:
         columns = self.columns
@@ -192,6 +193,18 @@ def _factorised(values: Any) -> tuple[NDArray[np.intp], list[str]]:
     """Return codes and the distinct values as text; bytes of old parquet files are decoded."""
     import pandas as pd
 
-    codes, levels = pd.factorize(values, use_na_sentinel=False)
+    codes, levels = _categories(values) or pd.factorize(values, use_na_sentinel=False)
     names = [name.decode() if isinstance(name, bytes) else str(name) for name in np.asarray(levels).tolist()]
     return codes, names
+
+
+def _categories(values: Any) -> tuple[NDArray[np.intp], Any] | None:
+    """Return codes and levels of a column that has come as categories, all present; else None."""
+    if values.dtype.name != "category":
+        return None
+    codes = values.cat.codes.to_numpy().astype(np.intp)
+    levels = values.cat.categories
+    # -1 stands for a missing value; a category without a row is no value of this part.
+    if len(codes) and codes.min() >= 0 and np.bincount(codes, minlength=len(levels)).all():
+        return codes, levels
+    return None
