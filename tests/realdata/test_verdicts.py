@@ -105,10 +105,16 @@ def test_her2st_images_lie_where_they_belong():
          "keys": {"slide": "sample"}, "scale": {"um_per_px": 100 / 290}},
         {"source": "h5ad", "path": "st_breast_layers/*.h5ad", "technology": "ST", "resolution": "spot",
          "scale": {"um_per_px": 200}},
-        {"source": "h5ad", "path": "cosmx_nsclc/cells/lung5_rep3_regions.h5ad", "technology": "CosMx",
-         "resolution": "cell", "keys": {"slide": "fov", "niche": "region"}, "scale": {"um_per_px": 0.18}},
     ],
     ids=lambda c: f"{Path(c['path']).parent.name}-{c.get('bin', {}).get('geometry', c['source'])}",
 )  # fmt: skip
 def test_other_folders_pass(config):
     assert not_passed(judged(**config)) == {}
+
+
+def test_regions_of_one_patient_cannot_be_trained_and_tested():
+    cells = {"source": "h5ad", "path": "cosmx_nsclc/cells/lung5_rep3_regions.h5ad", "technology": "CosMx"}
+    keys = {"slide": "fov", "niche": "region"}
+    results = judged(**cells, resolution="cell", keys=keys, scale={"um_per_px": 0.18})
+    assert not_passed(results) == {"class_imbalance": "warn"}
+    assert "fewer than 2 patients" in results["class_imbalance"].message
