@@ -46,8 +46,8 @@ def class_imbalance(
     above, or where fewer than two classes remain. Classes seen in fewer than `min_patients` patients warn
     (they cannot be evaluated when a patient is left out), and so does a fold where one class has more
     than `max_majority` of the labelled test units: accuracy says nothing there. Where labels are not
-    `predicted` by models of this task but only group its units, nothing fails, and training slides
-    without labels do not matter. Classes with fewer than `min_units` test units get no value; ``details``
+    `predicted` by models of this task but only group its units, classes of `min_units` units or more that
+    too few patients have warn, and nothing else is asked. Classes with fewer than `min_units` test units get no value; ``details``
     list them. Labels judged are ``niche`` and ``cell_type``; slides without any label and folds within a
     slide are left aside.
     """
@@ -60,11 +60,12 @@ def class_imbalance(
     uncovered: dict[str, dict[str, float]] = {}
     for label, by_slide in tables.items():
         found, shares = _uncovered(label, judged, by_slide, max_uncovered, predicted=predicted)
-        findings += found
         uncovered[label] = shares
         worst = max([worst, *shares.values()])
-        findings += _lonely(label, by_slide, patients, min_patients)
-        findings += _majority(label, judged, by_slide, max_majority)
+        if predicted:
+            findings += found
+            findings += _majority(label, judged, by_slide, max_majority)
+        findings += _lonely(label, by_slide, patients, min_patients, 0 if predicted else min_units)
         tested = _summed(by_slide, {slide for fold in judged for slide in fold.test})
         few[label] = {name: n for name, n in sorted(tested.items()) if n < min_units}
     if not tables:
@@ -152,12 +153,15 @@ def _uncovered(
     return findings, shares
 
 
-def _lonely(label: str, by_slide: Tables, patients: Mapping[str, object], min_patients: int) -> list[Finding]:
+def _lonely(
+    label: str, by_slide: Tables, patients: Mapping[str, object], min_patients: int, min_units: int
+) -> list[Finding]:
+    total = _summed(by_slide, by_slide)
     having: dict[str, set[object]] = {}
     for slide, classes in by_slide.items():
         for name in classes:
             having.setdefault(name, set()).add(patients.get(slide, slide))
-    lonely = sorted(name for name, people in having.items() if len(people) < min_patients)
+    lonely = sorted(name for name, people in having.items() if len(people) < min_patients and total[name] >= min_units)
     if not lonely:
         return []
     return [

@@ -39,14 +39,14 @@ COHORTS: Mapping[str, Cohort] = MappingProxyType(
             params={"slides_per_patient": 2, "sites": 2},
         ),
         "cells": Cohort(
-            summary="Xenium-like cells of six patients, 600 a slide",
-            params={"resolution": "cell", "units": 600},
+            summary="Xenium-like cells of six patients, 1,500 a slide",
+            params={"resolution": "cell", "units": 1500},
             spoilt=1,
             levels=("above",),
         ),
         "xisium": Cohort(
-            summary="spots binned from the transcripts of 2,000 cells a slide",
-            params={"resolution": "cell", "units": 2000, "image": False},
+            summary="spots binned from the transcripts of 5,000 cells a slide",
+            params={"resolution": "cell", "units": 5000, "image": False},
             dataset={"bin": {"geometry": "visium"}, "resolution": "xisium"},
             task={"family": "imputation", "imputation": {"hide": {"folds": 5}}},
         ),
@@ -115,7 +115,9 @@ INJECTIONS: Mapping[str, Injection] = MappingProxyType(
         "no_spatial_signal": Injection(below=0.2, at=0.95, above=1.0),
         "panel_effect": Injection(below=0.05, at=0.5, above=1.0),
         "patient_effect": Injection(below=0.05, at=0.5, above=1.0),
-        "library_size_confounding": Injection(below=0.1, at=0.8, above=1.0, task=ALL_GENES),
+        "library_size_confounding": Injection(
+            below=0.1, at=0.8, above=1.0, params={"depth": 1500}, task=ALL_GENES
+        ),
         "missing_coords": Injection(at=0.005, above=0.2),
         "missing_coords.zero": Injection(at=0.01, above=1.0),
         "missing_coords.index": Injection(at=0.01, above=1.0),
