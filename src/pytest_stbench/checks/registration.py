@@ -175,7 +175,7 @@ def _rank(
     colours = np.stack([_mean_around(channel, side) for channel in _densities(pixels)], axis=2)
     places = at[rows]
     seen = _at(colours, places)
-    own = _fits(seen, expression, amount)
+    own = _explained(seen, expression)
     angle = rng.uniform(0, 2 * np.pi, SHIFTS)
     length = rng.uniform(*_lengths(places * mpp), SHIFTS) / mpp
     height, width = colours.shape[:2]
@@ -185,12 +185,12 @@ def _rank(
         left = ((moved >= 0) & (moved < [width, height])).all(axis=1)
         if left.sum() >= max(MIN_UNITS, len(rows) / 2):
             # Fewer units are fitted better by chance, so both places are asked for the same ones.
-            wrong = _fits(_at(colours, moved[left]), expression[left], amount[left])
-            right = _fits(seen[left], expression[left], amount[left])
-            as_good.append(all(b >= a or np.isnan(a) for a, b in zip(right, wrong, strict=True)))
-    if len(as_good) < SHIFTS // 4 or np.isnan(own[0]):
+            as_good.append(
+                _as_good(seen[left], _at(colours, moved[left]), expression[left], amount[left])
+            )
+    if len(as_good) < SHIFTS // 4 or np.isnan(own):
         return None, None
-    return float(np.mean(as_good)), float(own[0])
+    return float(np.mean(as_good)), own
 
 
 def _lengths(places_um: NDArray[np.float64]) -> tuple[float, float]:
@@ -206,11 +206,16 @@ def _densities(pixels: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
     return [np.where(masked, 0.0, table[pixels[..., channel]]) for channel in range(3)]
 
 
-def _fits(
-    colours: NDArray[np.float64], expression: NDArray[np.float64], amount: NDArray[np.float64]
-) -> tuple[float, float]:
-    """Return variance of expression that colours explain, and correlation of nuclear stain with counts."""
-    return _explained(colours, expression), _correlation(colours @ HAEMATOXYLIN, amount)
+def _as_good(
+    right: NDArray[np.float64],
+    wrong: NDArray[np.float64],
+    expression: NDArray[np.float64],
+    amount: NDArray[np.float64],
+) -> bool:
+    """Return whether the colours `wrong` explain expression and follow the counts as well as `right`."""
+    if _explained(wrong, expression) < _explained(right, expression):
+        return False
+    return not _correlation(wrong @ HAEMATOXYLIN, amount) < _correlation(right @ HAEMATOXYLIN, amount)
 
 
 def _correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
