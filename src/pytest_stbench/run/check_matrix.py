@@ -20,7 +20,7 @@ from pytest_stbench.run.injections import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from pytest_stbench.registry import Registry
     from pytest_stbench.run.linting import Judged
@@ -106,20 +106,27 @@ def run_cases(
             progress(1)
 
 
-def run_case(case: Case) -> Outcome:
-    """Judge one cohort by all checks."""
+def run_case(case: Case, names: Collection[str] | None = None) -> Outcome:
+    """Judge one cohort by all checks, or by those called `names`."""
     from pytest_stbench.run.registry import builtin_registry
 
     injection = INJECTIONS.get(case.defect) if case.level != "clean" else None
     fault = DESIGN_FAULTS[case.defect] if case.level == "design" else None
-    judged = _judged(case, injection, fault, builtin_registry())
+    registry = builtin_registry()
+    judged = _judged(case, injection, fault, registry, frozenset(names or registry.checks.names))
     found: dict[str, str] = {}
     for record in judged.checks:
         found[record.name] = min(found.get(record.name, "pass"), record.status, key=RANK.index)
     return Outcome(case=case, statuses=found, refused="; ".join(judged.unreadable.values()))
 
 
-def _judged(case: Case, injection: Injection | None, fault: DesignFault | None, registry: Registry) -> Judged:
+def _judged(
+    case: Case,
+    injection: Injection | None,
+    fault: DesignFault | None,
+    registry: Registry,
+    names: frozenset[str],
+) -> Judged:
     from pytest_stbench.data.samples import load_samples
     from pytest_stbench.run.linting import grid_of_data, judge
     from pytest_stbench.spec.model import TaskFile, TaskSpec
@@ -143,7 +150,6 @@ def _judged(case: Case, injection: Injection | None, fault: DesignFault | None, 
     slides = tuple(sample.slide for sample in samples)
     grid = grid_of_data("cohort", samples, _folds(fault, slides))
     with tempfile.TemporaryDirectory(prefix="stbench-") as store:
-        names = frozenset(registry.checks.names)
         return judge(made, grid, (), registry, store=Path(store), names=names, whole=True)
 
 

@@ -189,8 +189,10 @@ class Checking:
         return [self._registry.metrics[metric.name] for metric in metrics_of(self._spec, self._family)]
 
     def _wanted(self) -> frozenset[str]:
-        """Return the sets of genes that the task looks at."""
-        chosen = {"signatures"} if self._spec.preprocess.genes.select == "signatures" else set()
+        """Return the sets of genes that the task looks at, and its family, which may need some."""
+        chosen = {self._family.name}
+        if self._spec.preprocess.genes.select == "signatures":
+            chosen.add("signatures")
         return frozenset(metric.genes for metric in self._metrics()) | chosen
 
     def _genes(self) -> Iterator[tuple[str, frozenset[str]]]:
