@@ -25,6 +25,7 @@ def task_gene_coverage(
     *,
     wanted: Collection[str],
     genes: Mapping[str, Genes],
+    named: Collection[str] | None = None,
     min_members: float = 0.5,
     min_genes: int = 3,
     min_evaluable: float = 0.5,
@@ -40,6 +41,8 @@ def task_gene_coverage(
         ``markers`` and ``cell_types``; the rest is left aside.
     genes
         Data set name to the genes that its slides have; data that is not here is left out.
+    named
+        The signatures that are asked by name; None for all.
     min_members, min_genes
         A signature can be scored with this share of its members and this many of them (all, where
         it has no more).
@@ -62,7 +65,11 @@ def task_gene_coverage(
     for dataset, there in genes.items():
         found: dict[str, object] = {}
         if "signatures" in asked:
-            covered = {name: len(there & set(members)) for name, members in signatures().items()}
+            covered = {
+                name: len(there & set(members))
+                for name, members in signatures().items()
+                if named is None or name in named
+            }
             found["signatures"] = covered
             findings += _signatures(dataset, covered, min_members, min_genes, min_evaluable)
         if "communication" in asked:
@@ -91,7 +98,8 @@ def task_gene_coverage(
         details[dataset] = found
     return conclude(
         findings,
-        passed=f"enough genes are measured for {' and '.join(NOUNS[name] for name in asked)} ({count(len(genes), 'data set')})",
+        passed=f"enough genes are measured for {' and '.join(NOUNS[name] for name in asked)} "
+        f"({count(len(genes), 'data set')})",
         details=details,
     )
 
@@ -100,6 +108,8 @@ def _signatures(
     dataset: str, covered: Mapping[str, int], min_members: float, min_genes: int, min_evaluable: float
 ) -> list[Finding]:
     sizes = {name: len(members) for name, members in signatures().items()}
+    if not covered:
+        return []
     lost = sorted(
         name
         for name, n in covered.items()

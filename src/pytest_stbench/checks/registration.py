@@ -185,9 +185,7 @@ def _rank(
         left = ((moved >= 0) & (moved < [width, height])).all(axis=1)
         if left.sum() >= max(MIN_UNITS, len(rows) / 2):
             # Fewer units are fitted better by chance, so both places are asked for the same ones.
-            as_good.append(
-                _as_good(seen[left], _at(colours, moved[left]), expression[left], amount[left])
-            )
+            as_good.append(_as_good(seen[left], _at(colours, moved[left]), expression[left], amount[left]))
     if len(as_good) < SHIFTS // 4 or np.isnan(own):
         return None, None
     return float(np.mean(as_good)), own

@@ -166,9 +166,7 @@ DESIGN_FAULTS: Mapping[str, DesignFault] = MappingProxyType(
             summary="three patients and a population claim", params={"patients": 3}
         ),
         "too_few_patients.five": DesignFault(summary="five patients", params={"patients": 5}),
-        "split_within_slide": DesignFault(
-            summary="units of one slide in training and test", tested="all"
-        ),
+        "split_within_slide": DesignFault(summary="units of one slide in training and test", tested="all"),
         "baseline_missing": DesignFault(
             summary="no image, so that the position is the only simple baseline", params={"image": False}
         ),
