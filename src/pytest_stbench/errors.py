@@ -37,6 +37,10 @@ class TaskFileError(StbenchError):
         self.problems = sorted(problems, key=lambda p: (str(p.file), p.line, p.key))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
+    def __reduce__(self) -> tuple[type[TaskFileError], tuple[list[Problem]]]:
+        """Rebuild from the problems: pickle would pass the message, and a process pool would break."""
+        return type(self), (self.problems,)
+
 
 class DataMissing(StbenchError):
     """Data that is not on this machine; the message says how to get it. Items are skipped."""

@@ -46,10 +46,10 @@ def class_imbalance(
     above, or where fewer than two classes remain. Classes seen in fewer than `min_patients` patients warn
     (they cannot be evaluated when a patient is left out), and so does a fold where one class has more
     than `max_majority` of the labelled test units: accuracy says nothing there. Where labels are not
-    `predicted` by models of this task but only group its units, nothing fails, and training slides
-    without labels do not matter. Classes with fewer than `min_units` test units get no value; ``details``
-    list them. Labels judged are ``niche`` and ``cell_type``; slides without any label and folds within a
-    slide are left aside.
+    `predicted` by models of this task but only group its units, classes of `min_units` units or more that
+    too few patients have warn, and nothing else is asked. Classes with fewer than `min_units` test units
+    get no value; ``details`` list them. Labels judged are ``niche`` and ``cell_type``; slides without any
+    label and folds within a slide are left aside.
     """
     tables = _tables(subject)
     patients = {s.slide: person(s, subject.name) or s.slide for s in samples}
@@ -59,12 +59,13 @@ def class_imbalance(
     few: dict[str, dict[str, int]] = {}
     uncovered: dict[str, dict[str, float]] = {}
     for label, by_slide in tables.items():
-        found, shares = _uncovered(label, judged, by_slide, max_uncovered, predicted=predicted)
-        findings += found
+        found, shares = _uncovered(label, judged, by_slide, max_uncovered)
         uncovered[label] = shares
         worst = max([worst, *shares.values()])
-        findings += _lonely(label, by_slide, patients, min_patients)
-        findings += _majority(label, judged, by_slide, max_majority)
+        if predicted:
+            findings += found
+            findings += _majority(label, judged, by_slide, max_majority)
+        findings += _lonely(label, by_slide, patients, min_patients, 0 if predicted else min_units)
         tested = _summed(by_slide, {slide for fold in judged for slide in fold.test})
         few[label] = {name: n for name, n in sorted(tested.items()) if n < min_units}
     if not tables:
@@ -100,7 +101,7 @@ def _summed(by_slide: Tables, slides: Iterable[str]) -> Counter[str]:
 
 
 def _uncovered(
-    label: str, folds: Sequence[Fold], by_slide: Tables, limit: float, *, predicted: bool
+    label: str, folds: Sequence[Fold], by_slide: Tables, limit: float
 ) -> tuple[list[Finding], dict[str, float]]:
     shares: dict[str, float] = {}
     absent: dict[str, set[str]] = {}
@@ -109,8 +110,7 @@ def _uncovered(
         trained = set(_summed(by_slide, fold.train))
         labelled = [slide for slide in fold.test if slide in by_slide]
         if labelled and len(trained) < 2:  # one class is no choice
-            if predicted:
-                hopeless.append(fold.name)
+            hopeless.append(fold.name)
             continue
         for slide in labelled:
             lost = {name: n for name, n in by_slide[slide].items() if name not in trained}
@@ -138,7 +138,7 @@ def _uncovered(
         worst = first if shares[first] > limit or not left else left[0]
         findings.append(
             Finding(
-                status="fail" if failed and predicted else "warn",
+                status="fail" if failed else "warn",
                 text=f"{label}: {some(sorted(absent[worst]))} of slide {worst} "
                 f"{'is' if len(absent[worst]) == 1 else 'are'} in no training slide: "
                 f"{percent(shares[worst])} of its labelled units are left out ({percent(limit)} allowed)"
@@ -152,12 +152,17 @@ def _uncovered(
     return findings, shares
 
 
-def _lonely(label: str, by_slide: Tables, patients: Mapping[str, object], min_patients: int) -> list[Finding]:
+def _lonely(
+    label: str, by_slide: Tables, patients: Mapping[str, object], min_patients: int, min_units: int
+) -> list[Finding]:
+    total = _summed(by_slide, by_slide)
     having: dict[str, set[object]] = {}
     for slide, classes in by_slide.items():
         for name in classes:
             having.setdefault(name, set()).add(patients.get(slide, slide))
-    lonely = sorted(name for name, people in having.items() if len(people) < min_patients)
+    lonely = sorted(
+        name for name, people in having.items() if len(people) < min_patients and total[name] >= min_units
+    )
     if not lonely:
         return []
     return [

@@ -5,18 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, percent, some
-from pytest_stbench.resources import lr_pairs, signatures
+from pytest_stbench.resources import cell_type_markers, lr_pairs, signatures
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 Genes = frozenset[str]
 
+NOUNS = {
+    "signatures": "signatures",
+    "communication": "communication",
+    "markers": "markers",
+    "cell_types": "cell types",
+}
+"""What a task may ask, as it is called in messages."""
+
 
 def task_gene_coverage(
     *,
     wanted: Collection[str],
     genes: Mapping[str, Genes],
+    named: Collection[str] | None = None,
     min_members: float = 0.5,
     min_genes: int = 3,
     min_evaluable: float = 0.5,
@@ -28,21 +37,24 @@ def task_gene_coverage(
     Parameters
     ----------
     wanted
-        What the task looks at: of ``signatures``, ``communication`` (ligand-receptor pairs) and
-        ``markers``; the rest is left aside.
+        What the task looks at: of ``signatures``, ``communication`` (ligand-receptor pairs),
+        ``markers`` and ``cell_types``; the rest is left aside.
     genes
         Data set name to the genes that its slides have; data that is not here is left out.
+    named
+        The signatures that are asked by name; None for all.
     min_members, min_genes
         A signature can be scored with this share of its members and this many of them (all, where
         it has no more).
     min_evaluable
-        Fewer of the signatures in a data set fail.
+        Fewer of the signatures in a data set fail. Of cell types whose markers are known, fewer
+        that have `min_genes` of them warn: expression then cannot tell them, an image may.
     min_pairs
         Fewer pairs with ligand and receptor fail.
     min_candidates
         Fewer genes to find markers among fail.
     """
-    asked = sorted({"signatures", "communication", "markers"} & set(wanted))
+    asked = sorted(NOUNS.keys() & set(wanted))
     if not asked:
         return conclude([], passed="the task asks for no signature, no ligand-receptor pair and no marker")
     if not genes:
@@ -53,7 +65,11 @@ def task_gene_coverage(
     for dataset, there in genes.items():
         found: dict[str, object] = {}
         if "signatures" in asked:
-            covered = {name: len(there & set(members)) for name, members in signatures().items()}
+            covered = {
+                name: len(there & set(members))
+                for name, members in signatures().items()
+                if named is None or name in named
+            }
             found["signatures"] = covered
             findings += _signatures(dataset, covered, min_members, min_genes, min_evaluable)
         if "communication" in asked:
@@ -61,6 +77,11 @@ def task_gene_coverage(
             found["pairs"] = usable
             if usable < min_pairs:
                 findings.append(_few_pairs(dataset, usable, there, min_pairs))
+        if "cell_types" in asked:
+            markers = cell_type_markers()
+            told = {name: len(there & set(members)) for name, members in markers.items()}
+            found["markers_of_types"] = told
+            findings += _types(dataset, told, min_genes, min_evaluable)
         if "markers" in asked:
             found["candidates"] = len(there)
             if len(there) < min_candidates:
@@ -77,7 +98,8 @@ def task_gene_coverage(
         details[dataset] = found
     return conclude(
         findings,
-        passed=f"enough genes are measured for {' and '.join(asked)} ({count(len(genes), 'data set')})",
+        passed=f"enough genes are measured for {' and '.join(NOUNS[name] for name in asked)} "
+        f"({count(len(genes), 'data set')})",
         details=details,
     )
 
@@ -86,6 +108,8 @@ def _signatures(
     dataset: str, covered: Mapping[str, int], min_members: float, min_genes: int, min_evaluable: float
 ) -> list[Finding]:
     sizes = {name: len(members) for name, members in signatures().items()}
+    if not covered:
+        return []
     lost = sorted(
         name
         for name, n in covered.items()
@@ -104,6 +128,25 @@ def _signatures(
             statistic=share,
             threshold=min_evaluable,
             genes=tuple(sorted({g for name in lost for g in signatures()[name]})),
+        )
+    ]
+
+
+def _types(dataset: str, told: Mapping[str, int], min_genes: int, min_share: float) -> list[Finding]:
+    lost = sorted(name for name, n in told.items() if n < min_genes)
+    share = 1 - len(lost) / len(told)
+    if share >= min_share:
+        return []
+    examples = [f"{name} {told[name]}" for name in lost]
+    return [
+        Finding(
+            status="warn",
+            text=f"{percent(share)} of {count(len(told), 'cell type')} have {min_genes} known markers among "
+            f"the genes of {dataset} ({percent(min_share)} wanted; fewer: {some(examples)})",
+            fix="read cell types of this panel with care, or use a panel with markers of each",
+            statistic=share,
+            threshold=min_share,
+            genes=tuple(sorted({g for name in lost for g in cell_type_markers()[name]})),
         )
     ]
 

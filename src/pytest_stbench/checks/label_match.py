@@ -34,6 +34,9 @@ SEED = 0
 MAX_UNITS = 5000
 MAX_GENES = 50
 MIN_CLASS = 5
+MIN_OTHERS = 30
+"""Fewer units outside of the largest class do not tell a right label from a wrong one."""
+
 MIN_UNITS = 50
 NEIGHBOURS = 6
 
@@ -218,16 +221,17 @@ def _beaten_by(slide: Slide, codes: NDArray[np.intp]) -> float | None:
     classes = np.unique(codes[rows])
     if len(rows) < MIN_UNITS or len(classes) < 2 or not slide.counts.shape[1]:
         return None
+    if len(rows) - np.bincount(codes[rows]).max() < MIN_OTHERS:
+        return None
     counts = slide.counts[rows]
     total = as_numbers(slide.libsize)[rows]
     with np.errstate(invalid="ignore"):
         sums = as_numbers(counts.sum(axis=0)).ravel()
     sums[~np.isfinite(sums)] = -1
     genes = np.sort(np.argsort(-sums, kind="stable")[:MAX_GENES])
-    values = as_numbers(counts[:, genes].toarray())
-    values = np.log1p(
-        1e4 * np.maximum(np.nan_to_num(values), 0) / np.maximum(np.nan_to_num(total), 1)[:, None]
-    )
+    values = np.nan_to_num(as_numbers(counts[:, genes].toarray()), posinf=0.0)
+    total = np.maximum(np.nan_to_num(total, posinf=0.0), 1)
+    values = np.log1p(1e4 * np.maximum(values, 0) / total[:, None])
     values -= values.mean(axis=0)
     spread = np.sqrt((values**2).sum(axis=0))
     values = values[:, spread > 1e-9] / spread[spread > 1e-9]

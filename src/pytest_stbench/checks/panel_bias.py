@@ -170,7 +170,7 @@ class _Comparison:
         between = (sizes[:, None] * (centre - grand) ** 2).sum(axis=0) / (len(self.names) - 1)
         per = (sizes.sum() - (sizes**2).sum() / sizes.sum()) / (len(self.names) - 1)
         component = max(float((between - within).sum()) / per, 0.0)
-        return component / float(within.sum()) if within.sum() > 0 else None
+        return float(component / within.sum()) if within.sum() > 0 else None
 
     def _mantel(self, matrices: NDArray[np.float64]) -> float | None:
         centred = matrices - matrices.mean(axis=1, keepdims=True)

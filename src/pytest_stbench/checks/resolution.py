@@ -182,12 +182,12 @@ def resolution_split(
         )
     ratios = {fold.name: _ratio(fold, depths) for fold in judged}
     findings += _apart(
-        ratios, max_ratio, "{:.3g} times more or fewer counts per unit in test than in train",
+        ratios, max_ratio, "median counts per unit differ {:.3g} times between training and test",
         "check whether files hold the same kind of counts; leave a failed slide out, or report it apart",
     )  # fmt: skip
     pitches = {fold.name: _ratio(fold, spacings) for fold in judged} if split not in across else {}
     findings += _apart(
-        pitches, 1 + max_pitch, "units {:.3g} times closer or wider in test than in train",
+        pitches, 1 + max_pitch, "spacing of units differs {:.3g} times between training and test",
         "evaluate spacings as separate data sets, or correct the scale of the coordinates",
     )  # fmt: skip
     worst = max(ratios.values(), default=1.0)

@@ -20,10 +20,11 @@ from pytest_stbench.run.injections import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from pytest_stbench.registry import Registry
     from pytest_stbench.run.linting import Judged
+    from pytest_stbench.splits.table import Fold
 
 RANK = ("fail", "warn", "skip", "pass")
 FALLBACK = {"family": "expression"}
@@ -77,7 +78,8 @@ def cases(defects: Iterable[str] | None = None) -> list[Case]:
                 for level, strength in injection.strengths
                 if level in cohort.levels
             ]
-            levels += [(defect, "design", 0.0) for defect in DESIGN_FAULTS]
+            if "at" in cohort.levels:  # faults of the task do not depend on the kind of unit
+                levels += [(defect, "design", 0.0) for defect in DESIGN_FAULTS]
             found += [
                 Case(defect=defect, level=level, strength=strength, cohort=name, seed=seed)
                 for defect, level, strength in levels
@@ -104,24 +106,30 @@ def run_cases(
             progress(1)
 
 
-def run_case(case: Case) -> Outcome:
-    """Judge one cohort by all checks."""
+def run_case(case: Case, names: Collection[str] | None = None) -> Outcome:
+    """Judge one cohort by all checks, or by those called `names`."""
     from pytest_stbench.run.registry import builtin_registry
 
     injection = INJECTIONS.get(case.defect) if case.level != "clean" else None
     fault = DESIGN_FAULTS[case.defect] if case.level == "design" else None
-    judged = _judged(case, injection, fault, builtin_registry())
+    registry = builtin_registry()
+    judged = _judged(case, injection, fault, registry, frozenset(names or registry.checks.names))
     found: dict[str, str] = {}
     for record in judged.checks:
         found[record.name] = min(found.get(record.name, "pass"), record.status, key=RANK.index)
     return Outcome(case=case, statuses=found, refused="; ".join(judged.unreadable.values()))
 
 
-def _judged(case: Case, injection: Injection | None, fault: DesignFault | None, registry: Registry) -> Judged:
+def _judged(
+    case: Case,
+    injection: Injection | None,
+    fault: DesignFault | None,
+    registry: Registry,
+    names: frozenset[str],
+) -> Judged:
     from pytest_stbench.data.samples import load_samples
     from pytest_stbench.run.linting import grid_of_data, judge
     from pytest_stbench.spec.model import TaskFile, TaskSpec
-    from pytest_stbench.splits.table import Fold
 
     cohort = COHORTS[case.cohort]
     params: dict[str, Any] = {**cohort.params, "seed": case.seed}
@@ -140,8 +148,16 @@ def _judged(case: Case, injection: Injection | None, fault: DesignFault | None, 
     made = TaskFile(path=Path("matrix"), spec=spec, lines={})
     samples = load_samples(spec.datasets["cohort"], "cohort", ())
     slides = tuple(sample.slide for sample in samples)
-    mixed = [Fold(name="random", train=slides, test=slides)] if fault and fault.random_units else None
-    grid = grid_of_data("cohort", samples, mixed)
+    grid = grid_of_data("cohort", samples, _folds(fault, slides))
     with tempfile.TemporaryDirectory(prefix="stbench-") as store:
-        names = frozenset(registry.checks.names)
         return judge(made, grid, (), registry, store=Path(store), names=names, whole=True)
+
+
+def _folds(fault: DesignFault | None, slides: tuple[str, ...]) -> list[Fold] | None:
+    from pytest_stbench.splits.table import Fold
+
+    if fault is None or not fault.tested:
+        return None
+    if fault.tested == "all":
+        return [Fold(name="random", train=slides, test=slides)]
+    return [Fold(name="halves", train=slides[::2], test=slides[1::2])]

@@ -140,6 +140,7 @@ class Checking:
                 "available": lambda: {name: self._available(name) for name in self._spec.datasets},
                 "declared": lambda: baselines_of(self._spec, self._family),
                 "wanted": self._wanted,
+                "named": self._named,
                 "genes": lambda: dict(self._genes()),
             }
         dataset, variant = view_parts(view)
@@ -189,9 +190,24 @@ class Checking:
         return [self._registry.metrics[metric.name] for metric in metrics_of(self._spec, self._family)]
 
     def _wanted(self) -> frozenset[str]:
-        """Return the sets of genes that the task looks at."""
-        chosen = {"signatures"} if self._spec.preprocess.genes.select == "signatures" else set()
-        return frozenset(metric.genes for metric in self._metrics()) | chosen
+        """Return the sets of genes that the task looks at, and its family, which may need some."""
+        pairs = self._spec.communication
+        own_pairs = pairs is not None and pairs.pairs != "builtin"
+        chosen = {self._family.name} - ({"communication"} if own_pairs else set())
+        if self._spec.preprocess.genes.select == "signatures":
+            chosen.add("signatures")
+        asked = {metric.genes for metric in self._metrics()}
+        return frozenset(asked - ({"communication"} if own_pairs else set()) | chosen)
+
+    def _named(self) -> frozenset[str] | None:
+        """Return the signatures that are asked by name, None for all of the package.
+
+        Of sets from a file the family counts the members by itself.
+        """
+        block = self._spec.signatures
+        if block is None or (block.names is None and block.gmt is None):
+            return None
+        return frozenset(block.names or ())
 
     def _genes(self) -> Iterator[tuple[str, frozenset[str]]]:
         """Yield the genes of every data set that can be read; of others, the checks of their own tell."""

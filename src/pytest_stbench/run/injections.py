@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,20 +33,23 @@ class Cohort:
 
 COHORTS: Mapping[str, Cohort] = MappingProxyType(
     {
-        "spots": Cohort(summary="Visium-like spots, six patients, 300 genes", seeds=6, spoilt=2),
+        "spots": Cohort(summary="Visium-like spots, six patients, 300 genes", seeds=4, spoilt=1),
         "two slides": Cohort(
             summary="the same with two slides a patient and two sites",
             params={"slides_per_patient": 2, "sites": 2},
+            seeds=2,
         ),
         "cells": Cohort(
-            summary="Xenium-like cells of six patients, 600 a slide",
-            params={"resolution": "cell", "units": 600},
+            summary="Xenium-like cells of six patients, 1,500 a slide",
+            params={"resolution": "cell", "units": 1500, "mpp": 2.0},
+            seeds=2,
             spoilt=1,
             levels=("above",),
         ),
         "xisium": Cohort(
-            summary="spots binned from the transcripts of 2,000 cells a slide",
-            params={"resolution": "cell", "units": 2000, "image": False},
+            summary="spots binned from the transcripts of 5,000 cells a slide",
+            params={"resolution": "cell", "units": 5000, "image": False},
+            seeds=2,
             dataset={"bin": {"geometry": "visium"}, "resolution": "xisium"},
             task={"family": "imputation", "imputation": {"hide": {"folds": 5}}},
         ),
@@ -115,7 +118,9 @@ INJECTIONS: Mapping[str, Injection] = MappingProxyType(
         "no_spatial_signal": Injection(below=0.2, at=0.95, above=1.0),
         "panel_effect": Injection(below=0.05, at=0.5, above=1.0),
         "patient_effect": Injection(below=0.05, at=0.5, above=1.0),
-        "library_size_confounding": Injection(below=0.1, at=0.8, above=1.0, task=ALL_GENES),
+        "library_size_confounding": Injection(
+            below=0.1, at=0.8, above=1.0, params={"depth": 1500}, task=ALL_GENES
+        ),
         "missing_coords": Injection(at=0.005, above=0.2),
         "missing_coords.zero": Injection(at=0.01, above=1.0),
         "missing_coords.index": Injection(at=0.01, above=1.0),
@@ -127,7 +132,7 @@ INJECTIONS: Mapping[str, Injection] = MappingProxyType(
         "image_registration.scale": Injection(below=0.05, at=0.2, above=1.0),
         "image_registration.background": Injection(below=0.05, at=0.2, above=0.8),
         "class_imbalance": Injection(below=0.2, at=0.95, above=1.0, task=LABELS),
-        "class_imbalance.one_patient": Injection(at=0.01, above=0.2, task=LABELS),
+        "class_imbalance.one_patient": Injection(at=0.01, above=0.15, task=LABELS),
         "label_alignment": Injection(below=0.02, at=0.1, above=0.5, task=LABELS),
         "label_alignment.shifted": Injection(at=0.5, above=1.0, task=LABELS),
     }
@@ -143,12 +148,16 @@ NEEDS_MODEL = frozenset({"shared_corpus"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesignFault:
-    """A defect that lies in the task, not in the data: what is changed of cohort and task."""
+    """A defect that lies in the task, not in the data: what is changed of cohort and task.
+
+    ``tested`` slides make up the test of a single fold: all, which are in training too, or every second,
+    the others being in training; nothing leaves one patient out in turn.
+    """
 
     summary: str
     params: Mapping[str, Any] = field(default_factory=dict)
     task: Mapping[str, Any] = field(default_factory=dict)
-    random_units: bool = False
+    tested: Literal["", "all", "every second"] = ""
 
 
 DESIGN_FAULTS: Mapping[str, DesignFault] = MappingProxyType(
@@ -157,14 +166,26 @@ DESIGN_FAULTS: Mapping[str, DesignFault] = MappingProxyType(
             summary="three patients and a population claim", params={"patients": 3}
         ),
         "too_few_patients.five": DesignFault(summary="five patients", params={"patients": 5}),
-        "split_within_slide": DesignFault(
-            summary="units of one slide in training and test", random_units=True
-        ),
+        "split_within_slide": DesignFault(summary="units of one slide in training and test", tested="all"),
         "baseline_missing": DesignFault(
             summary="no image, so that the position is the only simple baseline", params={"image": False}
         ),
         "metric_monoculture": DesignFault(
             summary="Pearson alone", task={"metrics": [{"name": "pearson_gene"}]}
+        ),
+        "narrow_scope": DesignFault(
+            summary="a claim for all cancers from one organ", task={"scope": ["pan-cancer"]}
+        ),
+        "fitted_on_test": DesignFault(
+            summary="a list of genes that does not say where it is from",
+            task={"preprocess": {"genes": {"select": "list", "names": ["EPCAM", "KRT8", "COL1A1", "CD3D"]}}},
+        ),
+        "panel_split": DesignFault(
+            summary="two panels, one in training, one in test", params={"panels": 2}, tested="every second"
+        ),
+        "resolution_split": DesignFault(
+            summary="one slide declared as of another resolution",
+            params={"defects": {"resolution_mismatch": 0.01}},
         ),
         "no_panel_independent_eval": DesignFault(
             summary="two panels, and only a family that depends on them", params={"panels": 2}

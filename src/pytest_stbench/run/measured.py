@@ -9,7 +9,7 @@ import numpy as np
 
 from pytest_stbench.checks.measured import MIN_DETECTION, GeneChoice, NoGenesAsked, NothingToScore
 from pytest_stbench.checks.values import as_numbers
-from pytest_stbench.errors import DataError
+from pytest_stbench.errors import DataError, SplitError
 from pytest_stbench.preprocess.normalise import default_method, normalise_counts, target_sum
 from pytest_stbench.preprocess.statistics import detection_rate, slide_statistics, unit_graph
 from pytest_stbench.run.folding import fold_sides
@@ -100,7 +100,7 @@ class MeasuredSlides:
         try:
             train, test = fold_sides(fold, self._read)
             _, plan, fitted = self._folding.choose(train, self._dataset.config, self._variant, self._roots)
-        except DataError as error:
+        except (DataError, SplitError) as error:
             raise NothingToScore(str(error)) from None
         if plan.candidates is None:
             message = "the task asks for no gene"

@@ -21,8 +21,8 @@ FACTS = {
     },
     "split": {"folds", "samples", "grouped", "dataset", "subject", "split", "config", "genes", "predicted"},
     "task": {
-        "trivial", "simple", "available", "declared", "wanted", "genes", "suite", "scope", "families",
-        "family", "metrics",
+        "trivial", "simple", "available", "declared", "wanted", "named", "genes", "suite", "scope",
+        "families", "family", "metrics",
     },
     "model": {"pretraining", "suite", "tested", "hashes", "scope"},
     "results": {"model", "simple", "values", "better", "between"},

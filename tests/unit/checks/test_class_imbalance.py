@@ -55,7 +55,15 @@ def test_training_slides_of_one_class(labelled):
 
 def test_where_no_model_predicts_labels_nothing_fails(labelled):
     facts = labelled(A={"tumour": 50}, B={**EVEN, "TLS": 200})
-    assert class_imbalance(*facts, predicted=False).status == "warn"
+    result = class_imbalance(*facts, predicted=False)
+    assert result.status == "warn"
+    assert "accuracy" not in result.message
+
+
+@pytest.mark.parametrize(("rare", "status"), [(19, "pass"), (20, "warn")])
+def test_where_no_model_predicts_labels_small_classes_are_not_asked(labelled, rare, status):
+    facts = labelled(A={"tumour": 200}, B={**EVEN, "TLS": rare}, C=EVEN)
+    assert class_imbalance(*facts, predicted=False).status == status
 
 
 @pytest.mark.parametrize(("share", "status"), [(95, "pass"), (96, "warn")])

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import json
 
 import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from scipy import sparse
 
 from pytest_stbench.checks import CHECKS, run_check
+from pytest_stbench.cli import main
 from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.registry import load_target
@@ -47,9 +50,12 @@ def _verdicts(files, folder, folds=None, **config):
         adata.obs_names = file["names"]
         adata.var_names = file["genes"]
         adata.obsm["spatial"] = file["xy"]
+        if "niche" in file:
+            adata.obs["niche"] = pd.Series(file["niche"], index=adata.obs_names, dtype=object)
         adata.write_h5ad(sections / f"{slide}.h5ad")
     table = [
-        {"slide": s, "patient": f["patient"], "preservation": f["preservation"]} for s, f in files.items()
+        {"slide": s} | {k: f[k] for k in ("patient", "preservation", "panel", "resolution") if k in f}
+        for s, f in files.items()
     ]
     pd.DataFrame(table).to_csv(folder / "samples.csv", index=False)
     said = {
@@ -162,6 +168,82 @@ def _nameless(files):
 
 def _blank(files):
     files["A1"]["preservation"] = None
+
+
+def _section_twice(files):
+    for field in ("counts", "xy"):
+        files["B1"][field] = files["A1"][field].copy()
+
+
+def _half_a_section_twice(files):
+    files["B1"]["counts"][:120] = files["A1"]["counts"][:120]
+
+
+def _other_gene_order_and_yield(files):
+    rng = np.random.default_rng(5)
+    for number, file in enumerate(files.values()):
+        file["panel"] = f"v{number % 2}"
+        if number % 2:
+            factor = rng.permutation(np.geomspace(0.05, 20, 150))
+            file["counts"] = rng.poisson(file["counts"] * factor).astype(float)
+
+
+def _another_panel_in_half(files):
+    for number, file in enumerate(files.values()):
+        file["panel"] = "new" if number == 5 else "old"
+
+
+def _cells_in_one(files):
+    files["F1"]["resolution"] = "cell"
+
+
+def _shallow_one(files):
+    rng = np.random.default_rng(2)
+    files["F1"]["counts"] = rng.binomial(files["F1"]["counts"].astype(int), 0.12).astype(float)
+
+
+def _half_labelled(files):
+    rng = np.random.default_rng(4)
+    for file in files.values():
+        file["niche"] = np.where(file["xy"][:, 0] > 1400, "tumour", "stroma").astype(object)
+        file["counts"][file["xy"][:, 0] > 1400, :40] += rng.poisson(20, size=(105, 40))
+    files["A1"]["niche"][:60] = None
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (_section_twice, {"slide_leakage": "fail"}),
+        (_half_a_section_twice, {"slide_leakage": "fail"}),
+        (_other_gene_order_and_yield, {"panel_effect": "warn"}),
+        (_another_panel_in_half, {"panel_split": "warn"}),
+        (_cells_in_one, {"resolution_mismatch": "fail", "resolution_split": "fail"}),
+        (_shallow_one, {"resolution_split": "warn"}),
+        (_half_labelled, {"label_alignment": "fail"}),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_defect_of_sections_panels_and_labels_is_seen(tmp_path, spoil, expected):
+    files = _cohort()
+    spoil(files)
+    keys = {"keys": {"niche": "niche"}} if "niche" in files["A1"] else {}
+    verdicts = _verdicts(files, tmp_path, **keys)
+    assert {name: verdicts.get(name) for name in expected} == expected
+
+
+def test_a_task_that_leaves_its_baselines_out(tmp_path):
+    task = tmp_path / "bare.stbench.yaml"
+    task.write_text(
+        "stbench: 1\nname: bare\nversion: 1\nfamily: expression\n"
+        "datasets: {toy: {source: simulated, params: {patients: 6, units: 60, image: false}}}\n"
+    )
+    out = tmp_path / "found.json"
+    done = CliRunner().invoke(
+        main, ["check", str(task), "--select", "baseline_missing", "--format", "json", "--output", str(out)]
+    )
+    assert done.exit_code == 0, done.output
+    (found,) = json.loads(out.read_text())["checks"]
+    assert (found["name"], found["status"]) == ("baseline_missing", "warn")
 
 
 @pytest.mark.parametrize(

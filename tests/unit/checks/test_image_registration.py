@@ -15,6 +15,23 @@ def test_clean_images_pass(simulated, seed):
     assert set(result.details["shifts_as_good"]) == {"P01S1", "P02S1", "P03S1"}
 
 
+def test_a_mirrored_image_of_few_cells_is_seen(simulated):
+    facts = {"resolution": "cell", "technology": "Xenium", "patients": 3, "units": 600, "seed": 1}
+    assert image_registration(simulated(**facts)[0]).status == "pass"
+    mirrored, _ = simulated(**facts, defects={"image_registration": 1.0})
+    assert image_registration(mirrored).status == "warn"
+
+
+def test_one_slide_of_several_may_be_matched_by_a_few_shifts(simulated):
+    dataset, _ = simulated(patients=3, seed=1, defects={"image_registration": 0.3})
+    ranks = image_registration(dataset).details["shifts_as_good"]
+    mean = sum(ranks.values()) / 3
+    worst = max(ranks.values())
+    assert image_registration(dataset, max_above=mean + 0.01, max_above_slide=worst + 0.01).status == "pass"
+    assert image_registration(dataset, max_above=mean + 0.01, max_above_slide=worst - 0.01).status == "warn"
+    assert image_registration(dataset, max_above=mean - 0.01, max_above_slide=1.0).status == "warn"
+
+
 def test_clean_images_of_cells_pass(simulated):
     dataset, _ = simulated(resolution="cell", technology="Xenium", patients=1, units=1500)
     assert image_registration(dataset).status == "pass"

@@ -68,7 +68,7 @@ def test_spacing_of_train_and_test(make_slide, make_dataset):
     dataset = make_dataset([make_slide("A", pitch=200), make_slide("B", pitch=100, seed=1)])
     result = resolution_split([FOLD], dataset)
     assert result.status == "warn"
-    assert "closer or wider" in result.message
+    assert "spacing of units differs" in result.message
 
 
 def test_folds_within_a_slide_are_not_judged(make_slide, make_dataset):

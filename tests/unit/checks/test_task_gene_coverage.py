@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_stbench.checks import task_gene_coverage
-from pytest_stbench.resources import lr_pairs, signatures
+from pytest_stbench.resources import cell_type_markers, lr_pairs, signatures
 
 EVERYTHING = frozenset(g for members in signatures().values() for g in members) | {
     gene for pair in lr_pairs() for gene in (pair.ligand, pair.receptor)
@@ -77,3 +77,29 @@ def test_every_data_set_is_judged():
 
 def test_data_that_are_not_here_are_a_skip():
     assert task_gene_coverage(wanted=ALL, genes={}).status == "skip"
+
+
+def test_only_the_signatures_asked_by_name_count():
+    first, second, *_ = signatures()
+    there = frozenset(signatures()[first]) | {"OTHER"}
+    facts = {"wanted": ["signatures"], "genes": {"toy": there}}
+    assert task_gene_coverage(**facts, named={first}).status == "pass"
+    assert task_gene_coverage(**facts, named={second}).status == "fail"
+    assert task_gene_coverage(**facts, named=()).status == "pass"
+
+
+@pytest.mark.parametrize(("share", "status"), [(1.0, "pass"), (0.6, "pass"), (0.3, "warn")])
+def test_cell_types_need_three_markers(share, status):
+    markers = cell_type_markers()
+    told = list(markers)[: round(share * len(markers))]
+    there = frozenset(gene for name in told for gene in markers[name]) | {"OTHER"}
+    result = task_gene_coverage(wanted=["cell_types"], genes={"toy": there})
+    assert result.status == status
+    assert result.details["toy"]["markers_of_types"][told[0]] >= 3
+
+
+def test_a_type_of_two_markers_is_lost():
+    markers = cell_type_markers()
+    there = frozenset(gene for members in markers.values() for gene in sorted(members)[:2])
+    few = task_gene_coverage(wanted=["cell_types"], genes={"toy": there}, min_evaluable=1.0)
+    assert few.status == "warn"

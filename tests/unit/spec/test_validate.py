@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import re
 from typing import get_args, get_origin
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_stbench.errors import TaskFileError
+from pytest_stbench.errors import Problem, TaskFileError
 from pytest_stbench.registry import Family
 from pytest_stbench.spec import model
 from pytest_stbench.spec.validate import PLACEHOLDERS, load_task
@@ -225,3 +226,10 @@ def test_any_change_of_a_valid_file_gives_a_task_or_a_task_file_error(registry, 
         load_task(path, registry)
     except TaskFileError as error:
         assert error.problems  # noqa: PT017  # either outcome is right, and this is what one must hold
+
+
+def test_an_error_survives_a_process_pool(tmp_path):
+    error = TaskFileError([Problem(file=tmp_path / "a.yaml", line=n, key="k", message="m") for n in (3, 1)])
+    copy = pickle.loads(pickle.dumps(error))
+    assert copy.problems == error.problems
+    assert str(copy) == str(error)
