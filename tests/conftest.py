@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import settings
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Workers side by side share the cores: each computes on one thread. Read when numpy is imported.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Machines that run tests side by side have no steady clock.
 settings.register_profile("default", deadline=None)
