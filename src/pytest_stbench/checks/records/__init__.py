@@ -1,0 +1,3 @@
+"""Records of the checks by what they look at; their order is that of :mod:`..catalogue`."""
+
+from __future__ import annotations

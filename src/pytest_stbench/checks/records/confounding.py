@@ -1,0 +1,95 @@
+"""What else could explain a score: depth, patients, corrections, preprocessing."""
+
+from __future__ import annotations
+
+from pytest_stbench.registry import Check
+
+RECORDS: tuple[Check, ...] = (
+    Check(
+        id="Q12",
+        name="library_size_confounding",
+        summary="Do the evaluated genes follow a programme, and not the total count of the unit?",
+        severity="warn/fail",
+        scope="dataset",
+        blocks="dataset",
+        params={"warn_median": 0.3, "fail_median": 0.5, "max_strong": 0.1},
+        reasons={
+            "warn_median": "normalised values of genes that a tenth of the spots has: 0.22 (0.10 to 0.46)",
+            "fail_median": "raw log counts reach 0.63 (0.41 to 0.79), normalised ones never 0.5",
+            "max_strong": "a tenth of the genes may be tied to cellularity by their biology",
+        },
+        checklist=("S10",),
+        source="Andersson et al. 2021",
+        target="pytest_stbench.checks.depth:library_size_confounding",
+    ),
+    Check(
+        id="Q13",
+        name="patient_effect",
+        summary="Is it more than a patient's mean that varies?",
+        severity="warn",
+        scope="dataset",
+        blocks="dataset",
+        params={"warn_share": 0.2, "strong_share": 0.5},
+        reasons={
+            "warn_share": "two patients alone have 0.18 to 0.26; permuted patients 0.0004",
+            "strong_share": "six to eight patients of one study have 0.55 to 0.68: their means score 0.58",
+        },
+        checklist=("S7",),
+        source="Andersson et al. 2021",
+        target="pytest_stbench.checks.patient_means:patient_effect",
+    ),
+    Check(
+        id="Q13r",
+        name="patient_effect_gap",
+        summary="How well does the mean of each slide alone do once slides are pooled?",
+        severity="warn",
+        scope="results",
+        blocks="nothing",
+        params={"max_gap": 0.45, "hide_gap": 0.71},
+        reasons={
+            "max_gap": "slides then explain a fifth of the variance (the square root of 0.2)",
+            "hide_gap": "slides then explain half of the variance (the square root of 0.5)",
+        },
+        checklist=("S7",),
+        target="pytest_stbench.checks.stability:patient_effect_gap",
+    ),
+    Check(
+        id="Q17",
+        name="batch_corrected_eval",
+        summary="Is what is evaluated as it was measured, without batch correction?",
+        severity="fail",
+        scope="dataset",
+        blocks="dataset",
+        params={"max_non_integer": 0.01, "min_effect": 0.25},
+        reasons={
+            "max_non_integer": "corrected or normalised values are hardly ever whole numbers",
+            "min_effect": "normalisation keeps most of the difference between people, correction does not",
+        },
+        checklist=("S6",),
+        target="pytest_stbench.checks.corrected:batch_corrected_eval",
+    ),
+    Check(
+        id="Q17s",
+        name="fitted_on_test",
+        summary="Was nothing that models are given or asked fitted on test slides: embedding, gene list?",
+        severity="fail/warn",
+        scope="split",
+        blocks="split",
+        needs="metadata",
+        checklist=("S5", "S6"),
+        target="pytest_stbench.checks.fitted:fitted_on_test",
+    ),
+    Check(
+        id="Q15",
+        name="preprocessing_unstable",
+        summary="Does the conclusion about the model hold under every declared preprocessing?",
+        severity="warn",
+        scope="results",
+        blocks="nothing",
+        needs="metadata",
+        params={"min_settings": 4},
+        reasons={"min_settings": "normalisation, genes and filter, each changed once beside the main one"},
+        checklist=("S5",),
+        target="pytest_stbench.checks.stability:preprocessing_unstable",
+    ),
+)
