@@ -128,6 +128,19 @@ def test_checks_are_left_out(slides):
     assert list(records) == ["too_few_patients"]
 
 
+def test_rows_and_files_without_a_partner_are_left_out_and_told(slides, tmp_path):
+    table = tmp_path / "samples.csv"
+    table.write_text("slide,patient\nS0,a\nS1,b\nS9,c\n")
+    done = check(slides, "--samples", table, "--select", "too_few_patients")
+    assert "2 patients (2 slides)" in done.output
+    assert "not judged, in the samples table without data: S9" in done.output
+    assert "not judged, data without a row in the samples table: S2, S3, S4, S5" in done.output
+    table.write_text("slide,patient\nX,a\n")
+    done = check(slides, "--samples", table)
+    assert done.exit_code == 2
+    assert "none of its slides (X) is in the data" in done.output
+
+
 def test_a_samples_table_says_who_is_who(slides, tmp_path):
     table = tmp_path / "who.csv"
     table.write_text("slide,patient\n" + "".join(f"S{n},Q{n % 2}\n" for n in range(6)))

@@ -97,8 +97,13 @@ def _of_reader(name: str, found: Detected, root: Path, said: Said, only: Collect
     technology, resolution = says(found.source)
     basic = {"source": found.source, "path": found.pattern, "technology": technology}
     config = _config({**basic, "resolution": resolution}, said)
-    samples = _table(said) or load_samples(config, name, (root,))
-    return Described(name=name, what=found.what, config=config, samples=samples, root=root)
+    samples = load_samples(config, name, (root,))
+    notes: list[str] = []
+    if said.samples is not None:
+        samples = _in_table(said, {sample.slide for sample in samples}, notes)
+    return Described(
+        name=name, what=found.what, config=config, samples=samples, root=root, notes=tuple(notes)
+    )
 
 
 def _of_h5ad(name: str, found: Detected, root: Path, said: Said, only: Collection[Path]) -> Described:
@@ -134,8 +139,9 @@ def _of_h5ad(name: str, found: Detected, root: Path, said: Said, only: Collectio
             basic["absent_gene"] = "zero"
             notes.append("files of a whole transcriptome list different genes: an absent one counts as zero")
     config = _config(basic, said)
-    samples = _table(said)
-    if not samples:
+    if said.samples is not None:
+        samples = _in_table(said, {slide for facts in files for slide in facts.slides_by(by)}, notes)
+    else:
         samples = tuple(
             _sample(facts, slide, by, patient, config, notes)
             for facts in files
@@ -148,12 +154,27 @@ def _of_h5ad(name: str, found: Detected, root: Path, said: Said, only: Collectio
     )
 
 
-def _table(said: Said) -> tuple[Sample, ...]:
-    """Return the rows of the samples table; none where none is given."""
-    if said.samples is None:
-        return ()
+def _in_table(said: Said, there: Collection[str], notes: list[str]) -> tuple[Sample, ...]:
+    """Return the rows of the samples table whose slides are `there`; the others are noted.
+
+    Raises ``DataError`` when the table and the data have no slide in common.
+    """
+    assert said.samples is not None  # the caller has looked
     (sheet,) = read_sheet(said.samples, patient=said.patient, slide=said.slide)
-    return sheet.samples
+    rows = tuple(sample for sample in sheet.samples if sample.slide in there)
+    absent = [sample.slide for sample in sheet.samples if sample.slide not in there]
+    if not rows:
+        message = (
+            f"{said.samples}: none of its slides ({listing(absent)}) is in the data, which has "
+            f"{listing(sorted(there))}: name slides in the table as the data does"
+        )
+        raise DataError(message)
+    unlisted = sorted(set(there) - {sample.slide for sample in rows})
+    if absent:
+        notes.append(f"not judged, in the samples table without data: {listing(absent)}")
+    if unlisted:
+        notes.append(f"not judged, data without a row in the samples table: {listing(unlisted)}")
+    return rows
 
 
 def _require_column(files: Sequence[H5adFacts], column: str) -> None:
