@@ -71,7 +71,7 @@ def library_size_confounding(
         return nothing_to_judge(
             "no tested slide has a gene and a total count that vary", "check which slides the splits test"
         )
-    adjusted = " although a metric adjusted for depth is declared" if depth_adjusted else ""
+    adjusted = " although a metric adjusted for depth is scored" if depth_adjusted else ""
     fix = "read `partial_pearson_gene` or `partial_spearman_gene` beside the score" if depth_adjusted else (
         "normalise (`log1p_cp10k`, `log1p_median`) and add `partial_pearson_gene` to `metrics:`"
     )  # fmt: skip
