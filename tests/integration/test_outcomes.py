@@ -192,7 +192,7 @@ def invalid_runs(make_bench):
     bench.write(
         "bad.stbench.yaml",
         "stbench: 1\nname: bad\nversion: one\nfamily: imputaton\ndatasets:\n  sim: {source: simulatd}\n"
-        "splits: [lopp]\nmetrics: [spearman, rmse]\nprimery: rmse\nseeds: [0, x]\n",
+        "splits: [lopp]\nmetrics: [spearman_gen, rmse]\nprimery: rmse\nseeds: [0, x]\n",
     )
     return bench.run(), bench.run("--continue-on-collection-errors", "-m", "stbench_check")
 
