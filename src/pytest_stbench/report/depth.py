@@ -22,11 +22,11 @@ def depth_lines(datasets: Iterable[DatasetRecord]) -> list[str]:
     Counts, genes, zeros and cells are medians over slides of the slide's median over its units.
     Data sets with one kind of unit have no lines.
     """
-    by_name: dict[str, list[DatasetRecord]] = {}
+    by_name: dict[tuple[str, str], list[DatasetRecord]] = {}
     for dataset in datasets:
-        by_name.setdefault(dataset.name.partition("+")[0], []).append(dataset)
+        by_name.setdefault((dataset.task, dataset.name.partition("+")[0]), []).append(dataset)
     lines: list[str] = []
-    for name, views in by_name.items():
+    for (_, name), views in by_name.items():
         if len(views) > 1:
             lines += [f"resolutions of {name} (median over slides, per unit)"]
             lines += [f"  {line}" for line in aligned([list(HEADER), *map(_row, views)])]
