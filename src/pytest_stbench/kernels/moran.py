@@ -67,16 +67,16 @@ def morans_i(
     if x.shape[0] < max(min_units, 2):
         return result
     scale = x.shape[0] / half.data.sum()
-    todo = np.arange(g)
+    dense_columns = np.arange(g)
     if issparse(x):
         x = _by_row(x)
         pairs, total, cancels = _sparse_pairs(x, half)
         result = scale * np.divide(pairs, total, out=result, where=~np.isnan(total))
-        todo = np.flatnonzero(cancels)
-        x = x[:, todo] if len(todo) else x[:, :0]
+        dense_columns = np.flatnonzero(cancels)
+        x = x[:, dense_columns] if len(dense_columns) else x[:, :0]
     for columns, block in _blocks(x):
         centred, total = _centre(block)
-        result[todo[columns]] = scale * np.einsum("ij,ij->j", centred, half @ centred) / total
+        result[dense_columns[columns]] = scale * np.einsum("ij,ij->j", centred, half @ centred) / total
     return result
 
 
