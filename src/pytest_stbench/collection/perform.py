@@ -47,7 +47,7 @@ def check(item: pytest.Item, cell: DatasetCell | Pool | None = None) -> Callable
     with Preparing(item):
         try:
             if view:
-                run.dataset(view)
+                run.views.dataset(view)
             result = run.checking.run(record, view, cell if isinstance(cell, Pool) else None)
         except DataError as error:
             raise Blocked(cause=f"data[{view}]", detail=str(error)) from None

@@ -28,7 +28,7 @@ def model_facts(run: TaskRun, contestant: Contestant) -> Mapping[str, Callable[[
         from pytest_stbench.checks.corpora import slide_hash
 
         return {
-            name: {slide.meta.slide_id: slide_hash(slide) for slide in run.dataset(name).slides()}
+            name: {slide.meta.slide_id: slide_hash(slide) for slide in run.views.dataset(name).slides()}
             for name in run.spec.datasets
             if name not in run.grid.missing
         }

@@ -97,13 +97,13 @@ class Facts:
         return self._datasets[view]
 
     def _make_dataset(self, view: str) -> DatasetRecord:
-        dataset = self._run.dataset(view)
+        dataset = self._run.views.dataset(view)
         name, _ = view_parts(view)
         several = len(self._run.grid.views(name)) > 1
         left_out = 0
         depth: dict[str, dict[str, float | None]] = {}
         maps: dict[str, Any] = {}
-        for slide, below in self._run.filtered_slides(view):
+        for slide, below in self._run.views.filtered_slides(view):
             left_out += below
             depth[slide.meta.slide_id] = depth_of(slide)
             maps[slide.meta.slide_id] = libsize_map(slide) if several else None

@@ -197,7 +197,7 @@ def _places(
 def _unreadable(run: TaskRun, view: str) -> dict[str, str]:
     """Return why the slides of a view cannot be read, if so."""
     try:
-        for _ in run.dataset(view).slides():
+        for _ in run.views.dataset(view).slides():
             pass
     except (DataError, DataMissing) as error:
         return {view: str(error)}

@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
-from pytest_stbench.data.dataset import Dataset
-from pytest_stbench.errors import DataError, DataMissing, ModelError, SplitError
+from pytest_stbench.errors import DataError, ModelError, SplitError
 from pytest_stbench.models.identity import digest_of
 from pytest_stbench.models.predictions import Place
 from pytest_stbench.run.anchors import Anchors
-from pytest_stbench.run.beside import families_beside, holds_counts
+from pytest_stbench.run.beside import families_beside
 from pytest_stbench.run.ceilings import Ceilings
-from pytest_stbench.run.cells import pool_id, view_id, view_parts
+from pytest_stbench.run.cells import pool_id, view_id
 from pytest_stbench.run.checking import Checking
 from pytest_stbench.run.contestants import Contestant, baseline_contestant
 from pytest_stbench.run.folding import Folding, listed_genes
 from pytest_stbench.run.keys import cell_key
 from pytest_stbench.run.ladder import Ladder, make_ladder
-from pytest_stbench.run.measured import MeasuredSlides
 from pytest_stbench.run.moments import Moments
 from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported, first_line
 from pytest_stbench.run.scoring import CellScores, Scorer
 from pytest_stbench.run.tracebacks import user_traceback
-from pytest_stbench.spec.defaults import (
-    dataset_of,
-    family_of,
-    inputs_of,
-    methods_of,
-    preprocess_of,
-    with_defaults,
-)
+from pytest_stbench.run.views import Views
+from pytest_stbench.spec.defaults import family_of, methods_of, with_defaults
 from pytest_stbench.spec.fingerprint import fingerprint, prediction_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pytest_stbench.data.slide import Slide
     from pytest_stbench.families.fold import FoldData
     from pytest_stbench.families.question import Truth
     from pytest_stbench.registry import Baseline, Registry
@@ -45,10 +35,6 @@ if TYPE_CHECKING:
     from pytest_stbench.run.predicting import Prediction, Predictor
     from pytest_stbench.run.shelf import Shelf
     from pytest_stbench.spec.model import MetricSpec, TaskFile
-
-
-RAW_KEYS = ("raw", "counts", "X")
-"""Where h5ad files keep raw counts beside other values."""
 
 
 class TaskRun:
@@ -70,111 +56,43 @@ class TaskRun:
         self.grid = grid
         self.registry = registry
         self.family = family_of(task.spec, registry)
+        self.roots = roots
+        sets = frozenset(registry.metrics[metric.name].genes for metric in metrics)
+        self._folding = Folding(task.spec, self.family, shelf, sets)
+        self.views = Views(
+            task.spec, grid, registry, self.family, roots=roots, shelf=shelf, folding=self._folding
+        )
         self.checking = Checking(
             task.spec,
             grid,
             registry,
             self.family,
-            open_dataset=self.dataset,
-            offered=self.offered,
+            open_dataset=self.views.dataset,
+            offered=self.views.offered,
             listed_genes=lambda name: listed_genes(task.spec.preprocess, task.spec.datasets[name], roots),
-            measured=self.measured,
-            raw_of=self.raw,
+            measured=self.views.measured,
+            raw_of=self.views.raw,
             families_beside=lambda: families_beside(task.path, registry.families),
         )
-        self.roots = roots
-        self._shelf = shelf
         self._predictor = predictor
-        sets = frozenset(registry.metrics[metric.name].genes for metric in metrics)
-        self._folding = Folding(task.spec, self.family, shelf, sets)
         self._scorer = Scorer(metrics, registry.metrics)
-        self._offers: dict[str, frozenset[str]] = {}
         self._complete: set[str] = set()
         self._ceilings = Ceilings(self._scorer, predictor.store)
         self._anchors = Anchors(self._scorer, predictor.store)
         self._found_ceilings: dict[str, Mapping[str, Mapping[str, float]]] = {}
         self._fold: FoldData | None = None
-        self._measured: tuple[Dataset, MeasuredSlides] | None = None
         self._truths: tuple[FoldData, dict[str, Truth]] | None = None
         self._scores: dict[tuple[str, str], CellScores] = {}
         self._remarks: dict[tuple[str, str], tuple[str, ...]] = {}
         self.moments = Moments()
 
-    def dataset(self, view: str) -> Dataset:
-        """Return an open view of a data set. Raises ``DataMissing`` and ``DataError``."""
-        name, variant = view_parts(view)
-        if name in self.grid.missing:
-            raise DataMissing(self.grid.missing[name])
-        config = dataset_of(self.spec, name, variant)
-        return self._shelf.open(view, config, self.grid.samples[name], self.roots)
-
-    def raw(self, view: str) -> Dataset | None:
-        """Return a view of a data set with the raw counts its files hold beside other values, if any.
-
-        It is not the one in memory: it is read for one check and forgotten.
-        """
-        name, variant = view_parts(view)
-        config = dataset_of(self.spec, name, variant)
-        for key in RAW_KEYS if config.source == "h5ad" else ():
-            if key == config.keys.counts:
-                continue
-            keys = config.keys.model_copy(update={"counts": key})
-            raw = Dataset(
-                name, config.model_copy(update={"keys": keys}), self.grid.samples[name], self.roots,
-                readers=self.registry.readers,
-            )  # fmt: skip
-            with contextlib.suppress(DataError):
-                if all(holds_counts(slide) for slide in raw.slides()):
-                    return raw
-        return None
-
-    def filtered_slides(self, view: str) -> Iterator[tuple[Slide, int]]:
-        """Yield each slide of a view with the units that pass the filter, and how many do not."""
-        dataset = self.dataset(view)
-        unit_filter = preprocess_of(self.spec, view_parts(view)[1]).filter
-        for slide in dataset.slides():
-            kept = self._shelf.filtered(dataset, slide.meta.slide_id, unit_filter)
-            yield kept, slide.n_units - kept.n_units
-
-    def measured(self, view: str) -> MeasuredSlides:
-        """Return a view as checks of expression see it. Raises ``DataMissing`` and ``DataError``."""
-        dataset = self.dataset(view)
-        if self._measured is None or self._measured[0] is not dataset:
-            name, variant = view_parts(view)
-            pool = next(pool for pool in self.grid.of(name) if pool.view == view)
-            made = MeasuredSlides(
-                self.spec,
-                variant,
-                dataset,
-                pool.folds,
-                folding=self._folding,
-                shelf=self._shelf,
-                roots=self.roots,
-            )
-            self._measured = dataset, made
-        return self._measured[1]
-
-    def offered(self, name: str) -> frozenset[str]:
-        """Return what the data set offers to baselines; of data that cannot be opened, what is declared."""
-        if name not in self._offers:
-            config = self.spec.datasets[name]
-            declared = {"image": config.image, "embedding": config.keys.embedding}
-            found = frozenset(fact for fact, value in declared.items() if value is not None)
-            # Data that cannot be opened are reported by the items that need them.
-            with contextlib.suppress(DataMissing, DataError):
-                found = self.dataset(name).offers
-            self._offers[name] = found
-        given = inputs_of(self.spec, self.family)
-        hidden = set() if "image" in given else {"image", "embedding"}
-        return (self._offers[name] - hidden) | ({"observed"} if "counts" in given else set())
-
     def ladder(self, name: str) -> Ladder:
         """Return the yardsticks of a data set."""
-        return make_ladder(self.spec, self.family, self.offered(name), self.registry.baselines)
+        return make_ladder(self.spec, self.family, self.views.offered(name), self.registry.baselines)
 
     def baseline(self, name: str, dataset: str) -> Contestant:
         """Return a built-in baseline as the model under test. Raises ``ModelError``."""
-        return baseline_contestant(name, self.family, self.offered(dataset), self.registry.baselines)
+        return baseline_contestant(name, self.family, self.views.offered(dataset), self.registry.baselines)
 
     def require_data(self, cell: Cell | Pool) -> None:
         """Open the data and run the checks that can hold back the cell.
@@ -182,7 +100,7 @@ class TaskRun:
         Raises ``DataMissing`` (a skip) and ``Blocked``.
         """
         try:
-            self.dataset(cell.view)
+            self.views.dataset(cell.view)
             self.checking.require(cell)
         except DataError as error:
             raise Blocked(cause=f"data[{cell.view}]", detail=str(error)) from None
@@ -219,7 +137,7 @@ class TaskRun:
     def fold(self, cell: Cell) -> FoldData:
         """Return the fold of a cell. Raises ``Blocked`` when it cannot be made from the data."""
         try:
-            fold = self._folding.fold(cell, self.dataset(cell.view), self.roots)
+            fold = self._folding.fold(cell, self.views.dataset(cell.view), self.roots)
         except (DataError, SplitError) as error:
             raise Blocked(cause=f"data[{cell.id}]", detail=str(error)) from None
         if fold is not self._fold:
@@ -256,7 +174,7 @@ class TaskRun:
         }  # fmt: skip
         return {
             "task": prediction_parts(self.spec, cell.dataset, cell.variant or None),
-            "dataset": self.dataset(cell.view).checksum,
+            "dataset": self.views.dataset(cell.view).checksum,
             "train": list(cell.fold.train),
             "test": list(cell.fold.test),
             "blocks": {**cell.fold.params, "seed": cell.fold.seed} if cell.fold.within else None,
@@ -318,7 +236,7 @@ class TaskRun:
         self._folding.forget()
         self._fold = None
         self._truths = None
-        self._measured = None
+        self.views.forget()
 
     def _score(self, cell: Cell, prediction: Prediction) -> CellScores:
         fold = self.fold(cell)

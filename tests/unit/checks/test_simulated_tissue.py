@@ -126,7 +126,7 @@ def test_a_task_of_labels_evaluates_no_gene(cohort):
 
 @pytest.mark.parametrize("resolution", ["spot", "cell"])
 def test_the_order_of_units_changes_nothing(cohort, make_dataset, measure, resolution):
-    slides = list(cohort({"resolution": resolution, "patients": 2}).run.dataset("sim").slides())
+    slides = list(cohort({"resolution": resolution, "patients": 2}).run.views.dataset("sim").slides())
     rng = np.random.default_rng(1)
     results = []
     for order in (np.arange, rng.permutation):
@@ -144,7 +144,7 @@ def test_the_order_of_units_changes_nothing(cohort, make_dataset, measure, resol
 
 
 def test_a_large_slide_is_judged_by_a_part_of_it(cohort, make_dataset, measure):
-    one = next(cohort({"resolution": "cell", "patients": 2, "units": 8000}).run.dataset("sim").slides())
+    one = next(cohort({"resolution": "cell", "patients": 2, "units": 8000}).run.views.dataset("sim").slides())
     assert one.n_units > 5000
     results = []
     for rows in (np.arange(one.n_units), np.random.default_rng(0).permutation(one.n_units)):
@@ -155,7 +155,7 @@ def test_a_large_slide_is_judged_by_a_part_of_it(cohort, make_dataset, measure):
 
 
 def test_a_slide_with_bad_values_is_judged_without_them(cohort, make_dataset, measure):
-    one = next(cohort({"patients": 2}).run.dataset("sim").slides())
+    one = next(cohort({"patients": 2}).run.views.dataset("sim").slides())
     xy, libsize, counts = one.xy_um.copy(), one.libsize.copy(), one.counts.astype(float)
     xy[3], libsize[5], counts.data[0] = np.nan, np.inf, -1.0
     dataset = make_dataset([replace(one, xy_um=xy, libsize=libsize, counts=counts)])

@@ -1,0 +1,124 @@
+"""The views of a task's data sets: opened, filtered, as checks see them."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from pytest_stbench.data.dataset import Dataset
+from pytest_stbench.errors import DataError, DataMissing
+from pytest_stbench.run.beside import holds_counts
+from pytest_stbench.run.cells import view_parts
+from pytest_stbench.run.measured import MeasuredSlides
+from pytest_stbench.spec.defaults import dataset_of, inputs_of, preprocess_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_stbench.data.slide import Slide
+    from pytest_stbench.registry import Family, Registry
+    from pytest_stbench.run.cells import Grid
+    from pytest_stbench.run.folding import Folding
+    from pytest_stbench.run.shelf import Shelf
+    from pytest_stbench.spec.model import TaskSpec
+
+RAW_KEYS = ("raw", "counts", "X")
+"""Where h5ad files keep raw counts beside other values."""
+
+
+class Views:
+    """Opens the views of one task; the shelf keeps one of them in memory."""
+
+    def __init__(
+        self,
+        spec: TaskSpec,
+        grid: Grid,
+        registry: Registry,
+        family: Family,
+        *,
+        roots: tuple[Path, ...],
+        shelf: Shelf,
+        folding: Folding,
+    ) -> None:
+        self._spec = spec
+        self._grid = grid
+        self._registry = registry
+        self._family = family
+        self._roots = roots
+        self._shelf = shelf
+        self._folding = folding
+        self._offers: dict[str, frozenset[str]] = {}
+        self._measured: tuple[Dataset, MeasuredSlides] | None = None
+
+    def dataset(self, view: str) -> Dataset:
+        """Return an open view of a data set. Raises ``DataMissing`` and ``DataError``."""
+        name, variant = view_parts(view)
+        if name in self._grid.missing:
+            raise DataMissing(self._grid.missing[name])
+        config = dataset_of(self._spec, name, variant)
+        return self._shelf.open(view, config, self._grid.samples[name], self._roots)
+
+    def raw(self, view: str) -> Dataset | None:
+        """Return a view of a data set with the raw counts its files hold beside other values, if any.
+
+        It is not the one in memory: it is read for one check and forgotten.
+        """
+        name, variant = view_parts(view)
+        config = dataset_of(self._spec, name, variant)
+        for key in RAW_KEYS if config.source == "h5ad" else ():
+            if key == config.keys.counts:
+                continue
+            keys = config.keys.model_copy(update={"counts": key})
+            raw = Dataset(
+                name, config.model_copy(update={"keys": keys}), self._grid.samples[name], self._roots,
+                readers=self._registry.readers,
+            )  # fmt: skip
+            with contextlib.suppress(DataError):
+                if all(holds_counts(slide) for slide in raw.slides()):
+                    return raw
+        return None
+
+    def filtered_slides(self, view: str) -> Iterator[tuple[Slide, int]]:
+        """Yield each slide of a view with the units that pass the filter, and how many do not."""
+        dataset = self.dataset(view)
+        unit_filter = preprocess_of(self._spec, view_parts(view)[1]).filter
+        for slide in dataset.slides():
+            kept = self._shelf.filtered(dataset, slide.meta.slide_id, unit_filter)
+            yield kept, slide.n_units - kept.n_units
+
+    def measured(self, view: str) -> MeasuredSlides:
+        """Return a view as checks of expression see it. Raises ``DataMissing`` and ``DataError``."""
+        dataset = self.dataset(view)
+        if self._measured is None or self._measured[0] is not dataset:
+            name, variant = view_parts(view)
+            pool = next(pool for pool in self._grid.of(name) if pool.view == view)
+            made = MeasuredSlides(
+                self._spec,
+                variant,
+                dataset,
+                pool.folds,
+                folding=self._folding,
+                shelf=self._shelf,
+                roots=self._roots,
+            )
+            self._measured = dataset, made
+        return self._measured[1]
+
+    def offered(self, name: str) -> frozenset[str]:
+        """Return what the data set offers to baselines; of data that cannot be opened, what is declared."""
+        if name not in self._offers:
+            config = self._spec.datasets[name]
+            declared = {"image": config.image, "embedding": config.keys.embedding}
+            found = frozenset(fact for fact, value in declared.items() if value is not None)
+            # Data that cannot be opened are reported by the items that need them.
+            with contextlib.suppress(DataMissing, DataError):
+                found = self.dataset(name).offers
+            self._offers[name] = found
+        given = inputs_of(self._spec, self._family)
+        hidden = set() if "image" in given else {"image", "embedding"}
+        return (self._offers[name] - hidden) | ({"observed"} if "counts" in given else set())
+
+    def forget(self) -> None:
+        """Drop what was derived for checks."""
+        self._measured = None
