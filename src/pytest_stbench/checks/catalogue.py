@@ -6,7 +6,7 @@ of the checklist for evaluation and benchmark design: S1 resolution and Xisium v
 three patients or fewer, S3 several panels and adequate markers, S4 evaluation independent of panels,
 S5 preprocessing, S6 batch correction, S7 patient effects, S9 sparsity, S10 library size, S11 shared
 corpora, S12 baselines and scope. A letter after the number names the part of a check that has
-another scope: s of a split, r of the results.
+another scope: s of a split, d of a data set, r of the results.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ ORDER = (
     "panel_effect",
     "panel_split",
     "task_gene_coverage",
+    "task_truth_coverage",
     "housekeeping_only_panel",
     "gene_sparsity",
     "ubiquitous_low_variability",

@@ -13,7 +13,7 @@ from pytest_stbench.registry import load_target
 from pytest_stbench.run.cells import view_parts
 from pytest_stbench.run.contestants import runnable
 from pytest_stbench.run.outcomes import Blocked
-from pytest_stbench.spec.defaults import baselines_of, metrics_of, preprocess_of
+from pytest_stbench.spec.defaults import baselines_of, metrics_of, preprocess_of, primary_of
 from pytest_stbench.splits.table import Sample
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Checking:
 
     `open_dataset` gives a view of a data set by name, `offered` what it offers to baselines, `listed_genes`
     the genes a task file lists (None where they are chosen on training slides), `measured` the slides of a
-    view as they are scored.
+    view as they are scored, `perfect` what the truth scores against itself.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Checking:
         measured: Callable[[str], Measured],
         raw_of: Callable[[str], Dataset | None] = lambda view: None,  # noqa: ARG005  # none by default
         families_beside: Callable[[], frozenset[str]] = frozenset,
+        perfect: Callable[[str], Mapping[str, Any]] = lambda view: {},  # noqa: ARG005  # none by default
     ) -> None:
         self._spec = spec
         self._grid = grid
@@ -70,6 +71,7 @@ class Checking:
         self._measured = measured
         self._raw_of = raw_of
         self._families_beside = families_beside
+        self._perfect = perfect
         self._results: dict[tuple[str, str], CheckResult] = {}
 
     def run(
@@ -167,6 +169,8 @@ class Checking:
             "depth_adjusted": lambda: any(m.group == "depth_adjusted" for m in self._metrics()),
             "allowed": lambda: self._family.resolutions,
             "raw": lambda: lambda: self._raw_of(view),
+            "perfect": lambda: lambda: self._perfect(view),
+            "primary": lambda: primary_of(self._spec, self._family),
         }
 
     def suite(self) -> dict[str, tuple[Sample, ...]]:

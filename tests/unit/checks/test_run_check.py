@@ -156,7 +156,8 @@ def test_no_check_raises_and_every_finding_ends_with_a_fix(
     make_slide, make_dataset, measure, spoil, record, kind
 ):
     dataset = _degenerate(make_slide, make_dataset, spoil)[kind]
-    facts = {"dataset": dataset, "claim": "population", "measured": measure(dataset)}
+    facts = {"dataset": dataset, "claim": "population", "measured": measure(dataset),
+             "perfect": lambda: {"rare": {}}, "primary": "rare"}  # fmt: skip
     result = run_check(record, load_target(record.target), facts)
     assert result.status in ("pass", "warn", "fail", "skip")
     assert "traceback" not in result.details, result.details["traceback"]

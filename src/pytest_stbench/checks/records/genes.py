@@ -59,6 +59,21 @@ RECORDS: tuple[Check, ...] = (
         target="pytest_stbench.checks.coverage:task_gene_coverage",
     ),
     Check(
+        id="Q25d",
+        name="task_truth_coverage",
+        summary="Does the tissue show enough active pairs, and enough genes for lists, to score a model?",
+        severity="warn/fail",
+        scope="dataset",
+        blocks="dataset",
+        params={"min_evaluable": 0.5, "warn_evaluable": 0.9},
+        reasons={
+            "min_evaluable": "a mean over fewer than half of the slides is one of the slides that were left",
+            "warn_evaluable": "4 of 30 good breast sections have fewer than 3 active pairs",
+        },
+        checklist=("S3",),
+        target="pytest_stbench.checks.answerable:task_truth_coverage",
+    ),
+    Check(
         id="Q11",
         name="housekeeping_only_panel",
         summary="Do the evaluated genes differ between tissues, or are they housekeeping?",

@@ -1,0 +1,87 @@
+"""Q25d: tissue that shows too little of what a task asks: active pairs, genes for lists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_stbench.checks.measured import on_measured
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, on_slides, percent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NO_NICHE = (
+    "no niche has 20 units inside and outside",
+    "label more units, or check `filter:` and `keys.niche`",
+)
+"""The same where no slide has a niche to score at all."""
+
+Accounts = dict[str, dict[str, dict[str, int]]]
+"""Metric -> slide -> reason -> number of scores; the empty reason counts those that have a value."""
+
+SHORT = {
+    "too_few_pairs": ("too few pairs are detected", "use deeper data or a panel with more pairs"),
+    "no_positive": ("too few pairs are active", "use slides on which more pairs are active"),
+    "too_few_genes": ("too few genes are left for lists", "ask for more genes (`preprocess.genes`)"),
+}
+"""Reasons that lie in tissue and panel, in words, and what helps."""
+
+
+@on_measured
+def task_truth_coverage(
+    perfect: Callable[[], Accounts],
+    primary: str,
+    *,
+    min_evaluable: float = 0.5,
+    warn_evaluable: float = 0.9,
+) -> CheckResult:
+    """Q25d: whether the truth itself can be scored by the metric that decides the task.
+
+    The true expression of every test slide is scored against itself. Where that has no value because too
+    few ligand-receptor pairs are detected (10) or active (3), or too few genes are left to list in a niche
+    (20), no model has one. The statistic is the share of slides (of niches, for lists) that have a value:
+    below `min_evaluable` fails, below `warn_evaluable` warns. Niches of too few units are left aside, unless
+    there is no other.
+    ``details`` account for every metric of niche lists and pairs; other tasks pass.
+
+    Parameters
+    ----------
+    perfect
+        Makes the account of each metric on each slide.
+    primary
+        The metric that decides.
+    """
+    accounts = perfect()
+    if primary not in accounts:
+        return conclude([], passed=f"{primary} asks for no list of markers and no ligand-receptor pair")
+    slides = accounts[primary]
+    lost = {slide: sum(account.get(reason, 0) for reason in SHORT) for slide, account in slides.items()}
+    valued = sum(account.get("", 0) for account in slides.values())
+    share = valued / (valued + sum(lost.values())) if valued else 0.0
+    findings = []
+    if share < max(min_evaluable, warn_evaluable):
+        limit = min_evaluable if share < min_evaluable else warn_evaluable
+        totals = {reason: sum(account.get(reason, 0) for account in slides.values()) for reason in SHORT}
+        first = max(totals, key=lambda name: totals[name])
+        why, fix = SHORT[first] if totals[first] else NO_NICHE
+        without = sorted(
+            (s for s in slides if lost[s] or not valued), key=lambda slide: (-lost[slide], slide)
+        )
+        findings.append(
+            Finding(
+                status="fail" if share < min_evaluable else "warn",
+                text=f"even the truth has a value of {primary} on {percent(share)} of the data "
+                f"({percent(limit)} wanted); not on {on_slides(without)}, where {why}",
+                fix=f"{fix}, or leave these slides out of the task (`slides:`)",
+                statistic=share,
+                threshold=limit,
+                slides=tuple(without),
+            )
+        )
+    return conclude(
+        findings,
+        passed=f"the truth itself has a value of {primary} on {percent(share)} of the data",
+        statistic=share,
+        threshold=warn_evaluable,
+        details={"accounts": accounts},
+    )
