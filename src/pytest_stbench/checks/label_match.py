@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from pytest_stbench.checks.result import (
     others,
     percent,
     ranked,
+    some,
 )
 from pytest_stbench.checks.subject import known, normalised
 from pytest_stbench.checks.values import as_numbers
@@ -44,7 +46,8 @@ NEIGHBOURS = 6
 def label_alignment(
     dataset: Subject,
     *,
-    label_slides: Collection[str] | None = None,
+    label_slides: Collection[str] = (),
+    notes: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
     warn_matched: float = 0.95,
     fail_matched: float = 0.8,
     max_undetermined: float = 0.3,
@@ -54,6 +57,7 @@ def label_alignment(
 
     On a slide that has labels, fewer than `warn_matched` of the units with one warn and fewer than
     `fail_matched` fail (the statistic, worst slide); slides without any label are not judged.
+    The same holds for the rows of a table of labels that name a unit of the slide (from `notes`).
     More than `max_undetermined` of the labels that decide nothing (``undetermined`` ...) warn. A
     table of labels for a slide that the data set does not have (`label_slides`) fails.
 
@@ -93,20 +97,24 @@ def label_alignment(
                 unexplained[name] = max(unexplained.get(name, 0.0), chance)
             if label == "niche" and kappa is not None and apart:
                 scattered[name] = kappa
-    orphans = sorted(set(label_slides or ()) - slides_there)
+    orphans = sorted(set(label_slides) - slides_there)
     findings: list[Finding] = []
     if orphans:
         findings.append(
             Finding(
                 status="fail",
                 text=f"there are labels for {on_slides(orphans)}, and no expression",
-                fix="add the slide, or leave its label table out",
+                fix="add the slide, or say that it is left out: `labels: {leave_out: "
+                f"[{some(orphans, len(orphans))}]}}`",
                 statistic=len(orphans),
                 threshold=0.0,
                 slides=tuple(orphans),
             )
         )
+    rows, stray = notes.get("label_rows", {}), notes.get("label_rows_without_unit", {})
+    joined = {name: 1 - stray.get(name, 0) / rows[name] for name in slides_there & rows.keys()}
     findings += _unmatched(matched, warn_matched, fail_matched)
+    findings += _unmatched(joined, warn_matched, fail_matched, rows=True)
     findings += _vague(undetermined, max_undetermined)
     findings += _foreign(shuffled, silent, scattered, min_coherence)
     worst = min(matched.values(), default=None)
@@ -117,11 +125,13 @@ def label_alignment(
         else "no slide has labels",
         statistic=worst,
         threshold=None if worst is None else warn_matched,
-        details={"matched": matched, "undetermined": undetermined},
+        details={"matched": matched, "rows_matched": joined, "undetermined": undetermined},
     )
 
 
-def _unmatched(matched: Mapping[str, float], warn_below: float, fail_below: float) -> list[Finding]:
+def _unmatched(
+    matched: Mapping[str, float], warn_below: float, fail_below: float, *, rows: bool = False
+) -> list[Finding]:
     low = ranked({name: 1 - share for name, share in matched.items() if share < max(warn_below, fail_below)})
     if not low:
         return []
@@ -131,7 +141,10 @@ def _unmatched(matched: Mapping[str, float], warn_below: float, fail_below: floa
     return [
         Finding(
             status="fail" if failed else "warn",
-            text=f"{percent(share)} of the units of slide {low[0]} have a label ({percent(limit)} needed)"
+            text=f"{percent(share)} of the rows of the label table of slide {low[0]} name one of its units "
+            f"({percent(limit)} needed){others(low)}"
+            if rows
+            else f"{percent(share)} of the units of slide {low[0]} have a label ({percent(limit)} needed)"
             f"{others(low)}",
             fix="check how labels and units were joined (names, array index, rounding of coordinates), or "
             "name unlabelled units `undetermined` if that is what they are",

@@ -11,11 +11,12 @@ from pytest_stbench.data.aliases import AliasedSource
 from pytest_stbench.data.align import align_columns, measured_of, totals, universe_of
 from pytest_stbench.data.catalogue import READERS
 from pytest_stbench.data.checksums import file_sha256
+from pytest_stbench.data.label_tables import LabelledSource, find_tables
 from pytest_stbench.data.manifest import load_manifest
 from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.data.wording import listing
-from pytest_stbench.errors import DataError
+from pytest_stbench.errors import DataError, DataMissing
 from pytest_stbench.registry import Catalogue, Reader, load_target, nearest
 from pytest_stbench.spec.defaults import resolution_of
 
@@ -98,6 +99,16 @@ class Dataset:
         return self._source.offers()
 
     @property
+    def labels_without_slide(self) -> tuple[str, ...]:
+        """Slides that have a table of labels, and are neither in the data set nor left out by name.
+
+        Where ``slides`` chooses among the slides, the others are left out on purpose.
+        """
+        if self.config.labels is None or self.config.slides is not None:
+            return ()
+        return tuple(sorted({*self._label_tables} - {*self._samples, *self.config.labels.leave_out}))
+
+    @property
     def renamed(self) -> Mapping[str, str]:
         """Retired symbols of the files and the current symbol under which each was read."""
         _ = self._source
@@ -152,6 +163,8 @@ class Dataset:
         record = Catalogue("source", self._readers)[self.config.source]
         source: SlideSource = load_target(record.target)(self.config, self.samples, self._roots)
         self._verify(source)
+        if self.config.labels is not None:
+            source = LabelledSource(source, self.config, self._label_tables)
         if self.config.bin is not None and resolution_of(self.config) is not None:
             from pytest_stbench.data.binning.source import BinnedSource
 
@@ -163,6 +176,14 @@ class Dataset:
             # Where nothing is renamed the data are what they would be without it.
             source = aliased if aliased.renamed or aliased.refused else source
         return source
+
+    @cached_property
+    def _label_tables(self) -> dict[str, Path]:
+        try:
+            return find_tables(self.config, self._roots, f"datasets.{self.name}.labels.path")
+        except DataMissing as error:
+            # The slides are here: without their labels this is not the data set that is declared.
+            raise DataError(str(error)) from None
 
     def _verify(self, source: SlideSource) -> None:
         """Compare the files with the manifest, if there is one.

@@ -169,6 +169,8 @@ class Checking:
             "depth_adjusted": lambda: any(m.group == "depth_adjusted" for m in self._metrics()),
             "allowed": lambda: self._family.resolutions,
             "raw": lambda: lambda: self._raw_of(view),
+            "label_slides": lambda: self._open(view).labels_without_slide,
+            "notes": lambda: self._open(view).notes,
             "perfect": lambda: lambda: self._perfect(view),
             "primary": lambda: primary_of(self._spec, self._family),
         }

@@ -27,6 +27,7 @@ IGNORED_TASK = frozenset(
     }
 )  # fmt: skip
 IGNORED_DATASET = frozenset({"get", "sha256"})
+IGNORED_LABELS = frozenset({"leave_out"})
 IGNORED_GENES = frozenset({"provenance"})
 
 
@@ -113,7 +114,8 @@ def _sha256(text: str) -> str:
 
 
 def _dataset(dataset: DatasetSpec) -> dict[str, Any]:
-    return dataset.model_dump(exclude=set(IGNORED_DATASET))
+    ignored: dict[str, Any] = {**dict.fromkeys(IGNORED_DATASET, True), "labels": set(IGNORED_LABELS)}
+    return dataset.model_dump(exclude=ignored)
 
 
 def _preprocess(preprocess: PreprocessSpec) -> dict[str, Any]:

@@ -62,6 +62,20 @@ class ImageSpec(Part):
     mpp: Number | None = Field(default=None, gt=0)
 
 
+class LabelsSpec(Part):
+    """Tables with the labels of units: one a slide (``{slide}`` in the path), or one for all slides.
+
+    ``unit`` is the column with the names of the units, by default the first; ``leave_out`` names
+    slides that have labels and are not in the data set.
+    """
+
+    path: str
+    unit: str | None = None
+    niche: str | None = None
+    cell_type: str | None = None
+    leave_out: tuple[str, ...] = ()
+
+
 class BinSpec(Part):
     """How units are formed out of the transcripts or cells of a slide.
 
@@ -90,6 +104,7 @@ class DatasetSpec(Part):
     scale: ScaleSpec | None = None
     pitch_um: Number | None = Field(default=None, gt=0)
     image: ImageSpec | None = None
+    labels: LabelsSpec | None = None
     technology: str | None = None
     resolution: Resolution | None = None
     bin: BinSpec | None = None

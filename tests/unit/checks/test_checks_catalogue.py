@@ -17,7 +17,7 @@ LATE = (
 FACTS = {
     "dataset": {
         "dataset", "claim", "intervals", "folds", "task_genes", "unit_filter", "allowed", "raw",
-        "label_slides", "measured", "depth_adjusted", "perfect", "primary",
+        "label_slides", "measured", "depth_adjusted", "perfect", "primary", "notes",
     },
     "split": {"folds", "samples", "grouped", "dataset", "subject", "split", "config", "genes", "predicted"},
     "task": {

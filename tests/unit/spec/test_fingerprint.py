@@ -47,6 +47,13 @@ TASK = {
             "scale": {"um_per_px": 0.5},
             "pitch_um": 100.0,
             "image": {"path": "i.jpg", "um_per_px": 0.5, "spatial": "xy", "mpp": 0.5},
+            "labels": {
+                "path": "l/{slide}.csv",
+                "unit": "u",
+                "niche": None,
+                "cell_type": "t",
+                "leave_out": ["J1"],
+            },
             "technology": "ST",
             "resolution": "spot",
             "panel": "p",
@@ -143,8 +150,10 @@ CLASSIFIED = {
     **{
         f"{D}.{field}": {"dataset.one"}
         for field in model.DatasetSpec.model_fields
-        if field not in {"get", "sha256", "keys", "scale", "image", "bin"}
+        if field not in {"get", "sha256", "keys", "scale", "image", "labels", "bin"}
     },
+    **{f"{D}.labels.{field}": {"dataset.one"} for field in ("path", "unit", "niche", "cell_type")},
+    f"{D}.labels.leave_out": set(),
     **{f"{D}.bin.{field}": {"dataset.one"} for field in model.BinSpec.model_fields},
     **{f"{D}.keys.{field}": {"dataset.one"} for field in model.KeysSpec.model_fields},
     **{f"{D}.scale.{field}": {"dataset.one"} for field in model.ScaleSpec.model_fields},
@@ -199,7 +208,7 @@ def _changed(path):
     elif isinstance(old, bool):
         owner[last] = not old
     elif old is None:
-        owner[last] = 77
+        owner[last] = "77" if "labels" in path else 77
     elif isinstance(old, int):
         owner[last] = old + 1
     elif isinstance(old, float):
@@ -230,6 +239,7 @@ def test_every_field_of_the_model_is_classified():
         model.KeysSpec: f"{D}.keys",
         model.ScaleSpec: f"{D}.scale",
         model.ImageSpec: f"{D}.image",
+        model.LabelsSpec: f"{D}.labels",
         model.BinSpec: f"{D}.bin",
         model.SplitSpec: "splits.1",
         model.MetricSpec: "metrics.1",

@@ -21,7 +21,7 @@ from pytest_stbench.spec.rules.common import (
 )
 
 if TYPE_CHECKING:
-    from pytest_stbench.spec.model import BinSpec, GeneListSpec, GenesSpec, TaskSpec
+    from pytest_stbench.spec.model import BinSpec, DatasetSpec, GeneListSpec, GenesSpec, TaskSpec
     from pytest_stbench.spec.source import Key
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9_.]+")
@@ -54,8 +54,25 @@ def _datasets(task: TaskSpec, known: Known) -> Mistakes:
             yield (*key, "path"), f"is missing: source {dataset.source!r} reads files"
         if dataset.bin is not None:
             yield from _bin((*key, "bin"), dataset.bin, known)
+        if dataset.labels is not None:
+            yield from _labels((*key, "labels"), dataset)
         for index, slide in repeated(dataset.slides or ()):
             yield (*key, "slides", index), f"slide {slide!r} is listed twice"
+
+
+def _labels(key: Key, dataset: DatasetSpec) -> Mistakes:
+    labels = dataset.labels
+    assert labels is not None  # the caller looked
+    if labels.niche is None and labels.cell_type is None:
+        yield key, "neither `niche` nor `cell_type` is named: name the column of the table with the labels"
+    for label in ("niche", "cell_type"):
+        if getattr(labels, label) is not None and getattr(dataset.keys, label) is not None:
+            yield (*key, label), f"`keys.{label}` names a column of the data: keep one of the two"
+    folder, _, name = labels.path.rpartition("/")
+    if "{slide}" in folder or name.count("{slide}") > 1:
+        yield (*key, "path"), "`{slide}` stands once, in the name of the file: 'labels/{slide}.csv'"
+    elif "{slide}" in name and any(sign in name for sign in "*?["):
+        yield (*key, "path"), "beside `{slide}` the name of the file has no `*`, `?` or `[`"
 
 
 def _bin(key: Key, units: BinSpec, known: Known) -> Mistakes:

@@ -1,0 +1,174 @@
+"""Labels of units from tables beside the data: what pathologists and viewers export."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_stbench.data.roots import resolve, resolve_one
+from pytest_stbench.data.samples import MISSING
+from pytest_stbench.data.wording import listing
+from pytest_stbench.errors import DataError
+from pytest_stbench.registry import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pytest_stbench.data.readers.protocol import RawSlide, SlideSource
+    from pytest_stbench.spec.model import DatasetSpec, LabelsSpec
+
+RULES = "labels/1"
+SLIDE = "{slide}"
+
+
+def find_tables(config: DatasetSpec, roots: Sequence[Path], what: str) -> dict[str, Path]:
+    """Return the table of each slide that has one, by slide.
+
+    A path with ``{slide}`` names one table a slide; any other names a single table with the
+    column ``keys.slide``. Raises ``DataMissing`` where there is none, ``DataError`` where two
+    tables are of one slide or the single one cannot be read.
+    """
+    labels = config.labels
+    assert labels is not None  # asked of data sets that have them
+    if SLIDE not in labels.path:
+        path = resolve_one(labels.path, roots, get=config.get, what=what)
+        column = config.keys.slide
+        slides = _cells(
+            _read(path), path, column, f"write `{SLIDE}` in the path where tables are one a slide"
+        )
+        return dict.fromkeys(sorted({slide for slide in slides if slide}), path)
+    before, after = (re.escape(part) for part in labels.path.split("/")[-1].split(SLIDE, 1))
+    found: dict[str, Path] = {}
+    for path in resolve(labels.path.replace(SLIDE, "*"), roots, get=config.get, what=what):
+        match = re.fullmatch(f"{before}(.+){after}", path.name)
+        if match is None:
+            continue
+        if match[1] in found:
+            message = (
+                f"{what}: two tables of slide {match[1]}, {found[match[1]]} and {path}; keep one of them"
+            )
+            raise DataError(message)
+        found[match[1]] = path
+    return found
+
+
+class LabelledSource:
+    """A source whose slides have the labels of tables; a slide without a table has none."""
+
+    def __init__(self, source: SlideSource, config: DatasetSpec, tables: Mapping[str, Path]) -> None:
+        assert config.labels is not None  # made for data sets that have them
+        self._source = source
+        self._labels: LabelsSpec = config.labels
+        self._slide_column = None if SLIDE in config.labels.path else config.keys.slide
+        self._tables = tables
+
+    def read(self, slide_id: str) -> RawSlide:
+        """Read a slide; its notes count the rows of its table, and those whose unit it does not have.
+
+        Raises ``DataError`` where the table cannot be read, lacks a column or names a unit twice.
+        """
+        raw = self._source.read(slide_id)
+        columns = {"niche": self._labels.niche, "cell_type": self._labels.cell_type}
+        wanted = {label: column for label, column in columns.items() if column is not None}
+        path = self._tables.get(slide_id)
+        if path is None:
+            none = {label: np.full(len(raw.unit_names), None, dtype=object) for label in wanted}
+            return replace(raw, labels={**raw.labels, **none})
+        table = _read(path)
+        units = self._units(table, path)
+        rows = np.arange(len(table))
+        if self._slide_column is not None:
+            rows = rows[_cells(table, path, self._slide_column) == slide_id]
+        place = _places(units[rows], rows, path)
+        at = np.array([place.get(name, -1) for name in raw.unit_names.tolist()], dtype=np.intp)
+        labels = {
+            label: _taken(_cells(table, path, column, f"change `labels.{label}`"), at)
+            for label, column in wanted.items()
+        }
+        without = len(place) - int((at >= 0).sum())
+        notes = {"label_rows": len(place), "label_rows_without_unit": without}
+        return replace(raw, labels={**raw.labels, **labels}, notes={**raw.notes, **notes})
+
+    def _units(self, table: pd.DataFrame, path: Path) -> NDArray[np.object_]:
+        if self._labels.unit is not None:
+            return _cells(table, path, self._labels.unit, "change `labels.unit`")
+        return _cells(table, path, str(table.columns[0]))
+
+    def genes(self, slide_id: str) -> tuple[str, ...]:
+        """Return the symbols of a slide."""
+        return self._source.genes(slide_id)
+
+    def offers(self) -> frozenset[str]:
+        """Return what the source offers."""
+        return self._source.offers()
+
+    def files(self, slide_id: str) -> tuple[Path, ...]:
+        """Return the files of the slide, its table of labels last."""
+        table = self._tables.get(slide_id)
+        return self._source.files(slide_id) + (() if table is None else (table,))
+
+    def fingerprint(self) -> str:
+        """Return that of the source, with the rules by which labels are joined."""
+        return f"{self._source.fingerprint()}\n{RULES}"
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """Return a table of text, as it stands in the file."""
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(
+            path,
+            sep="\t" if ".tsv" in path.suffixes else ",",
+            dtype=str,
+            keep_default_na=False,
+            encoding="utf-8-sig",
+            skipinitialspace=True,
+        )
+    except (OSError, ValueError, pd.errors.ParserError) as error:
+        message = f"{path}: cannot be read as a table of labels, csv or tsv with a header ({error})"
+        raise DataError(message) from error
+    if not len(table):
+        message = f"{path}: no row below the header; a table of labels names one unit a row"
+        raise DataError(message)
+    return table
+
+
+def _cells(table: pd.DataFrame, path: Path, column: str, fix: str = "") -> NDArray[np.object_]:
+    names = [str(name) for name in table.columns]
+    if column not in names:
+        message = f"{path}: no column {column!r}; its columns are {listing(names)}{nearest(column, names)}"
+        raise DataError(f"{message}; {fix}" if fix else message)
+    cells: NDArray[np.object_] = table.iloc[:, names.index(column)].str.strip().to_numpy(dtype=object)
+    return cells
+
+
+def _places(units: NDArray[np.object_], rows: NDArray[np.intp], path: Path) -> dict[str, int]:
+    """Return the row of each unit. Raises ``DataError`` for a unit without name or with two rows."""
+    place: dict[str, int] = {}
+    for name, row in zip(units.tolist(), rows.tolist(), strict=True):
+        line = row + 2  # the header is line 1
+        if not name:
+            message = f"{path}:{line}: a row without the name of its unit; name it or leave the row out"
+            raise DataError(message)
+        if name in place:
+            message = (
+                f"{path}:{line}: unit {name!r} stands on line {place[name] + 2} too; a unit has one label: "
+                "keep one row, or name the slide in a column of its own"
+            )
+            raise DataError(message)
+        place[name] = row
+    return place
+
+
+def _taken(cells: NDArray[np.object_], at: NDArray[np.intp]) -> NDArray[np.object_]:
+    """Return the labels of units by the row `at` which they stand; None without a row or a word."""
+    named = np.array([None if cell.casefold() in MISSING else cell for cell in cells], dtype=object)
+    return np.append(named, np.array([None], dtype=object))[at]
