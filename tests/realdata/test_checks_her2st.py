@@ -45,7 +45,7 @@ CLEAN = (
 @pytest.fixture(scope="module")
 def check(data, tmp_path_factory):
     """Return a function that runs a check on all sections, with changes of preprocessing and metrics."""
-    shelf = Shelf(tmp_path_factory.mktemp("store"))
+    shelf = Shelf(Store(tmp_path_factory.mktemp("store")))
     runs = {}
 
     def run(name, preprocess="{}", metrics="[pearson_gene, partial_pearson_gene]"):

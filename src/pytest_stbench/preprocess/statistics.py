@@ -54,10 +54,6 @@ class StatisticsKey(NamedTuple):
     min_detection: float
 
 
-StatisticsCache = dict[StatisticsKey, SlideStatistics]
-"""Statistics already computed. A caller that keeps it beyond a run adds the data's checksum."""
-
-
 def statistics_key(
     slide: Slide, method: Normalisation, scale: float | None, min_detection: float
 ) -> StatisticsKey:

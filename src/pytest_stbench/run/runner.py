@@ -45,8 +45,8 @@ class Runner:
         self.settings = settings
         self.registry = registry
         self._stored = StoredRun(settings.compare) if settings.compare else None
-        self._shelf = Shelf(settings.store)
         store = Store(settings.store, run_id=settings.run_id)
+        self._shelf = Shelf(store)
         self._predictor = Predictor(store, retry=settings.retry, progress=progress)
         self._runs: dict[Path, tuple[TaskRun, Recorder]] = {}
         self._latest: TaskRun | None = None

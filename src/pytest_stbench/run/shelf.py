@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_stbench.data.dataset import Dataset
+from pytest_stbench.models.identity import digest_of
 from pytest_stbench.preprocess.filter import filter_units
+from pytest_stbench.run.kept import KeptStatistics
 from pytest_stbench.run.registry import builtin_registry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import MutableMapping, Sequence
     from pathlib import Path
 
     from pytest_stbench.data.slide import Slide
-    from pytest_stbench.preprocess.statistics import StatisticsCache
+    from pytest_stbench.preprocess.statistics import SlideStatistics, StatisticsKey
+    from pytest_stbench.run.store import Store
     from pytest_stbench.spec.model import DatasetSpec, FilterSpec
     from pytest_stbench.splits.table import Sample
 
@@ -21,15 +24,16 @@ if TYPE_CHECKING:
 class Shelf:
     """Holds one open data set; opening another closes it.
 
-    What is derived from a data set (filtered slides, gene statistics) leaves memory with it.
+    What is derived from a data set (filtered slides, gene statistics) leaves memory with it; the
+    statistics stay in `store`.
     """
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         self._key: tuple[object, ...] | None = None
         self._dataset: Dataset | None = None
         self._filtered: dict[tuple[str, FilterSpec], Slide] = {}
-        self.statistics: StatisticsCache = {}
+        self.statistics: MutableMapping[StatisticsKey, SlideStatistics] = {}
 
     def open(
         self, name: str, config: DatasetSpec, samples: tuple[Sample, ...], roots: Sequence[Path]
@@ -42,8 +46,13 @@ class Shelf:
         if self._dataset is None or key != self._key:
             self.close()
             readers = builtin_registry().readers
-            self._dataset = Dataset(name, config, samples, roots, store=self._store, readers=readers)
+            made = Dataset(name, config, samples, roots, store=self._store.root, readers=readers)
+            self._dataset = made
             self._key = key
+            about = {"config": config.model_dump(), "slides": list(made.slide_ids)}
+            self.statistics = KeptStatistics(
+                self._store, lambda: digest_of({"checksum": made.checksum, **about})
+            )
         return self._dataset
 
     def close(self) -> None:
@@ -53,7 +62,7 @@ class Shelf:
         self._dataset = None
         self._key = None
         self._filtered.clear()
-        self.statistics.clear()
+        self.statistics = {}
 
     def filtered(self, dataset: Dataset, slide_id: str, spec: FilterSpec) -> Slide:
         """Return the slide without the units below the thresholds of `spec`."""

@@ -188,7 +188,7 @@ def open_task(tmp_path_factory):
         folder = tmp_path_factory.mktemp("store")
         predictor = Predictor(Store(folder, run_id="test"), retry=False, progress=no_progress)
         return Cohort(
-            TaskRun(task, grid, metrics, REGISTRY, roots=(), shelf=Shelf(folder), predictor=predictor)
+            TaskRun(task, grid, metrics, REGISTRY, roots=(), shelf=Shelf(Store(folder)), predictor=predictor)
         )
 
     return make

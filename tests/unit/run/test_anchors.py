@@ -80,7 +80,7 @@ def fold_of(tmp_path, make_task, make_dataset):
             **{"imputation": None, **changes},
         )
         sets = frozenset(REGISTRY.metrics[m].genes for m in REGISTRY.families[family].metrics)
-        folding = Folding(task.spec, REGISTRY.families[family], Shelf(tmp_path), sets)
+        folding = Folding(task.spec, REGISTRY.families[family], Shelf(Store(tmp_path)), sets)
         return folding.fold(CELL, make_dataset(SLIDES), roots)
 
     return make

@@ -26,7 +26,7 @@ def fold_of(tmp_path, make_task, make_dataset, make_slide, scale=1.0):
         dataset="sim", variant="", view="sim", split="lopo", seed=0,
         fold=Fold(name="C", train=("A1", "B1"), test=("C1",)),
     )  # fmt: skip
-    return Folding(make_task().spec, REGISTRY.families["imputation"], Shelf(tmp_path)).fold(
+    return Folding(make_task().spec, REGISTRY.families["imputation"], Shelf(Store(tmp_path))).fold(
         cell, make_dataset(slides), ()
     )
 

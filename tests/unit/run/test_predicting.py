@@ -86,7 +86,7 @@ def fold(tmp_path, make_task, make_dataset, make_slide):
         seed=0,
         fold=Fold(name="C", train=("A1", "B1"), test=("C1", "C2")),
     )
-    return Folding(spec, REGISTRY.families["imputation"], Shelf(tmp_path)).fold(cell, dataset, ())
+    return Folding(spec, REGISTRY.families["imputation"], Shelf(Store(tmp_path))).fold(cell, dataset, ())
 
 
 @pytest.fixture

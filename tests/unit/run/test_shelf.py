@@ -5,6 +5,7 @@ from dataclasses import replace
 from pytest_stbench.registry import Catalogue, Reader
 from pytest_stbench.run.registry import builtin_registry
 from pytest_stbench.run.shelf import Shelf
+from pytest_stbench.run.store import Store
 from pytest_stbench.spec.model import DatasetSpec
 from pytest_stbench.splits.table import Sample
 
@@ -18,13 +19,13 @@ def test_reader_of_another_package_is_used(tmp_path, monkeypatch):
     )
     config = DatasetSpec(source="ours", params={"patients": 1, "units": 20, "genes": 60, "image": False})
     samples = (Sample(slide="P01S1", patient="P01"),)
-    dataset = Shelf(tmp_path).open("sim", config, samples, ())
+    dataset = Shelf(Store(tmp_path)).open("sim", config, samples, ())
     assert len(dataset.panels) == 1
 
 
 def test_opening_another_data_set_closes_the_first(tmp_path):
     config = DatasetSpec(source="simulated")
-    shelf = Shelf(tmp_path)
+    shelf = Shelf(Store(tmp_path))
     first = shelf.open("a", config, (), ())
     assert shelf.open("a", config, (), ()) is first
     assert shelf.open("b", config, (), ()) is not first
