@@ -9,6 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
+from scipy.stats import spearmanr
+
+from pytest_stbench.data.dataset import Dataset
+from pytest_stbench.data.samples import load_samples
+from pytest_stbench.spec.model import DatasetSpec
 
 GENES = [f"GENE{chr(65 + i // 26)}{chr(65 + i % 26)}" for i in range(80)]
 PATIENTS = ("A", "B", "C", "D")
@@ -156,6 +161,42 @@ def test_depth_of_all_resolutions_stands_side_by_side(resolutions, cohort):
     assert resolutions.lines("resolutions of lung")
     for view in VIEWS:
         assert resolutions.lines(f"  {view} ")
+
+
+def units_of(cohort, **changes):
+    """Counts and totals of the units of slide A1 that pass the filter, and its genes."""
+    config = DatasetSpec(**dataset(slides=["A1", "B1"], **changes))
+    roots = [cohort.folder]
+    slide = Dataset("lung", config, load_samples(config, "lung", roots), roots).slide("A1")
+    kept = (slide.libsize >= 5) & (slide.n_detected >= 3)
+    return slide.counts[kept].toarray(), slide.libsize[kept], slide.genes.tolist()
+
+
+def test_how_genes_follow_depth_is_compared_on_the_same_genes(resolutions, cohort):
+    saved = json.loads((cohort.folder / "sizes.json").read_text())
+    depth = {record["name"]: record["depth"]["A1"] for record in saved["datasets"]}
+    found = {}
+    for view, size in (("lung", {}), ("lung+b100", {"bin": {"geometry": "square", "size_um": 100}})):
+        counts, total, genes = units_of(cohort, **size)
+        often = (counts > 0).mean(axis=0) >= 0.1
+        share = counts / total[:, None]
+        found[view] = {
+            gene: abs(spearmanr(share[:, i], total).statistic) for i, gene in enumerate(genes) if often[i]
+        }
+        assert depth[view]["follows_depth"] == pytest.approx(np.median(list(found[view].values())), abs=1e-12)
+    assert "follows_depth_paired" not in depth["lung"], "it is the first"
+    shared = found["lung"].keys() & found["lung+b100"].keys()
+    assert depth["lung+b100"]["genes_paired"] == len(shared) > 0
+    for field, view in (("follows_depth_paired", "lung+b100"), ("follows_depth_first", "lung")):
+        expected = np.median([found[view][gene] for gene in shared])
+        assert depth["lung+b100"][field] == pytest.approx(expected, abs=1e-12)
+    line = resolutions.lines("  lung+b100 ")[0]
+    b100 = next(record for record in saved["datasets"] if record["name"] == "lung+b100")["depth"].values()
+    here, there = (
+        np.median([slide[field] for slide in b100])
+        for field in ("follows_depth_paired", "follows_depth_first")
+    )
+    assert f"{here:.2f}, was {there:.2f}" in line
 
 
 def test_all_counts_of_the_cells_are_in_the_bins(resolutions, cohort):

@@ -57,7 +57,7 @@ def library_size_confounding(
             continue
         name = slide.meta.slide_id
         part = sample_units(slide)
-        strength = np.abs(_with_depth(measured, part, columns))
+        strength = follows_depth(measured, part, columns)
         defined = strength[np.isfinite(strength)]
         if not len(defined):
             continue
@@ -123,13 +123,17 @@ def library_size_confounding(
     )
 
 
-def _with_depth(measured: Measured, slide: Slide, columns: NDArray[np.intp]) -> NDArray[np.float64]:
+def follows_depth(measured: Measured, slide: Slide, columns: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return the absolute Spearman correlation of some genes with the total count of the unit, (g,).
+
+    On the task's scale; nan where the gene or the total does not vary.
+    """
     found = np.empty(len(columns))
     width = max(1, BLOCK_ELEMENTS // max(slide.n_units, 1))
     for start in range(0, len(columns), width):
         values = measured.values(slide, columns[start : start + width])
         found[start : start + width] = spearman_with(csc_matrix(values), slide.libsize)
-    return found
+    return np.abs(found)
 
 
 def _first_component(measured: Measured, slide: Slide, columns: NDArray[np.intp]) -> float | None:

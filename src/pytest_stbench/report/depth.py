@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     from pytest_stbench.results.provenance import DatasetRecord
 
 COLUMNS = ("libsize_median", "genes_median", "zero_share", "cells_median")
-HEADER = ("units as", "resolution", "units", "counts", "genes", "zeros", "cells", "transcripts")
+HEADER = (
+    "units as", "resolution", "units", "counts", "genes", "zeros", "cells", "follows depth", "same genes",
+    "transcripts",
+)  # fmt: skip
 
 
 def depth_lines(datasets: Iterable[DatasetRecord]) -> list[str]:
     """Return one line for each way in which the units of a data set were formed.
 
-    Counts, genes, zeros and cells are medians over slides of the slide's median over its units.
+    Counts, genes, zeros and cells are medians over slides of the slide's median over its units. How far
+    genes follow the total count of the unit is an absolute Spearman correlation, median over genes, then
+    slides; `same genes` has it for the genes that the first kind of unit detects too, here and there.
     Data sets with one kind of unit have no lines.
     """
     by_name: dict[tuple[str, str], list[DatasetRecord]] = {}
@@ -36,12 +41,21 @@ def depth_lines(datasets: Iterable[DatasetRecord]) -> list[str]:
 def _row(view: DatasetRecord) -> list[str]:
     cells = [view.name, view.resolution or "-", f"{view.n_units:,}"]
     for column in COLUMNS:
-        values = [found[column] for found in view.depth.values() if found.get(column) is not None]
-        middle = median(value for value in values if value is not None) if values else None
+        middle = _middle(view, column)
         cells.append(
             "-" if middle is None else f"{middle:.2f}" if column == "zero_share" else f"{middle:,.0f}"
         )
+    own, here, there = (
+        _middle(view, name) for name in ("follows_depth", "follows_depth_paired", "follows_depth_first")
+    )
+    cells.append("-" if own is None else f"{own:.2f}")
+    cells.append("-" if here is None or there is None else f"{here:.2f}, was {there:.2f}")
     return [*cells, _transcripts(view.notes)]
+
+
+def _middle(view: DatasetRecord, name: str) -> float | None:
+    values = [value for found in view.depth.values() if (value := found.get(name)) is not None]
+    return median(values) if values else None
 
 
 def _transcripts(notes: Mapping[str, int]) -> str:

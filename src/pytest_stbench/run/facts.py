@@ -97,6 +97,7 @@ class Facts:
         return self._datasets[view]
 
     def _make_dataset(self, view: str) -> DatasetRecord:
+        beside = self._run.resolutions.of(view)
         dataset = self._run.views.dataset(view)
         name, _ = view_parts(view)
         several = len(self._run.grid.views(name)) > 1
@@ -105,7 +106,7 @@ class Facts:
         maps: dict[str, Any] = {}
         for slide, below in self._run.views.filtered_slides(view):
             left_out += below
-            depth[slide.meta.slide_id] = depth_of(slide)
+            depth[slide.meta.slide_id] = depth_of(slide) | beside.get(slide.meta.slide_id, {})
             maps[slide.meta.slide_id] = libsize_map(slide) if several else None
         return DatasetRecord(
             task=self._spec.name,

@@ -20,6 +20,7 @@ from pytest_stbench.run.ladder import Ladder, make_ladder
 from pytest_stbench.run.moments import Moments
 from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported, first_line
 from pytest_stbench.run.perfect import SETS, perfect_scores
+from pytest_stbench.run.resolutions import Resolutions
 from pytest_stbench.run.scoring import CellScores, Scorer
 from pytest_stbench.run.tracebacks import user_traceback
 from pytest_stbench.run.views import Views
@@ -78,6 +79,7 @@ class TaskRun:
             perfect=self.perfect,
         )
         self._predictor = predictor
+        self.resolutions = Resolutions(task.spec, grid, self.views, predictor.store)
         self._scorer = Scorer(metrics, registry.metrics)
         of_sets = [metric for metric in metrics if registry.metrics[metric.name].genes in SETS]
         self._of_sets = Scorer(of_sets, registry.metrics)
