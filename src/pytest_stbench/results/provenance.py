@@ -111,7 +111,7 @@ class DatasetRecord(Stored):
     notes: dict[str, int] = field(default_factory=dict)
     """What was counted while the slides were read, over all slides (`transcripts_low_qv` ...)."""
     depth: dict[str, dict[str, float | None]] = field(default_factory=dict)
-    """Per slide: units, area in mm2, quantiles of counts and genes, zeros, medians, how genes follow depth."""
+    """Per slide: units, area in mm2, quantiles of counts and genes, zeros, medians, `follows_depth`."""
     libsize_maps: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Per slide the counts per square tile; only where units are formed in several ways."""
 
