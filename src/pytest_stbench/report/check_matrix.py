@@ -21,7 +21,8 @@ HEAD = """# What each check sees
 
 Written by `stbench check-matrix docs/check-matrix.md`. Every defect of the simulated cohort is injected into
 cohorts that are otherwise clean, at strengths below, at and above the one from which its check must speak,
-and every check that needs no model judges all of them. Strengths are explained in
+and every check judges them: those of models and their results where a model is part of the fault, and on the
+clean cohorts that name one. Strengths are explained in
 [simulated.md](simulated.md), thresholds in [reference/checks.md](reference/checks.md). Defects are put into
 the cohorts {cohorts}; seeds are between {first} and {last}, which set no threshold.
 
@@ -37,7 +38,7 @@ def matrix_page(outcomes: Sequence[Outcome], registry: Registry) -> str:
     """Return the page in Markdown."""
     clean = [outcome for outcome in outcomes if outcome.case.level == "clean"]
     spoilt = [outcome for outcome in outcomes if outcome.case.level != "clean"]
-    checks = [record for record in registry.checks if record.scope not in ("model", "results")]
+    checks = list(registry.checks)
     known = {record.name for record in checks}
     judged = [outcome for outcome in spoilt if outcome.case.check in known]
     must = [outcome for outcome in judged if outcome.case.level in MUST]

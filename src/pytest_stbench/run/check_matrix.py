@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.run.injections import (
+    ABLATION,
     COHORTS,
     DESIGN_FAULTS,
     FIRST_SEED,
@@ -113,10 +114,12 @@ def run_case(case: Case, names: Collection[str] | None = None) -> Outcome:
     injection = INJECTIONS.get(case.defect) if case.level != "clean" else None
     fault = DESIGN_FAULTS[case.defect] if case.level == "design" else None
     registry = builtin_registry()
-    judged = _judged(case, injection, fault, registry, frozenset(names or registry.checks.names))
+    wanted = frozenset(names or registry.checks.names)
+    judged, of_model = _judged(case, injection, fault, registry, wanted)
     found: dict[str, str] = {}
     for record in judged.checks:
         found[record.name] = min(found.get(record.name, "pass"), record.status, key=RANK.index)
+    found |= of_model
     return Outcome(case=case, statuses=found, refused="; ".join(judged.unreadable.values()))
 
 
@@ -126,14 +129,18 @@ def _judged(
     fault: DesignFault | None,
     registry: Registry,
     names: frozenset[str],
-) -> Judged:
+) -> tuple[Judged, dict[str, str]]:
     from pytest_stbench.data.samples import load_samples
     from pytest_stbench.run.linting import grid_of_data, judge
+    from pytest_stbench.run.model_verdicts import model_verdicts
     from pytest_stbench.spec.model import TaskFile, TaskSpec
 
     cohort = COHORTS[case.cohort]
     params: dict[str, Any] = {**cohort.params, "seed": case.seed}
     task: dict[str, Any] = {**FALLBACK, **cohort.task}
+    model = fault.model if fault else cohort.model if case.level == "clean" else ""
+    if model and not fault:
+        task["preprocess"] = ABLATION
     for change in (injection, fault):
         if change is not None:
             params |= change.params
@@ -150,7 +157,14 @@ def _judged(
     slides = tuple(sample.slide for sample in samples)
     grid = grid_of_data("cohort", samples, _folds(fault, slides))
     with tempfile.TemporaryDirectory(prefix="stbench-") as store:
-        return judge(made, grid, (), registry, store=Path(store), names=names, whole=True)
+        judged = judge(made, grid, (), registry, store=Path(store), names=names, whole=True)
+        said = fault.pretraining if fault else ()
+        of_model = (
+            model_verdicts(made, registry, store=Path(store), model=model, pretraining=said, names=names)
+            if model
+            else {}
+        )
+        return judged, of_model
 
 
 def _folds(fault: DesignFault | None, slides: tuple[str, ...]) -> list[Fold] | None:

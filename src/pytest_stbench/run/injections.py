@@ -19,7 +19,7 @@ class Cohort:
     """A clean cohort: parameters of the simulation, and what its data set and task say beside.
 
     ``seeds`` is the number of clean runs, ``spoilt`` how many seeds every defect is put into, at the
-    strengths named by ``levels``.
+    strengths named by ``levels``. ``model`` is the baseline that checks of models and results judge.
     """
 
     summary: str
@@ -29,15 +29,19 @@ class Cohort:
     seeds: int = 3
     spoilt: int = 0
     levels: tuple[str, ...] = ("below", "at", "above")
+    model: str = ""
 
 
 COHORTS: Mapping[str, Cohort] = MappingProxyType(
     {
-        "spots": Cohort(summary="Visium-like spots, six patients, 300 genes", seeds=4, spoilt=1),
+        "spots": Cohort(
+            summary="Visium-like spots, six patients, 300 genes", seeds=4, spoilt=1, model="train_mean"
+        ),
         "two slides": Cohort(
             summary="the same with two slides a patient and two sites",
             params={"slides_per_patient": 2, "sites": 2},
             seeds=2,
+            model="train_mean",
         ),
         "cells": Cohort(
             summary="Xenium-like cells of six patients, 1,500 a slide",
@@ -143,7 +147,16 @@ ON_LATTICES = frozenset({"xisium_geometry", "xisium_geometry.pitch", "missing_co
 """Defects that only units on a lattice show: cells have no pitch to compare with."""
 
 NEEDS_MODEL = frozenset({"shared_corpus"})
-"""Defects that no check of data alone can see."""
+"""Defects that no check of data alone can see: faults of a model stand for them."""
+
+ABLATION = {
+    "variants": {
+        "raw": {"normalise": "log1p"},
+        "residuals": {"normalise": "pearson_residuals"},
+        "hvg": {"genes": {"select": "hvg"}},
+    }
+}
+"""Settings in which the clean cohorts of models are scored too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,13 +164,17 @@ class DesignFault:
     """A defect that lies in the task, not in the data: what is changed of cohort and task.
 
     ``tested`` slides make up the test of a single fold: all, which are in training too, or every second,
-    the others being in training; nothing leaves one patient out in turn.
+    the others being in training; nothing leaves one patient out in turn. ``model`` is a baseline, or
+    ``depth`` (told the depth of every unit), that is judged on the cohort, ``pretraining`` what it is said
+    to have seen (None: nothing is said).
     """
 
     summary: str
     params: Mapping[str, Any] = field(default_factory=dict)
     task: Mapping[str, Any] = field(default_factory=dict)
     tested: Literal["", "all", "every second"] = ""
+    model: str = ""
+    pretraining: tuple[str, ...] | None = ()
 
 
 DESIGN_FAULTS: Mapping[str, DesignFault] = MappingProxyType(
@@ -189,6 +206,38 @@ DESIGN_FAULTS: Mapping[str, DesignFault] = MappingProxyType(
         ),
         "no_panel_independent_eval": DesignFault(
             summary="two panels, and only a family that depends on them", params={"panels": 2}
+        ),
+        "task_truth_coverage": DesignFault(
+            summary="spots of 100 counts, in which fewer than three pairs of ligand and receptor are active",
+            params={"genes": 700, "depth": 100, "image": False},
+            task={
+                "family": "communication",
+                "imputation": {"hide": {"folds": 2}},
+                "preprocess": {"filter": {"min_counts": 5, "min_genes": 2}, "genes": {"n": 30}},
+            },
+        ),
+        "shared_corpus": DesignFault(
+            summary="a zero-shot claim of a model whose pretraining names the accession of half the slides",
+            params={"defects": {"shared_corpus": 0.5}},
+            task={"scope": ["zero-shot"]},
+            model="train_mean",
+            pretraining=("SIM000001",),
+        ),
+        "shared_corpus.undeclared": DesignFault(
+            summary="a model that does not say what it was pretrained on",
+            model="train_mean",
+            pretraining=None,
+        ),
+        "preprocessing_unstable": DesignFault(
+            summary="a model that was told the depth of each spot: ahead on raw counts, behind on others",
+            task={"preprocess": ABLATION},
+            model="depth",
+        ),
+        "preprocessing_unstable.one_setting": DesignFault(summary="no ablation at all", model="train_mean"),
+        "patient_effect_gap": DesignFault(
+            summary="patients with levels of their own, scored by a model",
+            params={"defects": {"patient_effect": 0.5}},
+            model="train_mean",
         ),
     }
 )
