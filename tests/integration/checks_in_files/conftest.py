@@ -201,6 +201,19 @@ class Files:
         path.write_text(yaml.safe_dump(self.task, sort_keys=False), encoding="utf-8")
         return path
 
+    def ranked(self):
+        """Genes, those with most spatial pattern first: by a mean Moran's I of our own."""
+        total = 0
+        for adata in map(self.read, self.slides):
+            counts = adata.X.toarray().astype(float)
+            depth = counts.sum(axis=1, keepdims=True)
+            values = np.log1p(counts / depth * np.median(depth))
+            values -= values.mean(axis=0)
+            distance = np.linalg.norm(adata.obsm["spatial"][:, None] - adata.obsm["spatial"], axis=2)
+            near = ((distance > 0) & (distance < 1.1 * PITCH)) * 1.0
+            total += len(near) / near.sum() * (values * (near @ values)).sum(axis=0) / (values**2).sum(axis=0)
+        return list(pd.Series(total, index=adata.var_names).sort_values(ascending=False).index)
+
     def genes(self, names):
         """Ask for these genes and no others."""
         chosen = {"select": "list", "names": list(names), "provenance": "chosen in another study"}
