@@ -219,10 +219,14 @@ class Files:
         chosen = {"select": "list", "names": list(names), "provenance": "chosen in another study"}
         self.task["preprocess"]["genes"] = chosen
 
+    def command(self, *arguments):
+        """Run ``stbench check`` in this process; return what it printed and its exit code."""
+        return CliRunner().invoke(main, ["check", *arguments])
+
     def check(self, *names):
         """Run ``stbench check`` on the task file; return the records it writes."""
         selected = ["--select", ",".join(names)] if names else []
-        done = CliRunner().invoke(main, ["check", str(self.save()), "--format", "json", *selected])
+        done = self.command(str(self.save()), "--format", "json", *selected)
         assert done.stdout.startswith("{"), (done.output, done.exception)
         return json.loads(done.stdout)["checks"]
 
