@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 NAMES = (
     "panel_mismatch", "too_few_patients", "patient_leakage", "slide_leakage", "duplicate_units",
@@ -31,3 +32,25 @@ def test_units_genes_and_slides_in_another_order_give_the_same_figures(files):
     assert {k: v for k, v in after.items() if v is not None} == {
         k: v for k, v in before.items() if v is not None
     }
+
+
+SAID = ("technology=Visium", "resolution=spot", "panel=onco_v1", "organ=breast", "disease=carcinoma",
+        "preservation=FFPE")  # fmt: skip
+
+
+def folder(files):
+    """Judge the folder of the slides, without a task file."""
+    files.save()
+    said = [word for setting in SAID for word in ("--set", setting)]
+    return files.command(str(files.folder / "slides"), "--samples", str(files.folder / "samples.csv"), *said)
+
+
+def test_the_folder_of_the_clean_cohort_passes_without_a_task_file(files):
+    done = folder(files)
+    assert done.exit_code == 0, done.output
+    assert "checks  30 passed\n" in done.output, done.output
+
+
+@pytest.mark.xfail(strict=True, reason="the checklist says that no panel is named where --set names it")
+def test_the_checklist_of_a_folder_knows_its_panel(files):
+    assert "no panel is named" not in folder(files).output

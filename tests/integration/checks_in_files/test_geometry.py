@@ -11,6 +11,8 @@ LAST = "P06S1"
 KNOWN = {
     "xisium_geometry-area_7_percent": "the area that a file of spots states is not looked at",
     "xisium_geometry-tissue_35_percent": "the share of tissue that a file of spots states is not looked at",
+    "missing_coords-tiled": "spots of 55 um are held to 100 um unless the task file says pitch_um",
+    "xisium_geometry-tiled": "spots of 55 um are held to 100 um unless the task file says pitch_um",
     "resolution_split-mixed": "resolutions that are mixed in training are let pass",
     "image_registration-section_2_for_4": "the stain at the given place is no better than elsewhere, unseen",
     "image_registration-moved_300_um": "the stain at the given place is no better than elsewhere, unseen",
@@ -66,6 +68,22 @@ def obs(column, function):
         adata.obs[column] = function(adata.obs[column].to_numpy().copy())
 
     return lambda files: files.change([LAST], change)
+
+
+def tiled(**said):
+    """Gapless hexagons of 55 um, as ``stbench bin --geometry tiled`` writes them."""
+
+    def damage(files):
+        def shrink(adata):
+            adata.obsm["spatial"] = adata.obsm["spatial"] * 0.55
+            adata.obs["area_um2"] = 55.0**2 * np.sqrt(3) / 2
+            adata.uns["bin"] = {"geometry": "tiled", "pitch_um": 55.0, "origin_um": np.zeros(2)}
+
+        xisium()(files)
+        files.change(files.slides, shrink)
+        files.data.update(said)
+
+    return damage
 
 
 def square(xy):
@@ -203,6 +221,10 @@ CASES = [
     ("missing_coords", "1.24", scaled(1.24), "pass", ()),
     ("missing_coords", "1.26", scaled(1.26), "fail", (LAST,)),
     ("xisium_geometry", "right", xisium(), "pass", ()),
+    ("missing_coords", "tiled", tiled(), "pass", ()),
+    ("missing_coords", "tiled_pitch_said", tiled(pitch_um=55), "pass", ()),
+    ("xisium_geometry", "tiled", tiled(), "pass", ()),
+    ("xisium_geometry", "tiled_pitch_said", tiled(pitch_um=55), "pass", ()),
     ("xisium_geometry", "turned", xisium(places(turned)), "pass", ()),
     ("xisium_geometry", "square", xisium(places(square)), "fail", (LAST,)),
     ("xisium_geometry", "pitch_3_percent", xisium(scaled(1.03)), "fail", (LAST,)),

@@ -80,8 +80,8 @@ def same_id_of_two_studies(files):
     files.samples["corpus"] = ["study_a"] * 5 + ["study_b"]
 
 
-def whole_copy(files):
-    files.add("P07S1", "P01S1", "P07")
+def whole_copy(files, patient="P07"):
+    files.add("P07S1", "P01S1", patient)
 
 
 def shuffled_copy(files):
@@ -195,6 +195,7 @@ CASES = [
     ("patient_leakage", "another_person", last_patient("P011"), "pass", ()),
     ("patient_leakage", "two_studies", same_id_of_two_studies, "pass", ()),
     ("slide_leakage", "copy", whole_copy, "fail", ("P01S1", "P07S1")),
+    ("slide_leakage", "copy_of_one_patient", lambda f: whole_copy(f, "P01"), "fail", ("P01S1", "P07S1")),
     ("slide_leakage", "disguised_copy", shuffled_copy, "fail", ("P01S1", "P07S1")),
     ("slide_leakage", "names", same_names, "fail", ("P01S1", LAST)),
     ("slide_leakage", "image", same_image, "fail", ("P01S1", LAST)),

@@ -31,6 +31,16 @@ def shallow(share, counts=150):
     return lambda files: files.counts([LAST], thin)
 
 
+def shallow_cells(counts):
+    """An eighth of the cells of the last slide has so few counts."""
+
+    def damage(files):
+        files.data.update(technology="Xenium", resolution="cell")
+        shallow(0.125, counts)(files)
+
+    return damage
+
+
 def empty_after_filter(files):
     def empty(matrix, genes):
         matrix[11] = 0
@@ -150,6 +160,8 @@ CASES = [
     ("empty_units", "28_percent", shallow(0.28), "warn", (LAST,)),
     ("empty_units", "33_percent", shallow(0.33), "fail", (LAST,)),
     ("empty_units", "33_percent_just_deep_enough", shallow(0.33, 201), "pass", ()),
+    ("empty_units", "cells_of_9_counts", shallow_cells(9), "warn", (LAST,)),
+    ("empty_units", "cells_of_11_counts", shallow_cells(11), "pass", ()),
     ("empty_units", "zeros_after_the_filter", empty_after_filter, "fail", (LAST,)),
     ("normalised_not_counts", "log", everywhere(log1p), "fail", (LAST,)),
     ("normalised_not_counts", "log_in_one_slide", one_slide(log1p), "fail", (LAST,)),
