@@ -51,6 +51,10 @@ def test_the_folder_of_the_clean_cohort_passes_without_a_task_file(files):
     assert "checks  30 passed\n" in done.output, done.output
 
 
-@pytest.mark.xfail(strict=True, reason="the checklist says that no panel is named where --set names it")
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="the checklist says that no panel is named where --set names it",
+)
 def test_the_checklist_of_a_folder_knows_its_panel(files):
     assert "no panel is named" not in folder(files).output
