@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, some
 from pytest_stbench.checks.subject import known, normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable
 
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.splits.table import Sample
 
 HASH = "sha256:"
+
+Hashes = Callable[[], Mapping[str, Mapping[str, Sequence[str]]]]
+"""Gives data set -> slide -> hashes, each ``sha256:...``."""
+
 _PARTS = re.compile(r"[/:|\s]+")
 
 
@@ -37,7 +43,8 @@ def shared_corpus(
     pretraining: Sequence[str] | None,
     suite: Mapping[str, Sequence[Sample]],
     tested: Mapping[str, Collection[str]] | None = None,
-    hashes: Callable[[], Mapping[str, Mapping[str, str]]] | None = None,
+    hashes: Hashes | None = None,
+    files: Hashes | None = None,
     scope: Collection[str] = (),
 ) -> CheckResult:
     """Q21: overlap of what a model was pretrained on with what it is tested on.
@@ -47,14 +54,17 @@ def shared_corpus(
     pretraining
         What the model declares: names of corpora (``HEST``), accessions (``GSE176078``, also
         ``HEST/GSE176078``), slide ids within a corpus (``HEST/TENX99``) and hashes of slides
-        (``sha256:...``, :func:`slide_hash`). None: nothing is declared, which warns; an
-        empty sequence declares that there was no pretraining.
+        (``sha256:...``: of a file, as ``sha256sum`` prints it, or of the counts, :func:`slide_hash`).
+        None: nothing is declared, which warns; an empty sequence declares that there was no
+        pretraining.
     suite
         Samples of each data set of the task file.
     tested
         Slides of each data set that are in some test part; None: all.
     hashes
-        Gives the hash of each slide by data set; asked only where the model declares hashes.
+        Gives the hashes of each slide by data set; asked only where the model declares hashes.
+    files
+        Gives the hashes of the files of each slide by data set; asked only where there are several.
     scope
         What the task claims (``scope:``). Under ``zero-shot`` a test slide seen before fails, else it
         warns, as the model is then fitted on training slides anyway.
@@ -62,7 +72,8 @@ def shared_corpus(
     Notes
     -----
     A corpus in common without a list of its slides warns as unverifiable. Two data sets of the
-    task file with slides of one accession warn too: they are not two pieces of evidence. The
+    task file with slides of one accession, or with the same files, warn too: they are not two pieces of
+    evidence. The
     statistic is the number of test slides seen before; ``details["ledger"]`` has one entry per data
     set and declared source that matches.
     """
@@ -107,7 +118,7 @@ def shared_corpus(
                 fix="give it an attribute such as pretraining = ('HEST',), or pretraining = () if it was not",
             )
         )
-    findings += _twice(suite)
+    findings += _twice(suite) or _same_files(files() if files and len(suite) > 1 else {})
     return conclude(
         findings,
         passed="the model declares no pretraining"
@@ -123,7 +134,7 @@ def _ledger(
     declared: Sequence[str],
     suite: Mapping[str, Sequence[Sample]],
     tested: Mapping[str, Collection[str]] | None,
-    hashes: Callable[[], Mapping[str, Mapping[str, str]]] | None,
+    hashes: Hashes | None,
 ) -> list[dict[str, Any]]:
     """Return one entry per data set and declared source that has slides of it."""
     by_hash = hashes() if hashes and any(str(name).startswith(HASH) for name in declared) else {}
@@ -146,10 +157,12 @@ def _ledger(
     return entries
 
 
-def _matching(source: str, samples: Sequence[Sample], hashes: Mapping[str, str]) -> tuple[str, list[str]]:
+def _matching(
+    source: str, samples: Sequence[Sample], hashes: Mapping[str, Sequence[str]]
+) -> tuple[str, list[str]]:
     """Return how a declared source matches slides, the closest way first, and which."""
     if source.startswith(HASH):
-        return "hash", [slide for slide, value in hashes.items() if value == source]
+        return "hash", [slide for slide, values in hashes.items() if source.casefold() in values]
     whole = normalised(source)
     # "HEST/TENX99": a name within a corpus; the corpus alone is then no match.
     parts = [normalised(part) for part in _PARTS.split(source) if normalised(part)]
@@ -180,13 +193,32 @@ def _twice(suite: Mapping[str, Sequence[Sample]]) -> list[Finding]:
     shared = {key: found for key, found in where.items() if len(found) > 1 and _one_slide(found)}
     if not shared:
         return []
-    datasets = next(iter(shared.values()))
     slides = sorted({slide for found in shared.values() for names in found.values() for slide in names})
+    return _dependent(next(iter(shared.values())), "the same slides of one accession", slides)
+
+
+def _same_files(files: Mapping[str, Mapping[str, Sequence[str]]]) -> list[Finding]:
+    """Report data sets that read the same slide from the same file."""
+    where: dict[tuple[str, str], dict[str, str]] = {}
+    for dataset, slides in files.items():
+        times = Counter(value for values in slides.values() for value in set(values))
+        for slide, values in slides.items():
+            for value in set(values):
+                # A file of several slides is told apart by their names.
+                where.setdefault((value, slide if times[value] > 1 else ""), {})[dataset] = slide
+    shared = [found for found in where.values() if len(found) > 1]
+    if not shared:
+        return []
+    slides_of = sorted({slide for found in shared for slide in found.values()})
+    return _dependent(shared[0], "slides of the same files", slides_of)
+
+
+def _dependent(datasets: Iterable[str], what: str, slides: Sequence[str]) -> list[Finding]:
     return [
         Finding(
             status="warn",
-            text=f"the data sets {' and '.join(sorted(datasets))} hold the same slides of one accession "
-            f"({some(slides)}), so they are not independent",
+            text=f"the data sets {' and '.join(sorted(datasets))} hold {what} ({some(slides)}), so they are "
+            "not independent",
             fix="leave these slides out of one of them, or do not count them as two cohorts",
             statistic=len(slides),
             threshold=0.0,

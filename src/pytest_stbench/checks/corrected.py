@@ -12,7 +12,7 @@ from pytest_stbench.checks.values import as_numbers
 from pytest_stbench.data.corrections import names_correction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-3
 MAX_GENES = 200
+PLAIN = frozenset({"X", "raw", "counts"})
+"""Where raw counts stand by custom."""
+
+LEAST_EFFECT = 0.01
+"""Patients that explain less do not differ: shares of it are chance."""
 
 
 def batch_corrected_eval(
@@ -34,10 +39,11 @@ def batch_corrected_eval(
     Fails when the field they are read from (``keys.counts``) is named after a correction, when values are
     not whole numbers and the file records one, when some are negative, or when, beside the `raw` values
     of the same units (what the function returns, if any), the patients explain less than `min_effect` of
-    what they explain there (eta squared, median over up to 200 genes). Values that are no counts and have
-    no raw ones beside them warn: nothing tells how they were made. A record of a correction beside whole
-    numbers passes with a note, since counts are what is evaluated. The statistic is the largest share of
-    stored values that are negative.
+    what they explain there (eta squared, median over up to 200 genes). Whole numbers are held against raw
+    ones where the file records a correction or they stand in a layer of another name than ``counts``.
+    Values that are no counts and have no raw ones beside them warn: nothing tells how they were made. A
+    record of a correction beside whole numbers that show none passes with a note, since counts are what is
+    evaluated. The statistic is the largest share of stored values that are negative.
     """
     field = dataset.config.keys.counts
     negative: dict[str, float] = {}
@@ -95,8 +101,13 @@ def batch_corrected_eval(
                 slides=odd,
             )
         )
-    if odd and not findings:
-        findings += _beside_raw(dataset, raw() if raw else None, odd, min_effect, fix)
+    beside = raw() if raw and not findings and (odd or recorded or field not in PLAIN) else None
+    if odd and not findings and beside is None:
+        findings.append(_unknown(odd))
+    elif beside is not None:
+        what = f"in the evaluated values ({field!r}{f'; the file records {recorded}' if recorded else ''})"
+        slides = odd or ranked(fractional)
+        findings += _beside_raw(dataset, beside, slides, min_effect, what, fix, counts=not odd)
     note = f" (the file records {recorded}, which these values do not show)" if recorded else ""
     return conclude(
         findings,
@@ -113,28 +124,35 @@ def _recorded(dataset: Subject) -> str:
     return ", ".join(sorted(note.removeprefix("records:") for note in notes if note.startswith("records:")))
 
 
+def _unknown(slides: tuple[str, ...]) -> Finding:
+    return Finding(
+        status="warn",
+        text=f"the values of slide {slides[0]} are no counts and the file has no raw ones beside them: "
+        f"whether a correction was applied cannot be told{others(slides)}",
+        fix="evaluate raw counts (`keys: {counts: ...}`)",
+        slides=slides,
+    )
+
+
 def _beside_raw(
-    dataset: Subject, raw: Subject | None, odd: Collection[str], min_effect: float, fix: str
+    dataset: Subject,
+    raw: Subject,
+    slides: tuple[str, ...],
+    min_effect: float,
+    what: str,
+    fix: str,
+    *,
+    counts: bool,
 ) -> list[Finding]:
-    slides = tuple(odd)
-    if raw is None:
-        return [
-            Finding(
-                status="warn",
-                text=f"the values of slide {slides[0]} are no counts and the file has no raw ones beside "
-                "them: "
-                f"whether a correction was applied cannot be told{others(slides)}",
-                fix="evaluate raw counts (`keys: {counts: ...}`)",
-                slides=slides,
-            )
-        ]
-    share = _effect(dataset, counts=False) / max(_effect(raw, counts=True), 1e-9)
+    there = _effect(raw, counts=True)
+    # Where patients do not differ there is nothing that a correction could take out.
+    share = _effect(dataset, counts=counts) / there if there > LEAST_EFFECT else 1.0
     if share >= min_effect:
         return []
     return [
         Finding(
             status="fail",
-            text=f"patients explain {percent(share)} of what they explain in the raw counts "
+            text=f"{what} patients explain {percent(share)} of what they explain in the raw counts "
             f"({percent(min_effect)} expected at least): the difference between people was taken out",
             fix=fix,
             statistic=share,

@@ -33,25 +33,26 @@ def split_within_slide(
             fix="choose a split that these samples allow",
         )
         return conclude([finding], passed="")
+    cut = {fold.name: tuple(s for s in dict.fromkeys(fold.test) if s in set(fold.train)) for fold in folds}
+    random = [fold for fold in folds if cut[fold.name] and not fold.within]
     findings: list[Finding] = []
-    for fold in folds:
-        shared = tuple(slide for slide in dict.fromkeys(fold.test) if slide in set(fold.train))
-        if not shared:
-            continue
-        if not fold.within:
-            findings.append(
-                Finding(
-                    status="fail",
-                    text=f"{on_slides(shared)} in train and test of fold {fold.name}",
-                    fix="split by patient (lopo or pgkf), or declare the split `within`, "
-                    "which leaves a gap and is never called generalisation",
-                    statistic=len(shared),
-                    threshold=0.0,
-                    slides=shared,
-                )
+    if random:
+        slides = tuple(dict.fromkeys(slide for fold in random for slide in cut[fold.name]))
+        findings.append(
+            Finding(
+                status="fail",
+                text=f"{on_slides(cut[random[0].name])} in train and test of fold {random[0].name}"
+                f"{_further(len(random))}",
+                fix="split by patient (lopo or pgkf), or declare the split `within`, "
+                "which leaves a gap and is never called generalisation",
+                statistic=len(slides),
+                threshold=0.0,
+                slides=slides,
             )
-            continue
-        findings.extend(_too_close(fold, shared, (("gap_um", min_gap_um), ("block_um", min_block_um))))
+        )
+    blocks = [fold for fold in folds if cut[fold.name] and fold.within]
+    for name, limit in (("gap_um", min_gap_um), ("block_um", min_block_um)):
+        findings += _too_close(blocks, cut, name, limit)
     within = sum(fold.within for fold in folds)
     return conclude(
         findings,
@@ -63,23 +64,32 @@ def split_within_slide(
     )
 
 
-def _too_close(fold: Fold, shared: tuple[str, ...], limits: Sequence[tuple[str, float]]) -> list[Finding]:
-    findings = []
-    for name, limit in limits:
-        value = fold.params.get(name)
-        if value is None or not value >= limit:
-            said = f"{name} is not given" if value is None else f"{name} {value:g}"
-            findings.append(
-                Finding(
-                    status="fail",
-                    text=f"fold {fold.name} cuts {on_slides(shared)} into train and test, and {said}",
-                    fix=f"set `{name}: {limit:g}` or more (um): nearer spots are near-copies of each other",
-                    statistic=None if value is None else float(value),
-                    threshold=limit,
-                    slides=shared,
-                )
-            )
-    return findings
+def _too_close(
+    folds: Sequence[Fold], cut: Mapping[str, tuple[str, ...]], name: str, limit: float
+) -> list[Finding]:
+    """Report folds whose blocks are smaller, or nearer to each other, than `limit`."""
+    values = {fold.name: fold.params.get(name) for fold in folds}
+    close = [fold for fold in folds if (value := values[fold.name]) is None or not value >= limit]
+    if not close:
+        return []
+    first = close[0].name
+    value = values[first]
+    said = f"{name} is not given" if value is None else f"{name} {value:g}"
+    return [
+        Finding(
+            status="fail",
+            text=f"fold {first} cuts {on_slides(cut[first])} into train and test, and {said}"
+            f"{_further(len(close))}",
+            fix=f"set `{name}: {limit:g}` or more (um): nearer spots are near-copies of each other",
+            statistic=None if value is None else float(value),
+            threshold=limit,
+            slides=tuple(dict.fromkeys(slide for fold in close for slide in cut[fold.name])),
+        )
+    ]
+
+
+def _further(n_folds: int) -> str:
+    return f" (and {count(n_folds - 1, 'other fold')})" if n_folds > 1 else ""
 
 
 def baseline_missing(

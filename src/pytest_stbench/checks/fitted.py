@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, on_slides
 from pytest_stbench.checks.subject import known
 from pytest_stbench.data.corrections import names_correction
 
@@ -13,22 +13,31 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_stbench.spec.model import DatasetSpec, GenesSpec
-    from pytest_stbench.splits.table import Fold
+    from pytest_stbench.splits.table import Fold, Sample
 
 _EVERYTHING = re.compile(
     r"\b(?:all|every|whole|full)\b[\w ]*\b(?:slides?|samples?|patients?|sections?|cohort|data)\b"
 )
 
+_WORDS = re.compile(r"[\w.:-]*\w")
+MIN_NAME = 2
+"""A single letter is a word of the text more often than the name of a slide."""
+
 
 def fitted_on_test(
-    folds: Sequence[Fold], *, config: DatasetSpec, genes: GenesSpec | None = None
+    folds: Sequence[Fold],
+    samples: Sequence[Sample] = (),
+    *,
+    config: DatasetSpec,
+    genes: GenesSpec | None = None,
 ) -> CheckResult:
     """Q17s: what a model is given or asked that was fitted on slides it is tested on.
 
     An embedding (``keys.embedding``) named after batch correction was fitted on all slides of its
     file, those of the test part included: fails, even as an input. A list of genes without
-    ``provenance`` warns, and so does a provenance that says all slides: genes chosen with the help
-    of test slides make their scores too good. The statistic counts the folds concerned.
+    ``provenance`` warns, and so does a provenance that says all slides, or names slides or patients that
+    some fold tests: genes chosen with the help of test slides make their scores too good. The statistic
+    counts the folds concerned.
     """
     n = sum(bool(fold.train and fold.test) for fold in folds)
     findings: list[Finding] = []
@@ -60,6 +69,20 @@ def fitted_on_test(
                     threshold=0.0,
                 )
             )
+        elif named := _named(str(said), folds, samples):
+            concerned = sum(bool(named & set(fold.test)) for fold in folds)
+            findings.append(
+                Finding(
+                    status="warn",
+                    text=f"the list of genes is from {str(said)[:60]!r}, and {count(concerned, 'fold')} test "
+                    f"{on_slides(sorted(named))} of it: scores there are too good",
+                    fix="let genes be chosen on training slides (`select: svg` or `hvg`), or "
+                    "leave these slides out of the test",
+                    statistic=concerned,
+                    threshold=0.0,
+                    slides=tuple(sorted(named)),
+                )
+            )
         elif _EVERYTHING.search(str(said).casefold()):
             findings.append(
                 Finding(
@@ -78,3 +101,15 @@ def fitted_on_test(
         statistic=0.0,
         threshold=0.0,
     )
+
+
+def _named(said: str, folds: Sequence[Fold], samples: Sequence[Sample]) -> set[str]:
+    """Return the tested slides that a text names by their id or that of their patient."""
+    words = set(_WORDS.findall(said))
+    patients = {sample.slide: str(sample.patient) for sample in samples if known(sample.patient)}
+    tested = {slide for fold in folds if fold.train for slide in fold.test}
+    return {
+        slide
+        for slide in tested
+        if any(len(name) >= MIN_NAME and name in words for name in (str(slide), patients.get(slide, "")))
+    }

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_stbench.checks.result import (
@@ -20,6 +18,7 @@ from pytest_stbench.checks.result import (
     ranked,
     some,
 )
+from pytest_stbench.checks.symbols import unknown_symbols
 from pytest_stbench.resources import gene_aliases
 
 if TYPE_CHECKING:
@@ -31,6 +30,8 @@ ENSEMBL = re.compile(r"ENS[A-Z]*G\d+(\.\d+)?")
 TITLE_CASE = re.compile(r"(?=.*[a-z])[A-Z][a-z0-9]+")
 READING_FRAME = re.compile(r"C(\d+|[XY])orf\d+")
 _MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec)"
+DUPLICATE = "duplicate:"
+
 DATE = re.compile(
     rf"\d{{1,2}}-{_MONTH}(-\d{{2,4}})?|{_MONTH}-\d{{1,4}}|\d{{4}}-\d{{2}}-\d{{2}}( 00:00:00)?", re.IGNORECASE
 )
@@ -50,8 +51,8 @@ def gene_ids(
     symbols are in mouse case (``Erbb2``; open reading frames such as ``C1orf159`` excepted), when
     slides disagree on either, and when a name is blank or a date of a spreadsheet (``1-Mar``).
     Warns on Ensembl ids throughout, duplicates, retired symbols, and when less than
-    `min_reference` of the symbols are in the list `reference` (a file with one symbol a line or a
-    column ``gene``; without it that rule is not judged and ``details`` says so).
+    `min_reference` of the symbols (20 or more) are known, retired ones included: those of GENCODE
+    release 48, or of the list `reference` (a file with one symbol a line or a column ``gene``).
     """
     for _ in dataset.slides():
         pass  # duplicates are noted while slides are read
@@ -92,7 +93,7 @@ def gene_ids(
     renamed: Mapping[str, str] = getattr(dataset, "renamed", {})
     retired = sorted((set(names) & gene_aliases().keys()) | renamed.keys())
     findings += _retired(retired, renamed)
-    findings += _unlisted(symbols, reference, min_reference)
+    findings += unknown_symbols(symbols, reference, min_reference)
     return conclude(
         findings,
         passed=f"{count(len(names), 'gene name')}, current symbols of one species as far as can be told",
@@ -103,7 +104,7 @@ def gene_ids(
             "ensembl": len(ensembl),
             "mouse_case": len(mouse),
             "retired": {name: gene_aliases()[name] for name in retired},
-            "reference": reference or "not judged: no list of reference symbols is given (`reference: FILE`)",
+            "reference": reference or "GENCODE 48",
         },
     )
 
@@ -219,17 +220,17 @@ def _mixed(
 def _duplicates(panels: Mapping[str, Sequence[str]], notes: object) -> list[Finding]:
     """Report genes that have several columns in a file.
 
-    Readers sum such columns and note how many (``duplicate_symbols_summed``) or which
-    (``duplicate_genes``) they were; an old and a new symbol of one gene stay two columns.
+    Readers sum such columns and note of how many genes they were (``duplicate_genes``) and which
+    (``duplicate:NAME``); an old and a new symbol of one gene stay two columns.
     """
     table = gene_aliases()
-    found: dict[str, int] = {}
+    noted = notes if isinstance(notes, Mapping) else {}
+    found: dict[str, int] = dict(noted.get("duplicate_genes", {}))
     named: dict[str, set[str]] = {}
-    for note in ("duplicate_symbols_summed", "duplicate_genes"):
-        for slide, noted in dict(notes.get(note, {}) if isinstance(notes, Mapping) else {}).items():
-            listed = set() if isinstance(noted, int) else set(map(str, noted))
-            found[slide] = max(found.get(slide, 0), noted if isinstance(noted, int) else len(listed))
-            named.setdefault(slide, set()).update(listed)
+    for note, slides_with in noted.items():
+        if note.startswith(DUPLICATE):
+            for slide in slides_with:
+                named.setdefault(slide, set()).add(note.removeprefix(DUPLICATE))
     for slide, genes in panels.items():
         times = Counter(genes)
         twice = {name for name, n in times.items() if n > 1 and name}
@@ -253,42 +254,3 @@ def _duplicates(panels: Mapping[str, Sequence[str]], notes: object) -> list[Find
             genes=tuple(sorted(set().union(*named.values()))),
         )
     ]
-
-
-def _unlisted(symbols: Sequence[str], reference: str | None, min_reference: float) -> list[Finding]:
-    if reference is None or not symbols:
-        return []
-    try:
-        listed = _read_list(Path(reference))
-    except (OSError, UnicodeDecodeError) as error:
-        return [
-            Finding(
-                status="warn",
-                text=f"the list of reference symbols {reference} cannot be read ({type(error).__name__})",
-                fix="give `reference:` the path of a text file with one symbol a line",
-            )
-        ]
-    absent = [name for name in symbols if name not in listed]
-    share = 1 - len(absent) / len(symbols)
-    if share >= min_reference:
-        return []
-    return [
-        Finding(
-            status="warn",
-            text=f"{percent(share)} of {count(len(symbols), 'symbol')} are in the reference list, "
-            f"less than {percent(min_reference)} (not: {some(absent)})",
-            fix="check species and naming of the genes, or give the reference list of the right annotation",
-            statistic=share,
-            threshold=min_reference,
-            genes=tuple(absent),
-        )
-    ]
-
-
-def _read_list(path: Path) -> frozenset[str]:
-    """Return the genes of a file with one a line, or of its column ``gene``."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    header = [cell.strip() for cell in lines[0].split(",")] if lines else []
-    if "gene" in header:
-        return frozenset(row["gene"].strip() for row in csv.DictReader(lines) if row["gene"])
-    return frozenset(line.strip() for line in lines if line.strip())

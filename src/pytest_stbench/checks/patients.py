@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Person = tuple[str, str]
 
-_WORD = re.compile(r"^(?:patient|pat|pt|p|subject|subj|donor|individual|case)(?=\d)")
+_WORD = re.compile(r"^(?:(?:patient|subject|donor|individual|case)(?=.)|(?:patient|pat|pt|p|subj)(?=\d))")
 _ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 
 
@@ -39,25 +39,24 @@ def person(sample: Sample, dataset: str = "") -> Person | None:
 
 
 def _alike(identity: str) -> str:
-    """Return an id without the word for "patient" and without leading zeros."""
-    return _ZEROS.sub("", _WORD.sub("", identity))
+    """Return an id without words for "patient" (``patient P1`` has two) and without leading zeros."""
+    return _ZEROS.sub("", _WORD.sub("", _WORD.sub("", identity)))
 
 
 def too_few_patients(
     dataset: Subject,
     *,
     claim: str = "population",
-    intervals: bool = False,
     folds: Sequence[Fold] | None = None,
     exploratory_max: int = 3,
     approximate_max: int = 5,
 ) -> CheckResult:
     """Q02: number of distinct patients that a score rests on.
 
-    Up to `exploratory_max` patients fail under the claim ``population`` or when `intervals`
-    (intervals or p-values) are asked for, and warn under ``exploratory``; up to `approximate_max`
-    warn. With `folds` only patients that are tested in some fold count. A slide without patient
-    id adds no patient: it cannot be shown to be another person.
+    Up to `exploratory_max` patients fail under the claim ``population`` and warn under ``exploratory``,
+    whose gates then stay underpowered; up to `approximate_max` warn. With `folds` only patients that are
+    tested in some fold count. A slide without patient id adds no patient: it cannot be shown to be another
+    person.
     """
     tested = None if folds is None else {slide for fold in folds for slide in fold.test}
     samples = list(dataset.samples)
@@ -72,19 +71,16 @@ def too_few_patients(
         what += f" in test of {len(everyone):,} in all"
     findings: list[Finding] = []
     if n <= exploratory_max:
-        strict = claim != "exploratory" or intervals
-        wanted = "an interval or p-value" if intervals else "a population claim"
+        strict = claim != "exploratory"
         fix = f"add patients ({approximate_max + 1} or more for a decision)"
-        if intervals:
-            fix = f"report patient values without intervals and p-values, or {fix}"
-        elif strict:
+        if strict:
             fix = f"{fix}, or write `claim: exploratory`"
         if nameless:
             fix = f"fill the missing patient ids; else {fix}"
         findings.append(
             Finding(
                 status="fail" if strict else "warn",
-                text=f"{what} cannot carry {wanted}"
+                text=f"{what} cannot carry a population claim"
                 if strict
                 else f"{what}: read the values patient by patient",
                 fix=fix,

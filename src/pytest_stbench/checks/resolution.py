@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -139,9 +140,9 @@ def resolution_split(
 ) -> CheckResult:
     """Q19s: units that differ between the training and the test part of a fold.
 
-    Other resolutions in test than in train fail, unless the split is meant for that (`across`).
-    Spacing of lattices that differs by more than `max_pitch`, and a median count per unit that
-    differs more than `max_ratio` times, warn. Folds within a slide are not judged.
+    Other resolutions in test than in train fail, and so do several within one of them, unless the split is
+    meant for that (`across`). Spacing of lattices that differs by more than `max_pitch`, and a median count
+    per unit that differs more than `max_ratio` times, warn. Folds within a slide are not judged.
     """
     judged = [fold for fold in folds if not fold.within and fold.train and fold.test]
     if not judged:
@@ -164,10 +165,15 @@ def resolution_split(
     mixed = [
         (fold, sorted(_of(fold.train, resolutions)), sorted(_of(fold.test, resolutions)))
         for fold in judged
-        if _of(fold.test, resolutions) - _of(fold.train, resolutions) and _of(fold.train, resolutions)
+        if _of(fold.train, resolutions)
+        and _of(fold.test, resolutions)
+        and len(_of(fold.train, resolutions) | _of(fold.test, resolutions)) > 1
     ]
     if mixed and split not in across:
-        fold, train, test = mixed[0]
+        # A test part of another resolution says more than a mixture on both sides.
+        fold, train, test = min(mixed, key=lambda found: set(found[2]) <= set(found[1]))
+        numbers = Counter(resolutions.values())
+        usual = max(numbers, key=lambda name: (numbers[name], name))
         findings.append(
             Finding(
                 status="fail",
@@ -177,7 +183,7 @@ def resolution_split(
                 "`bin:`, or evaluate resolutions as separate data sets",
                 statistic=len(mixed),
                 threshold=0.0,
-                slides=tuple(fold.test),
+                slides=tuple(sorted(slide for slide, name in resolutions.items() if name != usual)),
             )
         )
     ratios = {fold.name: _ratio(fold, depths) for fold in judged}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 Status = Literal["pass", "warn", "fail", "skip"]
 
@@ -95,6 +96,39 @@ def _texts(ordered: Sequence[Finding]) -> str:
         text = f"{text}; {finding.text}"
         rest = rest[1:]
     return f"{text} (and {count(len(rest), 'further finding')})" if rest else text
+
+
+def over(
+    values: Mapping[str, float],
+    what: Callable[[str], str],
+    fix: str,
+    *,
+    warn: float = math.inf,
+    fail: float = math.inf,
+    genes: Mapping[str, tuple[str, ...]] | None = None,
+) -> list[Finding]:
+    """Return one finding on the slides whose share is above the lower limit; none without any.
+
+    The slide with the largest share decides and is named in the text, which `what` makes of its name; the
+    limit it broke and the number of other slides follow.
+    """
+    slides = ranked({name: value for name, value in values.items() if value > min(warn, fail)})
+    if not slides:
+        return []
+    worst = slides[0]
+    failed = values[worst] > fail
+    limit = fail if failed else warn
+    return [
+        Finding(
+            status="fail" if failed else "warn",
+            text=f"{what(worst)} ({percent(limit)} allowed){others(slides)}",
+            fix=fix,
+            statistic=values[worst],
+            threshold=limit,
+            slides=slides,
+            genes=(genes or {}).get(worst, ()),
+        )
+    ]
 
 
 def percent(share: float) -> str:

@@ -12,9 +12,8 @@ from pytest_stbench.checks.result import (
     Finding,
     conclude,
     count,
-    others,
+    over,
     percent,
-    ranked,
     some,
 )
 from pytest_stbench.checks.sample import sample_units
@@ -22,7 +21,7 @@ from pytest_stbench.kernels.graph import cell_graph
 from pytest_stbench.kernels.moran import moran_permutation_p
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -59,9 +58,9 @@ def gene_sparsity(
     """
     shares: dict[str, float] = {}
     limits: dict[str, float] = {}
-    rare: dict[str, tuple[str, ...]] = {}
+    rare: dict[str, tuple[float, tuple[str, ...]]] = {}
     sparse: dict[str, tuple[str, ...]] = {}
-    spikes: dict[str, tuple[str, ...]] = {}
+    spikes: dict[str, tuple[float, tuple[str, ...]]] = {}
     choices = measured.choices()
     for slide in measured.slides():
         columns = asked_of(choices, slide)
@@ -78,24 +77,35 @@ def gene_sparsity(
         few = detection * slide.n_units < min_positive - 0.5
         spiked = top > max_top_share
         if few.sum() > max_few * len(columns) + ROUNDING:
-            rare[name] = _lowest(slide, columns, detection, few)
+            rare[name] = float(few.mean()), _lowest(slide, columns, detection, few)
         if spiked.sum() > max_few * len(columns) + ROUNDING:
-            spikes[name] = _lowest(slide, often, -top, spiked)
+            spikes[name] = float(spiked.sum() / len(columns)), _lowest(slide, often, -top, spiked)
     if not shares:
         return nothing_to_judge(UNTESTED, "check which slides the splits test, and `preprocess.genes`")
-    findings = _graded(
-        shares, (warn_share, fail_share), sparse,
-        lambda slide: f"are seen in fewer than {percent(limits[slide])} of its units",
+    findings = over(
+        shares,
+        lambda slide: (
+            f"{percent(shares[slide])} of the evaluated genes of slide {slide} are seen in fewer "
+            f"than {percent(limits[slide])} of its units"
+        ),
         "choose genes by `select: svg` with `min_detection: 0.1`, or list genes that are expressed",
-    )  # fmt: skip
-    findings += _named(
-        rare, f"seen in fewer than {min_positive:,} units",
-        "raise `genes: {min_detection: ...}`: a correlation over so few units is chance",
-    )  # fmt: skip
-    findings += _named(
-        spikes, f"with more than {percent(max_top_share)} of the counts in {percent(top_units)} of the units",
-        "look at these units for debris or a segmentation error, and leave out units or genes",
-    )  # fmt: skip
+        warn=warn_share,
+        fail=fail_share,
+        genes=sparse,
+    )
+    for found, seen, fix in (
+        (
+            rare,
+            f"seen in fewer than {min_positive:,} units",
+            "raise `genes: {min_detection: ...}`: a correlation over so few units is chance",
+        ),
+        (
+            spikes,
+            f"counted to {percent(max_top_share)} or more in {percent(top_units)} of the units",
+            "look at these units for debris or a segmentation error, and leave out units or genes",
+        ),
+    ):
+        findings += _many(found, seen, fix, max_few)
     return conclude(
         findings,
         passed=f"at most {percent(max(shares.values()))} of the evaluated genes of a slide are seen in too "
@@ -106,53 +116,22 @@ def gene_sparsity(
     )
 
 
-def _graded(
-    shares: Mapping[str, float],
-    limits: tuple[float, float],
-    genes: Mapping[str, tuple[str, ...]],
-    what: Callable[[str], str],
-    fix: str,
+def _many(
+    found: Mapping[str, tuple[float, tuple[str, ...]]], seen: str, fix: str, limit: float
 ) -> list[Finding]:
-    """Report slides whose share of the evaluated genes is above the warning or the failing limit."""
-    warn_share, fail_share = limits
-    over = ranked({name: share for name, share in shares.items() if share > min(limits)})
-    if not over:
-        return []
-    worst = over[0]
-    failed = shares[worst] > fail_share
-    limit = fail_share if failed else warn_share
-    return [
-        Finding(
-            status="fail" if failed else "warn",
-            text=f"{percent(shares[worst])} of the evaluated genes of slide {worst} {what(worst)} "
-            f"({percent(limit)} allowed){others(over)}",
-            fix=fix,
-            statistic=shares[worst],
-            threshold=limit,
-            slides=over,
-            genes=genes[worst],
-        )
-    ]
-
-
-def _named(genes: Mapping[str, tuple[str, ...]], what: str, fix: str) -> list[Finding]:
-    numbers = {name: len(found) for name, found in genes.items() if found}
-    if not numbers:
-        return []
-    over = ranked(numbers)
-    worst = over[0]
-    return [
-        Finding(
-            status="warn",
-            text=f"evaluated genes of slide {worst} {what}: {numbers[worst]:,} ({some(genes[worst])})"
-            f"{others(over)}",
-            fix=fix,
-            statistic=numbers[worst],
-            threshold=0.0,
-            slides=over,
-            genes=genes[worst],
-        )
-    ]
+    """Report slides by the share of the evaluated genes that is `seen` so, and these genes."""
+    shares = {slide: share for slide, (share, _) in found.items()}
+    genes = {slide: names for slide, (_, names) in found.items()}
+    return over(
+        shares,
+        lambda slide: (
+            f"{percent(shares[slide])} of the evaluated genes of slide {slide} are {seen}: "
+            f"{some(genes[slide])}"
+        ),
+        fix,
+        warn=limit,
+        genes=genes,
+    )
 
 
 def _lowest(
@@ -216,11 +195,17 @@ def ubiquitous_low_variability(
         flat[name] = tuple(sorted(np.asarray(slide.genes).astype(str)[found].tolist()))
     if not shares:
         return nothing_to_judge(UNTESTED, "check which slides the splits test, and `preprocess.genes`")
-    findings = _graded(
-        shares, (warn_share, fail_share), flat,
-        lambda _: "are in nearly every unit and have no spatial pattern",
+    findings = over(
+        shares,
+        lambda slide: (
+            f"{percent(shares[slide])} of the evaluated genes of slide {slide} are in nearly every "
+            "unit and have no spatial pattern"
+        ),
         "choose genes by `select: svg`, or take these genes off the list: a constant fits them",
-    )  # fmt: skip
+        warn=warn_share,
+        fail=fail_share,
+        genes=flat,
+    )
     return conclude(
         findings,
         passed=f"at most {percent(max(shares.values()))} of the evaluated genes of a slide are everywhere "

@@ -16,6 +16,7 @@ from pytest_stbench.checks.result import (
     count,
     on_slides,
     others,
+    over,
     percent,
     ranked,
     some,
@@ -86,14 +87,24 @@ def duplicate_units(
                 slides=worst,
             )
         )
-    findings += _over(
-        places, max_coordinates, "fail", f"lie within {tolerance_um:g} um of another unit",
+    findings += over(
+        places,
+        lambda slide: (
+            f"{percent(places[slide])} of the units of slide {slide} lie within {tolerance_um:g} um "
+            "of another unit"
+        ),
         "remove repeated units, or check whether two sections lie in one coordinate system",
-    )  # fmt: skip
-    findings += _over(
-        twins, max_identical, "warn", f"above {min_counts:,} counts have exactly the counts of another unit",
+        fail=max_coordinates,
+    )
+    findings += over(
+        twins,
+        lambda slide: (
+            f"{percent(twins[slide])} of the units of slide {slide} above {min_counts:,} counts "
+            "have exactly the counts of another unit"
+        ),
         "find out whether spots were copied or imputed, and remove the copies",
-    )  # fmt: skip
+        warn=max_identical,
+    )
     return conclude(
         findings,
         passed=f"{count(units, 'unit')} on {count(n_slides, 'slide')}, no name twice, "
@@ -166,7 +177,15 @@ def empty_units(
                 slides=tuple(sorted(gone)),
             )
         )
-    findings += _shallow(shares, least, warn_share, fail_share)
+    findings += over(
+        shares,
+        lambda slide: (
+            f"{percent(shares[slide])} of the units on {slide} have fewer than {least[slide]:,} counts"
+        ),
+        "drop units outside the tissue from the files, or leave a failed slide out",
+        warn=warn_share,
+        fail=fail_share,
+    )
     if unknown:
         findings.append(
             Finding(
@@ -184,45 +203,6 @@ def empty_units(
         threshold=warn_share,
         details={"below_minimum": shares},
     )
-
-
-def _over(values: Mapping[str, float], limit: float, status: str, what: str, fix: str) -> list[Finding]:
-    slides = ranked({name: share for name, share in values.items() if share > limit})
-    if not slides:
-        return []
-    return [
-        Finding(
-            status="fail" if status == "fail" else "warn",
-            text=f"{percent(values[slides[0]])} of the units of slide {slides[0]} {what} "
-            f"({percent(limit)} allowed){others(slides)}",
-            fix=fix,
-            statistic=values[slides[0]],
-            threshold=limit,
-            slides=slides,
-        )
-    ]
-
-
-def _shallow(
-    shares: Mapping[str, float], least: Mapping[str, int], warn_share: float, fail_share: float
-) -> list[Finding]:
-    over = ranked({name: share for name, share in shares.items() if share > min(warn_share, fail_share)})
-    if not over:
-        return []
-    share = shares[over[0]]
-    failed = share > fail_share
-    limit = fail_share if failed else warn_share
-    return [
-        Finding(
-            status="fail" if failed else "warn",
-            text=f"{percent(share)} of the units on {over[0]} have fewer than {least[over[0]]:,} counts "
-            f"({percent(limit)} allowed){others(over)}",
-            fix="drop units outside the tissue from the files, or leave a failed slide out",
-            statistic=share,
-            threshold=limit,
-            slides=over,
-        )
-    ]
 
 
 def _kept(

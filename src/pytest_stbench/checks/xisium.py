@@ -15,6 +15,7 @@ from pytest_stbench.checks.result import (
     count,
     on_slides,
     others,
+    over,
     percent,
     ranked,
 )
@@ -116,17 +117,26 @@ def xisium_geometry(
     findings = [
         *_wrong_pitch(pitch_errors, found, tolerance),
         *_few_with_six(without_six, found, min_six),
-        *_over(
-            areas, max_area, "fail", "a unit covers an area that is off by {} from that of its geometry",
+        *over(
+            areas,
+            lambda slide: f"units of slide {slide} have an area {percent(areas[slide])} off that of their "
+            "geometry",
             "form the spots anew with `bin: visium` (discs of 55 um) or `bin: tiled` (hexagons)",
+            fail=max_area,
         ),
-        *_over(
-            surplus, 0.0, "fail", "{} of the spots hold more counts than transcripts lie in them",
+        *over(
+            surplus,
+            lambda slide: f"{percent(surplus[slide])} of the spots of slide {slide} hold more counts than "
+            "transcripts lie in them",
             "count every transcript into one spot only, or form the spots anew with `bin:`",
+            fail=0.0,
         ),
-        *_over(
-            thin, max_thin, "warn", f"{{}} of the spots have less than {percent(min_tissue)} tissue",
+        *over(
+            thin,
+            lambda slide: f"{percent(thin[slide])} of the spots of slide {slide} have less than "
+            f"{percent(min_tissue)} tissue",
             "raise `min_tissue` of `bin:`, so that spots at the edge are left out",
+            warn=max_thin,
         ),
         *_odd_depth(medians, organs, visium, max_depth_ratio),
     ]  # fmt: skip
@@ -261,24 +271,6 @@ def _few_with_six(
             fix="form the spots anew with `bin: visium`, or declare `resolution: bin` for square bins",
             statistic=1 - without[worst],
             threshold=min_six,
-            slides=slides,
-        )
-    ]
-
-
-def _over(values: Mapping[str, float], limit: float, status: str, what: str, fix: str) -> list[Finding]:
-    slides = ranked({name: value for name, value in values.items() if value > limit})
-    if not slides:
-        return []
-    value = values[slides[0]]
-    return [
-        Finding(
-            status="fail" if status == "fail" else "warn",
-            text=f"slide {slides[0]}: {what.format(percent(value))} ({percent(limit)} allowed)"
-            f"{others(slides)}",
-            fix=fix,
-            statistic=value,
-            threshold=limit,
             slides=slides,
         )
     ]

@@ -133,6 +133,10 @@ class Dataset:
         digest.update("\n".join(sorted(map(_row_text, self.samples))).encode())
         return digest.hexdigest()
 
+    def file_hashes(self, slide_id: str) -> tuple[str, ...]:
+        """Return the sha256 of each file of a slide, as ``sha256sum`` prints them."""
+        return tuple(file_sha256(path, self._store) for path in self._source.files(slide_id))
+
     def slide(self, slide_id: str) -> Slide:
         """Return a slide, read at the first call.
 

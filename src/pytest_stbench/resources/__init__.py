@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -91,6 +92,16 @@ def lr_pairs() -> tuple[LigandReceptor, ...]:
 def gene_aliases() -> Mapping[str, str]:
     """Return retired gene symbols and the current symbol of each."""
     return MappingProxyType({row["alias"]: row["symbol"] for row in _rows("gene_aliases.csv")})
+
+
+@cache
+def gene_symbols() -> frozenset[str]:
+    """Return the symbols of human genes of every biotype: GENCODE release 48, 41,132 names.
+
+    Genes that have an Ensembl id alone are not among them.
+    """
+    text = gzip.decompress((HERE / "gene_symbols.txt.gz").read_bytes()).decode("ascii")
+    return frozenset(text.split())
 
 
 @cache

@@ -30,6 +30,9 @@ STEPS: Mapping[Step, tuple[str, tuple[str, ...]]] = {
 }
 """Each step with its question and the items of the checklist that answer it, in deciding order."""
 
+OF_DATA: frozenset[Step] = frozenset({"resolution", "panels", "preprocessing"})
+"""Steps that only data can answer."""
+
 RANK = ("fail", "warn", "skip", "pass")
 EXPLORATORY_MAX, APPROXIMATE_MAX = 3, 5
 
@@ -79,16 +82,26 @@ def checklist_of(results: Results) -> tuple[ChecklistRecord, ...]:
         record = next((d for d in results.datasets if (d.task, d.name) == (task, dataset)), None)
         figures = _figures(record, checks)
         figures["evaluation"] = _of_task(task, results)
-        found += [_step(task, dataset, step, checks, figures[step]) for step in STEPS]
+        read = record is not None
+        found += [_step(task, dataset, step, checks, figures[step], read=read) for step in STEPS]
     return tuple(found)
 
 
 def _step(
-    task: str, dataset: str, step: Step, checks: Sequence[CheckRecord], figures: dict[str, Any]
+    task: str,
+    dataset: str,
+    step: Step,
+    checks: Sequence[CheckRecord],
+    figures: dict[str, Any],
+    *,
+    read: bool,
 ) -> ChecklistRecord:
     question, items = STEPS[step]
     asked = [check for check in checks if set(check.checklist) & set(items)]
     status = next((status for status in RANK if any(check.status == status for check in asked)), "open")
+    if status == "pass" and ((step == "evaluation" and not figures) or (step in OF_DATA and not read)):
+        # What passed is metadata, or data: nothing is known of the data, or the task, itself.
+        status = "open"
     return ChecklistRecord(
         task=task,
         dataset=dataset,

@@ -24,20 +24,34 @@ def model_facts(run: TaskRun, contestant: Contestant) -> Mapping[str, Callable[[
     """Return what checks of scope ``model`` ask for, by the name of a parameter."""
     handle = contestant.handle
 
-    def hashes() -> dict[str, dict[str, str]]:
+    there = [name for name in run.spec.datasets if name not in run.grid.missing]
+
+    def hashes() -> dict[str, dict[str, tuple[str, ...]]]:
         from pytest_stbench.checks.corpora import slide_hash
 
+        found = files()
+        for name in there:
+            for slide in run.views.dataset(name).slides():
+                found[name][slide.meta.slide_id] += (slide_hash(slide),)
+        return found
+
+    def files() -> dict[str, dict[str, tuple[str, ...]]]:
+        from pytest_stbench.checks.corpora import HASH
+
+        opened = {name: run.views.dataset(name) for name in there}
         return {
-            name: {slide.meta.slide_id: slide_hash(slide) for slide in run.views.dataset(name).slides()}
-            for name in run.spec.datasets
-            if name not in run.grid.missing
+            name: {
+                slide: tuple(HASH + value for value in dataset.file_hashes(slide))
+                for slide in dataset.slide_ids
+            }
+            for name, dataset in opened.items()
         }
 
     def pretraining() -> tuple[str, ...] | None:
         # What is shipped with this package is fitted on the training slides and on nothing else.
         return handle.pretraining if contestant.baseline or handle.declares_pretraining else None
 
-    return {"pretraining": pretraining, "hashes": lambda: hashes}
+    return {"pretraining": pretraining, "hashes": lambda: hashes, "files": lambda: files}
 
 
 def pooled_primary(run: TaskRun, recorder: Recorder, contestant_of: Callable[[str], Contestant]) -> Scored:

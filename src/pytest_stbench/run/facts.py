@@ -117,7 +117,11 @@ class Facts:
             n_units=sum(int(found["units"] or 0) for found in depth.values()),
             n_units_filtered={"below_filter": left_out} if left_out else {},
             n_genes=len(dataset.genes),
-            panels=tuple(sorted({sample.panel for sample in dataset.samples if sample.panel})),
+            panels=tuple(
+                sorted(
+                    {panel for sample in dataset.samples if (panel := sample.panel or dataset.config.panel)}
+                )
+            ),
             genes_renamed=dict(dataset.renamed),
             notes=_totals(dataset.notes),
             depth=depth,

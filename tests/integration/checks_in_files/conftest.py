@@ -243,20 +243,12 @@ class Files:
 
 
 def pytest_generate_tests(metafunc):
-    """Cases of a module are rows of (check, case, damage, status, what the finding must name).
-
-    KNOWN names the cases in which a check does not yet do what its specification says.
-    """
+    """Cases of a module are rows of (check, case, damage, status, what the finding must name)."""
     if "damage" not in metafunc.fixturenames:
         return
-    known = getattr(metafunc.module, "KNOWN", {})
     rows = []
     for check, case, damage, status, named in metafunc.module.CASES:
-        name = f"{check}-{case}"
-        marks = []
-        if name in known:
-            marks.append(pytest.mark.xfail(strict=True, raises=AssertionError, reason=known[name]))
-        rows.append(pytest.param(check, damage, status, named, id=name, marks=marks))
+        rows.append(pytest.param(check, damage, status, named, id=f"{check}-{case}"))
     metafunc.parametrize(("check", "damage", "status", "named"), rows)
 
 

@@ -6,11 +6,6 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 LAST = "P06S1"
-KNOWN = {
-    "batch_corrected_eval-layer_without_patients": "a layer in which patients no longer differ is not seen",
-    "batch_corrected_eval-recorded_and_done": "what uns records does not count if values are whole numbers",
-    "fitted_on_test-list_of_these_slides": "a provenance that names slides of the test is taken as it is",
-}
 PLAIN = ("pearson_gene", "rmse", "moran_concordance")
 
 

@@ -8,15 +8,6 @@ import numpy as np
 from PIL import Image
 
 LAST = "P06S1"
-KNOWN = {
-    "xisium_geometry-area_7_percent": "the area that a file of spots states is not looked at",
-    "xisium_geometry-tissue_35_percent": "the share of tissue that a file of spots states is not looked at",
-    "missing_coords-tiled": "spots of 55 um are held to 100 um unless the task file says pitch_um",
-    "xisium_geometry-tiled": "spots of 55 um are held to 100 um unless the task file says pitch_um",
-    "resolution_split-mixed": "resolutions that are mixed in training are let pass",
-    "image_registration-section_2_for_4": "the stain at the given place is no better than elsewhere, unseen",
-    "image_registration-moved_300_um": "the stain at the given place is no better than elsewhere, unseen",
-}
 DISC_UM2 = np.pi * 27.5**2
 
 

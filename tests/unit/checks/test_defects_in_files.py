@@ -17,6 +17,7 @@ from pytest_stbench.cli import main
 from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.registry import load_target
+from pytest_stbench.resources import gene_symbols
 from pytest_stbench.spec.model import DatasetSpec
 from pytest_stbench.splits.table import Fold
 
@@ -33,7 +34,7 @@ def _cohort():
         depth = rng.lognormal(np.log(3000), 0.3, size=225)
         files[f"{patient}1"] = {
             "counts": rng.poisson(depth[:, None] * share).astype(float),
-            "genes": [f"GENE{i}" for i in range(150)],
+            "genes": sorted(gene_symbols())[-150:],
             "names": [f"{row}x{column}" for row, column in zip(rows, columns, strict=True)],
             "xy": np.column_stack([columns, rows]) * 200.0,
             "patient": patient,
@@ -69,7 +70,7 @@ def _verdicts(files, folder, folds=None, **config):
         folds = [Fold(name=t, train=tuple(s for s in slides if s != t), test=(t,)) for t in slides]
     dataset = Dataset("toy", spec, samples, [folder])
     facts = {
-        "dataset": {"dataset": dataset, "claim": "population", "intervals": True},
+        "dataset": {"dataset": dataset, "claim": "population"},
         "split": {
             "folds": folds, "samples": samples, "grouped": True, "dataset": "toy", "subject": dataset,
             "config": spec, "split": "lopo",
@@ -140,7 +141,7 @@ def _lost_place(files):
 
 
 def _no_panel_shared(files):
-    files["F1"]["genes"] = [f"OTHER{i}" for i in range(130)] + [f"GENE{i}" for i in range(20)]
+    files["F1"]["genes"] = sorted(gene_symbols())[-280:-130]  # 20 genes of the others
 
 
 def _ensembl(files):
@@ -154,7 +155,7 @@ def _dates(files):
 
 def _duplicated_gene(files):
     for file in files.values():
-        file["genes"][1] = "GENE0"
+        file["genes"][1] = file["genes"][0]
 
 
 def _three_people(files):

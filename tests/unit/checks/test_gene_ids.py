@@ -5,11 +5,13 @@ import pytest
 from scipy import sparse
 
 from pytest_stbench.checks import gene_ids
-from pytest_stbench.resources import gene_aliases
+from pytest_stbench.resources import gene_aliases, gene_symbols
+
+SYMBOLS = sorted(name for name in gene_symbols() if name.isalnum() and name.isupper() and len(name) > 3)
 
 
 def _human(n):
-    return tuple(f"GENE{i}" for i in range(n))
+    return tuple(SYMBOLS[-n:] if n else ())
 
 
 def _judge(make_dataset, *panels, notes=None, **params):
@@ -32,7 +34,7 @@ def test_current_symbols_pass_reading_frames_included(make_dataset):
     )
     result = _judge(make_dataset, names, names)
     assert result.status == "pass"
-    assert "not judged" in result.details["reference"]
+    assert result.details["reference"] == "GENCODE 48"
 
 
 def test_the_rows_minimal_example(make_dataset):
@@ -53,7 +55,7 @@ def test_share_of_ensembl_ids(make_dataset, number, status, pattern):
 
 
 @pytest.mark.parametrize(
-    ("number", "status"), [(0, "pass"), (1, "pass"), (2, "fail"), (50, "fail"), (98, "fail"), (100, "pass")]
+    ("number", "status"), [(0, "pass"), (1, "pass"), (2, "fail"), (50, "fail"), (98, "fail"), (100, "warn")]
 )
 def test_share_of_mouse_case(make_dataset, number, status):
     names = [*(f"Gene{i}" for i in range(number)), *_human(100 - number)]
@@ -100,13 +102,19 @@ def test_the_alias_table_leads_to_current_symbols_in_one_step():
 
 @pytest.mark.parametrize(
     "notes",
-    [{"duplicate_symbols_summed": {"S0": 2, "S1": 0}}, {"duplicate_genes": {"S0": ["TBCE", "PINX1"]}}],
+    [
+        {"duplicate_genes": {"S0": 2}},
+        {"duplicate_genes": {"S0": 2}, "duplicate:TBCE": {"S0": 3}, "duplicate:PINX1": {"S0": 2}},
+    ],
 )
 def test_duplicates_that_a_reader_summed_warn(make_dataset, notes):
     result = _judge(make_dataset, _human(100), _human(100), notes=notes)
     assert result.status == "warn"
     assert result.slides == ("S0",)
     assert result.statistic == 2
+    assert "2 genes with more than one column" in result.message
+    assert ("(PINX1, TBCE)" in result.message) is (len(notes) > 1)
+    assert result.genes == (("PINX1", "TBCE") if len(notes) > 1 else ())
 
 
 def test_no_duplicate_noted_is_no_finding(make_dataset):
@@ -140,6 +148,25 @@ def test_no_gene_is_a_skip(make_dataset):
     assert _judge(make_dataset).status == "skip"
 
 
+@pytest.mark.parametrize(
+    ("unknown", "status"), [(0, "pass"), (19, "pass"), (20, "pass"), (21, "warn"), (90, "warn")]
+)
+def test_symbols_that_no_annotation_knows(make_dataset, unknown, status):
+    names = [*(f"NOVEL{i}X" for i in range(unknown)), *_human(100 - unknown)]
+    result = _judge(make_dataset, names)
+    assert result.status == status
+    if status == "warn":
+        assert result.statistic == pytest.approx(1 - unknown / 100)
+        assert "NOVEL0X" in result.genes
+        assert "GENCODE 48" in result.message
+
+
+def test_a_handful_of_genes_and_retired_symbols_are_not_held_against_the_annotation(make_dataset):
+    assert _judge(make_dataset, [f"NOVEL{i}X" for i in range(19)]).status == "pass"
+    retired = _judge(make_dataset, [*list(gene_aliases())[:30], *_human(70)])
+    assert not any("are known" in finding for finding in retired.details["findings"])
+
+
 @pytest.mark.parametrize("header", ["", "id,gene\n"])
 @pytest.mark.parametrize(("listed", "status"), [(100, "pass"), (80, "pass"), (79, "warn"), (0, "warn")])
 def test_overlap_with_a_reference_list(make_dataset, tmp_path, header, listed, status):
@@ -159,7 +186,7 @@ def test_a_reference_list_that_is_not_there_warns(make_dataset, tmp_path):
 
 def test_very_many_names(make_dataset):
     names = tuple(f"GENE{i}" for i in range(200_000))
-    assert _judge(make_dataset, names, names).status == "pass"
+    assert _judge(make_dataset, names, names).status == "warn"  # none of them is known
 
 
 def test_names_mixed_in_a_file(make_dataset, tmp_path):

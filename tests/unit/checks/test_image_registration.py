@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pytest_stbench.checks import image_registration
-from pytest_stbench.checks.registration import _mean_around
+from pytest_stbench.checks.image_fit import _mean_around
 from pytest_stbench.data.image import Image
 
 

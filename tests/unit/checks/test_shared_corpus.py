@@ -73,12 +73,32 @@ def test_hashes_are_asked_for_only_where_one_is_declared(make_slide, spoil, shuf
 
     def hashes():
         asked.append(True)
-        return {"own": {"S1": slide_hash(same)}}
+        return {"own": {"S1": ("sha256:of-its-file", slide_hash(same))}}
 
     assert shared_corpus(pretraining=["TCGA"], suite=SUITE, hashes=hashes).status == "pass"
     assert not asked
     result = shared_corpus(pretraining=[slide_hash(slide)], suite=SUITE, hashes=hashes)
     assert result.details["ledger"][0]["match"] == "hash"
+
+
+def test_two_data_sets_of_the_same_files_are_no_two_cohorts():
+    def ask(files):
+        suite = {name: [Sample(slide=slide) for slide in slides] for name, slides in files.items()}
+        return shared_corpus(pretraining=(), suite=suite, files=lambda: files)
+
+    renamed = ask({"a": {"S1": ("sha256:1",)}, "b": {"T1": ("sha256:1",), "T2": ("sha256:2",)}})
+    assert (renamed.status, renamed.slides) == ("warn", ("S1", "T1"))
+    assert "a and b hold slides of the same files" in renamed.message
+    assert ask({"a": {"S1": ("sha256:1",)}, "b": {"T2": ("sha256:2",)}}).status == "pass"
+    # One file of all slides, shared out between two data sets.
+    one = ("sha256:1",)
+    assert ask({"a": {"S1": one, "S2": one}, "b": {"S3": one, "S4": one}}).status == "pass"
+    assert ask({"a": {"S1": one, "S2": one}, "b": {"S2": one, "S3": one}}).slides == ("S2",)
+
+    def never():
+        raise AssertionError("asked for a single data set")
+
+    assert shared_corpus(pretraining=(), suite={"a": []}, files=never).status == "pass"
 
 
 @pytest.mark.parametrize("strength", [0.1, 0.5, 1.0])

@@ -24,23 +24,20 @@ def _dataset(make_dataset, patients):
 
 
 @pytest.mark.parametrize(
-    ("n", "claim", "intervals", "status"),
+    ("n", "claim", "status"),
     [
-        (1, "population", False, "fail"),
-        (3, "population", False, "fail"),
-        (3, "exploratory", False, "warn"),
-        (3, "exploratory", True, "fail"),
-        (4, "population", False, "warn"),
-        (5, "population", True, "warn"),
-        (5, "exploratory", False, "warn"),
-        (6, "population", True, "pass"),
-        (30, "population", True, "pass"),
+        (1, "population", "fail"),
+        (3, "population", "fail"),
+        (3, "exploratory", "warn"),
+        (4, "population", "warn"),
+        (5, "population", "warn"),
+        (5, "exploratory", "warn"),
+        (6, "population", "pass"),
+        (30, "population", "pass"),
     ],
 )
-def test_status_around_the_thresholds(make_dataset, n, claim, intervals, status):
-    result = too_few_patients(
-        _dataset(make_dataset, [f"P{i}" for i in range(n)]), claim=claim, intervals=intervals
-    )
+def test_status_around_the_thresholds(make_dataset, n, claim, status):
+    result = too_few_patients(_dataset(make_dataset, [f"P{i}" for i in range(n)]), claim=claim)
     assert result.status == status
     assert result.statistic == n
     if status != "pass":
@@ -48,8 +45,8 @@ def test_status_around_the_thresholds(make_dataset, n, claim, intervals, status)
         assert f"{n} patient" in result.message
 
 
-def test_twelve_sections_of_three_patients_with_intervals(make_dataset):
-    result = too_few_patients(_dataset(make_dataset, ["A", "B", "C"] * 4), intervals=True)
+def test_twelve_sections_of_three_patients(make_dataset):
+    result = too_few_patients(_dataset(make_dataset, ["A", "B", "C"] * 4))
     assert result.status == "fail"
     assert "3 patients (12 slides)" in result.message
 
@@ -99,6 +96,5 @@ def test_no_slide_fails_with_a_message(make_dataset):
 def test_the_message_says_what_cannot_be_claimed(make_dataset):
     dataset = _dataset(make_dataset, ["A", "B"])
     assert "population claim" in too_few_patients(dataset).message
-    assert "an interval or p-value" in too_few_patients(dataset, intervals=True).message
     assert "in all" not in too_few_patients(dataset).message
     assert "claim: exploratory" not in too_few_patients(dataset, claim="exploratory").message

@@ -18,6 +18,11 @@ _MAX_RUNS = 512
 _DENSE_BLOCK_BYTES = 64 * 2**20
 _INT32 = np.iinfo(np.int32)
 
+DUPLICATE = "duplicate:"
+"""Before the name of a gene that had several columns, in the notes."""
+
+MAX_DUPLICATES = 20
+
 
 def shape_of(node: h5py.Group | h5py.Dataset) -> tuple[int, int]:
     """Return (rows, columns) of a dense or sparse matrix without reading it."""
@@ -74,12 +79,19 @@ def as_counts(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
 
 def sum_duplicate_columns(
     matrix: sparse.csr_matrix, names: NDArray[np.str_]
-) -> tuple[sparse.csr_matrix, NDArray[np.str_], int]:
-    """Sum the columns of equal name; return matrix, unique names in order, columns saved."""
-    unique, first, place = np.unique(names, return_index=True, return_inverse=True)
+) -> tuple[sparse.csr_matrix, NDArray[np.str_], dict[str, int]]:
+    """Sum the columns of equal name; return matrix, unique names in order, and notes.
+
+    ``duplicate_symbols_summed`` columns were added to others, those of ``duplicate_genes`` genes; the first
+    20 of these stand in the notes by name, as ``duplicate:NAME`` with the number of their columns.
+    """
+    unique, first, place, times = np.unique(names, return_index=True, return_inverse=True, return_counts=True)
     saved = len(names) - len(unique)
     if not saved:
-        return matrix, names, 0
+        return matrix, names, {"duplicate_symbols_summed": 0}
+    twice = np.flatnonzero(times > 1)
+    notes = {"duplicate_symbols_summed": saved, "duplicate_genes": len(twice)}
+    notes |= {f"{DUPLICATE}{unique[gene]}": int(times[gene]) for gene in twice[:MAX_DUPLICATES]}
     order = np.argsort(first)
     rank = np.empty(len(order), dtype=np.intp)
     rank[order] = np.arange(len(order))
@@ -89,7 +101,7 @@ def sum_duplicate_columns(
         (wide.data, rank[place[wide.indices]], wide.indptr), shape=(matrix.shape[0], len(unique))
     )
     summed.sum_duplicates()
-    return as_counts(summed), unique[order], saved
+    return as_counts(summed), unique[order], notes
 
 
 def _is_csc(node: h5py.Group) -> bool:

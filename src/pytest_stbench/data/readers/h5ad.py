@@ -10,6 +10,7 @@ import numpy as np
 from pytest_stbench.data.corrections import names_correction
 from pytest_stbench.data.readers import hdf5
 from pytest_stbench.data.readers.counts import as_counts, read_rows, shape_of, sum_duplicate_columns
+from pytest_stbench.data.readers.formed import formed_units
 from pytest_stbench.data.readers.geometry import coordinates, image_of
 from pytest_stbench.data.readers.protocol import RawSlide
 from pytest_stbench.data.roots import resolve, resolve_one
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample
 
-READING_RULES = "h5ad/1"
+READING_RULES = "h5ad/2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +135,9 @@ class H5adSource:
                     f"{len(symbols)} genes; the file is damaged"
                 )
                 raise DataError(message)
-            counts, genes, summed = sum_duplicate_columns(as_counts(read_rows(node, rows)), symbols)
+            counts, genes, duplicates = sum_duplicate_columns(as_counts(read_rows(node, rows)), symbols)
             where = coordinates(file, place.path, self._config, sample, rows, len(names))
+            formed = formed_units(file, place.path)
             image, xy_px = image_of(file, place.path, self._config, place.image, rows, len(names))
             labels = {
                 label: _taken(_label(file, place.path, f"keys.{label}", column), rows)
@@ -143,7 +145,8 @@ class H5adSource:
                 if column is not None
             }
             embedding = self._embedding(file, place.path, rows, len(names))
-            measures = self._proportions(file, place.path, rows)
+            own = {name: _taken(values, rows) for name, values in formed.measures.items()}
+            measures = own | self._proportions(file, place.path, rows)
             recorded = {f"records:{name}": 1 for name in file.get("uns", ()) if names_correction(name)}
         return RawSlide(
             slide_id=slide_id,
@@ -157,9 +160,9 @@ class H5adSource:
             embedding=embedding,
             labels=labels,
             measures=measures,
-            pitch_um=where.pitch_um,
+            pitch_um=self._config.pitch_um or formed.pitch_um or where.pitch_um,
             notes={
-                "duplicate_symbols_summed": summed,
+                **duplicates,
                 "fractional_array_index": where.fractional_index,
                 **recorded,
             },

@@ -142,7 +142,7 @@ class VisiumSource:
         rows = np.array([place[name] for name in matrix.barcodes[known].tolist()], dtype=np.intp)
         is_gene = matrix.features.is_gene
         kept = np.flatnonzero(is_gene)
-        counts, genes, summed = sum_duplicate_columns(
+        counts, genes, duplicates = sum_duplicate_columns(
             as_counts(matrix.counts[np.flatnonzero(known)][:, kept].tocsr()), matrix.features.names[kept]
         )
         scales = _scales(outs.scales)
@@ -160,7 +160,7 @@ class VisiumSource:
             image=image,
             pitch_um=pitch,
             notes={
-                "duplicate_symbols_summed": summed,
+                **duplicates,
                 "features_that_are_no_genes": int((~is_gene).sum()),
                 "barcodes_not_under_tissue": int((~known).sum()),
                 "spots_without_counts": len(barcodes) - int(known.sum()),

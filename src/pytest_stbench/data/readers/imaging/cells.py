@@ -42,11 +42,13 @@ def without_controls(
     marked = is_control(features) if control is None else control
     controls = np.asarray(counts[:, np.flatnonzero(marked)].sum(axis=1), dtype=np.float64).ravel()
     kept = np.flatnonzero(~marked)
-    genes_counts, genes, summed = sum_duplicate_columns(as_counts(counts[:, kept].tocsr()), features[kept])
+    genes_counts, genes, duplicates = sum_duplicate_columns(
+        as_counts(counts[:, kept].tocsr()), features[kept]
+    )
     notes = {
         "control_features": int(marked.sum()),
         "control_counts": int(controls.sum()),
-        "duplicate_symbols_summed": summed,
+        **duplicates,
     }
     return genes_counts, genes, controls, notes
 

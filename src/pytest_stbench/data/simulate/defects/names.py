@@ -71,6 +71,7 @@ DEFECTS = MappingProxyType(
 
 NOT_IN_DATA = MappingProxyType(
     {
+        "task_truth_coverage": "ask for pairs or niche lists on a cohort of few counts (`depth: 100`)",
         "too_few_patients": "set `patients` to 3 or fewer",
         "preprocessing_unstable": "it is judged on the results of several variants",
         "baseline_missing": "leave the baselines out of the task file",

@@ -1,0 +1,212 @@
+"""How well an image fits the units of a slide: background, place and scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.stats import rankdata
+
+from pytest_stbench.checks.values import as_numbers
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pytest_stbench.data.slide import Slide
+
+MPP = 8.0
+"""Micrometres per pixel at which images are looked at: a spot is 7 pixels wide, a whole slide some MB."""
+
+PATCH_UM = 112.0
+SPOT_UM = 56.0
+CELL_UM = 24.0
+WHITE = 215
+"""A pixel all of whose channels are above this shows glass."""
+
+BLACK = 15
+"""A pixel all of whose channels are below this was masked."""
+
+HAEMATOXYLIN = np.array([1.878, -1.008, -0.556])
+"""Column of the inverse stain matrix of Ruifrok and Johnston that gives the density of haematoxylin."""
+
+N_GENES = 50
+N_COMPONENTS = 10
+SHIFTS = 99
+SHIFT_UM = (200.0, 1000.0)
+SEED = 0
+MIN_UNITS = 30
+MAX_UNITS = 5000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFit:
+    """What was found on one slide; None where it could not be judged."""
+
+    blank: float
+    outside: float
+    rank: float | None
+    own: float | None
+    scale: float | None
+
+
+def image_fit(slide: Slide, xy: NDArray[np.float64], patch_background: float) -> ImageFit:
+    """Return how the image of a slide fits its units, whose places in its pixels are `xy` (n, 2)."""
+    image = slide.image
+    assert image is not None  # the caller looked
+    finite = np.isfinite(xy).all(axis=1)
+    mpp = max(MPP, float(image.mpp))
+    pixels = replace(image, target_mpp=mpp).input(xy).array
+    at = np.full(xy.shape, -1e9)
+    at[finite] = xy[finite] * (image.mpp / mpp)
+    height, width = pixels.shape[:2]
+    inside: NDArray[np.bool_] = np.asarray(((at >= 0) & (at < [width, height])).all(axis=1))
+    glass = np.asarray((pixels > WHITE).all(axis=2) | (pixels < BLACK).all(axis=2))
+    blank = _mean_around(glass.astype(np.float64), PATCH_UM / mpp)
+    background = float((_at(blank, at[inside]) > patch_background).sum() / len(xy)) if inside.any() else 0.0
+    rank, own = _rank(slide, pixels, at, inside, mpp)
+    return ImageFit(
+        blank=background,
+        outside=float((~inside).mean()),
+        rank=rank,
+        own=own,
+        scale=_scale(slide, xy, float(image.mpp)),
+    )
+
+
+def _rank(
+    slide: Slide, pixels: NDArray[np.uint8], at: NDArray[np.float64], inside: NDArray[np.bool_], mpp: float
+) -> tuple[float | None, float | None]:
+    """Return the share of shifts that fit as well as the given place, and how well that fits."""
+    # By name, so that the order of the units does not matter.
+    rows = np.flatnonzero(inside)
+    rows = rows[np.argsort(np.asarray(slide.unit_names).astype(str)[rows], kind="stable")]
+    rng = np.random.default_rng(SEED)
+    if len(rows) > MAX_UNITS:
+        rows = np.sort(rng.permutation(len(rows))[:MAX_UNITS])
+    if len(rows) < MIN_UNITS:
+        return None, None
+    expression, amount = _expression(slide, rows)
+    side = (CELL_UM if _is_cell(slide) else SPOT_UM) / mpp
+    colours = np.stack([_mean_around(channel, side) for channel in _densities(pixels)], axis=2)
+    places = at[rows]
+    seen = _at(colours, places)
+    own = _explained(seen, expression)
+    angle = rng.uniform(0, 2 * np.pi, SHIFTS)
+    length = rng.uniform(*_lengths(places * mpp), SHIFTS) / mpp
+    height, width = colours.shape[:2]
+    follows = _correlation(seen @ HAEMATOXYLIN, amount)
+    explained: list[bool] = []
+    correlated: list[bool] = []
+    for step in np.column_stack([np.cos(angle) * length, np.sin(angle) * length]):
+        moved = places + step
+        left = ((moved >= 0) & (moved < [width, height])).all(axis=1)
+        if left.sum() >= max(MIN_UNITS, len(rows) / 2):
+            # Fewer units are fitted better by chance, so both places are asked for the same ones.
+            there = _at(colours, moved[left])
+            explained.append(_explained(there, expression[left]) >= _explained(seen[left], expression[left]))
+            right = _correlation(seen[left] @ HAEMATOXYLIN, amount[left])
+            correlated.append(_correlation(there @ HAEMATOXYLIN, amount[left]) >= right)
+    if len(explained) < SHIFTS // 4 or np.isnan(own):
+        return None, None
+    ranks = [float(np.mean(explained))] + ([] if np.isnan(follows) else [float(np.mean(correlated))])
+    return min(ranks), own
+
+
+def _lengths(places_um: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the least and the greatest shift, in um: on a small section no more than half of it."""
+    longest = min(SHIFT_UM[1], float(np.ptp(places_um, axis=0).max()) / 2)
+    return min(SHIFT_UM[0], longest / 4), longest
+
+
+def _densities(pixels: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
+    """Return the optical density of red, green and blue; masked pixels have none."""
+    table = -np.log10(np.maximum(np.arange(256), 1) / 255.0)
+    masked = (pixels < BLACK).all(axis=2)
+    return [np.where(masked, 0.0, table[pixels[..., channel]]) for channel in range(3)]
+
+
+def _correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    a, b = rankdata(x), rankdata(y)
+    a -= a.mean()
+    b -= b.mean()
+    size = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / size if size > 0 else float("nan")
+
+
+def _expression(slide: Slide, rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what is to be explained.
+
+    Leading components of log count and the highest genes, (n, k), and the number of cells where it is
+    known, else the count, of each unit, (n,).
+    """
+    total = np.maximum(np.nan_to_num(as_numbers(slide.libsize)[rows], posinf=0.0), 0.0)
+    counts = slide.counts[rows]
+    sums = np.nan_to_num(as_numbers(counts.sum(axis=0)).ravel(), posinf=0.0)
+    genes = np.sort(np.argsort(-sums, kind="stable")[:N_GENES])
+    values = np.nan_to_num(as_numbers(counts[:, genes].toarray()), posinf=0.0)
+    values = np.log1p(1e4 * np.maximum(values, 0.0) / np.maximum(total, 1.0)[:, None])
+    values = np.column_stack([_standard(np.log1p(total)[:, None]), _standard(values)])
+    left, size, _ = np.linalg.svd(values, full_matrices=False)
+    cells = slide.measures.get("cells")
+    amount = total if cells is None else np.nan_to_num(as_numbers(cells)[rows])
+    return left[:, :N_COMPONENTS] * size[:N_COMPONENTS], amount
+
+
+def _standard(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    centred = values - values.mean(axis=0)
+    spread = centred.std(axis=0)
+    scaled: NDArray[np.float64] = np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 1e-9)
+    return scaled
+
+
+def _explained(colours: NDArray[np.float64], values: NDArray[np.float64]) -> float:
+    """Return the share of the variance of `values` that a linear model of the colours explains, or nan."""
+    centred = values - values.mean(axis=0)
+    whole = float((centred**2).sum())
+    features = _standard(colours)
+    features = features[:, np.abs(features).sum(axis=0) > 0]
+    if not features.shape[1] or whole <= 1e-9 * len(values):
+        return float("nan")
+    basis, size, _ = np.linalg.svd(features, full_matrices=False)
+    basis = basis[:, size > 1e-9 * size[0]]
+    return float(((basis.T @ centred) ** 2).sum()) / whole
+
+
+def _is_cell(slide: Slide) -> bool:
+    return slide.meta.resolution in ("cell", "transcript")
+
+
+def _mean_around(values: NDArray[np.float64], side: float) -> NDArray[np.float64]:
+    """Return the mean of the square of `side` pixels around each pixel, cut at the border."""
+    reach = max(0, round((side - 1) / 2))
+    height, width = values.shape
+    total = np.zeros((height + 1, width + 1))
+    total[1:, 1:] = values.cumsum(axis=0).cumsum(axis=1)
+    top = np.maximum(np.arange(height) - reach, 0)
+    bottom = np.minimum(np.arange(height) + reach + 1, height)
+    left = np.maximum(np.arange(width) - reach, 0)
+    right = np.minimum(np.arange(width) + reach + 1, width)
+    rows = total[bottom] - total[top]
+    area = (bottom - top)[:, None] * (right - left)[None, :]
+    mean: NDArray[np.float64] = (rows[:, right] - rows[:, left]) / area
+    return mean
+
+
+def _at(values: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:
+    column, row = places.astype(np.intp).T
+    found: NDArray[np.float64] = values[row, column]
+    return found
+
+
+def _scale(slide: Slide, xy_px: NDArray[np.float64], mpp: float) -> float | None:
+    """Return the um per pixel that the two sets of coordinates give, over the declared ones."""
+    xy = as_numbers(slide.xy_um)
+    if xy.shape != xy_px.shape:
+        return None
+    both = np.isfinite(xy).all(axis=1) & np.isfinite(xy_px).all(axis=1)
+    if both.sum() < 2:  # one point has no extent
+        return None
+    um = float(np.sqrt(xy[both].var(axis=0).sum()))
+    px = float(np.sqrt(xy_px[both].var(axis=0).sum()))
+    return um / px / mpp if um > 0 and px > 0 and mpp > 0 else None
