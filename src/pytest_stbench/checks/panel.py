@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, percent, some
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, others, percent, some
 from pytest_stbench.checks.subject import is_whole_transcriptome, panel_of
 from pytest_stbench.checks.table import gene_count_findings
 
@@ -34,7 +34,8 @@ def panel_mismatch(
 
     Under ``absent_gene: zero`` a gene that a whole-transcriptome slide does not list was measured
     and not seen, so no gene of the task is missing there. That never holds for a targeted panel:
-    its slides are judged by the genes they list. Under ``absent_gene: mask`` slides of several
+    its slides are judged by the genes they list, and one that lacks genes of the others, which count as
+    zero there, warns, above `max_missing` of them it fails. Under ``absent_gene: mask`` slides of several
     panels are scored on the genes of their own; it fails when a slide shares fewer than
     `min_genes` with any other.
 
@@ -69,6 +70,7 @@ def panel_mismatch(
             else _overlap(panels, shared, smallest, share, min_genes=min_genes, min_share=min_share)
         ),
         *_requested(panels, union, complete, task_genes, max_missing),
+        *(_taken_as_zero(panels, union, complete, max_missing) if zero else ()),
         *declared,
     ]
     if all(complete.values()):
@@ -210,18 +212,42 @@ def _requested(
     if not over:
         return []
     worst = over[0]
-    others = (
+    more = (
         f" ({count(len(over) - 1, 'other slide')} over {percent(max_missing)} too)" if len(over) > 1 else ""
     )
     return [
         Finding(
             status="fail",
             text=f"slide {worst} lacks {len(lacking[worst]):,} of {count(len(wanted), 'task gene')} "
-            f"({percent(len(lacking[worst]) / len(wanted))}; {percent(max_missing)} allowed){others}",
+            f"({percent(len(lacking[worst]) / len(wanted))}; {percent(max_missing)} allowed){more}",
             fix="leave these slides out, or ask only for genes that every slide measured",
             statistic=len(lacking[worst]) / len(wanted),
             threshold=max_missing,
             slides=tuple(over),
+            genes=tuple(sorted(lacking[worst])),
+        )
+    ]
+
+
+def _taken_as_zero(
+    panels: Mapping[str, Genes], union: Genes, complete: Mapping[str, bool], max_missing: float
+) -> list[Finding]:
+    """Report slides of targeted panels on which genes that they did not measure count as zero."""
+    lacking = {slide: union - genes for slide, genes in panels.items() if not complete[slide]}
+    slides = sorted((s for s, genes in lacking.items() if genes), key=lambda s: (-len(lacking[s]), s))
+    if not slides:
+        return []
+    worst = slides[0]
+    share = len(lacking[worst]) / len(union)
+    return [
+        Finding(
+            status="fail" if share > max_missing else "warn",
+            text=f"`absent_gene: zero` makes {count(len(lacking[worst]), 'gene')} of slide {worst} zero "
+            f"({percent(share)}) that its targeted panel did not measure{others(slides)}",
+            fix="write `absent_gene: intersect`, or `mask` to score every slide on its own genes",
+            statistic=share,
+            threshold=max_missing if share > max_missing else 0.0,
+            slides=tuple(slides),
             genes=tuple(sorted(lacking[worst])),
         )
     ]

@@ -224,6 +224,7 @@ CASES = [
     ("xisium_geometry", "jitter_0.2_um", xisium(jitter(0.2)), "pass", ()),
     ("xisium_geometry", "area_7_percent", xisium(obs("area_um2", lambda v: v * 1.07)), "fail", (LAST,)),
     ("xisium_geometry", "area_3_percent", xisium(obs("area_um2", lambda v: v * 1.03)), "pass", ()),
+    ("xisium_geometry", "half_the_transcripts", xisium(obs("transcripts", lambda v: v / 2)), "fail", (LAST,)),
     ("xisium_geometry", "tissue_35_percent", xisium(little_tissue(0.35)), "warn", (LAST,)),
     ("xisium_geometry", "tissue_25_percent", xisium(little_tissue(0.25)), "pass", ()),
     ("xisium_geometry", "11_times_shallower", two_technologies(("lotech",), 11.0), "warn", ("P02S1",)),

@@ -57,6 +57,16 @@ def fixed_test(number):
     return damage
 
 
+def missing_as_zero(number):
+    """The last slide did not measure so many genes of a panel, and absent is said to mean zero."""
+
+    def damage(files):
+        files.data["absent_gene"] = "zero"
+        files.change([LAST], lambda adata: adata[:, : adata.n_vars - number].copy())
+
+    return damage
+
+
 def no_patient(files):
     """One row of a fixed split names no patient; lopo refuses such a sheet before any check."""
     fixed_test(3)(files)
@@ -175,6 +185,9 @@ CASES = [
     ("panel_mismatch", "65_percent", two_panels(100, 65), "pass", ()),
     ("panel_mismatch", "lacks_22_percent_of_the_task", requested_missing(9), "fail", (LAST,)),
     ("panel_mismatch", "lacks_17_percent_of_the_task", requested_missing(7), "pass", ()),
+    ("panel_mismatch", "zero_on_a_panel", missing_as_zero(100), "fail", (LAST,)),
+    ("panel_mismatch", "some_zero_on_a_panel", missing_as_zero(30), "warn", (LAST,)),
+    ("panel_mismatch", "zero_and_all_measured", missing_as_zero(0), "pass", ()),
     ("too_few_patients", "three", patients(3), "fail", ()),
     ("too_few_patients", "three_exploratory", patients(3, claim="exploratory"), "warn", ()),
     # The gate is underpowered then, and shown as such: an exploratory task may say so.
