@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,7 @@ def check(sources: tuple[str, ...], form: str, output: Path | None, **options: A
     from pytest_stbench.cli.files import write_atomically
     from pytest_stbench.run.registry import builtin_registry
 
+    started = time.time()
     registry = builtin_registry()
     names = chosen(options["select"], options["skip"], registry)
     reports: list[Report] = []
@@ -83,7 +85,7 @@ def check(sources: tuple[str, ...], form: str, output: Path | None, **options: A
                 reports += _judge(group, names, registry, Path(store), options)
             except StbenchError as error:
                 errors.append(str(error))
-    text = _rendered(reports, form)
+    text = _rendered(reports, form, started)
     if output is not None:
         write_atomically(output, text.encode())
         click.echo(f"wrote {output}", err=True)
@@ -244,11 +246,13 @@ def _parts(found: Judged) -> dict[str, Any]:
     return {kind: getattr(found, kind) for kind in kinds}
 
 
-def _rendered(reports: list[Report], form: str) -> str:
+def _rendered(reports: list[Report], form: str, started: float) -> str:
     if form == "json":
         from pytest_stbench.report.lint import lint_data
+        from pytest_stbench.run.environment import run_record
 
-        return json.dumps(lint_data(reports), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        run = run_record(["stbench", *sys.argv[1:]], Path.cwd(), started)
+        return json.dumps(lint_data(reports, run), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     if form == "html":
         from pytest_stbench.report.lint_page import lint_page
 

@@ -83,15 +83,17 @@ def save_path(config: pytest.Config) -> Path | None:
 
 def save(session: pytest.Session, started: float) -> None:
     """Write the results of the run, merged with what the file holds."""
-    from pytest_stbench.collection.provenance import run_record
     from pytest_stbench.results.schema import save as save_results
+    from pytest_stbench.run.environment import run_record
 
     path = save_path(session.config)
     told = told_of(session.config)
     if path is None or told.empty:
         return
     try:
-        save_results(path, results_of(told, run_record(session.config, started)))
+        given = session.config.invocation_params
+        run = run_record(["pytest", *given.args], given.dir, started)
+        save_results(path, results_of(told, run))
     except ResultsError as error:
         session.config.stash[SAVE_ERROR] = str(error)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

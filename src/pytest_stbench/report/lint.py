@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.results.checklist import checklist_of
@@ -11,7 +11,7 @@ from pytest_stbench.results.schema import Results
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pytest_stbench.results.provenance import DatasetRecord, TaskRecord
+    from pytest_stbench.results.provenance import DatasetRecord, RunRecord, TaskRecord
     from pytest_stbench.results.record import CheckRecord
 
 
@@ -34,14 +34,12 @@ class Report:
         return any(check.status == "fail" for check in self.checks)
 
 
-def lint_data(reports: Iterable[Report]) -> dict[str, Any]:
-    """Return everything as a results file (``stbench-results/1``), checklist included."""
+def lint_data(reports: Iterable[Report], run: RunRecord | None = None) -> dict[str, Any]:
+    """Return everything as a results file (``stbench-results/1``), checklist and the `run` included."""
     reports = list(reports)
     results = Results(
         checks=tuple(check for report in reports for check in report.checks),
         datasets=tuple(dataset for report in reports for dataset in report.datasets),
         tasks=tuple(task for report in reports for task in report.tasks),
     )
-    return Results(
-        checks=results.checks, datasets=results.datasets, tasks=results.tasks, checklist=checklist_of(results)
-    ).to_dict()
+    return replace(results, run=run, checklist=checklist_of(results)).to_dict()

@@ -98,9 +98,9 @@ class MeasuredSlides:
         for name in (*fold.train, *fold.test):
             self._dataset.slide(name)
         try:
-            train, test = fold_sides(fold, self._read)
+            train, test = self._sides(fold)
             _, plan, fitted = self._folding.choose(train, self._dataset.config, self._variant, self._roots)
-        except (DataError, SplitError) as error:
+        except DataError as error:
             raise NothingToScore(str(error)) from None
         if plan.candidates is None:
             message = "the task asks for no gene"
@@ -112,6 +112,16 @@ class MeasuredSlides:
             train=tuple(slide.meta.slide_id for slide in train),
             test=tuple(slide.meta.slide_id for slide in test),
         )
+
+    def _sides(self, fold: Fold) -> tuple[tuple[Slide, ...], tuple[Slide, ...]]:
+        """Return the slides of training and test; all of a slide where it is too small for blocks.
+
+        What cannot be split can still be judged; its scores are held back for themselves.
+        """
+        try:
+            return fold_sides(fold, self._read)
+        except SplitError:
+            return fold_sides(replace(fold, within=False, train=fold.test), self._read)
 
     def _normalisation(self) -> tuple[Normalisation, float | None]:
         """Return method and scale, the same for all slides: checks compare them with each other."""

@@ -319,4 +319,7 @@ def test_json_goes_to_a_file(slides, tmp_path):
     out = tmp_path / "found.json"
     done = check(slides, "--select", "Q02", "--format", "json", "--output", out)
     assert done.exit_code == 0
-    assert json.loads(out.read_text())["schema"] == "stbench-results/1"
+    saved = json.loads(out.read_text())
+    assert saved["schema"] == "stbench-results/1"
+    assert saved["run"]["command"].startswith("stbench ")
+    assert {"python", "numpy", "pytest-stbench"} <= set(saved["run"]["versions"])

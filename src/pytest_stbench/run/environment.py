@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 from pytest_stbench.results.provenance import RunRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
-
-    import pytest
 
 PACKAGES = (
     "pytest-stbench",
@@ -32,13 +31,13 @@ PACKAGES = (
 RESAMPLING_SEED = 0
 
 
-def run_record(config: pytest.Config, started: float) -> RunRecord:
-    """Return the record of this run."""
-    commit, dirty = _commit(config.invocation_params.dir)
+def run_record(command: Sequence[object], folder: Path, started: float) -> RunRecord:
+    """Return the record of a run of `command`, started in `folder` at the time `started`."""
+    commit, dirty = _commit(folder)
     return RunRecord(
         started=datetime.fromtimestamp(started, UTC).isoformat(timespec="microseconds"),
         seconds=round(time.time() - started, 3),
-        command=shlex.join(["pytest", *map(str, config.invocation_params.args)]),
+        command=shlex.join(map(str, command)),
         commit=commit,
         dirty=dirty,
         seed=RESAMPLING_SEED,
