@@ -23,7 +23,7 @@ def image_registration(
     warn_background: float = 0.1,
     fail_background: float = 0.3,
     max_above: float = 0.1,
-    max_above_slide: float = 0.15,
+    max_above_slide: float = 0.25,
     max_scale: float = 0.05,
 ) -> CheckResult:
     """Q20: whether units lie in the image, on tissue, at the right place and scale.

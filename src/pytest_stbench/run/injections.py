@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FIRST_SEED = 92_001
-FIRST_SPOILT = 93_001
+FIRST_SEED = 94_001
+FIRST_SPOILT = 95_001
 """Seeds from here on set no threshold and stand in no test: of clean cohorts, and of those with defects."""
 
 
