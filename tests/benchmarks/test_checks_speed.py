@@ -1,12 +1,16 @@
 """Checks of what a task evaluates, and their kernels beside scipy. Full size with STBENCH_BENCH=full.
 
 Full size is a section of 4,000 spots and 18,000 genes, and 300,000 cells of 500 genes. The goals
-for all checks together, on two cores: 10 s and 30 s.
+for all checks together, on two cores: 10 s and 30 s, within the memory of the matrix plus 1 GB (shown by
+``--benchmark-json``: ``extra_info`` of the group on memory).
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -30,6 +34,7 @@ SHAPES = {
     "cells": (300_000, 500, 0.2, "cell") if FULL else (3000, 100, 0.2, "cell"),
 }
 SCOPES = ("dataset",)
+ROOT = Path(__file__).parents[2]
 
 
 def make_slide(n, g, density, resolution, seed=0):
@@ -63,8 +68,12 @@ def make_slide(n, g, density, resolution, seed=0):
 
 @pytest.fixture(scope="module", params=SHAPES)
 def facts(request):
-    """Everything the checks of a data set ask for, of one slide; nothing is computed before."""
-    slide = make_slide(*SHAPES[request.param])
+    return facts_of(request.param)
+
+
+def facts_of(shape):
+    """Return a maker of all that checks of a data set ask for, of one slide; nothing is computed before."""
+    slide = make_slide(*SHAPES[shape])
     dataset = SimpleNamespace(
         name="toy", config=DatasetSpec(source="h5ad", panel="x"), notes={}, genes=slide.genes,
         samples=(Sample(slide="S1", patient="P1"),), panels={"S1": tuple(slide.genes.tolist())},
@@ -82,7 +91,8 @@ def facts(request):
             )
         )
         measured = MeasuredSlides(spec, "", dataset, (), folding=folding, shelf=shelf, roots=())
-        return ({"dataset": dataset, "measured": measured, "claim": "exploratory"},), {}
+        nothing = {"perfect": dict, "primary": "pearson_gene"}
+        return ({"dataset": dataset, "measured": measured, "claim": "exploratory", **nothing},), {}
 
     return fresh
 
@@ -97,6 +107,69 @@ def test_all_checks_of_a_slide(benchmark, facts):
     all_checks(*facts()[0])  # compiles what is compiled
     results = benchmark.pedantic(all_checks, setup=facts, rounds=1)
     assert not any("traceback" in result.details for result in results)
+
+
+def quality_control_of_today(slide, n_perms):
+    """What users run: QC metrics, variable genes, Moran's I of detected genes, some with permutations."""
+    squidpy = pytest.importorskip("squidpy", exc_type=ImportError)
+    import anndata
+    import scanpy
+
+    adata = anndata.AnnData(slide.counts.astype(np.float32), obsm={"spatial": slide.xy_um})
+    scanpy.pp.calculate_qc_metrics(adata, inplace=True, percent_top=(50,))
+    detected = np.flatnonzero(adata.var["n_cells_by_counts"] >= 0.1 * adata.n_obs)
+    scanpy.pp.normalize_total(adata)
+    scanpy.pp.log1p(adata)
+    scanpy.pp.highly_variable_genes(adata)
+    squidpy.gr.spatial_neighbors(adata, coord_type="generic", n_neighs=6)
+    names = list(adata.var_names[detected])
+    for genes, perms in ((names, None), (names[:500], n_perms)):
+        squidpy.gr.spatial_autocorr(
+            adata, mode="moran", genes=genes, n_perms=perms, copy=True, show_progress_bar=False
+        )
+    return adata
+
+
+@pytest.mark.benchmark(group="all checks of a slide")
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_users_run_today(benchmark, shape):
+    slide = make_slide(*SHAPES[shape])
+    # Permutations of all cells take squidpy many minutes: our checks look at 5,000 of them.
+    perms = 99 if shape == "spots" else None
+    assert benchmark.pedantic(quality_control_of_today, args=(slide, perms), rounds=1).n_obs == slide.n_units
+
+
+def peak_of_all_checks(shape):
+    """Return the MiB of the sparse matrix, of the process before the checks, and at their peak."""
+    code = (
+        "import sys; sys.path.insert(0, 'tests/benchmarks')\n"
+        "import test_checks_speed as t\n"
+        f"facts = t.facts_of({shape!r})\n"
+        "counts = facts()[0][0]['dataset'].slide('S1').counts\n"
+        "matrix = sum(a.nbytes for a in (counts.data, counts.indices, counts.indptr))\n"
+        "before = t.resident('VmRSS')\n"
+        "open('/proc/self/clear_refs', 'w').write('5')\n"
+        "t.all_checks(*facts()[0])\n"
+        "print(matrix >> 20, before, t.resident('VmHWM'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return tuple(map(int, done.stdout.split()))
+
+
+def resident(field):
+    """Return a size of this process in MiB."""
+    return int(Path("/proc/self/status").read_text().split(f"{field}:")[1].split()[0]) >> 10
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads the peak from Linux")
+@pytest.mark.benchmark(group="memory of all checks")
+@pytest.mark.parametrize("shape", SHAPES)
+def test_memory_of_all_checks(benchmark, shape):
+    matrix, before, peak = benchmark.pedantic(peak_of_all_checks, args=(shape,), rounds=1)
+    benchmark.extra_info.update(matrix_mib=matrix, before_mib=before, peak_mib=peak)
+    assert peak >= before - 1
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,8 @@
 
 The peer of the permutations is the loop of squidpy: every permutation is a new graph with shuffled
 rows, handed to the same routine as the observed one (which gives too narrow a null, see
-``moran_null``; the work is the same). ``squidpy.gr.spatial_autocorr`` itself adds to that.
+``moran_null``; the work is the same). ``squidpy.gr.spatial_autocorr`` itself adds to that; it is timed
+where squidpy is installed, which needs a setuptools below 81.
 """
 
 from __future__ import annotations
@@ -44,6 +45,32 @@ def test_moran_scanpy(benchmark, section):
     by_gene = sp.csr_matrix(x.T)
     values = benchmark.pedantic(scanpy.metrics.morans_i, args=(graph, by_gene), rounds=3, warmup_rounds=1)
     assert values == pytest.approx(morans_i(x, graph), abs=1e-9)
+
+
+def squidpy_autocorr(x, graph, n_perms=None):
+    squidpy = pytest.importorskip("squidpy", exc_type=ImportError)
+    import anndata
+
+    slide = anndata.AnnData(x, obsp={"spatial_connectivities": graph.astype(np.float64)})
+    table = squidpy.gr.spatial_autocorr(
+        slide, mode="moran", genes=list(slide.var_names), n_perms=n_perms, transformation=False,
+        copy=True, show_progress_bar=False,
+    )  # fmt: skip
+    return table.loc[list(slide.var_names), "I"].to_numpy()
+
+
+@pytest.mark.benchmark(group="morans_i")
+def test_moran_squidpy(benchmark, section):
+    values = benchmark.pedantic(squidpy_autocorr, args=section, rounds=3, warmup_rounds=1)
+    assert values == pytest.approx(morans_i(*section), abs=1e-6)
+
+
+@pytest.mark.benchmark(group="Moran permutations")
+def test_moran_permutations_squidpy(benchmark, section):
+    x, graph = section
+    arguments = (x[:, :TESTED], graph, PERMUTATIONS)
+    values = benchmark.pedantic(squidpy_autocorr, args=arguments, rounds=1)
+    assert np.isfinite(values).all()
 
 
 def shuffled_rows(x, graph):

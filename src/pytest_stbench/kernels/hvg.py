@@ -8,11 +8,15 @@ import numpy as np
 from scipy.sparse import csc_matrix
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
 TREND_DEGREE = 2
 ROUNDING = 1e-12
+BLOCK_ENTRIES = 1 << 21
+"""Entries that are made float64 at once: 16 MiB."""
 
 
 def standardised_variance(counts: csr_matrix | csc_matrix | NDArray[np.integer]) -> NDArray[np.float64]:
@@ -43,11 +47,9 @@ def standardised_variance(counts: csr_matrix | csc_matrix | NDArray[np.integer])
     score = np.full(g, np.nan)
     if n < 2:
         return score
-    gene = np.repeat(np.arange(g), np.diff(x.indptr))
-    values = x.data.astype(np.float64)
-    mean = np.bincount(gene, weights=values, minlength=g) / n
-    stored = np.bincount(gene, minlength=g)
-    squares = np.bincount(gene, weights=(values - mean[gene]) ** 2, minlength=g)
+    stored = np.diff(x.indptr)
+    mean = _column_sums(x, lambda values, _: values) / n
+    squares = _column_sums(x, lambda values, gene: (values - mean[gene]) ** 2)
     variance = (squares + (n - stored) * mean**2) / (n - 1)
     varies = np.flatnonzero((variance > ROUNDING * np.maximum(1.0, mean**2)) & (mean > 0))
     if len(varies) == 0:
@@ -60,7 +62,27 @@ def standardised_variance(counts: csr_matrix | csc_matrix | NDArray[np.integer])
     deviation = np.full(g, np.inf)
     deviation[varies] = np.sqrt(10.0**trend)
     limit = mean + deviation * np.sqrt(n)
-    clipped = np.minimum(values, limit[gene])
-    squares = np.bincount(gene, weights=(clipped - mean[gene]) ** 2, minlength=g) + (n - stored) * mean**2
+    squares = _column_sums(x, lambda values, gene: (np.minimum(values, limit[gene]) - mean[gene]) ** 2)
+    squares += (n - stored) * mean**2
     score[varies] = squares[varies] / ((n - 1) * deviation[varies] ** 2)
     return score
+
+
+def _column_sums(
+    x: csc_matrix, of: Callable[[NDArray[np.float64], NDArray[np.intp]], NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Return the sum over the stored entries of each column of what `of` makes of values and columns.
+
+    Whole columns are taken at a time, as many as hold ``BLOCK_ENTRIES`` entries or a single one.
+    """
+    sums = np.empty(x.shape[1])
+    start = 0
+    while start < len(sums):
+        stop = int(np.searchsorted(x.indptr, x.indptr[start] + BLOCK_ENTRIES, side="right")) - 1
+        stop = max(start + 1, min(stop, len(sums)))
+        part = slice(int(x.indptr[start]), int(x.indptr[stop]))
+        local = np.repeat(np.arange(stop - start), np.diff(x.indptr[start : stop + 1]))
+        weights = of(x.data[part].astype(np.float64), local + start)
+        sums[start:stop] = np.bincount(local, weights=weights, minlength=stop - start)
+        start = stop
+    return sums

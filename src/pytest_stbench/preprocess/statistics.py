@@ -89,7 +89,8 @@ def slide_statistics(
     detection = detection_rate(slide)
     hvg_score = np.full(len(slide.genes), np.nan)
     measured = np.flatnonzero(slide.measured)
-    hvg_score[measured] = standardised_variance(slide.counts[:, measured])
+    counts = slide.counts if slide.measured.all() else slide.counts[:, measured]
+    hvg_score[measured] = standardised_variance(counts)
     statistics = SlideStatistics(
         detection=detection,
         morans_i=_morans_i(slide, np.flatnonzero(is_detected(detection, min_detection)), method, scale),

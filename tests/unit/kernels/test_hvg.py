@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csc_matrix, csr_matrix
 
+from pytest_stbench.kernels import hvg
 from pytest_stbench.kernels.hvg import standardised_variance
 
 
@@ -56,3 +57,11 @@ def test_order_of_units_does_not_matter(seed):
     x = negative_binomial(seed, n=40, g=12)
     order = np.random.default_rng(seed).permutation(40)
     assert standardised_variance(x[order]) == pytest.approx(standardised_variance(x), nan_ok=True, rel=1e-9)
+
+
+@pytest.mark.parametrize("entries", [1, 10, 1000])
+def test_the_size_of_blocks_changes_no_bit(monkeypatch, entries):
+    counts = csr_matrix(np.random.default_rng(4).poisson(0.4, (80, 37)))
+    whole = standardised_variance(counts)
+    monkeypatch.setattr(hvg, "BLOCK_ENTRIES", entries)
+    assert standardised_variance(counts).tobytes() == whole.tobytes()
