@@ -8,7 +8,7 @@ from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, 
 from pytest_stbench.resources import cell_type_markers, lr_pairs, signatures
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 Genes = frozenset[str]
 
@@ -26,6 +26,7 @@ def task_gene_coverage(
     wanted: Collection[str],
     genes: Mapping[str, Genes],
     named: Collection[str] | None = None,
+    classes: Callable[[], Mapping[str, Collection[str]]] = dict,
     min_members: float = 0.5,
     min_genes: int = 3,
     min_evaluable: float = 0.5,
@@ -43,11 +44,13 @@ def task_gene_coverage(
         Data set name to the genes that its slides have; data that is not here is left out.
     named
         The signatures that are asked by name; None for all.
+    classes
+        Gives the cell types that each data set has; where it knows none, all known types are asked for.
     min_members, min_genes
         A signature can be scored with this share of its members and this many of them (all, where
         it has no more).
     min_evaluable
-        Fewer of the signatures in a data set fail. Of cell types whose markers are known, fewer
+        Fewer of the signatures in a data set fail. Of its cell types whose markers are known, fewer
         that have `min_genes` of them warn: expression then cannot tell them, an image may.
     min_pairs
         Fewer pairs with ligand and receptor fail.
@@ -60,6 +63,7 @@ def task_gene_coverage(
     if not genes:
         finding = Finding(status="skip", text="no data set of the task is here", fix="get the data first")
         return conclude([finding], passed="")
+    types = classes() if "cell_types" in asked else {}
     findings = []
     details: dict[str, dict[str, object]] = {}
     for dataset, there in genes.items():
@@ -78,8 +82,7 @@ def task_gene_coverage(
             if usable < min_pairs:
                 findings.append(_few_pairs(dataset, usable, there, min_pairs))
         if "cell_types" in asked:
-            markers = cell_type_markers()
-            told = {name: len(there & set(members)) for name, members in markers.items()}
+            told = _told(there, types.get(dataset) or cell_type_markers())
             found["markers_of_types"] = told
             findings += _types(dataset, told, min_genes, min_evaluable)
         if "markers" in asked:
@@ -132,9 +135,15 @@ def _signatures(
     ]
 
 
+def _told(there: Genes, types: Collection[str]) -> dict[str, int]:
+    """Return how many known markers of each type are measured; types without known ones are left out."""
+    markers = cell_type_markers()
+    return {name: len(there & set(markers[name])) for name in sorted(types) if name in markers}
+
+
 def _types(dataset: str, told: Mapping[str, int], min_genes: int, min_share: float) -> list[Finding]:
     lost = sorted(name for name, n in told.items() if n < min_genes)
-    share = 1 - len(lost) / len(told)
+    share = 1 - len(lost) / len(told) if told else 1.0
     if share >= min_share:
         return []
     examples = [f"{name} {told[name]}" for name in lost]

@@ -108,7 +108,9 @@ def xisium_geometry(
         share = _area_error(slide, lattice.pitch)
         if share is not None:
             areas[name] = share
-        _put(surplus, name, _surplus(slide, total))
+        there = slide.measures.get("transcripts")
+        if there is not None:
+            surplus[name] = float((total > as_numbers(there) + 0.5).mean())
         tissue = slide.measures.get("tissue_share")
         if tissue is not None:
             thin[name] = float((as_numbers(tissue) < min_tissue).mean())
@@ -222,16 +224,6 @@ def _area_error(slide: Slide, pitch: float) -> float | None:
         return None
     share = float(np.median(values)) / (pitch**2 * np.sqrt(0.75))
     return float(abs(share / AREA_SHARES[geometry] - 1))
-
-
-def _surplus(slide: Slide, total: NDArray[np.float64]) -> float | None:
-    there = slide.measures.get("transcripts")
-    return None if there is None else float((total > as_numbers(there) + 0.5).mean())
-
-
-def _put(values: dict[str, float], name: str, value: float | None) -> None:
-    if value is not None:
-        values[name] = value
 
 
 def _wrong_pitch(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.dataset import Dataset
     from pytest_stbench.registry import Check, Family, Metric, Registry
     from pytest_stbench.run.cells import Cell, Grid, Pool
+    from pytest_stbench.run.truth_facts import TruthFacts
     from pytest_stbench.spec.model import TaskSpec
 
 
@@ -43,7 +44,7 @@ class Checking:
 
     `open_dataset` gives a view of a data set by name, `offered` what it offers to baselines, `listed_genes`
     the genes a task file lists (None where they are chosen on training slides), `measured` the slides of a
-    view as they are scored, `perfect` what the truth scores against itself.
+    view as they are scored, `truth` what is known without a model.
     """
 
     def __init__(
@@ -57,9 +58,9 @@ class Checking:
         offered: Callable[[str], frozenset[str]],
         listed_genes: Callable[[str], tuple[str, ...] | None],
         measured: Callable[[str], Measured],
+        truth: TruthFacts,
         raw_of: Callable[[str], Dataset | None] = lambda view: None,  # noqa: ARG005  # none by default
         families_beside: Callable[[], frozenset[str]] = frozenset,
-        perfect: Callable[[str], Mapping[str, Any]] = lambda view: {},  # noqa: ARG005  # none by default
     ) -> None:
         self._spec = spec
         self._grid = grid
@@ -71,7 +72,7 @@ class Checking:
         self._measured = measured
         self._raw_of = raw_of
         self._families_beside = families_beside
-        self._perfect = perfect
+        self._truth = truth
         self._results: dict[tuple[str, str], CheckResult] = {}
 
     def run(
@@ -144,6 +145,7 @@ class Checking:
                 "wanted": self._wanted,
                 "named": self._named,
                 "genes": lambda: dict(self._genes()),
+                "classes": lambda: lambda: {name: self._truth.classes(name) for name in self._spec.datasets},
             }
         dataset, variant = view_parts(view)
         samples = self._grid.samples[dataset]
@@ -171,7 +173,7 @@ class Checking:
             "raw": lambda: lambda: self._raw_of(view),
             "label_slides": lambda: self._open(view).labels_without_slide,
             "notes": lambda: self._open(view).notes,
-            "perfect": lambda: lambda: self._perfect(view),
+            "perfect": lambda: lambda: self._truth.perfect(view),
             "primary": lambda: primary_of(self._spec, self._family),
         }
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks.measured import NothingToScore
 from pytest_stbench.errors import DataError, ModelError, SplitError
 from pytest_stbench.models.identity import digest_of
 from pytest_stbench.models.predictions import Place
 from pytest_stbench.run.anchors import Anchors
 from pytest_stbench.run.beside import families_beside
 from pytest_stbench.run.ceilings import Ceilings
-from pytest_stbench.run.cells import pool_id, view_id, view_parts
+from pytest_stbench.run.cells import pool_id, view_id
 from pytest_stbench.run.checking import Checking
 from pytest_stbench.run.contestants import Contestant, baseline_contestant
 from pytest_stbench.run.folding import Folding, listed_genes
@@ -19,10 +18,10 @@ from pytest_stbench.run.keys import cell_key
 from pytest_stbench.run.ladder import Ladder, make_ladder
 from pytest_stbench.run.moments import Moments
 from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported, first_line
-from pytest_stbench.run.perfect import SETS, perfect_scores
 from pytest_stbench.run.resolutions import Resolutions
 from pytest_stbench.run.scoring import CellScores, Scorer
 from pytest_stbench.run.tracebacks import user_traceback
+from pytest_stbench.run.truth_facts import TruthFacts
 from pytest_stbench.run.views import Views
 from pytest_stbench.spec.defaults import family_of, methods_of, with_defaults
 from pytest_stbench.spec.fingerprint import fingerprint, prediction_parts
@@ -76,13 +75,11 @@ class TaskRun:
             measured=self.views.measured,
             raw_of=self.views.raw,
             families_beside=lambda: families_beside(task.path, registry.families),
-            perfect=self.perfect,
+            truth=TruthFacts(grid, metrics, registry.metrics, self.fold, self._truths_of),
         )
         self._predictor = predictor
         self.resolutions = Resolutions(task.spec, grid, self.views, predictor.store)
         self._scorer = Scorer(metrics, registry.metrics)
-        of_sets = [metric for metric in metrics if registry.metrics[metric.name].genes in SETS]
-        self._of_sets = Scorer(of_sets, registry.metrics)
         self._complete: set[str] = set()
         self._ceilings = Ceilings(self._scorer, predictor.store)
         self._anchors = Anchors(self._scorer, predictor.store)
@@ -237,25 +234,6 @@ class TaskRun:
         """Return the scores of a transformation of the model's own predictions."""
         self.scores(contestant, cell)
         return self._scores[f"{record.name} {contestant.key}", cell.id]
-
-    def perfect(self, view: str) -> dict[str, dict[str, dict[str, int]]]:
-        """Return the account of what the truth scores against itself on the first split of a view.
-
-        Metric -> slide -> reason -> number of scores, of the metrics of niches and ligand-receptor
-        pairs. Raises ``NothingToScore``.
-        """
-        if not self._of_sets.names:
-            return {}
-        pool = next(pool for pool in self.grid.of(view_parts(view)[0]) if pool.view == view)
-        cells: dict[str, Cell] = {}
-        for cell in pool.cells:
-            cells.setdefault(cell.fold.name, cell)
-        try:
-            return perfect_scores(
-                (self._truths_of(cell, self.fold(cell)) for cell in cells.values()), self._of_sets
-            )
-        except Blocked as error:
-            raise NothingToScore(error.detail) from None
 
     def forget(self) -> None:
         """Drop what only items of this task need; scores stay."""

@@ -21,7 +21,7 @@ FACTS = {
     },
     "split": {"folds", "samples", "grouped", "dataset", "subject", "split", "config", "genes", "predicted"},
     "task": {
-        "trivial", "simple", "available", "declared", "wanted", "named", "genes", "suite", "scope",
+        "trivial", "simple", "available", "declared", "wanted", "named", "genes", "classes", "suite", "scope",
         "families", "family", "metrics",
     },
     "model": {"pretraining", "suite", "tested", "hashes", "files", "scope"},

@@ -103,3 +103,15 @@ def test_a_type_of_two_markers_is_lost():
     there = frozenset(gene for members in markers.values() for gene in sorted(members)[:2])
     few = task_gene_coverage(wanted=["cell_types"], genes={"toy": there}, min_evaluable=1.0)
     assert few.status == "warn"
+
+
+@pytest.mark.parametrize(
+    ("types", "status"),
+    [(("T_cell", "B"), "pass"), (("hepatocyte",), "pass"), (("B", "mast", "pericyte"), "warn"), ((), "warn")],
+)
+def test_only_the_cell_types_of_the_data_are_asked_for(types, status):
+    """A panel that tells two types is enough for data that has no others; without labels all are asked."""
+    known = cell_type_markers()
+    there = known["T_cell"] | known["B"]
+    result = task_gene_coverage(wanted=("cell_types",), genes={"toy": there}, classes=lambda: {"toy": types})
+    assert result.status == status
