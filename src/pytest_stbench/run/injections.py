@@ -121,7 +121,7 @@ INJECTIONS: Mapping[str, Injection] = MappingProxyType(
         "hvg_not_svg": Injection(below=0.01, at=0.3, above=0.6, task=HVG),
         "no_spatial_signal": Injection(below=0.2, at=0.95, above=1.0),
         "panel_effect": Injection(below=0.05, at=0.5, above=1.0),
-        "patient_effect": Injection(below=0.05, at=0.5, above=1.0),
+        "patient_effect": Injection(below=0.05, at=0.5, above=0.8),
         "library_size_confounding": Injection(
             below=0.1, at=0.8, above=1.0, params={"depth": 1500}, task=ALL_GENES
         ),
