@@ -6,7 +6,17 @@ import pytest
 
 from pytest_stbench import resources
 from pytest_stbench.errors import StbenchError
-from pytest_stbench.resources import class_signatures, housekeeping, lr_pairs, signatures, tasks_dir
+from pytest_stbench.resources import (
+    cell_type_markers,
+    class_signatures,
+    gene_aliases,
+    gene_sets,
+    gene_symbols,
+    housekeeping,
+    lr_pairs,
+    signatures,
+    tasks_dir,
+)
 
 
 def test_signatures_are_the_biological_sets():
@@ -68,3 +78,15 @@ def test_installed_task_files_come_before_those_of_a_checkout(tmp_path, monkeypa
     assert tasks_dir() == tmp_path / "tasks"
     (package / "tasks").mkdir()
     assert tasks_dir() == package / "tasks"
+
+
+def test_every_symbol_of_the_tables_is_current():
+    known = gene_symbols()
+    assert len(known) == 41_132
+    used = {gene for members in gene_sets().values() for gene in members}
+    used |= {gene for pair in lr_pairs() for gene in (pair.ligand, pair.receptor)}
+    used |= {gene for members in cell_type_markers().values() for gene in members}
+    assert not used - known
+    assert not set(gene_aliases().values()) - known
+    assert not gene_aliases().keys() & known
+    assert {"ERBB2", "MT-CO1", "IGKC", "HLA-DRA", "C1orf159", "XIST"} <= known
