@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_stbench.checks.measured import on_measured
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, on_slides, percent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
 NO_NICHE = (
     "no niche has 20 units inside and outside",
@@ -61,16 +62,14 @@ def task_truth_coverage(
     findings = []
     if share < max(min_evaluable, warn_evaluable):
         limit = min_evaluable if share < min_evaluable else warn_evaluable
-        totals = {reason: sum(account.get(reason, 0) for account in slides.values()) for reason in SHORT}
-        first = max(totals, key=lambda name: totals[name])
-        why, fix = SHORT[first] if totals[first] else NO_NICHE
+        why, fix = _reason(slides.values())
         without = sorted(
             (s for s in slides if lost[s] or not valued), key=lambda slide: (-lost[slide], slide)
         )
         findings.append(
             Finding(
                 status="fail" if share < min_evaluable else "warn",
-                text=f"even the truth has a value of {primary} on {percent(share)} of the data "
+                text=f"{primary} can score the truth itself on {percent(share)} of the data "
                 f"({percent(limit)} wanted); not on {on_slides(without)}, where {why}",
                 fix=f"{fix}, or leave these slides out of the task (`slides:`)",
                 statistic=share,
@@ -80,8 +79,22 @@ def task_truth_coverage(
         )
     return conclude(
         findings,
-        passed=f"the truth itself has a value of {primary} on {percent(share)} of the data",
+        passed=f"{primary} can score the truth itself on {percent(share)} of the data",
         statistic=share,
         threshold=warn_evaluable,
         details={"accounts": accounts},
     )
+
+
+def _reason(accounts: Iterable[Mapping[str, int]]) -> tuple[str, str]:
+    """Return in words what most scores lack, and what helps."""
+    totals: Counter[str] = Counter()
+    for account in accounts:
+        totals.update({reason: number for reason, number in account.items() if reason and number})
+    short = [reason for reason, _ in totals.most_common() if reason in SHORT]
+    if short:
+        return SHORT[short[0]]
+    others = [reason for reason, _ in totals.most_common() if reason != "empty_niche"]
+    if others:
+        return f"scores are undefined ({others[0]})", "check units, places and counts of these slides"
+    return NO_NICHE

@@ -48,6 +48,12 @@ def test_data_without_a_niche_to_score(account):
     assert "keys.niche" in result.fix
 
 
+def test_another_reason_is_named_where_there_is_no_value_at_all():
+    result = task_truth_coverage(accounts(0, 3, "too_few_units"), PAIRS)
+    assert (result.status, result.statistic) == ("fail", 0.0)
+    assert "too_few_units" in result.message
+
+
 def test_niches_count_one_by_one_and_the_slide_that_lost_most_comes_first():
     found = {"a": {"": 3, "too_few_genes": 1}, "b": {"": 1, "too_few_genes": 3, "empty_niche": 5}}
     result = task_truth_coverage(lambda: {"niche_jaccard": found}, "niche_jaccard")
