@@ -15,7 +15,8 @@ import pytest
 import scipy.sparse as sp
 
 from pytest_stbench.kernels.graph import lattice_graph
-from pytest_stbench.kernels.moran import moran_null, morans_i
+from pytest_stbench.kernels.moran import morans_i
+from pytest_stbench.kernels.moran_null import moran_null
 
 N, G = (4000, 18_000) if os.environ.get("STBENCH_BENCH") == "full" else (500, 400)
 TESTED, PERMUTATIONS = (200, 100) if N == 4000 else (20, 20)

@@ -18,7 +18,7 @@ from pytest_stbench.checks.result import (
 )
 from pytest_stbench.checks.sample import sample_units
 from pytest_stbench.kernels.graph import cell_graph
-from pytest_stbench.kernels.moran import moran_permutation_p
+from pytest_stbench.kernels.moran_null import moran_permutation_p
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
