@@ -13,7 +13,6 @@ spots under tissue and only genes are units and columns; the others are counted.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +21,12 @@ import numpy as np
 from pytest_stbench.data.image import Image
 from pytest_stbench.data.readers.counts import as_counts, sum_duplicate_columns
 from pytest_stbench.data.readers.imaging.source import companion, places_of
-from pytest_stbench.data.readers.imaging.tables import columns_of, text, whole
 from pytest_stbench.data.readers.protocol import RawSlide
 from pytest_stbench.data.readers.tenx import read_features, read_matrix
+from pytest_stbench.data.readers.visium_places import pixel_size, positions_of, positive, scales_of
 from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError, DataMissing
-from pytest_stbench.kernels.graph import median_nn_distance
 from pytest_stbench.registry import nearest
 from pytest_stbench.splits.table import Sample
 
@@ -41,13 +39,8 @@ if TYPE_CHECKING:
     from pytest_stbench.spec.model import DatasetSpec
 
 RULES = "visium/1"
-POSITIONS = ("barcode", "in_tissue", "array_row", "array_col", "pxl_row_in_fullres", "pxl_col_in_fullres")
-SPOT_PITCH_UM = 100.0
-SPOT_DIAMETER_UM = 55.0
 HD_BINS = ("square_002um", "square_008um", "square_016um")
 HD_DEFAULT = "square_016um"
-PITCH_TOLERANCE = 0.1
-"""Relative difference of the two ways to the pixel size above which one of them is wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +123,7 @@ class VisiumSource:
         """Read the units under tissue with their counts."""
         outs = self._slides[slide_id]
         matrix = read_matrix(outs.matrix)
-        barcodes, index, pixels = _positions(outs.positions)
+        barcodes, index, pixels = positions_of(outs.positions)
         place = {name: row for row, name in enumerate(barcodes)}
         known = np.array([name in place for name in matrix.barcodes.tolist()], dtype=bool)
         if not known.any():
@@ -145,9 +138,9 @@ class VisiumSource:
         counts, genes, duplicates = sum_duplicate_columns(
             as_counts(matrix.counts[np.flatnonzero(known)][:, kept].tocsr()), matrix.features.names[kept]
         )
-        scales = _scales(outs.scales)
+        scales = scales_of(outs.scales)
         hd = _is_hd(outs)
-        um_per_px, pitch = _um_per_px(outs, scales, pixels, index, hd=hd)
+        um_per_px, pitch = pixel_size(outs.positions, outs.scales, scales, pixels, index, hd=hd)
         image, xy_px = self._image(outs, scales, pixels[rows], um_per_px)
         return RawSlide(
             slide_id=slide_id,
@@ -176,7 +169,7 @@ class VisiumSource:
             mpp = float(scale) if isinstance(scale, int | float) else um_per_px
             image, xy_px = Image(outs.image, mpp=mpp, target_mpp=declared.mpp), pixels * (um_per_px / mpp)
         elif outs.hires is not None:
-            shrink = _positive(scales, "tissue_hires_scalef", outs.scales)
+            shrink = positive(scales, "tissue_hires_scalef", outs.scales)
             image, xy_px = Image(outs.hires, mpp=um_per_px / shrink), pixels * shrink
         else:
             return None, None
@@ -259,88 +252,3 @@ def _with_image(outs: Outs, config: DatasetSpec, roots: Sequence[Path]) -> Outs:
 
 def _is_hd(outs: Outs) -> bool:
     return outs.positions.suffix == ".parquet"
-
-
-def _positions(path: Path) -> tuple[list[str], NDArray[np.int64], NDArray[np.float64]]:
-    """Return barcodes, array index (row, column) and pixels (x, y) of the units under tissue."""
-    there = columns_of(path)
-    if path.name == "tissue_positions_list.csv" and "barcode" not in there:
-        import pandas as pd
-
-        if len(there) != len(POSITIONS):
-            message = f"{path}: {len(there)} columns, expected {len(POSITIONS)} ({', '.join(POSITIONS)})"
-            raise DataError(message)
-        table = pd.read_csv(path, header=None, names=list(POSITIONS))
-    else:
-        table = whole(path, POSITIONS)
-    inside = table[table["in_tissue"] == 1]
-    if not len(inside):
-        message = f"{path}: no spot is under tissue (in_tissue 1); run the tissue detection again"
-        raise DataError(message)
-    return (
-        text(inside["barcode"]),
-        inside[["array_row", "array_col"]].to_numpy(np.int64),
-        inside[["pxl_col_in_fullres", "pxl_row_in_fullres"]].to_numpy(np.float64),
-    )
-
-
-def _scales(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        message = f"{path}: cannot be read as JSON ({error}); copy the folder anew"
-        raise DataError(message) from error
-    if not isinstance(found, dict):
-        message = f"{path}: holds no mapping; copy the folder anew"
-        raise DataError(message)
-    return found
-
-
-def _um_per_px(
-    outs: Outs, scales: dict[str, Any], pixels: NDArray[np.float64], index: NDArray[np.int64], *, hd: bool
-) -> tuple[float, float]:
-    """Return the size of a pixel of the full-resolution image, and the pitch in um.
-
-    Spots: the pitch of 100 um over the distance of neighbours; the spot diameter of the scale
-    factors must agree. HD: the file says it.
-    """
-    if hd:
-        scale = _positive(scales, "microns_per_pixel", outs.scales)
-        return scale, _positive(scales, "bin_size_um", outs.scales)
-    distance = _lattice_pitch(pixels, index)
-    if not np.isfinite(distance) or distance <= 0:
-        message = (
-            f"{outs.positions}: neighbouring spots have no distance in pixels; the coordinates are damaged"
-        )
-        raise DataError(message)
-    scale = SPOT_PITCH_UM / distance
-    diameter = scales.get("spot_diameter_fullres")
-    if isinstance(diameter, int | float) and diameter > 0:
-        # Space Ranger's diameter is that of the fiducial-calibrated spot: 55 um, in version 1 about 65.
-        by_spot = (SPOT_DIAMETER_UM / diameter, 65.0 / diameter)
-        if min(abs(scale / other - 1) for other in by_spot) > PITCH_TOLERANCE:
-            message = (
-                f"{outs.scales}: a spot of {diameter:g} pixels is 55 um, so a pixel is {by_spot[0]:.3g} um; "
-                f"by the pitch of 100 um in {outs.positions.name} it is {scale:.3g} um: the two files are of "
-                "different images"
-            )
-            raise DataError(message)
-    return scale, SPOT_PITCH_UM
-
-
-def _lattice_pitch(pixels: NDArray[np.float64], index: NDArray[np.int64]) -> float:
-    """Return the distance of neighbouring spots in pixels, from indices that differ by two columns."""
-    order = np.lexsort((index[:, 1], index[:, 0]))
-    steps = np.diff(index[order], axis=0)
-    beside = (steps[:, 0] == 0) & (steps[:, 1] == 2)
-    if not beside.any():
-        return median_nn_distance(pixels)
-    return float(np.median(np.linalg.norm(np.diff(pixels[order], axis=0)[beside], axis=1)))
-
-
-def _positive(scales: dict[str, Any], key: str, path: Path) -> float:
-    value = scales.get(key)
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < float("inf"):
-        message = f"{path}: {key} is {value!r}, expected a positive number; copy the folder anew"
-        raise DataError(message)
-    return float(value)
