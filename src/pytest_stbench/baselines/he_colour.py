@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.baselines.linear import LinearBaseline
+from pytest_stbench.data.recent import RecentArrays
 from pytest_stbench.errors import ModelError
 from pytest_stbench.kernels.stain import STAINS, density_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pytest_stbench.data.image import InputImage
     from pytest_stbench.data.inputs import ModelSlide
 
 PATCH_UM = 112.0
@@ -27,6 +29,8 @@ WHITE = 200
 TILES = 4
 BATCH_PIXELS = 1 << 21
 N_FEATURES = 24
+_FEATURES = RecentArrays(1 << 27)
+"""Features by image and places: every fold asks for those of the same slides."""
 
 
 class HeColour(LinearBaseline):
@@ -57,7 +61,13 @@ class HeColour(LinearBaseline):
         if slide.image is None:
             message = f"slide {slide.meta.slide_id} has no image: he_colour needs `image:` in the task file"
             raise ModelError(message)
-        mpp = max(FINEST_MPP, float(slide.image.mpp))
+        image, identity = slide.image, slide.image.identity
+        if identity is None:
+            return self._computed(slide, image)
+        return _FEATURES.get(identity, lambda: self._computed(slide, image))
+
+    def _computed(self, slide: ModelSlide, image: InputImage) -> NDArray[np.float64]:
+        mpp = max(FINEST_MPP, float(image.mpp))
         size = max(TILES, round(PATCH_UM / mpp))
         step = max(1, BATCH_PIXELS // size**2)
         result = np.empty((slide.n_units, N_FEATURES))

@@ -49,6 +49,11 @@ class AlteredImage(InputImage):
             self._source_xy = self._source_xy + offset_um / self._um_per_px
 
     @property
+    def identity(self) -> None:
+        """Return None: what alters the pixels cannot be compared."""
+        return
+
+    @property
     def array(self) -> Pixels:
         """The whole image, altered, (H, W, 3) uint8 RGB, read-only."""
         whole = super().array

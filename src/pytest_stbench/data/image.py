@@ -6,9 +6,8 @@ is ``image[x - N/2 : x + N/2]``. Resampling to another resolution scales them ab
 
 from __future__ import annotations
 
+import hashlib
 import math
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,10 +17,11 @@ import numpy as np
 import PIL.Image
 
 from pytest_stbench.data.encoded import decode, pixels_only, size_of
+from pytest_stbench.data.recent import RecentArrays
 from pytest_stbench.errors import DataError, ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from numpy.typing import NDArray
 
@@ -30,32 +30,8 @@ _SAME = 1e-9
 _PIXEL_BUDGET = 512 * 2**20
 
 
-class _RecentPixels:
-    """Decoded images that were used last, whole process: many slides must not all stay decoded."""
-
-    def __init__(self, budget: int) -> None:
-        self._budget = budget
-        self._arrays: OrderedDict[tuple[object, float | None], NDArray[np.uint8]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(
-        self, key: tuple[object, float | None], make: Callable[[], NDArray[np.uint8]]
-    ) -> NDArray[np.uint8]:
-        """Return the array of `key`, made if it is not among the recent ones."""
-        with self._lock:
-            if key in self._arrays:
-                self._arrays.move_to_end(key)
-                return self._arrays[key]
-        made = _read_only(make())
-        with self._lock:
-            self._arrays[key] = made
-            # The image in use and its resampled copy stay, however large they are.
-            while len(self._arrays) > 2 and sum(a.nbytes for a in self._arrays.values()) > self._budget:
-                self._arrays.popitem(last=False)
-        return made
-
-
-_PIXELS = _RecentPixels(_PIXEL_BUDGET)
+_PIXELS = RecentArrays(_PIXEL_BUDGET)
+"""Decoded images of the whole process: many slides must not all stay decoded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +130,12 @@ class InputImage:
     def mpp(self) -> float:
         """Micrometres per pixel of :attr:`array`."""
         return self._mpp
+
+    @property
+    def identity(self) -> Hashable | None:
+        """What two inputs of the same pixels and places have in common; None where that is not known."""
+        places = hashlib.blake2b(self._source_xy.tobytes(), digest_size=16).digest()
+        return self._key, self._um_per_px, self._mpp, places
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -12,6 +12,8 @@ from pytest_stbench.data.slide import SlideMeta
 class FakeImage:
     """Patches from memory, with the interface of an input image."""
 
+    identity = None
+
     def __init__(self, patches, mpp):
         self.stored = patches
         self.mpp = mpp

@@ -2,12 +2,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import anndata
 import numpy as np
 import pytest
 from skimage.color import rgb2hed
 
 from pytest_stbench.baselines import he_colour
 from pytest_stbench.baselines.he_colour import HeColour, patch_features
+from pytest_stbench.data.altered_image import AlteredImage
+from pytest_stbench.data.image import Image
+from pytest_stbench.data.inputs import ModelSlide
+from pytest_stbench.data.slide import SlideMeta
 from pytest_stbench.errors import ModelError
 
 
@@ -98,3 +103,32 @@ def test_predicts_what_the_colours_tell(cohort, fake_image):
 def test_without_an_image(cohort):
     with pytest.raises(ModelError, match="slide s0 has no image"):
         HeColour().features(cohort.given(0))
+
+
+def test_features_are_computed_once_for_the_same_image_and_places(monkeypatch):
+    pixels = np.random.default_rng(0).integers(0, 255, (300, 300, 3)).astype(np.uint8)
+    image = Image.from_array(pixels, mpp=1.0)
+    places = np.random.default_rng(1).uniform(80, 220, (5, 2))
+    calls = []
+    real = he_colour.patch_features
+    monkeypatch.setattr(he_colour, "patch_features", lambda *a: calls.append(1) or real(*a))
+
+    def features(places, image=image, alter=None):
+        given = image.input(places)
+        if alter is not None:
+            given = AlteredImage(given, pixels=alter)
+        slide = ModelSlide(
+            units=anndata.AnnData(np.zeros((len(places), 1))), meta=SlideMeta(slide_id="S"), image=given
+        )
+        return HeColour().features(slide)
+
+    first = features(places)
+    assert np.array_equal(features(places), first)
+    assert len(calls) == 1
+    assert not first.flags.writeable
+    moved = features(places + 9)
+    assert not np.allclose(moved, first)
+    darker = features(places, alter=lambda block: block // 2)
+    assert not np.allclose(darker, first), "what alters pixels is no other image to its key"
+    assert np.array_equal(features(places, Image.from_array(pixels, mpp=1.0)), first)
+    assert len(calls) == 4

@@ -321,5 +321,5 @@ def test_json_goes_to_a_file(slides, tmp_path):
     assert done.exit_code == 0
     saved = json.loads(out.read_text())
     assert saved["schema"] == "stbench-results/1"
-    assert saved["run"]["command"].startswith("stbench ")
+    assert saved["run"]["command"].startswith("stbench")
     assert {"python", "numpy", "pytest-stbench"} <= set(saved["run"]["versions"])

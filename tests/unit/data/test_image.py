@@ -10,6 +10,7 @@ from PIL import PngImagePlugin
 
 from pytest_stbench.data import image as image_module
 from pytest_stbench.data.image import Image, InputImage, resample
+from pytest_stbench.data.recent import RecentArrays
 from pytest_stbench.errors import DataError, ModelError
 
 
@@ -226,7 +227,7 @@ def test_two_images_at_one_resolution_are_not_mixed_up():
 
 
 def test_decoded_images_do_not_pile_up():
-    recent = image_module._RecentPixels(100)
+    recent = RecentArrays(100)
     made = []
 
     def make(key):
