@@ -61,6 +61,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "src"
         shutil.copytree(ROOT / "src", copy)
+        # An installed package has the shipped task files inside.
+        shutil.copytree(ROOT / "tasks", copy / PACKAGE / "resources" / "tasks")
         os.environ["PYTHONPATH"] = str(copy)
         os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(Path(folder) / "hypothesis")
         for module in modules(options.modules):

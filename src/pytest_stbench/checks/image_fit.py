@@ -9,6 +9,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.kernels.stain import STAINS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,8 +28,8 @@ WHITE = 215
 BLACK = 15
 """A pixel all of whose channels are below this was masked."""
 
-HAEMATOXYLIN = np.array([1.878, -1.008, -0.556])
-"""Column of the inverse stain matrix of Ruifrok and Johnston that gives the density of haematoxylin."""
+HAEMATOXYLIN = np.linalg.inv(STAINS)[:, 0]
+"""What the densities of red, green and blue are multiplied with to give that of haematoxylin."""
 
 N_GENES = 50
 N_COMPONENTS = 10

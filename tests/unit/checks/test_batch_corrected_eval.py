@@ -2,18 +2,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from pytest_stbench.checks import batch_corrected_eval, fitted_on_test
 from pytest_stbench.spec.model import DatasetSpec, GenesSpec, KeysSpec
-from pytest_stbench.splits.table import Fold
+from pytest_stbench.splits.table import Fold, Sample
 
 FOLD = [Fold(name="f", train=("A",), test=("B",))]
 
 
 def logged(slide, spoil, shift=0.0):
     values = np.log1p(1e4 * slide.counts.toarray() / slide.libsize[:, None])
-    from scipy.sparse import csr_matrix
-
     return spoil(slide, counts=csr_matrix(values - shift))
 
 
@@ -78,6 +77,53 @@ def test_beside_raw_counts_the_difference_between_people_decides(make_slide, mak
     assert result.statistic < 0.05
 
 
+def eta2(slides):
+    """Return the part of the variance of log values between slides, median over genes, gene by gene."""
+    groups = [np.log1p(1e4 * s.counts.toarray() / s.libsize[:, None]) for s in slides]
+    found = []
+    for gene in range(groups[0].shape[1]):
+        values = [group[:, gene] for group in groups]
+        everything = np.concatenate(values)
+        between = sum(len(v) * (v.mean() - everything.mean()) ** 2 for v in values)
+        found.append(between / ((everything - everything.mean()) ** 2).sum())
+    return float(np.median(found))
+
+
+def whole_numbers(slides, spoil, kept):
+    """Return slides of whole numbers whose genes differ between people by a power of what they did."""
+    profiles = np.array([s.counts.toarray().mean(axis=0) for s in slides])
+    middle = np.exp(np.log(profiles).mean(axis=0))
+    changed = []
+    for number, (slide, profile) in enumerate(zip(slides, profiles, strict=True)):
+        rate = middle * (profile / middle) ** kept
+        counts = csr_matrix(np.random.default_rng(number).poisson(rate, slide.counts.shape))
+        total = np.asarray(counts.sum(axis=1), dtype=float).ravel()
+        changed.append(spoil(slide, counts=counts, libsize=total))
+    return changed
+
+
+@pytest.mark.parametrize(("kept", "status"), [(1.0, "pass"), (0.7, "pass"), (0.05, "fail"), (0.0, "fail")])
+def test_a_layer_of_whole_numbers_is_held_against_raw_counts(make_slide, make_dataset, spoil, kept, status):
+    slides = people(make_slide)
+    layer = whole_numbers(slides, spoil, kept)
+    dataset = make_dataset(layer, keys=KeysSpec(counts="final"))
+    result = batch_corrected_eval(dataset, raw=lambda: make_dataset(slides))
+    assert result.status == status
+    if status == "fail":
+        assert result.statistic == pytest.approx(eta2(layer) / eta2(slides), abs=1e-9)
+        assert "'final'" in result.message
+    plain = batch_corrected_eval(make_dataset(layer), raw=lambda: make_dataset(slides))
+    assert plain.status == "pass", "counts that stand where counts stand are not compared"
+    recorded = make_dataset(layer, notes={"records:combat": {"S0": 1}})
+    assert batch_corrected_eval(recorded, raw=lambda: make_dataset(slides)).status == status
+
+
+def test_people_who_do_not_differ_have_no_difference_to_take_out(make_slide, make_dataset, spoil):
+    alike = [make_slide(f"S{i}", counts=np.random.default_rng(i).poisson(5.0, (80, 30))) for i in range(3)]
+    dataset = make_dataset(whole_numbers(alike, spoil, 0.0), keys=KeysSpec(counts="final"))
+    assert batch_corrected_eval(dataset, raw=lambda: make_dataset(alike)).status == "pass"
+
+
 def test_negative_counts_alone_are_for_another_check(make_slide, make_dataset, spoil):
     slide = make_slide("A")
     counts = slide.counts.copy()
@@ -112,6 +158,34 @@ def test_other_embeddings_pass(name):
 def test_a_list_of_genes_must_say_where_it_is_from(provenance, status):
     genes = GenesSpec(select="list", file="genes.csv", provenance=provenance)
     assert fitted_on_test(FOLD, config=config(), genes=genes).status == status
+
+
+NAMED = [
+    Fold(name="P1", train=("S2", "S3"), test=("S1",)),
+    Fold(name="P2", train=("S1", "S3"), test=("S2",)),
+    Fold(name="empty", train=(), test=("S3",)),
+]
+PEOPLE = [Sample(slide="S1", patient="P1"), Sample(slide="S2", patient="B"), Sample(slide="S3", patient=None)]
+
+
+@pytest.mark.parametrize(
+    ("provenance", "slides"),
+    [
+        ("variable genes of S1", ("S1",)),
+        ("S1, S2 and TCGA", ("S1", "S2")),
+        ("patient P1 of this study", ("S1",)),
+        ("S3 alone", ()),  # no fold trains without it and tests on it
+        ("panel B of 2020", ()),  # a single letter is a word
+        ("s1 receptor genes, S11, xS1", ()),
+        ("TCGA", ()),
+    ],
+)
+def test_a_list_from_tested_slides_says_which(provenance, slides):
+    genes = GenesSpec(select="list", file="genes.csv", provenance=provenance)
+    result = fitted_on_test(NAMED, PEOPLE, config=config(), genes=genes)
+    assert result.slides == slides
+    assert result.status == ("warn" if slides else "pass")
+    assert result.statistic == len(slides)
 
 
 def test_genes_chosen_in_the_fold_need_no_provenance():

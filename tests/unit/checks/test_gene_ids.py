@@ -163,6 +163,7 @@ def test_symbols_that_no_annotation_knows(make_dataset, unknown, status):
 
 def test_a_handful_of_genes_and_retired_symbols_are_not_held_against_the_annotation(make_dataset):
     assert _judge(make_dataset, [f"NOVEL{i}X" for i in range(19)]).status == "pass"
+    assert _judge(make_dataset, [f"NOVEL{i}X" for i in range(20)]).status == "warn"
     retired = _judge(make_dataset, [*list(gene_aliases())[:30], *_human(70)])
     assert not any("are known" in finding for finding in retired.details["findings"])
 

@@ -145,6 +145,25 @@ def test_one_table_needs_the_column_of_slides(slides, tmp_path):
         dataset(labels={"path": "all.csv", "niche": "region"}).slide("A1")
 
 
+def test_tables_in_folders_of_their_own(slides, tmp_path):
+    names, dataset = slides
+    for slide in ("A1", "B1"):
+        path = tmp_path / "runs" / slide / "outs" / f"of_{slide}_.csv"
+        path.parent.mkdir(parents=True)
+        path.write_text(rows(names[slide], [slide] * 6))
+    (path.parent / "of_C1_.csv.bak").write_text("no table")
+    made = dataset(labels={"path": "runs/*/outs/of_{slide}_.csv", "niche": "region"})
+    assert [set(made.slide(slide).labels["niche"]) for slide in ("A1", "B1")] == [{"A1"}, {"B1"}]
+    assert made.labels_without_slide == ()
+
+
+def test_blanks_around_cells_are_no_part_of_them(slides, tmp_path):
+    names, dataset = slides
+    lines = "".join(f' "{name}" ,  tumour \n' for name in names["A1"])
+    write(tmp_path / "labels/A1.csv", "barcode, region\n" + lines)
+    assert dataset(labels=EACH).slide("A1").labels["niche"].tolist() == ["tumour"] * 6
+
+
 def test_two_tables_of_one_slide(slides, tmp_path):
     names, dataset = slides
     for folder in ("one", "two"):

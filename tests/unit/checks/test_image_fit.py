@@ -1,0 +1,56 @@
+"""What an image fit is made of, beside scipy, sklearn and skimage."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+from skimage.color import hed_from_rgb
+from sklearn.linear_model import LinearRegression
+
+from pytest_stbench.checks import image_fit
+
+
+def test_haematoxylin_is_the_stain_of_skimage():
+    found, expected = image_fit.HAEMATOXYLIN, hed_from_rgb[:, 0]
+    assert found / np.linalg.norm(found) == pytest.approx(expected / np.linalg.norm(expected), abs=1e-3)
+
+
+def test_correlation_is_that_of_ranks():
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 9, 60), rng.normal(size=60)
+    assert image_fit._correlation(x, y) == pytest.approx(spearmanr(x, y).statistic, abs=1e-12)
+    assert np.isnan(image_fit._correlation(np.ones(5), y[:5]))
+
+
+def test_explained_is_the_share_of_variance_of_a_linear_model():
+    rng = np.random.default_rng(1)
+    colours = rng.normal(5.0, [1.0, 30.0, 0.01], (200, 3))
+    values = np.column_stack([colours @ [1.0, 0.1, 9.0] + rng.normal(size=200), 3 * rng.normal(size=200)])
+    centred = values - values.mean(axis=0)
+    rest = centred - LinearRegression().fit(colours, centred).predict(colours)
+    expected = 1 - (rest**2).sum() / (centred**2).sum()
+    assert image_fit._explained(colours, values) == pytest.approx(expected, abs=1e-12)
+    twice = np.column_stack([colours, colours[:, 0]])
+    assert image_fit._explained(twice, values) == pytest.approx(expected, abs=1e-9), "one colour twice"
+    assert np.isnan(image_fit._explained(np.ones((200, 3)), values))
+
+
+@pytest.mark.parametrize(
+    ("extent", "expected"),
+    [
+        ((8000.0, 3000.0), (200.0, 1000.0)),
+        ((1000.0, 100.0), (125.0, 500.0)),
+        ((100.0, 1000.0), (125.0, 500.0)),
+    ],
+)
+def test_shifts_are_at_most_half_of_the_longer_side(extent, expected):
+    places = np.array([[0.0, 0.0], extent])
+    assert image_fit._lengths(places) == expected
+
+
+def test_standardised_columns_have_unit_spread():
+    x = np.column_stack([np.arange(10.0), np.arange(10.0) * 1e4, np.full(10, 3.0)])
+    found = image_fit._standard(x)
+    assert found[:, :2].std(axis=0) == pytest.approx(1.0)
+    assert not found[:, 2].any()
