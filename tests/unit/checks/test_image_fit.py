@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 from skimage.color import hed_from_rgb
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
 
 from pytest_stbench.checks import image_fit
@@ -54,3 +55,25 @@ def test_standardised_columns_have_unit_spread():
     found = image_fit._standard(x)
     assert found[:, :2].std(axis=0) == pytest.approx(1.0)
     assert not found[:, 2].any()
+
+
+def test_expression_is_log_counts_and_the_shares_of_the_highest_genes(make_slide):
+    counts = np.random.default_rng(2).poisson(np.linspace(0.1, 20, 60), (40, 60))
+    slide = make_slide("S", counts=counts)
+    rows = np.arange(5, 35)
+    scores, amount = image_fit._expression(slide, rows)
+    total = counts[rows].sum(axis=1)
+    assert amount.tolist() == total.tolist()
+    highest = np.sort(np.argsort(-counts[rows].sum(axis=0), kind="stable")[:50])
+    values = np.column_stack([np.log1p(total), np.log1p(1e4 * counts[rows][:, highest] / total[:, None])])
+    values = (values - values.mean(axis=0)) / values.std(axis=0)
+    expected = PCA(10, svd_solver="full").fit_transform(values)
+    assert np.abs(scores) == pytest.approx(np.abs(expected), abs=1e-8)
+
+
+def test_masked_pixels_have_no_density_and_white_ones_none():
+    pixels = np.array([[[0, 0, 0], [14, 14, 14], [14, 200, 14], [255, 255, 255]]], np.uint8)
+    red, green, blue = image_fit._densities(pixels)
+    assert red[0].tolist() == pytest.approx([0.0, 0.0, -np.log10(14 / 255), 0.0])
+    assert green[0].tolist() == pytest.approx([0.0, 0.0, -np.log10(200 / 255), 0.0])
+    assert blue[0, 2] == red[0, 2]

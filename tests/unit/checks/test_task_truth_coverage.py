@@ -23,6 +23,7 @@ def test_share_of_slides_that_have_a_value(valued, lost, status):
     result = task_truth_coverage(accounts(valued, lost), PAIRS)
     assert result.status == status
     assert result.statistic == valued / (valued + lost)
+    assert result.threshold == (0.5 if status == "fail" else 0.9)
     if status != "pass":
         assert result.slides == tuple(f"l{i}" for i in range(lost))
         assert result.message.endswith(result.fix)
