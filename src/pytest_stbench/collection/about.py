@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_stbench.collection.outcomes import payload
-from pytest_stbench.collection.perform import Preparing, contestant_of, judged, parts
+from pytest_stbench.collection.perform import Preparing, judged, parts
+from pytest_stbench.collection.under_test import contestant_of
 from pytest_stbench.run.about import model_facts, pooled_primary, results_facts
 from pytest_stbench.run.checking import About
 from pytest_stbench.run.records import contamination_records

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_stbench.collection.model_choice import NOT_GIVEN, BaselineChoice, NoModel, model_label
+from pytest_stbench.collection.model_choice import NOT_GIVEN
 from pytest_stbench.collection.outcomes import (
     NOT_EVALUABLE,
     BlockedItem,
@@ -19,12 +19,12 @@ from pytest_stbench.collection.outcomes import (
     StbenchWarning,
     payload,
 )
-from pytest_stbench.collection.plan_items import CELL, CONTRACT, MODEL_NAME
+from pytest_stbench.collection.plan_items import CELL, CONTRACT
 from pytest_stbench.collection.properties import add_properties, score_properties
 from pytest_stbench.collection.session import task_run_of
-from pytest_stbench.errors import DataError, DataMissing, ModelError
+from pytest_stbench.collection.under_test import contestant_of
+from pytest_stbench.errors import DataError, DataMissing
 from pytest_stbench.run.cells import Cell, Pool
-from pytest_stbench.run.contestants import Contestant, user_contestant
 from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported
 from pytest_stbench.run.records import check_record
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pytest_stbench.checks.result import CheckResult
     from pytest_stbench.collection.plan_items import DatasetCell, ItemFunction, TaskItems
     from pytest_stbench.registry import Check
+    from pytest_stbench.run.contestants import Contestant
     from pytest_stbench.run.recorder import Recorder
     from pytest_stbench.run.task_run import TaskRun
 
@@ -226,47 +227,6 @@ def _tell_once(item: pytest.Item, kind: str, key: str, make: Callable[[], Any]) 
     known.add(place)
     with contextlib.suppress(DataError, DataMissing):
         payload(item).setdefault(kind, []).append(make().to_dict())
-
-
-LATEST: pytest.StashKey[dict[str, tuple[object, Contestant]]] = pytest.StashKey()
-
-
-def contestant_of(item: pytest.Item, dataset: str, cell: str, given: Any, run: TaskRun) -> Contestant:
-    """Return the model under test on a data set; `cell` is the part of the node id that is none of it.
-
-    Raises ``Blocked`` when there is none.
-    """
-    if isinstance(given, NoModel):
-        raise Blocked(cause=given.cause, detail=given.message)
-    label = _label(item, cell)
-    try:
-        if isinstance(given, BaselineChoice):
-            return run.baseline(given.name, dataset)
-        return _from_user(item.config, label, given)
-    except ModelError as error:
-        raise Blocked(cause=f"model {label}", detail=str(error)) from None
-
-
-def _from_user(config: pytest.Config, label: str, given: object) -> Contestant:
-    """Return the contestant of a fixture's value; the same value gives the same one, copied once."""
-    latest = config.stash.setdefault(LATEST, {})
-    if label not in latest or latest[label][0] is not given:
-        latest[label] = (given, user_contestant(label, given))
-    return latest[label][1]
-
-
-def _label(item: pytest.Item, cell: str) -> str:
-    """Return the name of the model, with the parameter of its fixture where there is one."""
-    items: TaskItems = item.getparent(pytest.Module).obj.__stbench__  # type: ignore[union-attr]  # items always have a module
-    callspec = getattr(item, "callspec", None)  # a check of the only model has no parameter
-    if callspec is None:
-        return model_label(items.choices[0])
-    choice = callspec.params.get(MODEL_NAME)
-    if choice is not None:
-        return model_label(choice)
-    name = model_label(items.choices[0])
-    parameter = callspec.id.removesuffix(cell).rstrip("-")
-    return f"{name}[{parameter}]" if parameter else name
 
 
 def parts(item: pytest.Item) -> tuple[TaskItems, ItemFunction, TaskRun, Recorder]:
