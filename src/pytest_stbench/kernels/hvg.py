@@ -78,7 +78,7 @@ def _column_sums(
     sums = np.empty(x.shape[1])
     start = 0
     while start < len(sums):
-        stop = int(np.searchsorted(x.indptr, x.indptr[start] + BLOCK_ENTRIES, side="right")) - 1
+        stop = int(np.searchsorted(x.indptr, int(x.indptr[start]) + BLOCK_ENTRIES, side="right")) - 1
         stop = max(start + 1, min(stop, len(sums)))
         part = slice(int(x.indptr[start]), int(x.indptr[stop]))
         local = np.repeat(np.arange(stop - start), np.diff(x.indptr[start : stop + 1]))
