@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import anndata
 import pytest
+from PIL import Image, ImageOps
 
 from pytest_stbench.checks import CHECKS, run_check
 from pytest_stbench.data.dataset import Dataset
@@ -36,11 +38,11 @@ IMAGES = {
 }  # fmt: skip
 
 
-def judged(*, predicted=True, **config):
+def judged(*, predicted=True, roots=(DATA,), **config):
     """Results by name; folds leave one patient out."""
     spec = DatasetSpec(**config)
-    samples = load_samples(spec, "d", [DATA])
-    dataset = Dataset("d", spec, samples, [DATA])
+    samples = load_samples(spec, "d", roots)
+    dataset = Dataset("d", spec, samples, roots)
     people = dict.fromkeys(s.patient for s in samples)
     folds = [
         Fold(
@@ -118,3 +120,64 @@ def test_regions_of_one_patient_cannot_be_trained_and_tested():
     results = judged(**cells, resolution="cell", keys=keys, scale={"um_per_px": 0.18})
     assert not_passed(results) == {"class_imbalance": "warn"}
     assert "fewer than 2 patients" in results["class_imbalance"].message
+
+
+def test_cells_of_a_reduced_image_lie_on_its_tissue():
+    folder = "xenium_lung/he_paired_200_cells"
+    image = {"path": f"{folder}/{{slide}}.jpg", "um_per_px": 2.125, "spatial": "spatial"}
+    cells = {"source": "h5ad", "path": f"{folder}/*.h5ad", "technology": "Xenium", "resolution": "cell"}
+    results = judged(**cells, scale={"um_per_px": 2.125}, image=image)
+    found = results["image_registration"]
+    assert found.status == "pass", found.message
+    assert found.details["shifts_as_good"]["NCBI858"] <= 0.02
+    assert found.details["background"]["NCBI858"] == pytest.approx(0.015, abs=0.005)
+
+
+def test_a_mirrored_image_is_told_from_its_cells(tmp_path):
+    folder = "xenium_lung/he_paired_200_cells"
+    ImageOps.mirror(Image.open(DATA / folder / "NCBI858.jpg")).save(tmp_path / "NCBI858.png")
+    image = {"path": "{slide}.png", "um_per_px": 2.125, "spatial": "spatial"}
+    cells = {"source": "h5ad", "path": f"{folder}/*.h5ad", "technology": "Xenium", "resolution": "cell"}
+    found = judged(**cells, scale={"um_per_px": 2.125}, image=image, roots=(DATA, tmp_path))
+    assert found["image_registration"].status == "warn"
+    assert "15% of the units" in found["image_registration"].message
+
+
+def label_tables(folder, slides, name=str):
+    """Write the regions of sections as a viewer exports them, units called by `name`, in another order."""
+    for slide in slides:
+        obs = anndata.read_h5ad(DATA / f"her2st/sections/{slide}.h5ad", backed="r").obs
+        table = obs[["region"]].rename(index=name).sample(frac=1, random_state=0)
+        table.to_csv(folder / f"{slide}.csv", index_label="Barcode")
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    """Return a maker of two labelled sections whose regions stand in tables beside the files."""
+    labels = {"path": "{slide}.csv", "niche": "region"}
+    keys = {key: value for key, value in HER2ST["keys"].items() if key != "niche"}
+    spec = DatasetSpec(**HER2ST | {"keys": keys, "labels": labels, "slides": ["A1", "B1"]})
+
+    def made(**tables):
+        label_tables(tmp_path, **{"slides": ("A1", "B1")} | tables)
+        dataset = Dataset("d", spec, load_samples(spec, "d", [DATA, tmp_path]), [DATA, tmp_path])
+        (record,) = (check for check in CHECKS if check.name == "label_alignment")
+        facts = {"dataset": dataset, "notes": dataset.notes}
+        return dataset, run_check(record, load_target(record.target), facts)
+
+    return made
+
+
+def test_labels_from_tables_are_those_of_the_files(labelled):
+    dataset, result = labelled()
+    assert result.status == "pass", result.message
+    for name in ("A1", "B1"):
+        obs = anndata.read_h5ad(DATA / f"her2st/sections/{name}.h5ad", backed="r").obs
+        slide = dataset.slide(name)
+        assert slide.labels["niche"].tolist() == obs["region"].astype(object).loc[slide.unit_names].tolist()
+
+
+def test_tables_that_name_other_units_fail(labelled):
+    _, result = labelled(name=lambda unit: f"s{unit}")
+    assert result.status == "fail", result.message
+    assert "0% of the rows of the label table" in result.message

@@ -18,7 +18,7 @@ from pytest_stbench.checks.result import (
     ranked,
     some,
 )
-from pytest_stbench.checks.symbols import unknown_symbols
+from pytest_stbench.checks.symbols import BUILTIN, unknown_symbols
 from pytest_stbench.resources import gene_aliases
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def gene_ids(
             "ensembl": len(ensembl),
             "mouse_case": len(mouse),
             "retired": {name: gene_aliases()[name] for name in retired},
-            "reference": reference or "GENCODE 48",
+            "reference": reference or BUILTIN,
         },
     )
 

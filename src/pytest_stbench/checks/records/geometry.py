@@ -99,7 +99,7 @@ RECORDS: tuple[Check, ...] = (
             "fail_background": "with a third of spots on glass the image does not belong to the slide",
             "max_above": "a right place is better than nine of ten wrong ones 0.2 to 1 mm away",
             "max_above_slide": "7 of 480 good simulated slides are above it, none of 8 real ones, and two of "
-            "three mirrored or shifted ones",
+            "three mirrored or shifted ones (tests/calibration/image_registration.py)",
             "max_scale": "scanners are exact to 1%; 5% moves a spot at 6 mm by 300 um",
         },
         checklist=("S1",),
