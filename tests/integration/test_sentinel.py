@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import functools
-import gc
+import hashlib
 import pickle
-import sys
-import types
 import weakref
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import PIL.Image
 import PIL.PngImagePlugin
+import pyarrow as pa
 import pytest
 from scipy.sparse import csr_matrix
 
+from pytest_stbench.data.build import build_input
 from pytest_stbench.data.image import Image
 from pytest_stbench.data.inputs import TaskInfo
 from pytest_stbench.data.slide import Slide, SlideMeta
@@ -35,6 +36,8 @@ from pytest_stbench.spec.family_settings import (
     NichesBlock,
     ProportionsBlock,
 )
+
+from .walker import everything
 
 UNITS = 8
 OBSERVED = 3
@@ -118,41 +121,13 @@ def given(request, slide):
     return made
 
 
-SKIPPED = (type, types.ModuleType, types.BuiltinFunctionType, types.FrameType, types.CodeType)
-
-
-def everything(root):
-    """Yield all objects that can be reached from `root`, without the globals of modules."""
-    elsewhere = {
-        id(vars(module)) for module in list(sys.modules.values()) if isinstance(module, types.ModuleType)
-    }
-    elsewhere.add(id(sys.modules))
-    waiting, seen = [root], set()
-    while waiting:
-        found = waiting.pop()
-        if id(found) in seen or id(found) in elsewhere or isinstance(found, SKIPPED):
-            continue
-        seen.add(id(found))
-        yield found
-        waiting.extend(gc.get_referents(found))
-        if isinstance(found, weakref.ref):
-            waiting.append(found())
-        if isinstance(found, np.ndarray):
-            waiting.append(found.base)
-            if found.dtype == object:
-                waiting.extend(found.ravel().tolist())
-        for name in ("__dict__", "__self__", "__closure__", "__wrapped__", "__func__"):
-            part = getattr(found, name, None) if not isinstance(found, np.ndarray) else None
-            waiting.extend(part.values() if isinstance(part, dict) else [] if part is None else [part])
-        waiting.extend(getattr(found, str(name), None) for name in getattr(type(found), "__slots__", ()))
-
-
 def told(found):
     """Return whether one object itself holds a sentinel."""
     if isinstance(found, str | Path):
         return WORD in str(found)
-    if isinstance(found, bytes | bytearray):
-        return WORD.encode() in found
+    if isinstance(found, bytes | bytearray | pa.Buffer | pa.DataType | np.void):
+        text = repr(found).encode() if isinstance(found, pa.DataType) else bytes(found)
+        return any(pattern in text for pattern in patterns())
     if isinstance(found, np.ndarray) and found.dtype.kind in "iuf":
         return bool(np.isin(found.astype(np.float64), NUMBERS).any())
     if isinstance(found, np.ndarray) and found.dtype.kind in "US":
@@ -162,6 +137,17 @@ def told(found):
     return False
 
 
+@functools.cache
+def patterns():
+    """Return the sentinels as the bytes that they are in memory."""
+    found = {WORD.encode(), WORD.encode("utf-32-le")}
+    for values in (COUNTS, LIBSIZE, DETECTED, SHARES, CELLS):
+        whole = () if values.dtype.kind == "f" else (np.int64, np.int32)
+        for kind in (*whole, np.float64, np.float32):
+            found.update(value.tobytes() for value in values.astype(kind).ravel())
+    return found
+
+
 def leaks(root):
     return [found for found in everything(root) if told(found)]
 
@@ -169,15 +155,7 @@ def leaks(root):
 def in_pickle(root):
     """Return the sentinels whose bytes stand in the pickle of `root`."""
     text = pickle.dumps(root)
-    patterns = [WORD.encode(), WORD.encode("utf-32-le")]
-    for values in (COUNTS, LIBSIZE, DETECTED, SHARES, CELLS):
-        kinds = (
-            (np.float64, np.float32)
-            if values.dtype.kind == "f"
-            else (np.int64, np.int32, np.float32, np.float64)
-        )
-        patterns += [kind(values.flat[5]).tobytes() for kind in kinds]
-    return [pattern for pattern in patterns if pattern in text]
+    return [pattern for pattern in patterns() if pattern in text]
 
 
 def test_input_of_a_model_holds_no_truth(given):
@@ -254,13 +232,97 @@ PLANTS = {
 }
 
 
+TEXT = {
+    "object": lambda labels: np.array(labels, dtype=object),
+    "str": lambda labels: pd.Series(labels, dtype="str").array,
+    "arrow": lambda labels: pd.Series(labels, dtype="string[pyarrow]").array,
+    "python": lambda labels: pd.Series(labels, dtype="string[python]").array,
+    "arrow dtype": lambda labels: pd.Series(labels, dtype=pd.ArrowDtype(pa.string())).array,
+    "dictionary": lambda labels: pd.Series(pa.array(labels).dictionary_encode().to_pandas()).array,
+    "category": lambda labels: pd.Categorical(labels),
+    "other rows": lambda labels: pd.Series(["seen"] * UNITS + labels, dtype="string[pyarrow]").array[:UNITS],
+    "other category": lambda labels: pd.Categorical(["seen"] * UNITS, categories=["seen", *labels]),
+    "fixed width": lambda labels: np.array(labels, dtype=np.str_),
+    "bytes": lambda labels: np.array(labels, dtype=np.bytes_),
+}
+"""Text as the libraries keep it in memory."""
+FIELDS = {
+    "obs": lambda units, text: units.obs.__setitem__("niche", text),
+    "obs_names": lambda units, text: setattr(units, "obs_names", pd.Index(text)),
+    "obs columns": lambda units, text: units.obs.__setitem__(str(text[0]), 1),
+    "obs attrs": lambda units, text: units.obs.attrs.__setitem__("niche", text),
+    "obs index name": lambda units, text: units.obs.index.set_names(str(text[0]), inplace=True),
+    "var": lambda units, text: units.var.__setitem__("niche", text[0] if len(units.var) else text[:0]),
+    "obsm": lambda units, text: units.obsm.__setitem__(
+        "niche", pd.DataFrame({"niche": text}, index=units.obs_names)
+    ),
+    "uns": lambda units, text: units.uns.__setitem__("deep", {"list": [{"niche": text}]}),
+    "uns series": lambda units, text: units.uns.__setitem__("niche", pd.Series(text)),
+    "uns index": lambda units, text: units.uns.__setitem__("niche", pd.Index(text)),
+    "uns key": lambda units, text: units.uns.__setitem__(str(text[0]), 1),
+}
+ONE_VALUE = ("obs columns", "obs index name", "var", "uns key")
+"""Fields that take the first value alone, which is another one where other rows hold the labels."""
+PLANTED = [
+    (field, kind)
+    for field in FIELDS
+    for kind in TEXT
+    if not (field in ONE_VALUE and kind.startswith("other"))
+    and not (field == "obs_names" and kind in ("dictionary", "category", "other category"))
+]
+
+
 @pytest.mark.parametrize("plant", PLANTS)
 def test_the_walker_finds_what_is_planted(given, slide, plant):
     PLANTS[plant](given, slide)
     assert leaks(given)
 
 
-@pytest.mark.parametrize("plant", ["obs", "uns", "obsm", "attribute", "path", "image"])
+@pytest.fixture
+def units(slide):
+    """Units of a model as the product builds them."""
+    return build_input(slide, observed=np.arange(OBSERVED), with_image=False, with_embedding=False).units
+
+
+@pytest.mark.parametrize(("field", "kind"), PLANTED)
+def test_text_is_found_in_every_field_and_memory(slide, units, field, kind):
+    assert not leaks(units)
+    FIELDS[field](units, TEXT[kind](slide.labels["niche"].tolist()))
+    assert leaks(units)
+
+
+ARROW = {
+    "text": lambda: pa.array([f"{WORD}_A"]),
+    "chunks": lambda: pa.chunked_array([["seen"], [f"{WORD}_A"]]),
+    "dictionary": lambda: pa.array([f"{WORD}_A"]).dictionary_encode(),
+    "list": lambda: pa.array([[f"{WORD}_A"]]),
+    "struct": lambda: pa.array([{"a": f"{WORD}_A"}]),
+    "table": lambda: pa.table({"a": [f"{WORD}_A"]}),
+    "column of a table": lambda: pa.table({f"{WORD}_A": [1]}),
+    "metadata of a table": lambda: pa.table({"a": [1]}).replace_schema_metadata({"a": f"{WORD}_A"}),
+    "batch": lambda: pa.record_batch({"a": [f"{WORD}_A"]}),
+    "scalar": lambda: pa.scalar(f"{WORD}_A"),
+    "numbers": lambda: pa.array(LIBSIZE),
+    "numbers of other rows": lambda: pa.array(np.concatenate([[1.0], LIBSIZE]))[:1],
+    "whole numbers": lambda: pa.array(COUNTS.ravel()),
+    "memory": lambda: memoryview(LIBSIZE),
+}
+
+
+@pytest.mark.parametrize("kind", ARROW)
+def test_the_walker_looks_into_arrow(units, kind):
+    units.uns["planted"] = {"deep": ARROW[kind]()}
+    assert leaks(units)
+
+
+def test_memory_that_the_walker_does_not_know_is_a_failure(units):
+    hasher = hashlib.blake2b(WORD.encode())
+    units.uns["planted"] = [hasher]
+    with pytest.raises(pytest.fail.Exception, match=r"cannot look into _blake2\.blake2b"):
+        leaks(units)
+
+
+@pytest.mark.parametrize("plant", ["obs", "label", "uns", "obsm", "attribute", "path", "image"])
 def test_the_pickle_shows_what_is_planted(given, slide, plant):
     PLANTS[plant](given, slide)
     assert in_pickle(given)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.errors import StbenchError
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ class _Bar:
         self._bar.render_finish()
 
 
+@quiet_anndata()
 def _write(out: Path, binned: Binned, genes: tuple[str, ...], spec: BinSpec) -> None:
     """Write an AnnData file beside its place and move it there when it is complete."""
     import anndata as ad

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.errors import DataError, StbenchError
 
 if TYPE_CHECKING:
@@ -231,13 +232,9 @@ class _Export:
             PIL.Image.fromarray(slide.image.array).save(path, compress_level=1)
 
 
+@quiet_anndata()
 def _write(units: AnnData, path: Path) -> None:
-    import warnings
-
-    with warnings.catch_warnings():
-        # Repeated names are for the checks to report.
-        warnings.filterwarnings("ignore", message=".* names are not unique")
-        units.write_h5ad(path, compression="gzip")
+    units.write_h5ad(path, compression="gzip")
 
 
 def _write_arrays(arrays: dict[str, Any], path: Path) -> None:

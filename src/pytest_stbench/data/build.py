@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import pandas as pd
 from anndata import AnnData
 
 from pytest_stbench.data.inputs import ModelSlide, TrainSlide, TruthSlide
+from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -97,18 +97,16 @@ def build_truth(slide: Slide, given: ModelSlide, values: NDArray[np.floating]) -
     )
 
 
+@quiet_anndata()
 def _units(slide: Slide, columns: NDArray[np.intp] | None) -> AnnData:
     obs = pd.DataFrame(index=pd.Index(slide.unit_names.astype(object)))
-    with warnings.catch_warnings():
-        # Repeated names are for checks to report.
-        warnings.filterwarnings("ignore", message=".* names are not unique")
-        if columns is None:
-            units = AnnData(obs=obs)
-        else:
-            var = pd.DataFrame(
-                {"measured": slide.measured[columns]}, index=pd.Index(slide.genes[columns].astype(object))
-            )
-            units = AnnData(X=_model_counts(slide.counts, columns), obs=obs, var=var)
+    if columns is None:
+        units = AnnData(obs=obs)
+    else:
+        var = pd.DataFrame(
+            {"measured": slide.measured[columns]}, index=pd.Index(slide.genes[columns].astype(object))
+        )
+        units = AnnData(X=_model_counts(slide.counts, columns), obs=obs, var=var)
     units.obsm["spatial"] = slide.xy_um.astype(np.float64, copy=True)
     return units
 

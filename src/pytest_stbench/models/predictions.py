@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.errors import ModelError
 
 if TYPE_CHECKING:
@@ -214,7 +215,8 @@ def _manifest(path: Path) -> dict[str, Any]:
 def _from_h5ad(path: Path) -> Table:
     import anndata
 
-    data = _readable(path, lambda: anndata.read_h5ad(path))
+    with quiet_anndata():
+        data = _readable(path, lambda: anndata.read_h5ad(path))
     values = data.X.toarray() if hasattr(data.X, "toarray") else np.asarray(data.X)
     return Table(values=values, units=list(map(str, data.obs_names)), columns=list(map(str, data.var_names)))
 

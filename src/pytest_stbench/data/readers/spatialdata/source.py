@@ -24,6 +24,7 @@ import numpy as np
 from scipy import sparse
 
 from pytest_stbench.data.controls import is_control
+from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.data.readers.imaging.cells import CellTable, without_controls
 from pytest_stbench.data.readers.imaging.labels import labels_of
 from pytest_stbench.data.readers.imaging.source import (
@@ -209,7 +210,8 @@ class _Table:
             if last not in there:
                 message = f"{self.path}: no {name!r}; there is {listing(there)}{nearest(last, there)}"
                 raise DataError(message)
-            return read_elem(group[name])
+            with quiet_anndata():
+                return read_elem(group[name])
 
     @cached_property
     def _features(self) -> NDArray[np.str_]:
@@ -217,7 +219,8 @@ class _Table:
         with readable(self.path):
             from anndata.io import read_elem
 
-            names = read_elem(group["var"][group["var"].attrs["_index"]])
+            with quiet_anndata():
+                names = read_elem(group["var"][group["var"].attrs["_index"]])
         return np.array(text(names), dtype=np.str_)
 
     def genes(self) -> tuple[str, ...]:
