@@ -152,13 +152,13 @@ def _write(out: Path, binned: Binned, genes: tuple[str, ...], spec: BinSpec) -> 
         X=binned.counts,
         obs=pd.DataFrame(obs, index=units.names),
         var=pd.DataFrame(index=list(genes)),
-        obsm={"spatial": units.xy_um},
         uns={
             "bin": {**settings, "origin_um": list(spec.origin_um), "pitch_um": units.lattice.pitch_um},
             "notes": binned.notes,
             "spatial_units": "um",
         },
     )
+    result.obsm["spatial"] = units.xy_um
     try:
         with tempfile.TemporaryDirectory(prefix=".stbench-", dir=out.parent) as staged:
             part = Path(staged) / out.name

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from pytest_stbench.data.altered_image import AlteredImage
 from pytest_stbench.kernels.stain import scale_stains
@@ -142,7 +143,7 @@ def _translate(given: ModelSlide, rng: np.random.Generator) -> ModelSlide:
 
 def _counts(given: ModelSlide, change: Callable[[NDArray[Any]], NDArray[Any]]) -> ModelSlide:
     units = given.units.copy()
-    counts = units.X.tocsr(copy=True)
+    counts = csr_matrix(units.X, copy=True)
     counts.data = change(counts.data).astype(counts.data.dtype)
     counts.eliminate_zeros()
     units.X = counts
@@ -163,7 +164,7 @@ def _housekeeping(given: ModelSlide, rng: np.random.Generator) -> ModelSlide:
 
 def _without(given: ModelSlide, lost: NDArray[np.bool_]) -> ModelSlide:
     """Return the slide with the counts of some genes set to 0: the model still sees their names."""
-    column = given.units.X.tocsr().indices
+    column = csr_matrix(given.units.X).indices
     return _counts(given, lambda data: np.where(lost[column], 0, data))
 
 

@@ -54,7 +54,7 @@ def thinned_pairs(
     for seed in SEEDS:
         rng = np.random.default_rng(seed)
         part = rng.binomial(counts.data.astype(np.int64), SHARE)
-        others = rng.binomial(np.rint(rest).astype(np.int64), SHARE)
+        others = rng.binomial(np.rint(rest).astype(np.int64), SHARE).astype(np.float64)
         first = csr_matrix((part, counts.indices, counts.indptr), shape=counts.shape)
         second = csr_matrix((counts.data - part, counts.indices, counts.indptr), shape=counts.shape)
         sizes = [

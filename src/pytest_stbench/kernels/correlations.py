@@ -79,7 +79,7 @@ def column_correlations(values: NDArray[Any], without: Floats | None = None) -> 
         centred = values[part] - mean
         if along is not None:
             centred -= along[part, None] * slope
-        unit = (centred * scale).astype(precision, copy=False)
+        unit: NDArray[np.floating] = (centred * scale).astype(precision, copy=False)
         product += unit.T @ unit
     np.clip(product, -1.0, 1.0, out=product)
     np.fill_diagonal(product, told.astype(np.float64))

@@ -34,7 +34,7 @@ class MoranNull:
     def p(self) -> NDArray[np.float64]:
         """Share of values at least as great as the observed one, which counts itself, (g,)."""
         as_great = (self.null >= self.observed - TIE_TOLERANCE).sum(axis=0)
-        p: NDArray[np.float64] = (1.0 + as_great) / (1.0 + len(self.null))
+        p = np.asarray((1.0 + as_great) / (1.0 + len(self.null)), dtype=np.float64)
         return np.where(np.isnan(self.observed), np.nan, p)
 
 

@@ -153,7 +153,11 @@ def compare_coexpression(
     whole = known & np.isfinite(true).all(axis=0)
     symbols = labels_of(genes, true.shape[1], "genes")
     depth = _depth(libsize, len(true))
-    counts = {"n_genes": len(known), "n_missing": (~known).sum(), "n_gaps": (known & ~whole).sum()}
+    counts: dict[str, Any] = {
+        "n_genes": len(known),
+        "n_missing": (~known).sum(),
+        "n_gaps": (known & ~whole).sum(),
+    }
     if not stated and not np.isfinite(predicted).all():
         message = "the prediction is not finite: a model must return a finite number for every unit and gene"
         raise ValueError(message)

@@ -45,7 +45,7 @@ def render_cells(
     mpp = params.mpp
     width, height = (int(np.ceil(side / mpp)) for side in section.size_um)
     level = _background(section)
-    row, column = (np.int64((np.arange(side) + 0.5) * mpp / GRID_UM) for side in (height, width))
+    row, column = (((np.arange(side) + 0.5) * mpp / GRID_UM).astype(np.int64) for side in (height, width))
     eosin = level[np.ix_(row, column)]
     rng = stream(params.seed, "cell image", member.slide)
     eosin += rng.integers(0, 3, eosin.shape, dtype=np.uint8) * (eosin > 0)
