@@ -31,7 +31,6 @@ def cache_dir(environ: Mapping[str, str] | None = None) -> Path:
     named = (os.environ if environ is None else environ).get(CACHE_VARIABLE)
     if named:
         return Path(named).expanduser()
-    # platformdirs comes with pooch, which fetches.
     import platformdirs
 
     return platformdirs.user_cache_path("pytest-stbench", appauthor=False)
