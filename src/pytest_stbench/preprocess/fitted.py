@@ -170,6 +170,10 @@ def _select(
     genes = spec.genes
     if genes.select == "coexpressed":
         return selection.coexpressed(slides, genes.n, genes.min_detection, method, scale, candidates)
+    if genes.select == "hvg_seurat":
+        return selection.dispersed(slides, genes.n, genes.min_detection, "seurat", scale, candidates)
+    if genes.select == "hvg_cell_ranger":
+        return selection.dispersed(slides, genes.n, genes.min_detection, "cell_ranger", scale, candidates)
     if genes.select == "all":
         return selection.all_detected(slides, genes.min_detection, candidates)
     if genes.select == "list":

@@ -9,6 +9,7 @@ import numpy as np
 
 from pytest_stbench.errors import DataError
 from pytest_stbench.preprocess.coexpressed import coexpression_strength
+from pytest_stbench.preprocess.dispersion import normalised_dispersion
 from pytest_stbench.preprocess.statistics import SlideStatistics, detection_rate, is_detected
 
 if TYPE_CHECKING:
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.slide import Slide
+    from pytest_stbench.preprocess.dispersion import Flavour
     from pytest_stbench.spec.model import Normalisation
 
 __all__ = [
-    "GeneSelection", "SlideStatistics", "all_detected", "coexpressed", "hvg", "listed", "signatures", "svg",
+    "GeneSelection", "SlideStatistics", "all_detected", "coexpressed", "dispersed", "hvg", "listed",
+    "signatures", "svg",
 ]  # fmt: skip
 
 TIE_DECIMALS = 9
@@ -90,6 +93,25 @@ def hvg(
     """
     values = [statistic.hvg_score for statistic in statistics]
     return _top(slides, [s.detection for s in statistics], values, n, min_detection, candidates, "variance")
+
+
+def dispersed(
+    slides: Sequence[Slide],
+    n: int,
+    min_detection: float,
+    flavour: Flavour,
+    scale: float | None,
+    candidates: NDArray[np.intp] | None = None,
+) -> GeneSelection:
+    """Return the `n` most variable genes as a `flavour` of scanpy scores them, slide by slide.
+
+    The score of a gene is the mean over slides of
+    :func:`~pytest_stbench.preprocess.dispersion.normalised_dispersion`; `scale` is that of the
+    task. Order, ties, counts and errors as in :func:`svg`.
+    """
+    detection = [detection_rate(slide) for slide in slides]
+    values = [normalised_dispersion(slide, flavour, scale) for slide in slides]
+    return _top(slides, detection, values, n, min_detection, candidates, "dispersion")
 
 
 def coexpressed(

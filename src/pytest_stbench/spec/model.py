@@ -141,7 +141,9 @@ class FilterSpec(Part):
 class GenesSpec(Part):
     """Which genes are asked of the model, chosen on the training slides of each fold."""
 
-    select: Literal["svg", "hvg", "all", "list", "signatures", "coexpressed"] = "svg"
+    select: Literal[
+        "svg", "hvg", "hvg_seurat", "hvg_cell_ranger", "all", "list", "signatures", "coexpressed"
+    ] = "svg"
     n: Integer = Field(default=50, ge=1)
     min_detection: Number = Field(default=0.1, ge=0, le=1)
     names: tuple[str, ...] | None = None
