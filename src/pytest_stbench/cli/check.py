@@ -30,6 +30,8 @@ TEXT_KEYS = (
     "spatial", "absent_gene",
 )  # fmt: skip
 NUMBER_KEYS = ("um_per_px", "pitch_um")
+PARAM = "params."
+"""Before the name of one of the reader's own settings."""
 
 
 @click.command()
@@ -57,7 +59,8 @@ NUMBER_KEYS = ("um_per_px", "pitch_um")
     "settings",
     multiple=True,
     metavar="KEY=VALUE",
-    help=f"What the files do not say: {', '.join((*TEXT_KEYS, *NUMBER_KEYS))}.",
+    help=f"What the files do not say: {', '.join((*TEXT_KEYS, *NUMBER_KEYS))}, or params.NAME, a setting of "
+    "the reader, such as params.table of SpatialData stores.",
 )
 @click.option("--select", multiple=True, metavar="CHECK", help="Run only these checks (name or id).")
 @click.option("--skip", multiple=True, metavar="CHECK", help="Leave these checks out.")
@@ -147,8 +150,11 @@ def said_of(options: dict[str, Any]) -> Said:
     keys: dict[str, Any] = {}
     for setting in options["settings"]:
         key, equals, value = setting.partition("=")
+        if equals and key.startswith(PARAM) and key != PARAM:
+            keys.setdefault("params", {})[key.removeprefix(PARAM)] = value
+            continue
         if not equals or key not in (*TEXT_KEYS, *NUMBER_KEYS):
-            allowed = (*TEXT_KEYS, *NUMBER_KEYS)
+            allowed = (*TEXT_KEYS, *NUMBER_KEYS, "params.NAME")
             listed = f"{', '.join(allowed)}{nearest(key, allowed)}"
             message = f"--set {setting}: expected KEY=VALUE with KEY one of {listed}"
             raise click.UsageError(message)

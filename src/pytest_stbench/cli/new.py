@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pytest_stbench.cli.check import PARAM
 from pytest_stbench.cli.files import write_all
 from pytest_stbench.errors import StbenchError
 from pytest_stbench.spec import TASK_SUFFIX
@@ -21,7 +22,20 @@ from pytest_stbench.spec import TASK_SUFFIX
     help="The folder that --data is relative to; default: this one.",
 )
 @click.option("--patient-from-name", is_flag=True, help="Guess patients from the names of the slides.")
-def new(name: str, pattern: str, data_root: Path, patient_from_name: bool) -> None:  # noqa: FBT001  # click passes options by keyword
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="params.NAME=VALUE",
+    help="A setting of the reader, such as params.table of SpatialData stores.",
+)
+def new(
+    name: str,
+    pattern: str,
+    data_root: Path,
+    patient_from_name: bool,  # noqa: FBT001  # click passes options by keyword
+    settings: tuple[str, ...],
+) -> None:
     """Write NAME.stbench.yaml for the data found, with comments on what is left to fill in.
 
     Nothing is ever overwritten.
@@ -48,8 +62,14 @@ def new(name: str, pattern: str, data_root: Path, patient_from_name: bool) -> No
             message = f"{path} is there already and is never overwritten: remove it, or choose another name"
             raise StbenchError(message)
     found = detect(pattern, data_root)
-    make = propose_h5ad if found.source == "h5ad" else propose_by_reader
-    proposal = make(found, data_root, patient_from_name=patient_from_name)
+    params = params_of(settings)
+    if found.source == "h5ad":
+        if params:
+            message = f"--set params.{next(iter(params))}: the reader of {found.what} has no settings"
+            raise click.UsageError(message)
+        proposal = propose_h5ad(found, data_root, patient_from_name=patient_from_name)
+    else:
+        proposal = propose_by_reader(found, data_root, patient_from_name=patient_from_name, params=params)
     proposal.notes += [f"not taken: {other}; --data names it" for other in found.others]
     files = {str(task): task_text(name, proposal, task).encode()}
     if proposal.table:
@@ -69,6 +89,21 @@ def new(name: str, pattern: str, data_root: Path, patient_from_name: bool) -> No
     click.echo(f"wrote {', '.join(files)}")
     option = "" if data_root.resolve() == Path().resolve() else f" --stbench-data={data_root}"
     click.echo(f"next: pytest {task}{option} --stbench-model=ridge")
+
+
+def params_of(settings: tuple[str, ...]) -> dict[str, str]:
+    """Return the settings of a reader that options name. Raises ``UsageError`` for anything else."""
+    found = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key.removeprefix(PARAM) or not key.startswith(PARAM):
+            message = (
+                f"--set {setting}: expected params.NAME=VALUE, a setting of the reader; everything else is "
+                "written into the task file"
+            )
+            raise click.UsageError(message)
+        found[key.removeprefix(PARAM)] = value
+    return found
 
 
 def _require_valid(task: Path, files: dict[str, bytes], registry: object) -> None:

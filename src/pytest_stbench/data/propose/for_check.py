@@ -16,6 +16,7 @@ from pytest_stbench.data.propose.from_reader import says
 from pytest_stbench.data.propose.h5ad import H5adFacts, look_at
 from pytest_stbench.data.propose.proposal import SPOT_GENES
 from pytest_stbench.data.propose.sheet import read_sheet
+from pytest_stbench.data.propose.stores import choices
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
@@ -95,10 +96,12 @@ def _of_reader(name: str, found: Detected, root: Path, said: Said, only: Collect
         message = f"{found.what} ({found.pattern}): there is no reader for it; write h5ad, one file per slide"
         raise DataError(message)
     technology, resolution = says(found.source)
-    basic = {"source": found.source, "path": found.pattern, "technology": technology}
+    basic: dict[str, Any] = {"source": found.source, "path": found.pattern, "technology": technology}
+    notes: list[str] = []
+    if found.source == "spatialdata":
+        basic["params"], notes = choices(found.paths, said.keys.get("params", {}))
     config = _config({**basic, "resolution": resolution}, said)
     samples = load_samples(config, name, (root,))
-    notes: list[str] = []
     if said.samples is not None:
         samples = _in_table(said, {sample.slide for sample in samples}, notes)
     return Described(
@@ -222,7 +225,7 @@ def _config(basic: Mapping[str, Any], said: Said) -> DatasetSpec:
     keys = dict(basic.get("keys", {}))
     columns = {} if said.samples else {"patient": said.patient, "slide": said.slide}
     keys |= {key: column for key, column in columns.items() if column}
-    further = dict(said.keys)
+    further = {**said.keys, "params": {**basic.get("params", {}), **said.keys.get("params", {})}}
     keys |= {key: further.pop(key) for key in ("counts", "spatial") if key in further}
     whole = {**basic, **further, "keys": keys}
     return DatasetSpec.model_validate({key: value for key, value in whole.items() if value is not None})

@@ -11,13 +11,14 @@ from pytest_stbench.data.propose.from_h5ad import note_unknown_patients
 from pytest_stbench.data.propose.panel import proposed_panel
 from pytest_stbench.data.propose.proposal import SPOT_GENES, Proposal, Row
 from pytest_stbench.data.propose.sheet_beside import use_sheet
+from pytest_stbench.data.propose.stores import choices, scale_in
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.registry import Catalogue, load_target
 from pytest_stbench.spec.model import DatasetSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -47,8 +48,10 @@ def says(source: str) -> tuple[str | None, str]:
     return _SAYS.get(source, (None, "cell"))
 
 
-def propose_by_reader(found: Detected, root: Path, *, patient_from_name: bool) -> Proposal:
-    """Return what the reader of the files lists.
+def propose_by_reader(
+    found: Detected, root: Path, *, patient_from_name: bool, params: Mapping[str, str] | None = None
+) -> Proposal:
+    """Return what the reader of the files lists; `params` are settings of the reader that the user gives.
 
     Raises ``DataError`` where this version has no such reader or it cannot read the files.
     """
@@ -63,11 +66,19 @@ def propose_by_reader(found: Detected, root: Path, *, patient_from_name: bool) -
     record = readers[found.source]
     technology, resolution = says(found.source)
     dataset: dict[str, Any] = {"source": found.source, "path": found.pattern}
+    settings = dict(params or {})
+    notes: list[str] = []
+    if found.source == "spatialdata":
+        settings, notes = choices(found.paths, settings)
+    if settings:
+        dataset["params"] = settings
     config = DatasetSpec.model_validate({**dataset, "resolution": resolution})
     samples = tuple(load_target(record.index)(config, (root,), None))
     source = load_target(record.target)(config, samples, (root,))
     said = {sample.technology for sample in samples}
     technology = said.pop() if len(said) == 1 and None not in said else technology
+    resolutions = {sample.resolution for sample in samples} - {None}
+    resolution = resolutions.pop() if len(resolutions) == 1 else resolution
     genes = [set(source.genes(sample.slide)) for sample in samples]
     shared = set.intersection(*genes)
     proposal = Proposal(
@@ -78,16 +89,20 @@ def propose_by_reader(found: Detected, root: Path, *, patient_from_name: bool) -
         observed=proposed_panel(shared) if min(map(len, genes)) >= SPOT_GENES else (),
         image="image" in source.offers(),
         resolution=resolution,
+        notes=notes,
     )
     if technology is None:
         proposal.missing["technology"] = "ST, Visium, Xenium, CosMx, MERSCOPE ...; a check fails without it"
     else:
         dataset["technology"] = technology
     if found.source == "spatialdata":
-        proposal.missing["scale"] = (
-            "um per unit of the coordinate system `global`, where its axes have no unit of length (of a "
-            "store made from a Xenium bundle 0.2125)"
-        )
+        try:
+            proposal.notes += dict.fromkeys(scale_in(path, config) for path in found.paths)
+        except DataError:
+            proposal.missing["scale"] = (
+                "um per unit of the coordinate system, which nothing in the store tells (where it is pixels, "
+                "um per pixel of the image that they are counted in)"
+            )
     dataset["resolution"] = resolution
     whole = min(map(len, genes)) >= SPOT_GENES
     dataset["panel"] = "whole_transcriptome" if whole else f"panel_{max(map(len, genes))}"

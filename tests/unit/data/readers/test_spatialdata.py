@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from pytest_stbench.cli import main
 from pytest_stbench.data.dataset import Dataset
-from pytest_stbench.data.readers.spatialdata.elements import centroids
-from pytest_stbench.data.readers.spatialdata.transforms import affine_to, matrix_of, transformed
+from pytest_stbench.data.readers.spatialdata.shapes import centres_of
+from pytest_stbench.data.readers.spatialdata.transforms import affine_to, matrix_of, transformed, unit_of
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import DataError
 from pytest_stbench.run.registry import builtin_registry
@@ -130,7 +130,9 @@ def test_circles_place_spots_and_outline_nothing(store):
     annotate(store, region="spots", region_key="in_spots")
     slide = opened(store.parent).slide("S2")
     np.testing.assert_allclose(slide.xy_um, XY, atol=1e-9)
-    assert set(slide.segmentations) == {"nucleus"}
+    # the circles outline nothing; polygons with the name that spatialdata-io gives to cells do
+    window = (0, 0, stores.WIDTH * PX, stores.HEIGHT * PX)
+    assert (slide.segmentations["cell"].labels(PX, window) > 0).sum() == (stores.label_image() > 0).sum()
     with pytest.raises(DataError, match="circles, which are spots"):
         opened(store.parent, params={"cells": "spots"}).slide("S2").segmentations["cell"].labels(
             1.0, (0, 0, 9, 9)
@@ -194,7 +196,7 @@ def test_a_store_without_unit_is_proposed_as_a_task(store, monkeypatch):
     done = CliRunner().invoke(main, ["new", "mine", "--data", "S2.zarr"])
     assert done.exit_code == 0, done.output
     assert "slides cannot be read yet:" in done.output
-    assert "not found: scale: um per unit of the coordinate system" in done.output
+    assert "not found: scale: um per unit of the coordinate system, which nothing" in done.output
     config = load_task(store.parent / "mine.stbench.yaml", builtin_registry()).spec.datasets["mine"]
     assert (config.source, config.path) == ("spatialdata", "S2.zarr")
 
@@ -249,7 +251,10 @@ class TestTransformations:
         ("unit", "um"), [("unit", None), ("micrometer", 1.0), ("nanometer", 1e-3), ("millimeter", 1e3)]
     )
     def test_units(self, unit, um):
-        assert affine_to([to("xy", unit=unit, type="identity")], "global", "xy", "here")[1] == um
+        assert unit_of([to("xy", unit=unit, type="identity")], "global") == um
+
+    def test_a_system_that_is_called_like_a_unit(self):
+        assert unit_of([to("xy", "Microns", type="identity")], "Microns") == 1.0
 
     @pytest.mark.parametrize(
         ("broken", "message"),
@@ -269,7 +274,7 @@ class TestTransformations:
 
 class TestBadStores:
     def test_no_unit_and_no_scale(self, store):
-        with pytest.raises(DataError, match=r"'global' has no unit of length: write `scale: UM_PER_UNIT`"):
+        with pytest.raises(DataError, match=r"'global' has no unit of length, .* write `scale: UM_PER_UNIT`"):
             opened(store.parent, scale=None).slide("S2")
 
     def test_no_store(self, tmp_path):
@@ -312,13 +317,17 @@ class TestBadStores:
 
     def test_region_that_is_not_there(self, store):
         annotate(store, region="lost")
-        with pytest.raises(DataError, match="annotates 'lost', which is no shapes and no labels"):
+        with pytest.raises(DataError, match="annotates 'lost', which the store has not; its shapes"):
             opened(store.parent)
 
     def test_points_without_feature(self, store):
         edit(store / "points/transcripts", lambda attributes: attributes.pop("spatialdata_attrs"))
+        assert opened(store.parent).offers == {"image"}
         with pytest.raises(DataError, match="name no `feature_key`"):
-            opened(store.parent).slide("S2")
+            opened(store.parent, params={"points": "transcripts"}).slide("S2")
+        shutil.rmtree(store / "tables")
+        with pytest.raises(DataError, match="neither a table nor points with a feature_key"):
+            opened(store.parent)
 
     def test_renamed_column(self, store):
         shutil.rmtree(store / "points/transcripts")
@@ -392,7 +401,10 @@ def test_centroids_are_those_of_the_area(shift):
     inside = ((y < 2) & (x < 6)) | ((x < 2) & (y < 5))
     expected = np.array([x[inside].mean(), y[inside].mean()]) + shift
     flat = np.array([(1, 1), (3, 3), (5, 5)], float)
-    found = centroids([hook + shift, hook[::-1] + shift, flat, np.empty((0, 2))])
+    import shapely
+
+    shapes = [shapely.Polygon(hook + shift), shapely.Polygon(hook[::-1] + shift), None]
+    found = centres_of(np.array([*shapes, shapely.Polygon(flat)], dtype=object))
     np.testing.assert_allclose(found[:2], [expected, expected], atol=2e-3)
-    np.testing.assert_allclose(found[2], (3, 3))
-    assert np.isnan(found[3]).all()
+    assert np.isnan(found[2]).all()
+    np.testing.assert_allclose(found[3], (3, 3))

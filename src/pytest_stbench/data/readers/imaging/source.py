@@ -37,6 +37,7 @@ class Bundle:
     ``transcripts`` opens the table of transcripts, ``cells`` reads a matrix of the vendor; without
     a matrix cells are counted from the transcripts. ``genes`` lists the symbols of that matrix.
     ``image`` opens an image of the bundle's own and the map (3, 3) from um to its pixels.
+    ``technology`` and ``resolution`` are what the files themselves say they are.
     """
 
     slide_id: str
@@ -46,6 +47,8 @@ class Bundle:
     genes: Callable[[], tuple[str, ...]] | None = None
     segmentations: Mapping[str, Segmentation] = field(default_factory=dict)
     panel: str | None = None
+    technology: str | None = None
+    resolution: str | None = None
     image: Callable[[], tuple[Image, NDArray[np.float64]]] | None = None
 
 
@@ -191,7 +194,8 @@ def open_bundles(
 def index_bundles(find: FindBundle, config: DatasetSpec, roots: Sequence[Path]) -> list[Sample]:
     """Return one sample per bundle, named like it; the patient is for a samples table to say."""
     return [
-        Sample(slide=slide, panel=bundle.panel) for slide, bundle in find_bundles(find, config, roots).items()
+        Sample(slide=slide, panel=bundle.panel, technology=bundle.technology, resolution=bundle.resolution)
+        for slide, bundle in find_bundles(find, config, roots).items()
     ]
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from pytest_stbench.data.readers.spatialdata.transforms import affine_to, systems_of
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.registry import nearest
@@ -17,44 +15,55 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from numpy.typing import NDArray
+FOLDERS = {
+    "images": ("images",),
+    "labels": ("labels",),
+    "points": ("points",),
+    "shapes": ("shapes",),
+    "tables": ("tables", "table"),
+}
+"""Where elements of a kind stand; stores of spatialdata before 0.1 keep their table in ``table``."""
 
-KINDS = ("images", "labels", "points", "shapes", "tables")
-DEFAULT_SYSTEM = "global"
 SIGNS = ("zarr.json", ".zgroup")
+READER = "spatialdata_io_reader"
+ANNDATA = "anndata"
 
 
-@dataclass(frozen=True, slots=True)
 class Store:
-    """A store and what the data set's ``params`` say of it; nothing is read before it is asked for."""
+    """A store and what the data set's ``params`` say of it; nothing is read before it is asked for.
 
-    path: Path
-    params: Mapping[str, Any]
-    um_per_unit: float | None
+    Elements are called ``FOLDER/NAME``, as they stand in the store.
+    """
 
-    def names(self, kind: str) -> tuple[str, ...]:
-        """Return the elements of a kind, by their folders."""
-        folder = self.path / kind
-        if not folder.is_dir():
-            return ()
+    def __init__(self, path: Path, params: Mapping[str, Any]) -> None:
+        self.path = path
+        self.params = params
+        self._attributes: dict[str, dict[str, Any]] = {}
+
+    def elements(self, *kinds: str) -> tuple[str, ...]:
+        """Return the elements of some kinds, those of the first kind first, each kind by name."""
+        folders = [folder for kind in kinds for folder in FOLDERS[kind] if (self.path / folder).is_dir()]
         return tuple(
-            sorted(
-                entry.name for entry in folder.iterdir() if any((entry / sign).is_file() for sign in SIGNS)
-            )
+            f"{folder}/{entry.name}"
+            for folder in folders
+            for entry in sorted((self.path / folder).iterdir())
+            if any((entry / sign).is_file() for sign in SIGNS)
         )
 
-    def named(self, param: str, *kinds: str) -> str | None:
-        """Return ``kind/name`` of the element that ``params`` names, None where it names none.
+    def named(self, param: str, *kinds: str) -> tuple[str, ...]:
+        """Return the elements that a parameter names, ``*`` standing for anything; none where it is absent.
 
-        Raises ``DataError`` where there is no such element.
+        Of several kinds the first that has such an element counts. Raises ``DataError`` where none
+        has.
         """
         wanted = self.params.get(param)
         if wanted is None:
-            return None
-        there = [name for kind in kinds for name in self.names(kind)]
+            return ()
         for kind in kinds:
-            if wanted in self.names(kind):
-                return f"{kind}/{wanted}"
+            found = tuple(name for name in self.elements(kind) if fnmatchcase(last(name), str(wanted)))
+            if found:
+                return found
+        there = [last(name) for name in self.elements(*kinds)]
         message = (
             f"{self.path}: params.{param} is {wanted!r}; {' and '.join(kinds)} of the store are "
             f"{listing(there)}{nearest(str(wanted), there)}"
@@ -62,59 +71,43 @@ class Store:
         raise DataError(message)
 
     def only(self, param: str, kind: str) -> str | None:
-        """Return the element that ``params`` names, or the only one of its kind; None for none.
+        """Return the element that a parameter names, or the only one of its kind; None for none.
 
         Raises ``DataError`` where there are several.
         """
-        named = self.named(param, kind)
-        there = self.names(kind)
-        if named is not None or not there:
-            return named
-        if len(there) > 1:
-            message = (
-                f"{self.path}: {len(there)} {kind}, {listing(there)}; write "
-                f"`params: {{{param}: {there[0]}}}` to take one of them"
-            )
-            raise DataError(message)
-        return f"{kind}/{there[0]}"
+        found = self.named(param, kind) or self.elements(kind)
+        if len(found) > 1:
+            raise DataError(self.several(param, kind, found))
+        return found[0] if found else None
 
-    def group(self, element: str) -> Any:
+    def several(self, param: str, what: str, found: tuple[str, ...]) -> str:
+        """Return the message that one of several elements must be chosen."""
+        names = [last(name) for name in found]
+        return (
+            f"{self.path}: {len(names)} {what}, {listing(names)}; write `params: {{{param}: {names[0]}}}` to "
+            f"take one of them (`stbench check` and `stbench new`: --set params.{param}={names[0]})"
+        )
+
+    def group(self, element: str = "") -> Any:
         """Return an element as a zarr group."""
         with readable(self.path / element):
             import zarr
 
-            return zarr.open_group(str(self.path / element), mode="r")
+            return zarr.open_group(self.path / element, mode="r")
 
-    def attributes(self, element: str) -> dict[str, Any]:
+    def attributes(self, element: str = "") -> dict[str, Any]:
         """Return the attributes of an element; those of images and labels without their level ``ome``."""
-        with readable(self.path / element):
-            found = dict(self.group(element).attrs.asdict())
-            return {**found, **found.get("ome", {})}
+        if element not in self._attributes:
+            with readable(self.path / element):
+                found = dict(self.group(element).attrs.asdict())
+                self._attributes[element] = {**found, **found.get("ome", {})}
+        return self._attributes[element]
 
-    def placed(self, element: str) -> tuple[NDArray[np.float64], float]:
-        """Return the map (3, 3) of an element to um, and um per unit of its coordinate system.
-
-        Raises ``DataError`` where it is not in the coordinate system, or nobody says the unit.
-        """
-        where, attributes = f"{self.path / element}", self.attributes(element)
-        try:
-            if "multiscales" in attributes:
-                attributes = attributes["multiscales"][0]
-            axes = [axis["name"] if isinstance(axis, dict) else axis for axis in attributes["axes"]]
-            transformations = attributes["coordinateTransformations"]
-            system = str(self.params.get("coordinates", _default(systems_of(transformations))))
-        except (KeyError, TypeError, IndexError) as error:
-            message = f"{where}: its attributes have no axes with transformations ({error}); write it anew"
-            raise DataError(message) from error
-        matrix, unit = affine_to(transformations, system, axes, where)
-        um = self.um_per_unit if self.um_per_unit is not None else unit
-        if um is None:
-            message = (
-                f"{where}: coordinate system {system!r} has no unit of length: write `scale: UM_PER_UNIT` "
-                "(of a store made from a Xenium bundle: 0.2125, the size of a pixel)"
-            )
-            raise DataError(message)
-        return np.diag([um, um, 1.0]) @ matrix, um
+    @cached_property
+    def reader(self) -> str | None:
+        """The reader of spatialdata-io that made the store, None where it does not say so (old versions)."""
+        found = self.attributes().get(READER)
+        return None if found is None else str(found)
 
     def files(self, *elements: str) -> tuple[Path, ...]:
         """Return all files of elements, sorted."""
@@ -122,7 +115,17 @@ class Store:
         return tuple(sorted(found))
 
 
-def open_store(path: Path, params: Mapping[str, Any], um_per_unit: float | None) -> Store:
+def last(element: str) -> str:
+    """Return the name of an element without its folder."""
+    return element.partition("/")[2]
+
+
+def kind_of(element: str) -> str:
+    """Return the folder of an element."""
+    return element.partition("/")[0]
+
+
+def open_store(path: Path, params: Mapping[str, Any]) -> Store:
     """Return the store at `path`; raises ``DataError`` where there is none."""
     if not path.is_dir() or not any((path / sign).is_file() for sign in SIGNS):
         message = (
@@ -130,9 +133,15 @@ def open_store(path: Path, params: Mapping[str, Any], um_per_unit: float | None)
             "the folders NAME.zarr"
         )
         raise DataError(message)
-    store = Store(path, params, um_per_unit)
-    if not any(store.names(kind) for kind in KINDS):
-        message = f"{path}: no element in {', '.join(KINDS)}: the store is empty, or of an old format"
+    store = Store(path, params)
+    if not store.elements(*FOLDERS):
+        if store.attributes().get("encoding-type") == ANNDATA:
+            message = f"{path}: a table of AnnData and no SpatialData store: write `source: h5ad`"
+            raise DataError(message)
+        message = (
+            f"{path}: no element in {', '.join(FOLDERS)}: the store is empty, damaged or of an old format: "
+            "write it anew"
+        )
         raise DataError(message)
     return store
 
@@ -154,7 +163,3 @@ def readable(path: Path) -> Iterator[None]:
             f"not know: stores of format 3 need zarr 3 and anndata 0.12): {error}"
         )
         raise DataError(message) from error
-
-
-def _default(systems: tuple[str, ...]) -> str:
-    return systems[0] if len(systems) == 1 else DEFAULT_SYSTEM

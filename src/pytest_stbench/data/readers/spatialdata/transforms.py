@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 PLANE = ("x", "y")
-UM = {"micrometer": 1.0, "um": 1.0, "nanometer": 1e-3, "millimeter": 1e3}
-"""Units of an axis, in um."""
+UM = {
+    "micrometer": 1.0, "micrometers": 1.0, "micron": 1.0, "microns": 1.0, "um": 1.0, "\u03bcm": 1.0,
+    "nanometer": 1e-3, "millimeter": 1e3,
+}  # fmt: skip
+"""Units of an axis, or names of coordinate systems that are units, in um."""
 
 KNOWN = ("affine", "byDimension", "identity", "mapAxis", "scale", "sequence", "translation")
 
@@ -45,13 +48,23 @@ def systems_of(transformations: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(str(t["output"]["name"]) for t in transformations)
 
 
+def unit_of(transformations: Sequence[Mapping[str, Any]], system: str) -> float | None:
+    """Return um per unit of `system`: by the unit of its axes, else by its name; None for neither.
+
+    SpatialData writes ``unit`` for an axis of which nothing is known.
+    """
+    for entry in transformations:
+        if str(entry["output"]["name"]) == system:
+            units = {axis.get("unit") for axis in entry["output"].get("axes", ()) if axis["name"] in PLANE}
+            if len(units) == 1 and (um := UM.get(str(units.pop()).casefold())) is not None:
+                return um
+    return UM.get(system.casefold())
+
+
 def affine_to(
     transformations: Sequence[Mapping[str, Any]], system: str, axes: Sequence[str], where: str
-) -> tuple[Floats, float | None]:
-    """Return the map (3, 3) from x and y of an element to `system`, and um per unit of `system`.
-
-    The second is None where the axes of the system have no unit of length, as SpatialData writes
-    by default.
+) -> Floats:
+    """Return the map (3, 3) from x and y of an element to `system`.
 
     Parameters
     ----------
@@ -77,17 +90,15 @@ def affine_to(
             f"{listing(there)}: write `params: {{coordinates: NAME}}`"
         )
         raise DataError(message)
-    chosen = transformations[there.index(system)]
     try:
-        matrix = matrix_of(chosen, axes)
-        units = {axis.get("unit") for axis in chosen["output"].get("axes", ()) if axis["name"] in PLANE}
+        matrix = matrix_of(transformations[there.index(system)], axes)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         message = f"{where}: its transformation to {system!r} is damaged or of no known kind ({error})"
         raise DataError(message) from error
     if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < np.finfo(np.float64).tiny:
         message = f"{where}: its transformation to {system!r} cannot be inverted; write the store anew"
         raise DataError(message)
-    return matrix, UM.get(str(units.pop())) if len(units) == 1 else None
+    return matrix
 
 
 def matrix_of(transformation: Mapping[str, Any], axes: Sequence[str]) -> Floats:

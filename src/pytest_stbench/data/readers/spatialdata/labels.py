@@ -1,0 +1,124 @@
+"""Label images of a store: gone through tile by tile, drawn from the part that a window shows."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_stbench.data.rasterise import blank
+from pytest_stbench.data.readers.spatialdata.images import level_of
+from pytest_stbench.data.readers.spatialdata.store import readable
+from pytest_stbench.data.readers.spatialdata.transforms import inverse, transformed
+from pytest_stbench.errors import DataError
+from pytest_stbench.kernels.label_sums import LabelSums, joined, label_sums
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from pytest_stbench.data.readers.imaging.outlines import Kind
+    from pytest_stbench.data.readers.spatialdata.frame import Frame
+    from pytest_stbench.data.readers.spatialdata.store import Store
+
+    Floats = NDArray[np.float64]
+
+TILE = 1 << 24
+"""Pixels of a tile: 64 MB of 32-bit labels."""
+
+SIDE = 1024
+"""Side in pixels of the parts of a window that are drawn one after the other."""
+
+
+class Labels:
+    """A label image of a store; a :class:`~pytest_stbench.data.segmentation.Segmentation`.
+
+    Its full resolution is read. `names` gives those of labels that units call otherwise.
+    """
+
+    def __init__(
+        self, store: Store, frame: Frame, element: str, kind: Kind, names: Callable[[], Mapping[str, str]]
+    ) -> None:
+        self._where = store.path / element
+        self._store = store
+        self._frame = frame
+        self._element = element
+        self._names = names
+        self.kind: Kind = kind
+
+    @cached_property
+    def names(self) -> NDArray[np.str_]:
+        """Names of the instances; their labels, ascending, are the order."""
+        known = self._names()
+        found = map(str, self.sums.labels.tolist())
+        return np.array([known.get(label, label) for label in found], dtype=np.str_)
+
+    @cached_property
+    def sums(self) -> LabelSums:
+        """Labels, sizes and places in pixels; the whole image is gone through once."""
+        array = self._array
+        parts = (label_sums(part, corner) for corner, part in self._tiles())
+        return joined(parts, array.dtype)
+
+    @cached_property
+    def _array(self) -> Any:
+        array, _ = level_of(self._store, self._element)
+        if len(array.shape) != 2 or array.dtype.kind not in "iu":
+            message = (
+                f"{self._where}: a label image has two axes of whole numbers, found {array.dtype} of shape "
+                f"{tuple(array.shape)}"
+            )
+            raise DataError(message)
+        return array
+
+    @cached_property
+    def _to_um(self) -> Floats:
+        _, matrix = level_of(self._store, self._element)
+        return self._frame.to_um(self._element) @ matrix
+
+    def _tiles(self) -> Iterator[tuple[tuple[int, int], NDArray[Any]]]:
+        """Yield all tiles with their first row and column; each is whole chunks of the file."""
+        array = self._array
+        height, width = array.shape
+        rows, columns = array.chunks
+        rows = min(height, rows * max(1, TILE // max(1, rows * min(columns, width))))
+        columns = min(width, columns * max(1, TILE // max(1, rows * columns)))
+        for top in range(0, height, rows):
+            for left in range(0, width, columns):
+                with readable(self._where):
+                    yield (top, left), np.asarray(array[top : top + rows, left : left + columns])
+
+    def labels(self, um_per_px: float, window_um: tuple[float, float, float, float]) -> NDArray[np.int32]:
+        """Return the label image of a window, each pixel that of the source under its centre."""
+        image = blank(um_per_px, window_um)
+        back = inverse(self._to_um)
+        height, width = self._array.shape
+        for top in range(0, image.shape[0], SIDE):
+            for left in range(0, image.shape[1], SIDE):
+                part = image[top : top + SIDE, left : left + SIDE]
+                x = window_um[0] + (left + np.arange(part.shape[1]) + 0.5) * um_per_px
+                y = window_um[1] + (top + np.arange(part.shape[0]) + 0.5) * um_per_px
+                grid = np.stack(np.broadcast_arrays(x[None, :], y[:, None]), axis=-1)
+                column, row = np.moveaxis(np.floor(transformed(back, grid)).astype(np.int64), -1, 0)
+                inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+                if inside.any():
+                    part[inside] = self._numbers(row[inside], column[inside])
+        return image
+
+    def _numbers(self, row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Return the number of the instance in each of some pixels; 0 for background."""
+        top, left = row.min(), column.min()
+        with readable(self._where):
+            source = np.asarray(self._array[top : row.max() + 1, left : column.max() + 1])
+        values = source[row - top, column - left]
+        known = self.sums.labels
+        place = np.searchsorted(known, values).astype(np.int32) + 1
+        return np.where(values == 0, 0, place).astype(np.int32)
+
+    def raw_centroids(self) -> tuple[NDArray[np.str_], Floats]:
+        """Return labels as text and the mean of the pixel centres of each, in units of the frame's system."""
+        found = np.array([str(label) for label in self.sums.labels.tolist()], dtype=np.str_)
+        matrix = self._frame.raw(self._element) @ level_of(self._store, self._element)[1]
+        return found, transformed(matrix, self.sums.centroids)

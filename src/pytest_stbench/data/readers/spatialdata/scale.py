@@ -1,0 +1,220 @@
+"""The unit of a store's coordinate system: what is declared, and what the store itself says.
+
+It is told by
+
+- the unit of the axes of the system, or a system that is called like a unit (``microns``);
+- shapes and points of Xenium and MERSCOPE, which are in um before they are mapped to pixels;
+- bins of Visium HD, whose elements are named by their side (``square_008um``);
+- the lattice of Visium, 100 um, by ``array_row`` and ``array_col`` of its spots: circles of one
+  radius that fits it;
+- Stereo-seq's ``resolution`` (nm).
+
+Whose store it is stands at its top (spatialdata-io from 0.7 on); in others it is told by the
+columns of the points and by the names of the shapes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_stbench.data.readers.imaging.tables import columns_of
+from pytest_stbench.data.readers.spatialdata.choice import BINS
+from pytest_stbench.data.readers.spatialdata.frame import Frame, Said
+from pytest_stbench.data.readers.spatialdata.points import point_files
+from pytest_stbench.data.readers.spatialdata.shapes import is_circles, read_shapes
+from pytest_stbench.data.readers.spatialdata.store import kind_of, last
+from pytest_stbench.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from pytest_stbench.data.readers.spatialdata.choice import Chosen
+    from pytest_stbench.data.readers.spatialdata.store import Store
+    from pytest_stbench.data.readers.spatialdata.table import Table
+    from pytest_stbench.spec.model import DatasetSpec
+
+    Floats = NDArray[np.float64]
+
+TOLERANCE = 0.05
+"""Relative difference above which two sizes of one unit contradict each other."""
+
+VISIUM_UM = 100.0
+SPOT_UM = (55.0, 65.0)
+"""Diameter of a spot of Visium, and what Space Ranger draws for it."""
+
+CELLS = re.compile(r"(cell|nucleus)_segmentations$")
+
+_COLUMNS = {
+    "xenium": frozenset({"transcript_id", "overlaps_nucleus", "qv"}),
+    "merscope": frozenset({"barcode_id", "transcript_id", "gene", "fov"}),
+    "cosmx": frozenset({"x_global_px", "CellComp", "target"}),
+}
+"""Columns of points by which the vendor is known where the store does not say it."""
+
+_UM = {
+    "xenium": ("transcripts", "cell_boundaries", "nucleus_boundaries", "cell_circles"),
+    "merscope": ("_transcripts", "_polygons"),
+}
+"""How elements are called that are in um before any transformation."""
+
+_TECHNOLOGY = {
+    "xenium": ("Xenium", "cell"), "merscope": ("MERSCOPE", "cell"), "cosmx": ("CosMx", "cell"),
+    "visium": ("Visium", "spot"), "stereoseq": ("Stereo-seq", "cell"), "seqfish": ("seqFISH", "cell"),
+}  # fmt: skip
+
+
+def um_per_unit(store: Store, table: Table | None, config: DatasetSpec, frame: Frame) -> Said:
+    """Return the unit of the coordinate system: the declared one, else what the store says.
+
+    Raises ``DataError`` where neither is there, or two of them differ by more than 5 %.
+    """
+    declared = [] if config.scale is None else [Said(float(config.scale.um_per_px), "`scale`")]
+    said = [*declared, *evidence(store, table, frame)]
+    if not said:
+        message = (
+            f"{store.path}: coordinate system {frame.system!r} has no unit of length, and nothing in the "
+            "store tells it: write `scale: UM_PER_UNIT` (where it is pixels, um per pixel of the image that "
+            "they are counted in)"
+        )
+        raise DataError(message)
+    low, high = min(said, key=_size), max(said, key=_size)
+    if high.um > low.um * (1 + TOLERANCE):
+        message = (
+            f"{store.path}: a unit of coordinate system {frame.system!r} is {low.um:.4g} um by {low.by} and "
+            f"{high.um:.4g} um by {high.by}: correct `scale`, name another system by `params: {{coordinates: "
+            "NAME}`, or correct the store"
+        )
+        raise DataError(message)
+    return said[0]
+
+
+def evidence(store: Store, table: Table | None, frame: Frame) -> Iterator[Said]:
+    """Yield every size of the unit that the store tells."""
+    if table is None or table.regions or store.elements("points"):
+        yield from _by_axes(store, frame)
+    vendor = vendor_of(store)
+    if vendor in _UM:
+        yield from _by_um(store, frame, _UM[vendor])
+    yield from _by_bins(store, frame)
+    if table is not None:
+        yield from _by_lattice(store, table, frame)
+        if vendor == "stereoseq":
+            yield from _by_resolution(table)
+
+
+def vendor_of(store: Store) -> str | None:
+    """Return the reader that made the store, else the vendor that its elements are like."""
+    if store.reader is not None:
+        return store.reader
+    for element in store.elements("points"):
+        there = set(columns_of(point_files(store, element)[0]))
+        for vendor, columns in _COLUMNS.items():
+            if columns <= there:
+                return vendor
+    if any(BINS.search(element) for element in store.elements("shapes")):
+        return "visium_hd"
+    return None
+
+
+def technology_of(store: Store, chosen: Chosen) -> tuple[str | None, str | None]:
+    """Return technology and resolution as the store says them, None for what it does not."""
+    vendor = vendor_of(store)
+    if vendor == "visium_hd":
+        units = [last(region) for region in chosen.regions]
+        cells = any(CELLS.search(name) for name in units)
+        return "Visium HD", "cell" if cells else "bin"
+    return _TECHNOLOGY.get(str(vendor), (None, None))
+
+
+def _size(said: Said) -> float:
+    return said.um
+
+
+def _by_axes(store: Store, frame: Frame) -> Iterator[Said]:
+    for element in store.elements("shapes", "points", "labels"):
+        if frame.has(element):
+            um = frame.unit(element)
+            if um is not None:
+                yield Said(um, f"the unit of the axes of {element}")
+            return
+
+
+def _by_um(store: Store, frame: Frame, names: tuple[str, ...]) -> Iterator[Said]:
+    for element in store.elements("points", "shapes"):
+        if last(element).endswith(names) and frame.has(element):
+            pixels = np.sqrt(abs(np.linalg.det(frame.raw(element)[:2, :2])))
+            yield Said(float(1 / pixels), f"the transformation of {element}, which is in um")
+            return
+
+
+def _by_bins(store: Store, frame: Frame) -> Iterator[Said]:
+    for element in store.elements("shapes"):
+        named = BINS.search(last(element))
+        if named is None or not frame.has(element):
+            continue
+        side = np.median(_sides(store, element))
+        size = side * np.sqrt(abs(np.linalg.det(frame.raw(element)[:2, :2])))
+        if np.isfinite(size) and size > 0:
+            yield Said(float(int(named[1]) / size), f"the side of the bins {element}")
+            return
+
+
+def _sides(store: Store, element: str) -> Floats:
+    """Return the sides of square bins, which may be drawn as circles, in units of the file."""
+    found = read_shapes(store, element)
+    if found.radius is not None:
+        return 2 * found.radius
+    import shapely
+
+    return np.asarray(np.sqrt(shapely.area(found.shapes)), dtype=np.float64)
+
+
+def _by_lattice(store: Store, table: Table, frame: Frame) -> Iterator[Said]:
+    """Spots of Visium: circles of one radius on its lattice, whose pitch they fit."""
+    circles = [region for region in table.regions if kind_of(region) == "shapes"]
+    if len(circles) != 1 or BINS.search(last(circles[0])) or not is_circles(store, circles[0]):
+        return
+    found = table.lattice(frame)
+    if found is None:
+        return
+    index, xy = found
+    pitch = hexagonal_pitch(index, xy)
+    radius = read_shapes(store, circles[0]).radius
+    if pitch is None or radius is None or np.ptp(radius) > TOLERANCE * radius.max():
+        return
+    diameter = 2 * radius.mean() * np.sqrt(abs(np.linalg.det(frame.raw(circles[0])[:2, :2])))
+    drawn = VISIUM_UM * diameter / pitch
+    if min(abs(drawn / um - 1) for um in SPOT_UM) <= TOLERANCE:
+        yield Said(
+            VISIUM_UM / pitch,
+            f"the pitch of {last(circles[0])!r}, {VISIUM_UM:g} um by array_row and array_col",
+        )
+
+
+def _by_resolution(table: Table) -> Iterator[Said]:
+    attributes: Any = table.uns("cellBin_attrs") or {}
+    nm = np.ravel(attributes.get("resolution", np.nan))
+    if nm.size == 1 and np.issubdtype(nm.dtype, np.number) and 0 < nm[0] < np.inf:
+        yield Said(float(nm[0]) / 1000, f"uns['cellBin_attrs']['resolution'], {nm[0]:g} nm")
+
+
+def hexagonal_pitch(index: Floats, xy: Floats) -> float | None:
+    """Return the pitch of Visium's hexagonal lattice in units of `xy`, None where units do not lie on one.
+
+    Least squares over all units of places on array indices (row, column).
+    """
+    if len(index) < 4 or ((index.sum(axis=1)) % 2 == 1).any():
+        return None
+    ideal = index[:, ::-1] * (0.5, np.sqrt(0.75))
+    ideal, moved = ideal - ideal.mean(axis=0), xy - xy.mean(axis=0)
+    fit, _, rank, _ = np.linalg.lstsq(ideal, moved, rcond=None)
+    if rank < 2:
+        return None
+    long, short = np.linalg.svd(fit, compute_uv=False)
+    off = np.sqrt(((moved - ideal @ fit) ** 2).sum(axis=1).mean())
+    return float(np.sqrt(long * short)) if long < 1.1 * short and off < 0.25 * long else None

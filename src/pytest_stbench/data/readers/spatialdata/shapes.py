@@ -1,0 +1,206 @@
+"""Shapes of a store: polygons that outline cells, circles that place spots."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_stbench.data.rasterise import bounds_of, rasterise
+from pytest_stbench.data.readers.imaging.outlines import usable_rings
+from pytest_stbench.data.readers.imaging.tables import columns_of, text, whole
+from pytest_stbench.data.readers.spatialdata.points import table_files
+from pytest_stbench.data.readers.spatialdata.store import readable
+from pytest_stbench.data.readers.spatialdata.transforms import transformed
+from pytest_stbench.data.wording import listing
+from pytest_stbench.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from pytest_stbench.data.readers.imaging.outlines import Kind
+    from pytest_stbench.data.readers.spatialdata.frame import Frame
+    from pytest_stbench.data.readers.spatialdata.store import Store
+
+    Floats = NDArray[np.float64]
+
+RADIUS = "radius"
+GEOMETRY = "geometry"
+RAGGED = "coords"
+"""Array that shapes of format 0.1 have instead of a table."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Geometries:
+    """Shapes in units of the file: their index, geometries of shapely (n,), and radii of circles."""
+
+    index: Any
+    shapes: NDArray[np.object_]
+    radius: Floats | None
+
+
+def is_circles(store: Store, element: str) -> bool:
+    """Tell whether shapes are circles; the header alone is read."""
+    if _is_ragged(store, element):
+        return RADIUS in store.group(element)
+    return RADIUS in columns_of(_file(store, element))
+
+
+def read_shapes(store: Store, element: str) -> Geometries:
+    """Return the shapes of an element; raises ``DataError`` where they cannot be read."""
+    if _is_ragged(store, element):
+        return _ragged(store, element)
+    path = _file(store, element)
+    there = columns_of(path)
+    if GEOMETRY not in there:
+        message = f"{path}: no column 'geometry'; it has {listing(there)}: write the store anew"
+        raise DataError(message)
+    # pandas brings the index, which names the instances, along
+    others = whole(path, [name for name in (RADIUS,) if name in there] or [there[0]])
+    radius = others[RADIUS].to_numpy(np.float64) if RADIUS in there else None
+    return Geometries(others.index, _geometries(path), radius)
+
+
+def index_name(store: Store, element: str) -> str | None:
+    """Return what the index of shapes is called, None where it has no name; the header alone is read."""
+    if _is_ragged(store, element):
+        return None
+    import pyarrow.parquet as pq
+
+    path = _file(store, element)
+    with readable(path):
+        names = (pq.read_schema(path).pandas_metadata or {}).get("index_columns", [])
+    return names[0] if len(names) == 1 and isinstance(names[0], str) else None
+
+
+class Shapes:
+    """Polygons of a store, in um; a :class:`~pytest_stbench.data.segmentation.Segmentation`.
+
+    `names` gives those of instances that units call otherwise.
+    """
+
+    def __init__(
+        self, store: Store, frame: Frame, element: str, kind: Kind, names: Callable[[], Mapping[str, str]]
+    ) -> None:
+        self._store = store
+        self._frame = frame
+        self._element = element
+        self._names = names
+        self.kind: Kind = kind
+
+    @cached_property
+    def names(self) -> NDArray[np.str_]:
+        """Names of the instances."""
+        known = self._names()
+        return np.array([known.get(name, name) for name in text(self._read.index)], dtype=np.str_)
+
+    @cached_property
+    def _read(self) -> Geometries:
+        found = read_shapes(self._store, self._element)
+        if found.radius is not None:
+            message = f"{self._store.path / self._element}: circles, which are spots and no outlines of cells"
+            raise DataError(message)
+        return found
+
+    @cached_property
+    def _rings(self) -> list[Floats]:
+        matrix = self._frame.to_um(self._element)
+        rings = usable_rings(rings_of(self._read.shapes))[0]
+        return [transformed(matrix, ring) if len(ring) else ring for ring in rings]
+
+    def labels(self, um_per_px: float, window_um: tuple[float, float, float, float]) -> NDArray[np.int32]:
+        """Return the label image of a window; a pixel belongs to the outline around its centre."""
+        return rasterise(self._rings, um_per_px, window_um, bounds_um=self._bounds)
+
+    @cached_property
+    def _bounds(self) -> NDArray[np.float64]:
+        return bounds_of(self._rings)
+
+
+def rings_of(shapes: NDArray[np.object_]) -> list[Floats]:
+    """Return the outer ring of each shape: of several parts that of the largest by area."""
+    import shapely
+
+    parts, owner = shapely.get_parts(shapely.force_2d(shapes), return_index=True)
+    order = np.lexsort((shapely.area(parts), owner))
+    kept = order[np.append(np.flatnonzero(np.diff(owner[order])), len(order) - 1)] if len(order) else order
+    found = [np.empty((0, 2))] * len(shapes)
+    outer = np.where(
+        shapely.get_type_id(parts[kept]) == 3, shapely.get_exterior_ring(parts[kept]), parts[kept]
+    )
+    xy, of = shapely.get_coordinates(outer, return_index=True)
+    for place, ring in zip(
+        owner[kept].tolist(), np.split(xy, np.searchsorted(of, np.arange(1, len(kept)))), strict=True
+    ):
+        found[place] = ring
+    return found
+
+
+def centres_of(shapes: NDArray[np.object_]) -> Floats:
+    """Return the centroid of each shape, (n, 2): of its area, of a point itself; nan where it has none."""
+    import shapely
+
+    centres = shapely.centroid(shapes)
+    return np.column_stack([shapely.get_x(centres), shapely.get_y(centres)])
+
+
+def _file(store: Store, element: str) -> Path:
+    (path,) = table_files(store.path / element / "shapes.parquet")
+    return path
+
+
+def _is_ragged(store: Store, element: str) -> bool:
+    return (store.path / element / RAGGED).is_dir()
+
+
+def _geometries(path: Path) -> NDArray[np.object_]:
+    import pyarrow.parquet as pq
+    import shapely
+
+    with readable(path):
+        table = pq.read_table(path, columns=[GEOMETRY])
+        column = table.column(GEOMETRY).combine_chunks()
+        geo = json.loads((table.schema.metadata or {}).get(b"geo", b"{}"))
+        encoding = str(geo.get("columns", {}).get(GEOMETRY, {}).get("encoding", "WKB"))
+        if encoding.upper() == "WKB":
+            found: NDArray[np.object_] = shapely.from_wkb(column.to_numpy(zero_copy_only=False))
+            return found
+        return _arrow(column, shapely.GeometryType[encoding.upper()])
+
+
+def _arrow(column: Any, kind: Any) -> NDArray[np.object_]:
+    """Return geometries that are nested lists of coordinates (GeoArrow)."""
+    import pyarrow as pa
+    import shapely
+
+    offsets = []
+    while pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        offsets.append(column.offsets.to_numpy())
+        column = column.values
+    if pa.types.is_struct(column.type):
+        xy = np.column_stack([column.field(axis).to_numpy(zero_copy_only=False) for axis in ("x", "y")])
+    else:
+        xy = column.values.to_numpy().reshape(-1, column.type.list_size)[:, :2]
+    found: NDArray[np.object_] = shapely.from_ragged_array(kind, xy, tuple(reversed(offsets)) or None)
+    return found
+
+
+def _ragged(store: Store, element: str) -> Geometries:
+    """Return shapes of format 0.1: coordinates, offsets and index as arrays of zarr."""
+    import shapely
+
+    group = store.group(element)
+    with readable(store.path / element):
+        kind = shapely.GeometryType(store.attributes(element)["spatialdata_attrs"]["geos"]["type"])
+        places = range(sum(name.startswith("offset") for name in group))
+        offsets = tuple(np.asarray(group[f"offset{place}"][...]).ravel() for place in places)
+        xy = np.asarray(group[RAGGED][...], dtype=np.float64)
+        shapes = shapely.from_ragged_array(kind, xy, offsets or None)
+        radius = np.asarray(group[RADIUS][...], dtype=np.float64) if RADIUS in group else None
+        return Geometries(group["Index"][...], shapes, radius)

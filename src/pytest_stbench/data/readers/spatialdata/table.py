@@ -1,0 +1,203 @@
+"""The table of a store: units, their names, counts, labels and places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from pytest_stbench.data.controls import is_control
+from pytest_stbench.data.readers.imaging.cells import CellTable, without_controls
+from pytest_stbench.data.readers.imaging.labels import labels_of
+from pytest_stbench.data.readers.imaging.tables import text
+from pytest_stbench.data.readers.spatialdata.columns import Annotated
+from pytest_stbench.data.readers.spatialdata.places import instances_of, whole_ids
+from pytest_stbench.data.readers.spatialdata.store import last
+from pytest_stbench.data.wording import listing
+from pytest_stbench.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pytest_stbench.data.readers.spatialdata.frame import Frame
+    from pytest_stbench.data.readers.spatialdata.store import Store
+    from pytest_stbench.spec.model import DatasetSpec
+
+    Floats = NDArray[np.float64]
+
+IN_TISSUE = "in_tissue"
+ARRAY = ("array_row", "array_col")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Units:
+    """All units of a table: names, ids of the instances they annotate, and which region each is of.
+
+    ``region`` is the place of an element among those that were chosen, -1 for none of them.
+    """
+
+    names: NDArray[np.str_]
+    ids: NDArray[np.str_]
+    region: NDArray[np.intp]
+
+
+class Table:
+    """A table and the elements of its units: genes first, counts when they are asked for.
+
+    Units are called as the index of the table calls them (barcodes, ids of cells), or, where it
+    only counts rows, by the ids of the instances that they annotate.
+    """
+
+    def __init__(self, store: Store, element: str, regions: tuple[str, ...], config: DatasetSpec) -> None:
+        self._store = store
+        self._keys = store.attributes(element)
+        self._config = config
+        self._data = Annotated(store, element)
+        self.regions = regions
+        self.path = store.path / element
+
+    def genes(self) -> tuple[str, ...]:
+        """Return the symbols that were measured, controls left out; no count is read."""
+        features = self._data.index("var")
+        return tuple(dict.fromkeys(features[~is_control(features)].tolist()))
+
+    def cells(self, frame: Frame) -> CellTable:
+        """Return the units with counts, places in um and labels."""
+        layer = self._config.keys.counts
+        counts = sparse.csr_matrix(self._data.part("X" if layer == "X" else f"layers/{layer}"))
+        units, features = self.units(), self._data.index("var")
+        if counts.shape != (len(units.names), len(features)):
+            message = (
+                f"{self.path}: counts of shape {counts.shape} for {len(units.names)} units and "
+                f"{len(features)} genes; write the store anew"
+            )
+            raise DataError(message)
+        columns = {"niche": self._config.keys.niche, "cell_type": self._config.keys.cell_type}
+        labels = {
+            key: labels_of(self._data.column(column, f"keys.{key}"))
+            for key, column in columns.items()
+            if column
+        }
+        of_regions = np.flatnonzero(units.region >= 0)
+        rows = of_regions[self._inside(len(units.names))[of_regions]]
+        found, genes, controls, notes = without_controls(counts[rows], features)
+        return CellTable(
+            names=units.names[rows],
+            genes=genes,
+            counts=found,
+            xy_um=self._places(frame, units, rows) * frame.um,
+            labels={key: values[rows] for key, values in labels.items()},
+            measures={"control_counts": controls},
+            notes={
+                **notes,
+                "units_of_other_regions": len(units.names) - len(of_regions),
+                "barcodes_not_under_tissue": len(of_regions) - len(rows),
+            },
+        )
+
+    def units(self) -> Units:
+        """Return all units of the table."""
+        index = self._data.index("obs")
+        if not self.regions:
+            return Units(index, index, np.zeros(len(index), dtype=np.intp))
+        ids = self._ids(self._key("instance_key"), "instance_key")
+        named = np.array(text(self._data.column(self._key("region_key"), "region_key")), dtype=object)
+        region = np.full(len(index), -1, dtype=np.intp)
+        for place, element in enumerate(self.regions):
+            region[named == last(element)] = place
+        rows_only = np.array_equal(index, np.arange(len(index)).astype(np.str_))
+        chosen = ids[region >= 0]
+        by_id = rows_only and len(np.unique(chosen)) == len(chosen)
+        return Units(ids if by_id else index, ids, region)
+
+    def names_of(
+        self, column: str | None, region: str | None = None, *, by_id: bool = False
+    ) -> dict[str, str]:
+        """Return the names of units by what else they are called, where that differs.
+
+        That is a column of the table. Where it has none of that name, nothing is said, or, with
+        `by_id`, it is the ids of the instances. `region` is one of the elements of the units, None
+        for all of them.
+        """
+        there = column in self._data.columns()
+        if not there and not (by_id and self.regions):
+            return {}
+        units = self.units()
+        ids = self._ids(str(column), "instance_key") if there else units.ids
+        rows = units.region >= 0 if region is None else units.region == self.regions.index(region)
+        named = zip(ids[rows].tolist(), units.names[rows].tolist(), strict=True)
+        return {identifier: name for identifier, name in named if identifier != name}
+
+    def lattice(self, frame: Frame) -> tuple[Floats, Floats] | None:
+        """Return array rows and columns (n, 2) of the units and their places in units of the frame.
+
+        None where the table has no such columns, or annotates nothing.
+        """
+        if not self.regions or not set(ARRAY) <= set(self._data.columns()):
+            return None
+        units = self.units()
+        rows = np.flatnonzero(units.region >= 0)
+        index = [self._data.column(name, name).to_numpy(dtype=np.float64)[rows] for name in ARRAY]
+        return np.column_stack(index), self._places(frame, units, rows)
+
+    def uns(self, name: str) -> Any:
+        """Return an entry of ``uns``, None where it is not there."""
+        there = self._store.group(self._data.element)
+        return self._data.part(f"uns/{name}") if name in there.get("uns", {}) else None
+
+    def _places(self, frame: Frame, units: Units, rows: NDArray[np.intp]) -> Floats:
+        """Return x and y of some units in units of the coordinate system, (n, 2)."""
+        if not self.regions:
+            found = self._data.part(f"obsm/{self._config.keys.spatial}")
+            return np.asarray(found, dtype=np.float64)[rows, :2]
+        xy = np.full((len(rows), 2), np.nan)
+        for place, region in enumerate(self.regions):
+            here = np.flatnonzero(units.region[rows] == place)
+            if len(here):
+                xy[here] = self._placed(frame, region, units.ids[rows[here]])
+        return xy
+
+    def _placed(self, frame: Frame, region: str, wanted: NDArray[np.str_]) -> Floats:
+        """Return the places of instances of an element, by their ids."""
+        import pandas as pd
+
+        ids, xy = instances_of(self._store, frame, region)
+        known = pd.Index(ids)
+        if not known.is_unique:
+            double = known[known.duplicated()]
+            message = (
+                f"{self._store.path / region}: {len(double)} instances have the id of another, such as "
+                f"{str(double[0])!r}: nobody knows where their units are; write the store anew"
+            )
+            raise DataError(message)
+        place = known.get_indexer(pd.Index(wanted))
+        absent = wanted[place < 0]
+        if len(absent):
+            message = (
+                f"{self.path}: {len(absent)} units, such as {str(absent[0])!r}, are not in {last(region)!r}, "
+                "which they annotate: write the store anew"
+            )
+            raise DataError(message)
+        return xy[place]
+
+    def _inside(self, n_units: int) -> NDArray[np.bool_]:
+        """Return which units lie under tissue; all where the table does not say."""
+        if IN_TISSUE not in self._data.columns():
+            return np.ones(n_units, dtype=bool)
+        said = text(self._data.column(IN_TISSUE, IN_TISSUE))
+        return np.array([value.casefold() in ("1", "1.0", "true") for value in said], dtype=bool)
+
+    def _key(self, name: str) -> str:
+        found, there = self._keys.get(name), self._data.columns()
+        if found not in there:
+            message = (
+                f"{self.path}: obs has no column {found!r} ({name}), which says what units are; it has "
+                f"{listing(there)}: write the store anew"
+            )
+            raise DataError(message)
+        return str(found)
+
+    def _ids(self, column: str, key: str) -> NDArray[np.str_]:
+        return np.array(text(whole_ids(self._data.column(column, key))), dtype=np.str_)
