@@ -23,6 +23,7 @@ CONTROLS = ("NegControlProbe_00042", "UnassignedCodeword_0012")
 TYPES = ("Gene Expression",) * len(GENES) + ("Negative Control Probe", "Unassigned Codeword")
 PIXEL_UM = 0.2125
 COSMX_UM = 0.120280945
+VISIUM_UM = 0.37
 HALF_UM = 3.0
 WIDTH_UM, HEIGHT_UM = 80.0, 60.0
 N = 24
@@ -168,7 +169,7 @@ def visium_places():
     columns = 2 * halves + rows % 2
     index = np.column_stack([rows.ravel(), columns.ravel()])
     um = np.column_stack([index[:, 1] * 50.0, index[:, 0] * 50.0 * np.sqrt(3)])
-    return index, np.round(um / 0.37 + 400.0)
+    return index, np.round(um / VISIUM_UM + 400.0)
 
 
 def write_visium(folder):
@@ -192,8 +193,8 @@ def write_visium(folder):
         }
     ).sample(frac=1, random_state=0).to_csv(folder / "spatial/tissue_positions.csv", index=False)  # fmt: skip
     factors = {
-        "spot_diameter_fullres": 65 / 0.37, "tissue_hires_scalef": 0.25, "tissue_lowres_scalef": 0.0625,
-        "fiducial_diameter_fullres": 105 / 0.37,
+        "spot_diameter_fullres": 65 / VISIUM_UM, "tissue_hires_scalef": 0.25, "tissue_lowres_scalef": 0.0625,
+        "fiducial_diameter_fullres": 105 / VISIUM_UM,
     }  # fmt: skip
     (folder / "spatial/scalefactors_json.json").write_text(json.dumps(factors))
     picture = np.random.default_rng(4).integers(0, 255, (400, 600, 3), dtype=np.uint8)
@@ -245,7 +246,9 @@ def write_visium_hd(folder):
     (cells / "spatial").mkdir(parents=True)
     (cells / "spatial/scalefactors_json.json").write_text(json.dumps(factors))
     names = [f"cellid_{i:09d}-1" for i in range(1, 21)]
-    xy = np.round(rng.uniform(700, 1500, (20, 2)), 1)
+    column, row = np.meshgrid(np.arange(5), np.arange(4))
+    xy = np.column_stack([column.ravel(), row.ravel()]) * 60.0 + 700
+    xy = np.round(xy + rng.uniform(-8, 8, xy.shape), 1)
     counts = rng.poisson(3, (20, len(GENES)))
     write_10x(cells / "filtered_feature_cell_matrix.h5", counts, GENES, TYPES[: len(GENES)], names)
     square = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)], float) * 20

@@ -52,7 +52,8 @@ class Frame:
         """The coordinate system: the one that ``params`` names, else the store's own.
 
         That is ``global``; where the units are not in it, the only one that they are in; of several
-        the one in which they stand as they are written. Raises ``DataError`` where none is it.
+        the one in which they, or else any shapes or points, stand as they are written. Raises
+        ``DataError`` where none is it.
         """
         wanted = self._store.params.get("coordinates")
         if wanted is not None or not self._anchors:
@@ -65,7 +66,9 @@ class Frame:
         if DEFAULT in shared:
             return DEFAULT
         as_written = [name for name in shared if all(self._is_written(a, name) for a in self._anchors)]
-        for found in (shared, as_written):
+        others = self._store.elements("shapes", "points")
+        of_any = [name for name in shared if any(self._is_written(o, name) for o in others)]
+        for found in (shared, as_written, of_any):
             if len(found) == 1:
                 return found[0]
         where = f"{self._store.path}: {listing(map(last, self._anchors))}"
@@ -112,11 +115,13 @@ class Frame:
         return unit_of(self._entries(element), self.system)
 
     def _is_written(self, element: str, system: str) -> bool:
-        entry = next(e for e in self._entries(element) if str(e["output"]["name"]) == system)
-        try:
-            return bool(np.allclose(matrix_of(entry, self._axes(element)), np.eye(3)))
-        except (KeyError, TypeError, ValueError, IndexError):
-            return False
+        for entry in self._entries(element):
+            if str(entry["output"]["name"]) == system:
+                try:
+                    return bool(np.allclose(matrix_of(entry, self._axes(element)), np.eye(3)))
+                except (KeyError, TypeError, ValueError, IndexError):
+                    return False
+        return False
 
     def _where(self, element: str) -> str:
         return str(self._store.path / element)

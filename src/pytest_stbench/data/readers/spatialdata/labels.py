@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-TILE = 1 << 24
-"""Pixels of a tile: 64 MB of 32-bit labels."""
+TILE = 1 << 20
+"""Pixels that are read at once, but always whole chunks of the file."""
 
 SIDE = 1024
 """Side in pixels of the parts of a window that are drawn one after the other."""

@@ -116,7 +116,7 @@ def vendor_of(store: Store) -> str | None:
         for vendor, columns in _COLUMNS.items():
             if columns <= there:
                 return vendor
-    if any(BINS.search(element) for element in store.elements("shapes")):
+    if any(BINS.search(element) for element in store.elements("shapes", "labels")):
         return "visium_hd"
     return None
 
@@ -153,11 +153,11 @@ def _by_um(store: Store, frame: Frame, names: tuple[str, ...]) -> Iterator[Said]
 
 
 def _by_bins(store: Store, frame: Frame) -> Iterator[Said]:
-    for element in store.elements("shapes"):
+    for element in store.elements("shapes", "labels"):
         named = BINS.search(last(element))
         if named is None or not frame.has(element):
             continue
-        side = np.median(_sides(store, element))
+        side = np.median(_sides(store, element)) if kind_of(element) == "shapes" else 1.0
         size = side * np.sqrt(abs(np.linalg.det(frame.raw(element)[:2, :2])))
         if np.isfinite(size) and size > 0:
             yield Said(float(int(named[1]) / size), f"the side of the bins {element}")

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 IN_TISSUE = "in_tissue"
+RELABELLED = "relabeled_"
+"""Before the name of the column that ``rasterize_bins`` makes of the ids of instances."""
+
 ARRAY = ("array_row", "array_col")
 
 
@@ -156,8 +159,22 @@ class Table:
         for place, region in enumerate(self.regions):
             here = np.flatnonzero(units.region[rows] == place)
             if len(here):
-                xy[here] = self._placed(frame, region, units.ids[rows[here]])
+                element, ids = self._standing(frame, region, units)
+                xy[here] = self._placed(frame, element, ids[rows[here]])
         return xy
+
+    def _standing(self, frame: Frame, region: str, units: Units) -> tuple[str, NDArray[np.str_]]:
+        """Return the element that places the units of a region, and their ids in it, (n,).
+
+        That is the region, but for bins that ``rasterize_bins`` has drawn as labels: it puts the
+        corner of a pixel where the centre of its bin is (spatialdata 0.8), half a bin off. They stand
+        where the shapes do that they were drawn from, if these are still there.
+        """
+        shapes = f"shapes/{last(region).removesuffix('_labels')}"
+        _, drawn, column = str(self._keys.get("instance_key")).partition(RELABELLED)
+        if not drawn or column not in self._data.columns() or shapes not in self._store.elements("shapes"):
+            return region, units.ids
+        return (shapes, self._ids(column, "instance_key")) if frame.has(shapes) else (region, units.ids)
 
     def _placed(self, frame: Frame, region: str, wanted: NDArray[np.str_]) -> Floats:
         """Return the places of instances of an element, by their ids."""
