@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 FIELDS = tuple(field.name for field in fields(Sample) if field.name not in ("slide", "patient", "extra"))
 CONSTANTS = ("site", "technology", "panel", "corpus", "organ", "disease", "preservation", "resolution")
-MISSING = frozenset({"", "na", "n/a", "nan", "none", "null"})
+MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", "<na>"})
+"""Words for a value that is not there, in any case of letters."""
 
 
 def load_samples(
