@@ -119,8 +119,10 @@ class Dataset:
         """What was counted while slides were read: note -> slide id -> number.
 
         ``units``, ``genes`` (measured), ``genes_not_shared`` (left out because another slide did
-        not measure them), ``duplicate_symbols_summed`` and further notes of the reader.
+        not measure them), ``duplicate_symbols_summed`` and further notes of the reader, and what was
+        counted of outlines so far.
         """
+        self._note_outlines()
         return MappingProxyType(self._notes)
 
     @cached_property
@@ -160,7 +162,15 @@ class Dataset:
 
     def close(self) -> None:
         """Forget the slides that were read; they are read again when they are next asked for."""
+        self._note_outlines()
         self._slides.clear()
+
+    def _note_outlines(self) -> None:
+        """Keep what was counted of the outlines of the slides in memory, which are read after them."""
+        for slide_id, slide in self._slides.items():
+            for outlines in slide.segmentations.values():
+                for note, number in outlines.notes.items():
+                    self._notes.setdefault(note, {})[slide_id] = number
 
     @cached_property
     def _source(self) -> SlideSource:

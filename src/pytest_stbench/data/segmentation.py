@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -19,7 +21,17 @@ class Segmentation(Protocol):
 
     @property
     def names(self) -> NDArray[np.str_]:
-        """Names of the instances: the first is that of label 1."""
+        """Names of the instances, each once: the first is that of label 1."""
+        ...
+
+    @property
+    def owners(self) -> NDArray[np.str_]:
+        """Name of the cell that each instance is or lies in, empty for none; nuclei may share one."""
+        ...
+
+    @property
+    def notes(self) -> Mapping[str, int]:
+        """What was counted so far: instances by plane, then what was mended or left out."""
         ...
 
     def labels(self, um_per_px: float, window_um: tuple[float, float, float, float]) -> NDArray[np.int32]:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+import shapely
 from scipy.sparse import csr_matrix
 
+from pytest_stbench.data.areas import areas_of
 from pytest_stbench.data.image import Image
 from pytest_stbench.data.molecules import TranscriptBatch
-from pytest_stbench.data.rasterise import rasterise
 from pytest_stbench.data.region import cut
 from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.errors import DataError
@@ -42,7 +43,8 @@ class Squares:
         return np.arange(len(self.xy_um)).astype(str)
 
     def labels(self, um_per_px, window_um):
-        return rasterise([SQUARE + xy for xy in self.xy_um], um_per_px, window_um)
+        squares = shapely.polygons([SQUARE + xy for xy in self.xy_um])
+        return areas_of([(squares, np.arange(len(squares)))], len(squares))[0].labels(um_per_px, window_um)
 
 
 @dataclass(frozen=True)

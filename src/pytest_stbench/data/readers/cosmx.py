@@ -4,11 +4,13 @@ Of a folder (which names the slide) these are read: ``*_tx_file.csv`` (transcrip
 ``*_exprMat_file.csv`` with ``*_metadata_file.csv`` (cells) and ``*-polygons.csv`` (outlines), each
 plain or as ``.csv.gz``. Either the transcripts or the matrix with its metadata must be there.
 Coordinates are pixels of the whole slide: ``scale: UM_PER_PX`` is needed. Where `path` names a
-table of transcripts, its name is that of the slide; outlines are looked for in
-``../boundaries/NAME.parquet`` and a label image in ``../labels/NAME.npz``.
+table of transcripts, its name is that of the slide; outlines are looked for in ``../boundaries/NAME``
+(``.parquet``, ``.csv``, ``.csv.gz``, ``.geojson``, ``.geojson.gz``) and a label image in
+``../labels/NAME.npz``.
 
-Cells are called ``FOV_NUMBER``. The row of cell 0 of a field of view holds what is in no cell:
-it is left out and counted.
+Cells are called ``FOV_NUMBER`` in every table, by ``fov`` and ``cell_ID`` where both are there, else by
+``cell`` (``c_SLIDE_FOV_NUMBER``). Number 0 of a field of view holds what is in no cell: it is left
+out and counted.
 """
 
 from __future__ import annotations
@@ -17,9 +19,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from pytest_stbench.data.controls import is_control
+from pytest_stbench.data.naming import cells_in_fields, spread
 from pytest_stbench.data.readers.imaging.cells import CellTable, without_controls
 from pytest_stbench.data.readers.imaging.labels import labels_of
 from pytest_stbench.data.readers.imaging.outlines import LabelImage, Polygons
@@ -30,9 +32,10 @@ from pytest_stbench.data.readers.imaging.source import (
     index_bundles,
     is_table,
     open_bundles,
+    outlines_beside,
     stem_of,
 )
-from pytest_stbench.data.readers.imaging.tables import columns_of, parts_of, text, whole
+from pytest_stbench.data.readers.imaging.tables import columns_of, ids_of, matrix_of, rows_of, whole
 from pytest_stbench.data.readers.transcripts import open_transcripts
 from pytest_stbench.errors import DataError
 
@@ -40,11 +43,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import pandas as pd
+
+    from pytest_stbench.data.naming import Coded
     from pytest_stbench.data.segmentation import Segmentation
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample
 
-RULES = "cosmx/1"
+RULES = "cosmx/2"
 KEYS = ("fov", "cell_ID")
 CENTRE = ("CenterX_global_px", "CenterY_global_px")
 NO_GENE = frozenset({*KEYS, "cell", "cell_id"})
@@ -99,7 +105,7 @@ def _table(path: Path, config: DatasetSpec) -> Bundle:
     scale = config.scale.um_per_px if config.scale is not None else None
     um_per_px = float(scale) if isinstance(scale, int | float) else None
     name = stem_of(path)
-    outlines = companion(path.parent.parent / "boundaries", f"{name}.parquet")
+    outlines = outlines_beside(path)
     image = companion(path.parent.parent / "labels", f"{name}.npz")
     segmentations: dict[str, Segmentation] = {}
     if outlines is not None:
@@ -132,35 +138,20 @@ def _genes(matrix: Path) -> tuple[str, ...]:
 
 def _cells(matrix: Path, cells: Path, scale: float, config: DatasetSpec) -> CellTable:
     features = [name for name in columns_of(matrix) if name not in NO_GENE]
-    blocks, names, background = [], [], 0
-    for part in parts_of(matrix, [*KEYS, *features]):
-        number = part["cell_ID"].astype(str).str.removesuffix(".0")
-        kept = (number != "0").to_numpy()
-        background += int((~kept).sum())
-        names += [f"{fov}_{cell}" for fov, cell in zip(text(part["fov"][kept]), number[kept], strict=True)]
-        values = part[features].to_numpy(dtype=np.float64)[kept]
-        blocks.append(sparse.csr_matrix(values))
-    if not names:
-        message = f"{matrix}: no cell beside the background; copy the file anew"
-        raise DataError(message)
-    counts, genes, controls, notes = without_controls(
-        sparse.vstack(blocks, format="csr"), np.array(features, dtype=np.str_)
-    )
+    slides: set[str] = set()
+
+    def named(table: pd.DataFrame) -> Coded:
+        field, number = KEYS
+        return cells_in_fields(table[field], table[number], slides)
+
+    names, found, background = matrix_of(matrix, features, KEYS, named)
+    counts, genes, controls, notes = without_controls(found, np.array(features, dtype=np.str_))
     labels = {k: c for k, c in (("niche", config.keys.niche), ("cell_type", config.keys.cell_type)) if c}
-    table = whole(cells, [*KEYS, *CENTRE, *labels.values()])
-    identifiers = [
-        f"{fov}_{cell}" for fov, cell in zip(text(table["fov"]), text(table["cell_ID"]), strict=True)
-    ]
-    order = {name: row for row, name in enumerate(identifiers)}
-    absent = [name for name in names if name not in order]
-    if absent:
-        message = (
-            f"{cells}: lacks {len(absent)} cells of {matrix.name}, such as {absent[0]!r}; copy both anew"
-        )
-        raise DataError(message)
-    rows = np.array([order[name] for name in names], dtype=np.intp)
+    table = whole(cells, [*KEYS, *CENTRE, *labels.values()], KEYS)
+    with ids_of(cells):
+        rows = rows_of(names, spread(*named(table)), cells, matrix.name)
     return CellTable(
-        names=np.array(names, dtype=np.str_),
+        names=names,
         genes=genes,
         counts=counts,
         xy_um=table[list(CENTRE)].to_numpy(np.float64)[rows] * scale,

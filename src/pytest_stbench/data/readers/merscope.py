@@ -2,9 +2,13 @@
 
 Of a folder (which names the slide) these are read: ``detected_transcripts.csv`` (or
 ``.parquet``), ``cell_by_gene.csv`` with ``cell_metadata.csv`` (cells), and
-``cell_boundaries.parquet`` (outlines, those of the first z plane that a cell has). Either the
-transcripts or the matrix with its metadata must be there. Coordinates are um; there is no
-quality of single transcripts.
+``cell_boundaries.parquet`` or ``*_micron_space.parquet`` (outlines). Either the transcripts or the
+matrix with its metadata must be there. Coordinates are um; there is no quality of single
+transcripts.
+
+Outlines have a row per cell and plane (``ZIndex``): the lowest plane that a cell has is taken, 0 as a
+rule, and the notes say how many cells are of which. Ids are read digit by digit: they are too long
+for floats.
 """
 
 from __future__ import annotations
@@ -13,9 +17,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from pytest_stbench.data.controls import is_control
+from pytest_stbench.data.naming import cells_of, names_of
 from pytest_stbench.data.readers.imaging.cells import CellTable, without_controls
 from pytest_stbench.data.readers.imaging.labels import labels_of
 from pytest_stbench.data.readers.imaging.outlines import Polygons
@@ -28,18 +32,26 @@ from pytest_stbench.data.readers.imaging.source import (
     open_bundles,
     stem_of,
 )
-from pytest_stbench.data.readers.imaging.tables import columns_of, parts_of, text, whole
+from pytest_stbench.data.readers.imaging.tables import (
+    columns_of,
+    ids_of,
+    known_cells,
+    matrix_of,
+    rows_of,
+    whole,
+)
 from pytest_stbench.data.readers.transcripts import open_transcripts
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
     from pathlib import Path
 
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample
 
-RULES = "merscope/1"
+RULES = "merscope/2"
+ENTITY = "EntityID"
 CENTRE = ("center_x", "center_y")
 
 
@@ -69,7 +81,7 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
     )
     matrix = companion(path, "cell_by_gene.csv", "cell_by_gene.csv.gz")
     cells = companion(path, "cell_metadata.csv", "cell_metadata.csv.gz")
-    outlines = companion(path, "cell_boundaries.parquet")
+    outlines = companion(path, "cell_boundaries.parquet", "*_micron_space.parquet")
     if transcripts is None and (matrix is None or cells is None):
         message = (
             f"{path}: not a MERSCOPE folder: it needs detected_transcripts.csv, or cell_by_gene.csv with "
@@ -77,13 +89,14 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
         )
         raise DataError(message)
     with_matrix = matrix is not None and cells is not None
+    known = known_cells(cells, ENTITY)
     return Bundle(
         slide_id=stem_of(path),
         files=tuple(file for file in (transcripts, matrix, cells, outlines) if file is not None),
-        transcripts=None if transcripts is None else partial(open_transcripts, transcripts),
-        cells=partial(_cells, matrix, cells, config) if with_matrix else None,  # type: ignore[arg-type]  # both are there
+        transcripts=None if transcripts is None else partial(open_transcripts, transcripts, known=known),
+        cells=partial(_cells, matrix, cells, known, config) if with_matrix else None,  # type: ignore[arg-type]  # both are there
         genes=partial(_genes, matrix) if with_matrix else None,  # type: ignore[arg-type]  # it is there
-        segmentations={} if outlines is None else {"cell": Polygons(outlines, "cell")},
+        segmentations={} if outlines is None else {"cell": Polygons(outlines, "cell", known=known)},
     )
 
 
@@ -92,38 +105,25 @@ def _genes(matrix: Path) -> tuple[str, ...]:
     return tuple(name for name, control in zip(names, is_control(names), strict=True) if not control)
 
 
-def _cells(matrix: Path, cells: Path, config: DatasetSpec) -> CellTable:
+def _cells(matrix: Path, cells: Path, known: Container[object], config: DatasetSpec) -> CellTable:
     key, *features = columns_of(matrix)
-    blocks, names = [], []
-    for part in parts_of(matrix, [key, *features]):
-        names += text(part[key])
-        blocks.append(sparse.csr_matrix(part[features].to_numpy(dtype=np.float64)))
-    if not names:
-        message = f"{matrix}: no cell; copy the file anew"
-        raise DataError(message)
-    counts, genes, controls, notes = without_controls(
-        sparse.vstack(blocks, format="csr"), np.array(features, dtype=np.str_)
-    )
+    names, found, background = matrix_of(matrix, features, [key], lambda part: cells_of(part[key], known))
+    counts, genes, controls, notes = without_controls(found, np.array(features, dtype=np.str_))
     labels = {k: c for k, c in (("niche", config.keys.niche), ("cell_type", config.keys.cell_type)) if c}
     there = columns_of(cells)
-    identifier = "EntityID" if "EntityID" in there else there[0]
+    identifier = ENTITY if ENTITY in there else there[0]
     with_volume = "volume" in there
-    table = whole(cells, [identifier, *CENTRE, *(["volume"] if with_volume else []), *labels.values()])
-    order = {name: row for row, name in enumerate(text(table[identifier]))}
-    absent = [name for name in names if name not in order]
-    if absent:
-        message = (
-            f"{cells}: lacks {len(absent)} cells of {matrix.name}, such as {absent[0]!r}; copy both anew"
-        )
-        raise DataError(message)
-    rows = np.array([order[name] for name in names], dtype=np.intp)
+    wanted = [identifier, *CENTRE, *(["volume"] if with_volume else []), *labels.values()]
+    table = whole(cells, wanted, [identifier])
+    with ids_of(cells):
+        rows = rows_of(names, names_of(table[identifier]), cells, matrix.name)
     volume = {"volume_um3": table["volume"].to_numpy(np.float64)[rows]} if with_volume else {}
     return CellTable(
-        names=np.array(names, dtype=np.str_),
+        names=names,
         genes=genes,
         counts=counts,
         xy_um=table[list(CENTRE)].to_numpy(np.float64)[rows],
         labels={k: labels_of(table[column])[rows] for k, column in labels.items()},
         measures={"control_counts": controls, **volume},
-        notes=notes,
+        notes={**notes, "background_rows": background},
     )

@@ -10,13 +10,14 @@ import numpy as np
 
 from pytest_stbench.data.controls import is_control
 from pytest_stbench.data.molecules import TranscriptBatch
-from pytest_stbench.data.readers.imaging.tables import columns_of, parts_of
+from pytest_stbench.data.naming import cells_in_fields, cells_of, spread
+from pytest_stbench.data.readers.imaging.tables import columns_of, ids_of, parts_of
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.registry import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -26,14 +27,18 @@ SYNONYMS = {
     "y": ("y_location", "y_um", "y_global_px", "global_y", "y"),
     "feature": ("feature_name", "gene", "target", "feature", "geneID"),
     "qv": ("qv",),
-    "cell": ("cell_id", "cell", "cell_ID", "EntityID"),
+    "cell": ("cell_id", "cell", "cell_ID", "EntityID", "assignment"),
     "fov": ("fov",),
 }
-"""What the columns are called: Xenium, plain tables, CosMx, MERSCOPE; the first that is there counts."""
+"""What the columns are called: Xenium, plain tables, CosMx, MERSCOPE, proseg; the first one there counts."""
+
+NUMBERED = "cell_ID"
+"""Where it stands with the field of view it is CosMx's own key of the cell, and goes before the others."""
+
+FROM_ZERO = "assignment"
+"""Where it names the cells they are counted from 0, as proseg does."""
 
 PIXELS = ("x_global_px", "y_global_px")
-NO_CELL = frozenset({"", "0", "-1", "UNASSIGNED", "unassigned", "nan", "None"})
-"""Cells of transcripts that lie in none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,9 @@ class Columns:
         return tuple(dict.fromkeys(name for name in found if name is not None))
 
 
-def open_transcripts(path: Path, *, um_per_px: float | None = None) -> TranscriptTable:
+def open_transcripts(
+    path: Path, *, um_per_px: float | None = None, known: Container[object] = frozenset()
+) -> TranscriptTable:
     """Open a table of transcripts; its header alone is read.
 
     Parameters
@@ -68,6 +75,9 @@ def open_transcripts(path: Path, *, um_per_px: float | None = None) -> Transcrip
         marks controls beside what their names say.
     um_per_px
         Size of a pixel where coordinates are in pixels; needed for ``x_global_px``.
+    known
+        Names of the cells, where a table lists them: they say whether there is a cell 0
+        (:func:`~pytest_stbench.data.naming.cells_of`).
 
     Raises
     ------
@@ -81,7 +91,7 @@ def open_transcripts(path: Path, *, um_per_px: float | None = None) -> Transcrip
             "file (CosMx: 0.12028, the first public data sets 0.18; the documents of the instrument say it)"
         )
         raise DataError(message)
-    return TranscriptTable(path, columns, 1.0 if um_per_px is None else um_per_px)
+    return TranscriptTable(path, columns, 1.0 if um_per_px is None else um_per_px, known)
 
 
 def columns_for(path: Path, there: Sequence[str], named: Mapping[str, str] | None = None) -> Columns:
@@ -98,6 +108,8 @@ def columns_for(path: Path, there: Sequence[str], named: Mapping[str, str] | Non
                 f"the table has {listing(there)}{nearest(names[role][0], there)}: rename it"
             )
             raise DataError(message)
+    if "cell" not in (named or {}) and {NUMBERED, found["fov"]} <= set(there):
+        found["cell"] = NUMBERED
     return Columns(
         x=str(found["x"]),
         y=str(found["y"]),
@@ -112,10 +124,14 @@ def columns_for(path: Path, there: Sequence[str], named: Mapping[str, str] | Non
 class TranscriptTable:
     """The transcripts of one table; see :class:`~pytest_stbench.data.molecules.Transcripts`."""
 
-    def __init__(self, path: Path, columns: Columns, um_per_px: float) -> None:
+    def __init__(
+        self, path: Path, columns: Columns, um_per_px: float, known: Container[object] = frozenset()
+    ) -> None:
         self.path = path
         self.columns = columns
         self._um_per_px = um_per_px
+        self._known = frozenset({"0"}) if columns.cell == FROM_ZERO else known
+        self._slides: set[str] = set()
 
     @property
     def features(self) -> NDArray[np.str_]:
@@ -130,11 +146,9 @@ class TranscriptTable:
     def batches(self, *, cells: bool = False) -> Iterator[TranscriptBatch]:
         """Yield all transcripts, a part of the file at a time."""
         columns = self.columns
-        wanted = list(columns.needed)
-        if cells:
-            wanted += [name for name in (columns.cell, columns.fov) if name is not None]
+        ids = [name for name in (columns.cell, columns.fov) if name is not None] if cells else []
         place = {name: position for position, name in enumerate(self.features.tolist())}
-        for part in parts_of(self.path, wanted):
+        for part in parts_of(self.path, [*columns.needed, *ids], ids):
             codes, levels = _factorised(part[columns.feature])
             lookup = np.array([place[name] for name in levels], dtype=np.int32)
             yield TranscriptBatch(
@@ -157,14 +171,10 @@ class TranscriptTable:
         columns = self.columns
         if columns.cell is None:
             return np.full(len(part), "", dtype=object)
-        codes, levels = _factorised(part[columns.cell])
-        names = np.array(["" if name in NO_CELL else name for name in levels], dtype=object)[codes]
-        if columns.fov is None or columns.cell != "cell_ID":
-            return names
-        # CosMx numbers cells anew in every field of view.
-        fov_codes, fovs = _factorised(part[columns.fov])
-        prefix = np.array([f"{fov}_" for fov in fovs], dtype=object)[fov_codes]
-        return np.where(names == "", "", prefix + names)
+        with ids_of(self.path):
+            if columns.cell == NUMBERED and columns.fov is not None:
+                return spread(*cells_in_fields(part[columns.fov], part[columns.cell], self._slides), "")
+            return spread(*cells_of(part[columns.cell], self._known, self._slides), "")
 
     @cached_property
     def _decoded(self) -> tuple[NDArray[np.str_], NDArray[np.bool_]]:

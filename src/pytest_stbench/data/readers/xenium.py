@@ -6,10 +6,11 @@ Of a bundle (a folder, which names the slide) these are read: ``transcripts.parq
 ``experiment.xenium`` the name of the panel and the pixel size. Either the transcripts or the
 matrix with its cells must be there; the rest is optional. Where `path` names a table of
 transcripts, its name is that of the slide, and outlines are looked for in
-``../boundaries/NAME.parquet``.
+``../boundaries/NAME`` (``.parquet``, ``.csv``, ``.csv.gz``, ``.geojson``, ``.geojson.gz``).
 
 Cells are those of the matrix; without one they are counted from the transcripts (quality 20 and
-above). Coordinates are um already.
+above). Nuclei are told apart by ``label_id``: several of one cell are several instances. Coordinates
+are um already.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.data.naming import names_of
 from pytest_stbench.data.readers.imaging.cells import CellTable, without_controls
 from pytest_stbench.data.readers.imaging.labels import labels_of
 from pytest_stbench.data.readers.imaging.outlines import Polygons
@@ -30,9 +32,10 @@ from pytest_stbench.data.readers.imaging.source import (
     index_bundles,
     is_table,
     open_bundles,
+    outlines_beside,
     stem_of,
 )
-from pytest_stbench.data.readers.imaging.tables import columns_of, text, whole
+from pytest_stbench.data.readers.imaging.tables import columns_of, ids_of, known_cells, rows_of, whole
 from pytest_stbench.data.readers.tenx import read_features, read_matrix
 from pytest_stbench.data.readers.transcripts import open_transcripts
 from pytest_stbench.errors import DataError
@@ -44,7 +47,7 @@ if TYPE_CHECKING:
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample
 
-RULES = "xenium/1"
+RULES = "xenium/2"
 PIXEL_UM = (0.05, 1.0)
 """Pixel sizes a Xenium instrument can have; it is 0.2125 um."""
 
@@ -77,7 +80,7 @@ def index_source(
 def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
     """Return the bundle at `path`, a folder or a table of transcripts."""
     if is_table(path):
-        beside = companion(path.parent.parent / "boundaries", f"{stem_of(path)}.parquet")
+        beside = outlines_beside(path)
         outlines = {} if beside is None else {"cell": Polygons(beside, "cell")}
         return Bundle(
             slide_id=stem_of(path),
@@ -93,7 +96,8 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
     cells = companion(path, "cells.parquet", "cells.csv.gz", "cells.csv")
     experiment = companion(path, "experiment.xenium")
     outlines_of = {
-        kind: companion(path, f"{name}.parquet", f"{name}.csv.gz") for kind, name in OUTLINES.items()
+        kind: companion(path, f"{name}.parquet", f"{name}.csv.gz", f"{name}.csv")
+        for kind, name in OUTLINES.items()
     }
     if transcripts is None and (matrix is None or cells is None):
         message = (
@@ -103,17 +107,18 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
         raise DataError(message)
     facts = _experiment(experiment)
     with_matrix = matrix is not None and cells is not None
+    known = known_cells(cells, "cell_id")
     used = (transcripts, matrix, cells, experiment, *outlines_of.values())
     return Bundle(
         slide_id=stem_of(path),
         files=tuple(file for file in used if file is not None),
         transcripts=None
         if transcripts is None
-        else partial(open_transcripts, transcripts, um_per_px=_scale(config)),
+        else partial(open_transcripts, transcripts, um_per_px=_scale(config), known=known),
         cells=partial(_cells, matrix, cells, config) if with_matrix else None,  # type: ignore[arg-type]  # both are there
         genes=partial(_genes, matrix) if with_matrix else None,  # type: ignore[arg-type]  # it is there
         segmentations={
-            kind: Polygons(file, kind)  # type: ignore[arg-type]  # the keys of OUTLINES are the kinds
+            kind: Polygons(file, kind, known=known)  # type: ignore[arg-type]  # the keys of OUTLINES are the kinds
             for kind, file in outlines_of.items()
             if file is not None
         },
@@ -160,16 +165,10 @@ def _cells(matrix: Path, cells: Path, config: DatasetSpec) -> CellTable:
     there = columns_of(cells)
     labels = {k: c for k, c in (("niche", config.keys.niche), ("cell_type", config.keys.cell_type)) if c}
     areas = [name for name in AREAS if name in there]
-    table = whole(cells, ["cell_id", "x_centroid", "y_centroid", *areas, *labels.values()])
-    names = text(table["cell_id"])
-    order = {name: row for row, name in enumerate(names)}
-    absent = [name for name in found.barcodes.tolist() if name not in order]
-    if absent:
-        message = (
-            f"{cells}: lacks {len(absent)} cells of {matrix.name}, such as {absent[0]!r}; copy both anew"
-        )
-        raise DataError(message)
-    rows = np.array([order[name] for name in found.barcodes.tolist()], dtype=np.intp)
+    table = whole(cells, ["cell_id", "x_centroid", "y_centroid", *areas, *labels.values()], ["cell_id"])
+    with ids_of(cells):
+        names = names_of(table["cell_id"])
+    rows = rows_of(found.barcodes, names, cells, matrix.name)
     return CellTable(
         names=found.barcodes,
         genes=genes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.segmentation import Segmentation
     from pytest_stbench.spec.model import DatasetSpec
 
+OUTLINES = (".parquet", ".csv", ".csv.gz", ".geojson", ".geojson.gz")
 TABLES = (".parquet", ".csv", ".csv.gz", ".tsv")
 
 
@@ -142,7 +144,8 @@ class ImagingSource:
             labels=cells.labels,
             measures=cells.measures,
             transcripts=table,
-            segmentations=dict(bundle.segmentations),
+            # of its own, so that outlines that were read are forgotten with the slide
+            segmentations={name: copy(outlines) for name, outlines in bundle.segmentations.items()},
             notes=cells.notes,
         )
 
@@ -239,6 +242,12 @@ def companion(folder: Path, *patterns: str) -> Path | None:
         if matches:
             return matches[0]
     return None
+
+
+def outlines_beside(table: Path) -> Path | None:
+    """Return the outlines of cells that go with a table of transcripts, ``../boundaries/NAME``."""
+    name = stem_of(table)
+    return companion(table.parent.parent / "boundaries", *(f"{name}{ending}" for ending in OUTLINES))
 
 
 def stem_of(path: Path) -> str:

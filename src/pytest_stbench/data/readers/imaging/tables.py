@@ -5,17 +5,27 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from scipy import sparse
+
+from pytest_stbench.data.naming import KnownCells, coded
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.registry import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import pandas as pd
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from pytest_stbench.data.naming import Coded
 
 ROWS = 1_000_000
+CELLS = 1 << 24
+"""Values of a matrix in text that are held at once."""
 
 
 def columns_of(path: Path) -> tuple[str, ...]:
@@ -30,26 +40,63 @@ def columns_of(path: Path) -> tuple[str, ...]:
         return tuple(pd.read_csv(path, sep=_separator(path), nrows=0).columns)
 
 
-def parts_of(path: Path, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
-    """Yield `columns` of a table in parts of at most a million rows; text may come as categories."""
+def parts_of(
+    path: Path, columns: Sequence[str], names: Sequence[str] = (), *, rows: int = ROWS, repeats: bool = True
+) -> Iterator[pd.DataFrame]:
+    """Yield `columns` of a table in parts of at most `rows` rows.
+
+    Those in `names` hold ids: they come as they stand in the file, also where integers have holes; of a
+    csv they alone are text, or, where none is named, all but coordinates and qualities. Text may come as
+    categories, unless its values hardly ever repeat (`repeats`).
+    """
     wanted = list(dict.fromkeys(columns))
     with _readable(path):
         if path.suffix == ".parquet":
             import pyarrow.parquet as pq
 
-            with pq.ParquetFile(path, read_dictionary=_texts(path, wanted)) as file:
+            with pq.ParquetFile(path, read_dictionary=_texts(path, wanted) if repeats else []) as file:
                 # Over many row groups at once the iterator keeps the bytes of all of them.
                 for group in range(file.num_row_groups):
-                    for batch in file.iter_batches(batch_size=ROWS, row_groups=[group], columns=wanted):
-                        yield batch.to_pandas()
+                    for batch in file.iter_batches(batch_size=rows, row_groups=[group], columns=wanted):
+                        yield _frame(batch, names)
             return
         import pandas as pd
 
-        text = {name: str for name in wanted if name not in _NUMBERS}
+        text = dict.fromkeys(names or [name for name in wanted if name not in _NUMBERS], str)
         with pd.read_csv(
-            path, sep=_separator(path), usecols=wanted, chunksize=ROWS, dtype=text, keep_default_na=True
+            path, sep=_separator(path), usecols=wanted, chunksize=rows, dtype=text, keep_default_na=True
         ) as parts:
             yield from parts
+
+
+def matrix_of(
+    path: Path, features: Sequence[str], keys: Sequence[str], cells: Callable[[pd.DataFrame], Coded]
+) -> tuple[NDArray[np.str_], sparse.csr_matrix, int]:
+    """Return names and counts of the cells in a matrix of text, and how many rows are in no cell.
+
+    Parameters
+    ----------
+    path
+        A table of one cell a row.
+    features, keys
+        Columns of counts, and those that name the cell.
+    cells
+        Returns the cells of a part of the table, coded as by :func:`~pytest_stbench.data.naming.cells_of`.
+    """
+    blocks, names, background = [], [np.empty(0, dtype=object)], 0
+    rows = max(1, CELLS // max(1, len(features)))
+    for part in parts_of(path, [*keys, *features], keys, rows=rows):
+        with ids_of(path):
+            codes, found = cells(part)
+        kept = codes >= 0
+        background += int((~kept).sum())
+        names.append(found[codes[kept]])
+        blocks.append(sparse.csr_matrix(part[list(features)].to_numpy(dtype=np.float64)[kept]))
+    every = np.concatenate(names)
+    if not len(every):
+        message = f"{path}: no cell beside {background} rows in no cell; copy the file anew"
+        raise DataError(message)
+    return every.astype(np.str_), sparse.vstack(blocks, format="csr"), background
 
 
 def _texts(path: Path, columns: Sequence[str]) -> list[str]:
@@ -62,8 +109,22 @@ def _texts(path: Path, columns: Sequence[str]) -> list[str]:
     return [n for n in columns if n in schema.names and any(is_a(schema.field(n).type) for is_a in is_text)]
 
 
-def whole(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return a table, or some of its columns."""
+def _frame(table: pa.RecordBatch | pa.Table, names: Sequence[str]) -> pd.DataFrame:
+    """Return a part as data frame; integer ids with holes as categories: floats would round them."""
+    import pyarrow as pa
+
+    frame: pd.DataFrame = table.to_pandas()
+    for name in table.schema.names:
+        column = table.column(name)
+        if name in names and column.null_count and pa.types.is_integer(column.type):
+            frame[name] = column.dictionary_encode().to_pandas().array
+        elif name not in frame:  # pandas has made it the index
+            frame[name] = column.to_pandas().array
+    return frame
+
+
+def whole(path: Path, columns: Sequence[str] | None = None, names: Sequence[str] = ()) -> pd.DataFrame:
+    """Return a table, or some of its columns; `names` as for :func:`parts_of`."""
     import pandas as pd
 
     there = columns_of(path)
@@ -74,14 +135,39 @@ def whole(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
             raise DataError(message)
     with _readable(path):
         if path.suffix == ".parquet":
-            return pd.read_parquet(path, columns=list(wanted))
-        return pd.read_csv(path, sep=_separator(path), usecols=list(wanted), low_memory=False)
+            import pyarrow.parquet as pq
+
+            table = pq.read_table(
+                path,
+                columns=list(wanted),
+                read_dictionary=_texts(path, names),
+                use_pandas_metadata=True,
+                partitioning=None,
+            )
+            return _frame(table.unify_dictionaries(), names)
+        return pd.read_csv(
+            path,
+            sep=_separator(path),
+            usecols=list(wanted),
+            dtype=dict.fromkeys(names, str),
+            low_memory=False,
+        )
 
 
 _NUMBERS = frozenset(
     {"x_location", "y_location", "x_um", "y_um", "x_global_px", "y_global_px", "global_x", "global_y", "x",
      "y", "qv", "is_control"}
 )  # fmt: skip
+
+
+@contextmanager
+def ids_of(path: Path) -> Iterator[None]:
+    """Turn what makes names of ids impossible into a ``DataError`` naming the file."""
+    try:
+        yield
+    except ValueError as error:
+        message = f"{path}: {error}"
+        raise DataError(message) from error
 
 
 @contextmanager
@@ -104,6 +190,40 @@ def _readable(path: Path) -> Iterator[None]:
 
 def _separator(path: Path) -> str:
     return "\t" if ".tsv" in path.suffixes else ","
+
+
+def known_cells(path: Path | None, column: str) -> Container[object]:
+    """Return the names in a table of cells, read when the first is looked up; none without a table.
+
+    They stand in `column`, or in the first where there is none of that name.
+    """
+    if path is None:
+        return frozenset()
+
+    def read() -> Iterable[object]:
+        there = columns_of(path)
+        name = column if column in there else there[0]
+        table = whole(path, [name], [name])
+        with ids_of(path):
+            return set(coded(table[name])[1].tolist())
+
+    return KnownCells(read)
+
+
+def rows_of(
+    names: Sequence[str] | NDArray[np.str_], listed: NDArray[np.object_], path: Path, of: str
+) -> NDArray[np.intp]:
+    """Return the row of each of `names` among those that the table `path` lists.
+
+    Raises ``DataError`` where it lacks one.
+    """
+    order = {name: row for row, name in enumerate(listed.tolist())}
+    rows = [order.get(str(name), -1) for name in names]
+    absent = [str(name) for name, row in zip(names, rows, strict=True) if row < 0]
+    if absent:
+        message = f"{path}: lacks {len(absent)} cells of {of}, such as {absent[0]!r}; copy both anew"
+        raise DataError(message)
+    return np.array(rows, dtype=np.intp)
 
 
 def text(values: Any) -> list[str]:

@@ -55,6 +55,16 @@ class Labels:
         found = map(str, self.sums.labels.tolist())
         return np.array([known.get(label, label) for label in found], dtype=np.str_)
 
+    @property
+    def owners(self) -> NDArray[np.str_]:
+        """The instances themselves: the image says no more of cells."""
+        return self.names
+
+    @property
+    def notes(self) -> Mapping[str, int]:
+        """Nothing is left out of a label image."""
+        return {}
+
     @cached_property
     def sums(self) -> LabelSums:
         """Labels, sizes and places in pixels; the whole image is gone through once."""

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.data.rasterise import bounds_of, rasterise
-from pytest_stbench.data.readers.imaging.outlines import usable_rings
+from pytest_stbench.data.areas import areas_of
+from pytest_stbench.data.readers.imaging.instances import outline_notes
 from pytest_stbench.data.readers.imaging.tables import columns_of, text, whole
 from pytest_stbench.data.readers.spatialdata.points import table_files
 from pytest_stbench.data.readers.spatialdata.store import readable
-from pytest_stbench.data.readers.spatialdata.transforms import transformed
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pytest_stbench.data.areas import Areas
     from pytest_stbench.data.readers.imaging.outlines import Kind
     from pytest_stbench.data.readers.spatialdata.frame import Frame
     from pytest_stbench.data.readers.spatialdata.store import Store
@@ -108,38 +108,26 @@ class Shapes:
             raise DataError(message)
         return found
 
+    @property
+    def owners(self) -> NDArray[np.str_]:
+        """The instances themselves: shapes say of no other cell that they are in it."""
+        return self.names
+
+    @property
+    def notes(self) -> Mapping[str, int]:
+        """What was counted, as soon as the shapes were read."""
+        return outline_notes(self.kind, *self._drawn) if "_drawn" in self.__dict__ else {}
+
     @cached_property
-    def _rings(self) -> list[Floats]:
-        matrix = self._frame.to_um(self._element)
-        rings = usable_rings(rings_of(self._read.shapes))[0]
-        return [transformed(matrix, ring) if len(ring) else ring for ring in rings]
+    def _drawn(self) -> tuple[Areas, int]:
+        """What each instance covers, parts without holes, in um; and how many had to be mended."""
+        shapes = self._read.shapes
+        areas, mended = areas_of([(shapes, np.arange(len(shapes)))], len(shapes))
+        return areas.transformed(self._frame.to_um(self._element)), mended
 
     def labels(self, um_per_px: float, window_um: tuple[float, float, float, float]) -> NDArray[np.int32]:
         """Return the label image of a window; a pixel belongs to the outline around its centre."""
-        return rasterise(self._rings, um_per_px, window_um, bounds_um=self._bounds)
-
-    @cached_property
-    def _bounds(self) -> NDArray[np.float64]:
-        return bounds_of(self._rings)
-
-
-def rings_of(shapes: NDArray[np.object_]) -> list[Floats]:
-    """Return the outer ring of each shape: of several parts that of the largest by area."""
-    import shapely
-
-    parts, owner = shapely.get_parts(shapely.force_2d(shapes), return_index=True)
-    order = np.lexsort((shapely.area(parts), owner))
-    kept = order[np.append(np.flatnonzero(np.diff(owner[order])), len(order) - 1)] if len(order) else order
-    found = [np.empty((0, 2))] * len(shapes)
-    outer = np.where(
-        shapely.get_type_id(parts[kept]) == 3, shapely.get_exterior_ring(parts[kept]), parts[kept]
-    )
-    xy, of = shapely.get_coordinates(outer, return_index=True)
-    for place, ring in zip(
-        owner[kept].tolist(), np.split(xy, np.searchsorted(of, np.arange(1, len(kept)))), strict=True
-    ):
-        found[place] = ring
-    return found
+        return self._drawn[0].labels(um_per_px, window_um)
 
 
 def centres_of(shapes: NDArray[np.object_]) -> Floats:

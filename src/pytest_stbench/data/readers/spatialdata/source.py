@@ -22,6 +22,7 @@ coarsest level of at most 0.5 um per pixel is read.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -169,6 +170,19 @@ class Several:
     def names(self) -> NDArray[np.str_]:
         """Names of the instances, those of the first element first."""
         return np.concatenate([part.names for part in self._parts])
+
+    @property
+    def owners(self) -> NDArray[np.str_]:
+        """Cells of the instances, in the order of their names."""
+        return np.concatenate([part.owners for part in self._parts])
+
+    @property
+    def notes(self) -> Mapping[str, int]:
+        """What was counted so far, over all elements."""
+        counted: Counter[str] = Counter()
+        for part in self._parts:
+            counted.update(part.notes)
+        return counted
 
     def labels(self, um_per_px: float, window_um: tuple[float, float, float, float]) -> NDArray[np.int32]:
         """Return the label image of a window."""

@@ -11,6 +11,8 @@ from scipy.spatial import cKDTree
 from pytest_stbench.data.rasterise import blank
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from pytest_stbench.data.simulate.cells.layout import Cells
@@ -33,6 +35,16 @@ class Ellipses:
     def names(self) -> NDArray[np.str_]:
         """Names of the cells, also of their nuclei."""
         return self.cells.names
+
+    @property
+    def owners(self) -> NDArray[np.str_]:
+        """The cells: each has one nucleus."""
+        return self.cells.names
+
+    @property
+    def notes(self) -> Mapping[str, int]:
+        """Nothing is left out."""
+        return {}
 
     def labels(self, um_per_px: float, window_um: tuple[float, float, float, float]) -> NDArray[np.int32]:
         """Return the label image of a window; a pixel belongs to the instance that covers its centre.
