@@ -5,7 +5,10 @@ import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
+import shapely
+from shapely import MultiPolygon, Polygon
 
 pytest.importorskip("zarr")
 
@@ -82,7 +85,6 @@ def test_a_store(made, zarr_format):
     cells = np.concatenate([batch.cell for batch in batches])
     assert (cells == "").sum() == 5
     drawn = slide.segmentations["cell"].labels(PX, (0, 0, stores.WIDTH * PX, stores.HEIGHT * PX))
-    # skimage takes pixels whose centre lies on an edge along; here all edges lie between centres
     np.testing.assert_array_equal(drawn > 0, stores.label_image() > 0)
     assert slide.segmentations["nucleus"].names.tolist() == list(NAMES)
 
@@ -408,3 +410,54 @@ def test_centroids_are_those_of_the_area(shift):
     np.testing.assert_allclose(found[:2], [expected, expected], atol=2e-3)
     assert np.isnan(found[2]).all()
     np.testing.assert_allclose(found[3], (3, 3))
+
+
+def reshape(store, change):
+    """Rewrite the polygons of a store."""
+    path = store / "shapes/cell_boundaries/shapes.parquet"
+    change(pd.read_parquet(path)).to_parquet(path)
+
+
+def test_units_are_placed_by_all_that_their_outline_covers(store):
+    """The body with a hole and a piece: label image and place are of the same geometry."""
+    body = Polygon([(0, 0), (20, 0), (20, 10), (0, 10)], [[(2, 2), (8, 2), (8, 8), (2, 8)]])
+    shape = MultiPolygon([Polygon([(30, 0), (40, 0), (40, 10), (30, 10)]), body])
+    line = Polygon([(4, 4), (8, 8), (12, 12)])
+    wkb = shapely.to_wkb([shape, line])
+    reshape(store, lambda table: table.assign(geometry=[*wkb, *table["geometry"][2:]]))
+    dataset = opened(store.parent)
+    slide = dataset.slide("S2")
+    row = {name: at for at, name in enumerate(slide.unit_names.tolist())}
+    np.testing.assert_allclose(slide.xy_um[row[NAMES[0]]], shape.centroid.coords[0])
+    np.testing.assert_allclose(slide.xy_um[row[NAMES[1]]], (8, 8))
+    cells = slide.segmentations["cell"]
+    drawn = cells.labels(PX, (0, 0, 40, 10)) == 1
+    assert drawn.sum() * PX**2 == pytest.approx(shape.area, rel=0.02)
+    assert (
+        dataset.notes["cell_outlines_in_parts"]["S2"] == dataset.notes["cell_outlines_with_holes"]["S2"] == 1
+    )
+    assert dataset.notes["cell_outlines_without_area"]["S2"] == 1
+
+
+@pytest.mark.parametrize("ids", [[0, 1, 2, 3, 4], [1, 2, 3, 4, 5]])
+def test_the_table_says_whether_points_have_a_cell_0(store, ids):
+    reshape(store, lambda table: table.set_axis(ids, axis=0))
+    annotate(store, instance_key="number")
+    import zarr
+
+    obs = zarr.open_group(store / "tables/table/obs", mode="a")
+    obs.create_array("number", data=np.array(ids)).attrs.update(
+        {"encoding-type": "array", "encoding-version": "0.2.0"}
+    )
+    obs.attrs["column-order"] = [*obs.attrs["column-order"], "number"]
+    number = dict(zip(NAMES, ids, strict=True))
+    for part in (store / "points/transcripts/points.parquet").glob("*.parquet"):
+        table = pd.read_parquet(part)
+        table["cell_id"] = table["cell_id"].map(number).fillna(0 if 0 not in ids else -1).astype("int64")
+        table.to_parquet(part)
+    slide = opened(store.parent).slide("S2")
+    assert slide.unit_names.tolist() == list(map(str, ids))
+    cells = np.concatenate([batch.cell for batch in slide.transcripts.batches(cells=True)])
+    assert set(cells) == {"", *map(str, ids)}
+    assert (cells == "").sum() == 5
+    assert slide.segmentations["cell"].names.tolist() == list(map(str, ids))

@@ -21,8 +21,8 @@ coarsest level of at most 0.5 um per pixel is read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from collections import Counter
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
