@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.spatial import cKDTree
 
+from pytest_stbench.checks.axes import fit_of, misplaced, other_units
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, on_slides, others, ranked
 from pytest_stbench.checks.subject import normalised
 from pytest_stbench.checks.table import PITCH_COLUMNS, number_in
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.data.readers.units import MEASURED
 from pytest_stbench.data.technology import lattice_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from pytest_stbench.checks.subject import Subject
     from pytest_stbench.data.slide import Slide
+    from pytest_stbench.kernels.grid_fit import GridFit
 
 LATTICES = frozenset({"spot", "xisium", "bin"})
 XISIUM_PITCHES_UM = (100.0, 55.0)
 
 
 def missing_coords(
-    dataset: Subject, *, min_ratio: float = 0.8, max_ratio: float = 1.25, min_cell_um: float = 1.0
+    dataset: Subject,
+    *,
+    notes: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
+    min_ratio: float = 0.8,
+    max_ratio: float = 1.25,
+    min_cell_um: float = 1.0,
+    max_stretch: float = 1.1,
 ) -> CheckResult:
     """Q07: coordinates that are absent, all equal, or not in micrometres.
 
@@ -36,6 +48,12 @@ def missing_coords(
     against that of the technology in the same way. A lattice of unknown pitch gives ``skip``. Cells
     have no pitch, but the median distance of their centres is at least `min_cell_um`; pixels of cells
     cannot be told from micrometres.
+
+    Where the unit was itself measured by the distance of neighbours (from `notes`), that distance tests
+    nothing: ``skip``. A file that says another unit than the one that is used fails, with both sizes. Units
+    with array indices whose places are stretched by more than `max_stretch` in one direction, or do not
+    follow the indices, fail; places that are a mirror image of the indices, as by an exchange of x and y,
+    warn.
     """
     findings: list[Finding] = []
     ratios: dict[str, float] = {}
@@ -45,10 +63,15 @@ def missing_coords(
     unknown: list[str] = []
     medians: dict[str, tuple[float, float]] = {}
     crowded: dict[str, float] = {}
+    fits: dict[str, GridFit] = {}
+    measured = sorted(slide for slide, number in notes.get(MEASURED, {}).items() if number)
     n_slides = 0
     for slide in dataset.slides():
         n_slides += 1
         name = slide.meta.slide_id
+        fit = fit_of(slide, dataset.config)
+        if fit is not None:
+            fits[name] = fit
         xy = as_numbers(slide.xy_um)
         if xy.shape != (slide.n_units, 2):
             missing[name] = slide.n_units
@@ -62,6 +85,8 @@ def missing_coords(
             flat.append(name)
         elif (resolution := slide.meta.resolution or dataset.config.resolution) in LATTICES:
             pitches = _pitches(dataset, slide)
+            if name in measured:
+                continue
             if not pitches:
                 unknown.append(name)
                 continue
@@ -70,6 +95,7 @@ def missing_coords(
             ratios[name], medians[name] = median / pitch, (median, pitch)
         elif resolution == "cell" and (median := _median_neighbour(xy)) < min_cell_um:
             crowded[name] = median
+    findings += other_units(notes)
     findings += _declared(dataset, min_ratio, max_ratio)
     if missing:
         slides = ranked(missing)
@@ -96,6 +122,7 @@ def missing_coords(
             )
         )
     findings += _wrong_scale(ratios, medians, min_ratio, max_ratio)
+    findings += misplaced(fits, max_stretch)
     if crowded:
         slides = tuple(sorted(crowded, key=lambda name: (crowded[name], name)))
         findings.append(
@@ -117,6 +144,16 @@ def missing_coords(
                 "cannot be judged",
                 fix="write `pitch_um:` (centre to centre, in um) under the data set",
                 slides=tuple(sorted(unknown)),
+            )
+        )
+    if measured:
+        findings.append(
+            Finding(
+                status="skip",
+                text=f"the unit of {on_slides(measured)} was measured by the distance of neighbours, which "
+                "then cannot test it",
+                fix="write the size of a pixel as `scale: {um_per_px: ...}`, as the scanner says it",
+                slides=tuple(measured),
             )
         )
     if single or not n_slides:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from pytest_stbench.checks.genomes import genomes
 from pytest_stbench.checks.result import (
     MAX_GENES,
     CheckResult,
@@ -49,7 +50,8 @@ def gene_ids(
 
     Fails when between `mixed_low` and `mixed_high` of a slide's names are Ensembl ids, or of its
     symbols are in mouse case (``Erbb2``; open reading frames such as ``C1orf159`` excepted), when
-    slides disagree on either, and when a name is blank or a date of a spreadsheet (``1-Mar``).
+    slides disagree on either, when a name is blank or a date of a spreadsheet (``1-Mar``), and when
+    `mixed_low` of a slide's names begin with a genome (``GRCh38_TP53``) or are ids of several species.
     Warns on Ensembl ids throughout, duplicates, retired symbols, and when less than
     `min_reference` of the symbols (20 or more) are known, retired ones included: those of GENCODE
     release 48, or of the list `reference` (a file with one symbol a line or a column ``gene``).
@@ -69,6 +71,7 @@ def gene_ids(
     band = (mixed_low, mixed_high)
     findings = [
         *_spoilt(panels, names),
+        *genomes(panels, mixed_low),
         *_mixed(
             panels, ensembl, frozenset(), band, "Ensembl ids",
             "map Ensembl ids to HGNC symbols (without version) in every file",

@@ -22,6 +22,7 @@ from pytest_stbench.checks.result import (
 )
 from pytest_stbench.checks.subject import known, normalised
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.data.readers.codes import NOTE as CODES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -59,7 +60,8 @@ def label_alignment(
     `fail_matched` fail (the statistic, worst slide); slides without any label are not judged.
     The same holds for the rows of a table of labels that name a unit of the slide (from `notes`).
     More than `max_undetermined` of the labels that decide nothing (``undetermined`` ...) warn. A
-    table of labels for a slide that the data set does not have (`label_slides`) fails.
+    table of labels for a slide that the data set does not have (`label_slides`) fails, and so do classes
+    that are codes without their names (from `notes`): each file numbers its own.
 
     Shifted keys leave every unit with a label, of another unit. Labels that explain no more of the
     expression than 95 of 99 random permutations of them (seed 0) warn, and fail where neighbouring units
@@ -113,6 +115,7 @@ def label_alignment(
         )
     rows, stray = notes.get("label_rows", {}), notes.get("label_rows_without_unit", {})
     joined = {name: 1 - stray.get(name, 0) / rows[name] for name in slides_there & rows.keys()}
+    findings += _nameless(notes)
     findings += _unmatched(matched, warn_matched, fail_matched)
     findings += _unmatched(joined, warn_matched, fail_matched, rows=True)
     findings += _vague(undetermined, max_undetermined)
@@ -127,6 +130,29 @@ def label_alignment(
         threshold=None if worst is None else warn_matched,
         details={"matched": matched, "rows_matched": joined, "undetermined": undetermined},
     )
+
+
+def _nameless(notes: Mapping[str, Mapping[str, int]]) -> list[Finding]:
+    """Return the slides whose classes are codes without names, one finding for each kind of label."""
+    findings = []
+    for note, numbers in sorted(notes.items()):
+        slides = ranked({slide: float(n) for slide, n in numbers.items() if n})
+        if not note.startswith(CODES) or not slides:
+            continue
+        label = note.removeprefix(CODES)
+        findings.append(
+            Finding(
+                status="fail",
+                text=f"classes of {count(numbers[slides[0]], 'unit')} of slide {slides[0]} are "
+                f"codes without names (keys.{label}){others(slides)}: 0 of one file need not be 0 of another",
+                fix="write the names of the classes into the files as text; numbers that mean the same in all"
+                " files are names too once they are text",
+                statistic=sum(numbers.values()),
+                threshold=0.0,
+                slides=slides,
+            )
+        )
+    return findings
 
 
 def _unmatched(

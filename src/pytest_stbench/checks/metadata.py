@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, percent, some
 from pytest_stbench.checks.subject import known
+from pytest_stbench.data.index import CODE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +47,7 @@ def metadata_missing(
     findings = [
         Finding(
             status="fail" if name in required else "warn",
-            text=f"{name} is empty on {_where(empty[name], len(samples))}",
+            text=f"{name} is empty on {_where(empty[name], len(samples))}{_codes(samples, name)}",
             fix=_fix(name),
             statistic=share if name in required else len(empty[name]) / len(samples),
             threshold=0.0,
@@ -82,6 +83,14 @@ def _where(slides: Sequence[str], n_samples: int) -> str:
     if len(slides) == n_samples:
         return count(n_samples, "slide") if n_samples == 1 else f"all {n_samples:,} slides"
     return f"{len(slides):,} of {n_samples:,} slides ({some(slides)})"
+
+
+def _codes(samples: Sequence[Sample], name: str) -> str:
+    """Return the codes that stand where the names of patients are missing."""
+    bare = sorted({sample.extra[CODE] for sample in samples if CODE in sample.extra})
+    if name != "patient" or not bare:
+        return ""
+    return f", where codes stand without their names ({some(bare)}): each file numbers its own"
 
 
 def _fix(name: str) -> str:

@@ -22,6 +22,7 @@ from pytest_stbench.checks.result import (
     some,
 )
 from pytest_stbench.checks.rows import equal_rows
+from pytest_stbench.checks.sections import several_sections, signs_on
 from pytest_stbench.checks.values import as_numbers
 from pytest_stbench.spec.thresholds import MIN_UNIT
 
@@ -41,6 +42,7 @@ ROUNDING_UM = 1e-6
 def duplicate_units(
     dataset: Subject,
     *,
+    notes: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
     max_coordinates: float = 0.001,
     tolerance_um: float = 0.1,
     max_identical: float = 0.01,
@@ -52,14 +54,20 @@ def duplicate_units(
     `tolerance_um` fail; more than `max_identical` of the units with more than `min_counts` counts
     whose counts equal those of another unit warn. Shares count every unit that has a double, and
     the worst slide decides. Names may repeat between slides.
+
+    A slide that holds several sections fails as well: its units share array positions, or barcodes but
+    for what was added when slides were joined, or those of several batches lie among each other (from
+    `notes`, which also name the columns that tell them apart).
     """
     names: dict[str, list[str]] = {}
     places: dict[str, float] = {}
     twins: dict[str, float] = {}
+    sections: dict[str, dict[str, float]] = {}
     units = n_slides = 0
     for slide in dataset.slides():
         slide_id = slide.meta.slide_id
         n_slides += 1
+        sections[slide_id] = signs_on(slide, notes)
         units += slide.n_units
         if not slide.n_units:
             continue
@@ -73,7 +81,7 @@ def duplicate_units(
             status="skip", text="the data set has no unit", fix="check `path:` and the files behind it"
         )
         return conclude([finding], passed="")
-    findings = []
+    findings = several_sections(sections, notes)
     if names:
         worst = ranked({name: len(repeated) for name, repeated in names.items()})
         findings.append(

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from pytest_stbench.splits.table import Sample
 
 
+RULES = 2
+"""Raised whenever more, or other things, are read from a file."""
+
+CODE = "code of the patient"
+"""Further field of a sample whose patient is a code without a name."""
+
+
 def index_source(config: DatasetSpec, roots: Sequence[Path], store: Path | None) -> list[Sample]:
     """Return the samples of the files that ``config.path`` names; see :func:`index_samples`."""
     files = resolve(config.path or "", roots, get=config.get, what="path")
@@ -38,14 +45,15 @@ def index_samples(files: Sequence[Path], config: DatasetSpec, store: Path | None
     DataError
         Unreadable file, no column for the patient, a slide with two patients, units of no slide.
     """
-    columns = key_columns(config)
+    columns, several = key_columns(config), len(files) > 1
     cache = FileCache(None if store is None else store / "index")
     found: list[Sample] = []
     for path in files:
         facts = cache.get(path)
-        if facts is None or facts.get("columns") != columns or not _sound(facts.get("slides")):
+        asked = {"rules": RULES, "columns": columns, "several": several}
+        if facts is None or not asked.items() <= facts.items() or not _sound(facts.get("slides")):
             stat = path.stat()
-            facts = {"columns": columns, "slides": _slides(path, config, columns)}
+            facts = {**asked, "slides": _slides(path, config, columns, several=several)}
             cache.put(path, facts, stat)
         found.extend(make_sample(record, columns) for record in facts["slides"])
     return found
@@ -58,8 +66,11 @@ def _sound(slides: Any) -> bool:
     )
 
 
-def _slides(path: Path, config: DatasetSpec, columns: dict[str, str]) -> list[dict[str, str]]:
+def _slides(
+    path: Path, config: DatasetSpec, columns: dict[str, str], *, several: bool
+) -> list[dict[str, str]]:
     # h5py brings numpy: collection from a fresh index does not pay for it.
+    from pytest_stbench.data.readers import codes as bare_codes
     from pytest_stbench.data.readers import hdf5
 
     with hdf5.opened(path) as file:
@@ -75,13 +86,14 @@ def _slides(path: Path, config: DatasetSpec, columns: dict[str, str]) -> list[di
                     f"or give a `samples` table; its columns are {listing(there)}{nearest(column, there)}"
                 )
                 raise DataError(message)
-        rows = _rows_by_slide(path, hdf5, obs, columns["slide"], there)
+        rows = _rows_by_slide(path, file, columns["slide"], there)
         records: list[dict[str, str]] = [{columns["slide"]: slide} for slide in rows]
         for field, column in columns.items():
             # A column called `resolution` is mostly that of a clustering.
             if field in ("slide", "resolution") or column not in there:
                 continue
             names, codes = hdf5.categories(obs, column)
+            unnamed = field == "patient" and bare_codes.without_name(obs, column, several=several)
             for record, part in zip(records, rows.values(), strict=True):
                 values = sorted({names[code] if code >= 0 else "" for code in set(codes[part].tolist())})
                 if len(values) > 1 and field in wanted:
@@ -90,17 +102,18 @@ def _slides(path: Path, config: DatasetSpec, columns: dict[str, str]) -> list[di
                         f"{listing(value or 'no value' for value in values)}; a slide belongs to one {field}"
                     )
                     raise DataError(message)
-                if len(values) == 1 and values[0]:
+                if unnamed:
+                    record[CODE] = listing(value or "no name" for value in values)
+                elif len(values) == 1 and values[0]:
                     record[column] = values[0]
     return records
 
 
-def _rows_by_slide(path: Path, hdf5: Any, obs: Any, column: str, there: tuple[str, ...]) -> dict[str, Any]:
-    if column not in there:
-        return {path.stem: slice(None)}
-    names, codes = hdf5.categories(obs, column)
-    if (codes < 0).any():
-        message = f"{path}: {int((codes < 0).sum())} units have no value of obs[{column!r}] (keys.slide)"
-        raise DataError(message)
-    # Categories without a unit are left over from a larger file and name no slide of this one.
-    return {name: codes == place for place, name in enumerate(names) if (codes == place).any()}
+def _rows_by_slide(path: Path, file: Any, column: str, there: tuple[str, ...]) -> dict[str, Any]:
+    """Return the rows of each slide, those off tissue left out where others remain."""
+    from pytest_stbench.data.readers.slide_rows import rows_of, slides_in
+
+    named = column in there
+    slides = slides_in(file, path, column) if named else [path.stem]
+    found = {slide: rows_of(file, path, column if named else None, slide).rows for slide in slides}
+    return {slide: slice(None) if rows is None else rows for slide, rows in found.items()}

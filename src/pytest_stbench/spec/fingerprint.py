@@ -27,6 +27,9 @@ IGNORED_TASK = frozenset(
     }
 )  # fmt: skip
 IGNORED_DATASET = frozenset({"get", "sha256"})
+KEYS_OF_OTHERS = frozenset({"gene", "x", "y"})
+"""Keys that are part of the fingerprint where they are written: what is read without them is the same."""
+
 IGNORED_LABELS = frozenset({"leave_out"})
 IGNORED_GENES = frozenset({"provenance"})
 
@@ -114,7 +117,10 @@ def _sha256(text: str) -> str:
 
 
 def _dataset(dataset: DatasetSpec) -> dict[str, Any]:
-    ignored: dict[str, Any] = {**dict.fromkeys(IGNORED_DATASET, True), "labels": set(IGNORED_LABELS)}
+    unwritten = {key for key in KEYS_OF_OTHERS if getattr(dataset.keys, key) is None}
+    ignored: dict[str, Any] = {
+        **dict.fromkeys(IGNORED_DATASET, True), "labels": set(IGNORED_LABELS), "keys": unwritten,
+    }  # fmt: skip
     return dataset.model_dump(exclude=ignored)
 
 

@@ -24,14 +24,18 @@ from pytest_stbench.spec.family_settings import (  # noqa: TC001 - pydantic read
     SignaturesBlock,
     TransferBlock,
 )
-from pytest_stbench.spec.part import Integer, IsoDate, Length, Number, Part
+from pytest_stbench.spec.part import Integer, IsoDate, Length, Number, Part, UnitLength
 
 Name = str
 Resolution = Literal["spot", "xisium", "bin", "cell", "transcript"]
 
 
 class KeysSpec(Part):
-    """Names in ``obs`` and in the samples table; null where the field does not exist."""
+    """Names in ``obs`` and in the samples table; null where the field does not exist.
+
+    ``x`` and ``y`` are columns of ``obs`` that hold the coordinates instead of ``obsm[spatial]``,
+    ``gene`` is the column of ``var`` with the symbols of the genes, by default its index.
+    """
 
     patient: str = "patient"
     slide: str = "slide"
@@ -39,18 +43,24 @@ class KeysSpec(Part):
     niche: str | None = None
     cell_type: str | None = None
     proportions: str | None = None
-    spatial: str = "spatial"
+    spatial: str | None = "spatial"
+    x: str | None = None
+    y: str | None = None
     array_row: str | None = None
     array_col: str | None = None
     counts: str = "X"
+    gene: str | None = None
     embedding: str | None = None
     disease: str | None = None
 
 
 class ScaleSpec(Part):
-    """How coordinates become micrometres: a number, or ``uns:KEY`` where the file says it."""
+    """How coordinates become micrometres: a number, ``uns:KEY`` where the file says it, or ``file``.
 
-    um_per_px: Length
+    ``file`` is what each file says of its unit, whatever the key.
+    """
+
+    um_per_px: UnitLength
 
 
 class ImageSpec(Part):

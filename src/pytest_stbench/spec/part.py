@@ -7,6 +7,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
+FILE = "file"
+"""As a scale: what each file says of the unit of its coordinates."""
+
 
 def _numeric(value: object) -> object:
     """Refuse what pydantic would convert in silence: ``"5"`` and ``true`` are not numbers."""
@@ -26,6 +29,17 @@ def _length(value: object) -> object:
     return value
 
 
+def _unit_length(value: object) -> object:
+    """Accept what is a length, and ``file``: what each file says of the unit of its coordinates."""
+    if value == FILE:
+        return value
+    try:
+        return _length(value)
+    except ValueError as error:
+        message = f"{error}, or '{FILE}' where each file says it in its own way"
+        raise ValueError(message) from None
+
+
 def _iso_date(value: str) -> str:
     """Refuse what is not a calendar day written YYYY-MM-DD."""
     try:
@@ -41,6 +55,7 @@ def _iso_date(value: str) -> str:
 Integer = Annotated[int, BeforeValidator(_numeric)]
 Number = Annotated[float, BeforeValidator(_numeric)]
 Length = Annotated[float | str, BeforeValidator(_length)]
+UnitLength = Annotated[float | str, BeforeValidator(_unit_length)]
 IsoDate = Annotated[str, AfterValidator(_iso_date)]
 
 

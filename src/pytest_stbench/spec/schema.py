@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_stbench.registry import SIMPLE
 from pytest_stbench.spec.extends import FRAGMENT_SUFFIX
 from pytest_stbench.spec.model import TaskSpec
+from pytest_stbench.spec.part import FILE
 from pytest_stbench.spec.shorthand import CHECK_KEYS
 
 if TYPE_CHECKING:
@@ -85,10 +86,10 @@ def _edit_definitions(definitions: Schema, registry: Registry) -> None:
     length: Schema = {
         "anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": "^uns:.+"}]
     }
-    for name in ("ScaleSpec", "ImageSpec"):
-        field = definitions[name]["properties"]["um_per_px"]
-        field["anyOf"] = length["anyOf"]
-    dataset["scale"]["anyOf"] += length["anyOf"]
+    unit = [*length["anyOf"], {"const": FILE}]
+    definitions["ScaleSpec"]["properties"]["um_per_px"]["anyOf"] = unit
+    definitions["ImageSpec"]["properties"]["um_per_px"]["anyOf"] = length["anyOf"]
+    dataset["scale"]["anyOf"] += unit
     geometry = definitions["BinSpec"]["properties"]["geometry"]["enum"]
     short_bin: list[Schema] = [{"enum": geometry}, {"type": "number", "exclusiveMinimum": 0}]
     dataset["bin"]["anyOf"] += short_bin

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from pytest_stbench.spec import model
 from pytest_stbench.spec.defaults import BLOCKS, with_defaults
 from pytest_stbench.spec.family_settings import Block
-from pytest_stbench.spec.fingerprint import canonical, differences, fingerprint, gene_files, prediction_parts
+from pytest_stbench.spec.fingerprint import (
+    _dataset,
+    canonical,
+    differences,
+    fingerprint,
+    gene_files,
+    prediction_parts,
+)
 from pytest_stbench.spec.model import TaskSpec
 from pytest_stbench.spec.validate import load_task
 
@@ -38,6 +45,9 @@ TASK = {
                 "cell_type": "t",
                 "proportions": "o",
                 "spatial": "xy",
+                "x": "x",
+                "y": "y",
+                "gene": "g",
                 "array_row": "r",
                 "array_col": "k",
                 "counts": "X",
@@ -230,6 +240,21 @@ def test_each_field_changes_exactly_the_parts_it_should(path):
     assert changed != TaskSpec(**TASK)
     assert set(differences(before, after)) == CLASSIFIED[path]
     assert (before.digest == after.digest) == (not CLASSIFIED[path])
+
+
+@pytest.mark.parametrize("keys", [("gene",), ("x", "y"), ("gene", "x", "y")])
+def test_keys_that_are_not_written_are_no_part(keys):
+    """Results of before there were such keys stay comparable."""
+    data = copy.deepcopy(TASK)
+    for key in keys:
+        del data["datasets"]["one"]["keys"][key]
+    written = dict.fromkeys(keys, "v")
+    without, null = TaskSpec(**data), copy.deepcopy(data)
+    null["datasets"]["one"]["keys"] |= dict.fromkeys(keys)
+    assert not set(keys) & _dataset(without.datasets["one"])["keys"].keys()
+    assert fingerprint(without) == fingerprint(TaskSpec(**null))
+    data["datasets"]["one"]["keys"] |= written
+    assert differences(fingerprint(without), fingerprint(TaskSpec(**data))) == ("dataset.one",)
 
 
 def test_every_field_of_the_model_is_classified():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import re
 from dataclasses import dataclass, field
@@ -9,15 +10,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.catalogue import READERS
+from pytest_stbench.data.index import CODE
 from pytest_stbench.data.propose import vocabulary
 from pytest_stbench.data.propose.detect import Detected, detect
-from pytest_stbench.data.propose.from_h5ad import shared_column, slide_column
+from pytest_stbench.data.propose.from_h5ad import coded_column, shared_column
 from pytest_stbench.data.propose.from_reader import says
-from pytest_stbench.data.propose.h5ad import H5adFacts, look_at
+from pytest_stbench.data.propose.h5ad import IN_OBS, H5adFacts, look_at
+from pytest_stbench.data.propose.h5ad_keys import (
+    notes_on_counts,
+    notes_on_units,
+    readable_keys,
+    scale_of,
+    slide_column,
+)
 from pytest_stbench.data.propose.proposal import SPOT_GENES
 from pytest_stbench.data.propose.sheet import read_sheet
 from pytest_stbench.data.propose.stores import choices
 from pytest_stbench.data.samples import load_samples
+from pytest_stbench.data.technology import lattice_of
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.registry import Catalogue, nearest
@@ -119,23 +129,21 @@ def _of_h5ad(name: str, found: Detected, root: Path, said: Said, only: Collectio
     named = dict.fromkeys(further)
     by = said.slide if said.slide in named else slide_column(files)
     patient = said.patient if said.patient in named else shared_column(files, vocabulary.PATIENT)
-    keys: dict[str, Any] = {"slide": by or NO_COLUMN}
-    notes: list[str] = []
-    counts = {facts.counts for facts in files}
-    if len(counts) == 1 and None not in counts:
-        keys["counts"] = files[0].counts
-    if files[0].spatial is not None:
-        keys["spatial"] = files[0].spatial
-    if len({facts.array for facts in files}) == 1 and files[0].array is not None:
-        keys["array_row"], keys["array_col"] = files[0].array
+    keys: dict[str, Any] = {"slide": by or NO_COLUMN, **readable_keys(files)}
+    notes = [*notes_on_counts(files), *notes_on_units(files, by)]
     for key, names in (("niche", vocabulary.NICHE), ("cell_type", vocabulary.CELL_TYPE)):
-        label = shared_column(files, names)
+        label = next((name for name in names if all(name in facts.columns for facts in files)), None)
         if label is not None:
             keys[key] = label
+    code = None if patient else coded_column(files, vocabulary.PATIENT)
     basic: dict[str, Any] = {"source": "h5ad", "path": found.pattern, "keys": keys, **_texts(files)}
-    scale = next((key for key in vocabulary.SCALE if all(key in facts.scales for facts in files)), None)
-    if scale is not None:
-        basic["scale"] = {"um_per_px": f"uns:{scale}"}
+    technology, resolution = (said.keys.get(key, basic.get(key)) for key in ("technology", "resolution"))
+    # What contradicts itself, or is said of some slides alone, is for the checks to tell.
+    with contextlib.suppress(DataError, LookupError):
+        scale, remark = scale_of(files, by, lattice_of(technology, resolution))
+        if scale is not None:
+            basic["scale"] = scale
+            notes += [f"scale: {scale['um_per_px']}: {remark}"] if remark else []
     if min(len(set(facts.genes)) for facts in files) >= SPOT_GENES:
         basic["panel"] = "whole_transcriptome"
         if len({facts.genes for facts in files}) > 1:
@@ -146,7 +154,7 @@ def _of_h5ad(name: str, found: Detected, root: Path, said: Said, only: Collectio
         samples = _in_table(said, {slide for facts in files for slide in facts.slides_by(by)}, notes)
     else:
         samples = tuple(
-            _sample(facts, slide, by, patient, config, notes)
+            _sample(facts, slide, by, patient, code, config, notes)
             for facts in files
             for slide in facts.slides_by(by)
         )
@@ -194,7 +202,7 @@ def _texts(files: Sequence[H5adFacts]) -> dict[str, str]:
     """Return what all files say of themselves in words."""
     found: dict[str, str] = {}
     for key, names in (
-        ("technology", ("technology", "platform")), ("organ", ("organ", "tissue")), ("disease", ("disease",)),
+        ("technology", IN_OBS), ("organ", ("organ", "tissue")), ("disease", ("disease",)),
     ):  # fmt: skip
         said = {next((facts.texts[name] for name in names if name in facts.texts), None) for facts in files}
         (value, *others) = said
@@ -207,8 +215,15 @@ def _texts(files: Sequence[H5adFacts]) -> dict[str, str]:
 
 
 def _sample(
-    facts: H5adFacts, slide: str, by: str | None, patient: str | None, config: DatasetSpec, notes: list[str]
+    facts: H5adFacts,
+    slide: str,
+    by: str | None,
+    patient: str | None,
+    code: str | None,
+    config: DatasetSpec,
+    notes: list[str],
 ) -> Sample:
+    """Return a slide with its patient; `code` is a column in which codes stand for people."""
     values = facts.values(patient, by, slide) if patient else ()
     if len(values) > 1:
         notes.append(f"slide {slide} holds units of several patients ({listing(values)}): cut it into slides")
@@ -217,7 +232,8 @@ def _sample(
         key: getattr(config, key)
         for key in ("technology", "resolution", "panel", "organ", "disease", "preservation", "corpus", "site")
     }
-    return Sample(slide=slide, patient=known[0] if known else None, **constants)
+    extra = {CODE: listing(facts.values(code, by, slide))} if code else {}
+    return Sample(slide=slide, patient=known[0] if known else None, **constants, extra=extra)
 
 
 def _config(basic: Mapping[str, Any], said: Said) -> DatasetSpec:

@@ -7,11 +7,18 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.propose import vocabulary
-from pytest_stbench.data.propose.h5ad import H5adFacts, look_at
+from pytest_stbench.data.propose.h5ad import IN_OBS, H5adFacts, look_at
 from pytest_stbench.data.propose.h5ad_geometry import add_image, add_scale
+from pytest_stbench.data.propose.h5ad_keys import (
+    notes_on_counts,
+    notes_on_units,
+    readable_keys,
+    slide_column_of_data,
+)
 from pytest_stbench.data.propose.panel import proposed_panel
 from pytest_stbench.data.propose.proposal import SPOT_GENES, Proposal, Row
 from pytest_stbench.data.propose.sheet_beside import use_sheet
+from pytest_stbench.data.technology import lattice_of
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 
@@ -32,12 +39,14 @@ def propose_h5ad(found: Detected, root: Path, *, patient_from_name: bool) -> Pro
     """
     files = [look_at(path) for path in found.paths]
     _require(files)
-    by = slide_column(files)
+    notes: list[str] = []
+    by = slide_column_of_data(files, notes)
     proposal = Proposal(
         what=found.what,
         dataset={"source": "h5ad", "path": found.pattern},
         rows=[],
         slide_column=by or NO_COLUMN,
+        notes=notes,
     )
     keys: dict[str, Any] = {"patient": "patient", "slide": proposal.slide_column}
     _add_rows(proposal, files, by, keys, found, root, patient_from_name=patient_from_name)
@@ -46,17 +55,14 @@ def propose_h5ad(found: Detected, root: Path, *, patient_from_name: bool) -> Pro
         # Without a table the reader takes file names by itself where obs has no column `slide`.
         del keys["slide"]
     _add_labels(proposal, files, by, keys)
-    arrays = {facts.array for facts in files}
-    if len(arrays) == 1 and (array := files[0].array) is not None:
-        keys |= {"array_row": array[0], "array_col": array[1]}
-    if files[0].spatial not in (None, "spatial"):
-        keys["spatial"] = files[0].spatial
-    if files[0].counts != "X":
-        keys["counts"] = files[0].counts
-        proposal.remarks["keys"] = f"X holds no raw counts; {files[0].counts} does"
+    keys |= readable_keys(files)
+    if "counts" in keys:
+        proposal.remarks["keys"] = f"the counts are in {keys['counts']}, not in X"
+    proposal.notes += [*notes_on_counts(files), *notes_on_units(files, by)]
     proposal.dataset["keys"] = keys
     _add_technology(proposal, files)
-    add_scale(proposal, files)
+    _require_lattice(proposal, files)
+    add_scale(proposal, files, by)
     add_image(proposal, files, by, root)
     _add_panel(proposal, files)
     for key, sources in (("organ", ("organ", "tissue")), ("disease", ("disease",))):
@@ -74,37 +80,38 @@ def propose_h5ad(found: Detected, root: Path, *, patient_from_name: bool) -> Pro
 
 def _require(files: list[H5adFacts]) -> None:
     for facts in files:
-        if facts.counts is None:
+        if facts.counts.name is None:
             message = (
                 f"{facts.path}: neither X nor a layer nor raw holds counts (whole numbers from 0); "
                 "benchmarks need raw counts: write the file with them in X or in layers['counts']"
             )
             raise DataError(message)
-        if facts.spatial is None and facts.array is None:
+        if facts.place is None:
             message = (
-                f"{facts.path}: no coordinates in obsm['spatial'], nor array_row and array_col in obs; "
-                f"obsm has {listing(facts.obsm)}"
+                f"{facts.path}: no coordinates in obsm['spatial'], nor x and y or array_row and array_col in "
+                f"obs; obsm has {listing(facts.obsm)}, obs has {listing(facts.all_columns)}"
             )
             raise DataError(message)
-    for name, values in (("counts", {f.counts for f in files}), ("coordinates", {f.spatial for f in files})):
+    counts = {str(facts.counts.name) for facts in files}
+    places = {" and ".join(str(name) for name in (facts.place or {}).values()) for facts in files}
+    for name, values in (("counts", counts), ("coordinates", places)):
         if len(values) > 1:
             message = (
-                f"the files keep their {name} in different places, {listing(sorted(map(str, values)))}; "
-                "one task file "
-                "names one place: --data takes the files of one kind"
+                f"the files keep their {name} in different places, {listing(sorted(values))}; "
+                "one task file names one place: --data takes the files of one kind"
             )
             raise DataError(message)
 
 
-def slide_column(files: Sequence[H5adFacts]) -> str | None:
-    """Return the column of obs that tells the slides apart, or None where file names do."""
-    for column in vocabulary.SLIDE:
-        if not all(column in facts.columns and (facts.columns[column][1] >= 0).all() for facts in files):
-            continue
-        slides = [slide for facts in files for slide in facts.slides_by(column)]
-        if len(set(slides)) == len(slides) and sum(f.n_units for f in files) >= 10 * len(slides):
-            return column
-    return None
+def _require_lattice(proposal: Proposal, files: list[H5adFacts]) -> None:
+    indices = files[0].place == {"spatial": None}
+    if indices and lattice_of(proposal.dataset.get("technology"), proposal.resolution) is None:
+        message = (
+            f"{files[0].path}: units have array indices and no places, and the files do not say of which "
+            "technology: write it into uns['technology'] (ST, Visium, Visium HD), or places into "
+            "obsm['spatial']"
+        )
+        raise DataError(message)
 
 
 def _add_rows(
@@ -124,7 +131,9 @@ def _add_rows(
         for slide in facts.slides_by(by):
             values = facts.values(column, by, slide) if column else ("",)
             known = [value for value in values if not vocabulary.is_unknown(value)]
-            if len(values) > 1:
+            if not len(facts.rows(by, slide)):
+                left_out[slide] = "none of its units lies under tissue"
+            elif len(values) > 1:
                 left_out[slide] = f"units of several patients ({listing(v or 'no value' for v in values)})"
             else:
                 proposal.rows.append(Row(slide=slide, patient=known[0] if known else None))
@@ -178,8 +187,30 @@ def _used(proposal: Proposal, files: list[H5adFacts], by: str | None) -> list[H5
 
 
 def shared_column(files: Sequence[H5adFacts], names: tuple[str, ...]) -> str | None:
-    """Return the first of `names` that is a column of all files."""
-    return next((name for name in names if all(name in facts.columns for facts in files)), None)
+    """Return the first of `names` that is a column of all files, and in none of them codes without names."""
+    several = len(files) > 1
+    return next(
+        (
+            name
+            for name in names
+            if all(name in facts.columns and not facts.is_code(name, several=several) for facts in files)
+        ),
+        None,
+    )
+
+
+def coded_column(files: Sequence[H5adFacts], names: tuple[str, ...]) -> str | None:
+    """Return the first of `names` that is a column of all files, in one of them of codes without names."""
+    several = len(files) > 1
+    return next(
+        (
+            name
+            for name in names
+            if all(name in facts.columns for facts in files)
+            and any(facts.is_code(name, several=several) for facts in files)
+        ),
+        None,
+    )
 
 
 def _add_labels(proposal: Proposal, files: list[H5adFacts], by: str | None, keys: dict[str, Any]) -> None:
@@ -215,7 +246,7 @@ def _labels(facts: H5adFacts, name: str) -> bool:
 
 
 def _add_technology(proposal: Proposal, files: list[H5adFacts]) -> None:
-    said = {facts.texts.get("technology") or facts.texts.get("platform") for facts in files}
+    said = {_technology_said(facts) for facts in files}
     guesses = {vocabulary.technology_in(text) for text in said if text}
     guess = guesses.pop() if len(guesses) == 1 and None not in said else None
     remark = "as the files say"
@@ -236,6 +267,10 @@ def _add_technology(proposal: Proposal, files: list[H5adFacts]) -> None:
         proposal.resolution = "cell" if (typed or many) and files[0].array is None else "spot"
         proposal.remarks["resolution"] = "a guess by the number of units: spot, bin or cell"
     proposal.dataset["resolution"] = proposal.resolution
+
+
+def _technology_said(facts: H5adFacts) -> str | None:
+    return next((facts.texts[key] for key in IN_OBS if key in facts.texts), None)
 
 
 def _add_panel(proposal: Proposal, files: list[H5adFacts]) -> None:

@@ -6,52 +6,57 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from pytest_stbench.data.propose import vocabulary
+from pytest_stbench.data.propose.h5ad_keys import scale_of
 from pytest_stbench.data.technology import lattice_of
-from pytest_stbench.data.wording import listing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_stbench.data.propose.h5ad import H5adFacts
     from pytest_stbench.data.propose.proposal import Proposal
+    from pytest_stbench.data.technology import Lattice
 
-TOLERANCE = 0.2
 CELL_SPACING_UM = (2.0, 60.0)
 
 
-def add_scale(proposal: Proposal, files: list[H5adFacts]) -> None:
-    """Find how coordinates become um: said by the file, or from the pitch of the lattice."""
-    keys = [key for key in vocabulary.SCALE if all(key in facts.scales for facts in files)]
+def add_scale(proposal: Proposal, files: list[H5adFacts], by: str | None) -> None:
+    """Find how coordinates become um, and how far apart neighbours are: what the files say.
+
+    Raises ``DataError`` where a file says two sizes of one unit.
+    """
     lattice = lattice_of(proposal.dataset.get("technology"), proposal.resolution)
-    spacing = median(facts.spacing for facts in files)
-    if keys:
-        proposal.dataset["scale"] = {"um_per_px": f"uns:{keys[0]}"}
-    elif any(facts.scales for facts in files):
-        having = [facts.path.stem for facts in files if facts.scales]
-        proposal.missing["scale"] = (
-            f"only some files say um per px in uns ({listing(having)}): those left are taken as um"
+    if files[0].place is None or files[0].place.get("spatial", "") is None:
+        return
+    pitches = {facts.pitch_um() for facts in files}
+    if len(pitches) == 1 and (pitch := pitches.pop()) is not None and lattice is None:
+        proposal.dataset["pitch_um"] = float(f"{pitch:.6g}")
+    try:
+        scale, remark = scale_of(files, by, lattice)
+    except LookupError as error:
+        proposal.missing["scale"] = _unsaid(files, by, lattice, str(error))
+        return
+    if scale is not None:
+        proposal.dataset["scale"] = scale
+    if remark is not None:
+        proposal.remarks["scale"] = remark
+
+
+def _unsaid(files: list[H5adFacts], by: str | None, lattice: Lattice | None, having: str) -> str:
+    """Return what is to be done where not every file says its unit."""
+    if having:
+        return f"only some slides say um per unit ({having}): those left are taken as um"
+    spacing = median(facts.spacing(by) for facts in files)
+    if lattice is not None:
+        return (
+            f"um per unit of the coordinates: neighbours are {spacing:.4g} apart (median), and do not lie as "
+            f"on a lattice of {lattice.pitch_um:g} um, so it cannot be told"
         )
-    elif lattice is not None and files[0].spatial is not None:
-        ratios = [lattice.pitch_um / facts.spacing for facts in files]
-        if max(ratios) > min(ratios) * (1 + TOLERANCE):
-            proposal.missing["scale"] = (
-                f"um per unit of the coordinates; by the pitch of {lattice.pitch_um:g} um it differs "
-                "between files, "
-                f"{min(ratios):.4g} to {max(ratios):.4g}: write it into uns['um_per_px'] of each"
-            )
-        elif abs(median(ratios) - 1) > TOLERANCE:
-            proposal.dataset["scale"] = {"um_per_px": float(f"{median(ratios):.4g}")}
-            proposal.remarks["scale"] = (
-                f"from the pitch: neighbouring centres are {spacing:.4g} apart, which is "
-                f"{lattice.pitch_um:g} um"
-            )
-    elif files[0].spatial is not None:
-        low, high = CELL_SPACING_UM
-        plausible = "plausible" if low <= spacing <= high else "NOT PLAUSIBLE for cells in um"
-        proposal.missing["scale"] = (
-            f"left out, so coordinates are taken as um: the nearest neighbour is {spacing:.3g} away "
-            f"(median), {plausible}"
-        )
+    low, high = CELL_SPACING_UM
+    plausible = "plausible" if low <= spacing <= high else "NOT PLAUSIBLE for cells in um"
+    return (
+        f"left out, so coordinates are taken as um: the nearest neighbour is {spacing:.3g} away "
+        f"(median), {plausible}"
+    )
 
 
 def add_image(proposal: Proposal, files: list[H5adFacts], by: str | None, root: Path) -> None:

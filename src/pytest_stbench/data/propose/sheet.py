@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_stbench.data.column_names import SLIDE as SLIDE_COLUMNS
 from pytest_stbench.data.propose import vocabulary
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError, DataMissing
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".csv", ".tsv")
 COLUMNS = {
-    "slide": (*vocabulary.SLIDE, "id"),
+    "slide": (*SLIDE_COLUMNS, "id"),
     "patient": vocabulary.PATIENT,
     "site": vocabulary.SITE,
     "technology": ("technology", "st_technology", "platform", "assay"),

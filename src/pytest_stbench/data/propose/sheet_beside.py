@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.data.column_names import SLIDE as SLIDE_COLUMNS
 from pytest_stbench.data.propose import vocabulary
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.propose.proposal import Proposal
 
 NAME = "samples.csv"
-SLIDE = (*vocabulary.SLIDE, "file", "name")
+SLIDE = (*SLIDE_COLUMNS, "file", "name")
 
 
 def use_sheet(proposal: Proposal, found: Detected, root: Path, keys: dict[str, Any]) -> bool:

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import re
 
-SLIDE = (
-    "slide", "slide_id", "sample", "sample_id", "section", "section_id", "library_id", "library",
-    "image_id", "capture_area",
-)  # fmt: skip
 PATIENT = (
     "patient", "patient_id", "donor", "donor_id", "subject", "subject_id", "individual", "individual_id",
     "participant", "participant_id", "case", "case_id",
@@ -19,8 +15,6 @@ NICHE = (
 CELL_TYPE = ("cell_type", "celltype", "cell_types", "cell_type_major", "predicted_cell_type", "cell_label")
 DISEASE = ("disease", "condition", "diagnosis", "indication", "cancer_type")
 SITE = ("site", "hospital", "center", "centre", "institution")
-COUNTS = ("counts", "raw_counts", "count", "raw", "umi")
-SCALE = ("um_per_px", "um_per_pixel", "microns_per_pixel", "mpp", "pixel_size_um", "um_per_unit")
 ARRAY = (("array_row", "array_col"), ("row", "col"))
 IMAGES = ("jpg", "jpeg", "png", "tif", "tiff")
 
@@ -33,6 +27,8 @@ _TECHNOLOGIES = (
     ("cosmx", "CosMx", "cell"),
     ("merscope", "MERSCOPE", "cell"),
     ("merfish", "MERSCOPE", "cell"),
+    ("stereoseqcell", "Stereo-seq", "cell"),
+    ("stereoseq", "Stereo-seq", "bin"),
     ("visiumhd", "Visium HD", "bin"),
     ("visiumcytassist", "Visium CytAssist", "spot"),
     ("visium", "Visium", "spot"),

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.data.image import Image
-from pytest_stbench.data.readers import hdf5
+from pytest_stbench.data.readers import hdf5, units
+from pytest_stbench.data.readers.axes import axes_of
+from pytest_stbench.data.readers.obsm import entries_of, matrix, ordered
 from pytest_stbench.data.technology import lattice_of
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
@@ -28,12 +30,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Geometry:
-    """Where the units of a slide are; ``array_index`` only where the file's indices are whole."""
+    """Where the units of a slide are; ``array_index`` only where the file's indices are whole.
+
+    ``notes`` says where the file contradicts the scale that is used, see
+    :func:`~pytest_stbench.data.readers.units.scaled`.
+    """
 
     xy_um: NDArray[np.float64]
     array_index: NDArray[np.int64] | None
     pitch_um: float | None
     fractional_index: int
+    notes: dict[str, int]
 
 
 def coordinates(
@@ -46,9 +53,9 @@ def coordinates(
 ) -> Geometry:
     """Return the coordinates of the units in um.
 
-    ``obsm[keys.spatial]`` times ``scale.um_per_px`` (without `scale` it is in um already). Where
-    the file has no such entry and ``keys.array_row`` and ``keys.array_col`` are declared, array
-    indices times the pitch of the technology.
+    The columns ``keys.x`` and ``keys.y`` of ``obs``, else ``obsm[keys.spatial]``, times the scale
+    (without `scale` they are in um already). Where ``keys.spatial`` is null, or the file has no such
+    entry, array indices ``keys.array_row`` and ``keys.array_col`` times the pitch of the technology.
 
     Raises
     ------
@@ -60,25 +67,55 @@ def coordinates(
     lattice = lattice_of(sample.technology, sample.resolution, config.pitch_um)
     index = None
     if keys.array_row is not None and keys.array_col is not None:
-        axes = [_numbers(file, path, keys.array_row), _numbers(file, path, keys.array_col)]
+        named = "keys.array_row, keys.array_col"
+        axes = [numbers_of(file, path, column, named) for column in (keys.array_row, keys.array_col)]
         index = np.column_stack(axes)
         index = index if rows is None else index[rows]
-    explicit = "spatial" in keys.model_fields_set
-    if index is not None and not explicit and keys.spatial not in file.get("obsm", {}):
+    pitch, notes = config.pitch_um, {}
+    if _by_index(file, config, index):
+        if index is None:
+            message = f"{path}: keys.spatial is null: name array indices by keys.array_row and keys.array_col"
+            raise DataError(message)
         xy = _from_index(index, lattice, path, sample)
     else:
-        xy = _pixels(file, path, "keys.spatial", keys.spatial, rows, n_units)
-        if config.scale is not None:
-            xy = xy * _um_per_px(file, path, "scale.um_per_px", config.scale.um_per_px)
+        xy = places_of(file, path, config, n_units)
+        xy = xy if rows is None else xy[rows]
+        scaled = units.scaled(file, path, config.scale, sample.slide, xy, index, lattice, rows)
+        xy, notes = xy * scaled.um, scaled.notes
+        pitch = pitch or scaled.pitch_um
     fractional = 0
     if index is not None:
         fractional = int((~np.isfinite(index) | (index != np.rint(index))).any(axis=1).sum())
     return Geometry(
         xy_um=xy,
         array_index=None if index is None or fractional else index.astype(np.int64),
-        pitch_um=config.pitch_um if lattice is None else lattice.pitch_um,
+        pitch_um=pitch or (None if lattice is None else lattice.pitch_um),
         fractional_index=fractional,
+        notes=notes,
     )
+
+
+def _by_index(file: h5py.File, config: DatasetSpec, index: NDArray[np.float64] | None) -> bool:
+    keys = config.keys
+    if keys.x is not None:
+        return False
+    if keys.spatial is None:
+        return True
+    explicit = "spatial" in keys.model_fields_set
+    return index is not None and not explicit and keys.spatial not in entries_of(file)
+
+
+def places_of(file: h5py.File, path: Path, config: DatasetSpec, n_units: int) -> NDArray[np.float64]:
+    """Return x and y of all units of the file, (n, 2), in its own unit.
+
+    Raises ``DataError`` where they are not there or are no numbers.
+    """
+    keys = config.keys
+    if keys.x is not None and keys.y is not None:
+        axes = [numbers_of(file, path, column, "keys.x, keys.y") for column in (keys.x, keys.y)]
+        return np.column_stack(axes)
+    assert keys.spatial is not None  # array indices are used else
+    return entry_of(file, path, "keys.spatial", keys.spatial, n_units)
 
 
 def image_of(
@@ -96,69 +133,60 @@ def image_of(
     """
     if config.image is None or image is None:
         return None, None
-    scale = _um_per_px(file, path, "image.um_per_px", config.image.um_per_px)
-    xy_px = _pixels(file, path, "image.spatial", config.image.spatial, rows, n_units)
+    scale = units.um_of(file, path, "image.um_per_px", config.image.um_per_px)
+    xy_px = entry_of(file, path, "image.spatial", config.image.spatial, n_units)
+    xy_px = xy_px if rows is None else xy_px[rows]
     found = Image(image, mpp=scale, target_mpp=config.image.mpp)
     found.check()
     return found, xy_px
 
 
-def _pixels(
-    file: h5py.File, path: Path, key: str, name: str, rows: NDArray[np.intp] | None, n_units: int
-) -> NDArray[np.float64]:
-    obsm = file.get("obsm", {})
-    there = obsm.dtype.names if hasattr(obsm, "dtype") else tuple(obsm)
-    if name not in there:
-        message = f"{path}: obsm has no {name!r} ({key}); obsm has {listing(there)}{nearest(name, there)}"
+def entry_of(file: h5py.File, path: Path, key: str, name: str, n_units: int) -> NDArray[np.float64]:
+    """Return x and y of ``obsm[name]``, (n, 2), in this order whatever that of a data frame's columns.
+
+    Raises ``DataError`` naming `key` where the entry is not there or holds no two columns of numbers.
+    """
+    obsm = entries_of(file)
+    if name not in obsm:
+        message = f"{path}: obsm has no {name!r} ({key}); obsm has {listing(obsm)}{nearest(name, obsm)}"
         raise DataError(message)
-    values = obsm.fields(name)[()] if hasattr(obsm, "fields") else hdf5.matrix(obsm[name])
+    node = obsm[name]
+    if "column-order" in getattr(node, "attrs", {}):
+        columns = ordered(node)
+        axes = axes_of(columns, grid=True)
+        if axes is None and len(columns) != 2:
+            message = (
+                f"{path}: obsm[{name!r}] ({key}) has the columns {listing(columns)}: none of them are known "
+                "as x and y; name two of them x and y"
+            )
+            raise DataError(message)
+        values = matrix(node, axes)
+    else:
+        values = matrix(node)
     if values.ndim != 2 or values.shape != (n_units, 2) or values.dtype.kind not in "iuf":
         message = (
             f"{path}: obsm[{name!r}] ({key}) must hold x and y of {n_units} units, shape ({n_units}, 2); "
             f"found {values.dtype} of shape {values.shape}"
         )
         raise DataError(message)
-    return np.array(values if rows is None else values[rows], dtype=np.float64)
+    return np.array(values, dtype=np.float64)
 
 
-def _um_per_px(file: h5py.File, path: Path, key: str, scale: float | str) -> float:
-    if isinstance(scale, str):
-        place = scale.removeprefix("uns:")
-        try:
-            value = hdf5.number(file, place)
-        except hdf5.MissingKey as error:
-            message = (
-                f"{path}: uns has no {place!r} ({key}: no {error.key!r}); "
-                f"there is {listing(error.known)}{nearest(error.key, error.known)}"
-            )
-            raise DataError(message) from error
-        except ValueError as error:
-            message = f"{path}: uns:{place} ({key}) must be one number; it is {error}"
-            raise DataError(message) from error
-    else:
-        value = float(scale)
-    if not math.isfinite(value) or value <= 0:
-        message = f"{path}: {key} is {value:g}; um per pixel must be a positive number"
-        raise DataError(message)
-    return value
-
-
-def _numbers(file: h5py.File, path: Path, name: str) -> NDArray[np.float64]:
+def numbers_of(file: h5py.File, path: Path, name: str, key: str) -> NDArray[np.float64]:
+    """Return a column of ``obs`` that holds numbers, (n,). Raises ``DataError`` naming `key`."""
     there = hdf5.columns(file["obs"])
     if name not in there:
         message = (
-            f"{path}: obs has no column {name!r} (keys.array_row, keys.array_col); "
+            f"{path}: obs has no column {name!r} ({key}); "
             f"its columns are {listing(there)}{nearest(name, there)}"
         )
         raise DataError(message)
-    names, codes = hdf5.categories(file["obs"], name)
     try:
-        values = np.array([*map(float, names), np.nan])
+        return hdf5.numbers(file["obs"], name)
     except ValueError as error:
-        message = f"{path}: obs[{name!r}] holds array indices, so numbers; {error}"
+        what = "array indices" if "array" in key else "coordinates"
+        message = f"{path}: obs[{name!r}] holds {what}, so numbers; {error}"
         raise DataError(message) from error
-    taken: NDArray[np.float64] = values[codes]
-    return taken
 
 
 def _from_index(

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pytest_stbench.data.corrections import names_correction
-from pytest_stbench.data.readers import hdf5
+from pytest_stbench.data.readers import codes, hdf5
 from pytest_stbench.data.readers.counts import as_counts, read_rows, shape_of, sum_duplicate_columns
 from pytest_stbench.data.readers.formed import formed_units
 from pytest_stbench.data.readers.geometry import coordinates, image_of
+from pytest_stbench.data.readers.matrices import matrices
+from pytest_stbench.data.readers.obsm import embedding_of, proportions_of
 from pytest_stbench.data.readers.protocol import RawSlide
+from pytest_stbench.data.readers.slide_rows import notes_of_sections, rows_of, signs_in, slides_in
+from pytest_stbench.data.readers.symbols import symbols_of
+from pytest_stbench.data.readers.tissue import NOTE
 from pytest_stbench.data.roots import resolve, resolve_one
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.registry import nearest
+from pytest_stbench.spec.model import ScaleSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import h5py
+    import numpy as np
     from numpy.typing import NDArray
 
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample
 
-READING_RULES = "h5ad/2"
+READING_RULES = "h5ad/3"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +46,12 @@ class _Place:
     image: Path | None
 
 
-def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]) -> H5adSource:
+def open_source(
+    config: DatasetSpec,
+    samples: Sequence[Sample],
+    roots: Sequence[Path],
+    scales: Mapping[str, float | None] = MappingProxyType({}),
+) -> H5adSource:
     """Find the slides `samples` in the files of ``config.path``.
 
     A file whose ``obs`` has the column ``keys.slide`` holds the slides named there; any other
@@ -64,7 +75,7 @@ def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[
     for path in resolve(config.path, roots, get=config.get, what="path"):
         with hdf5.opened(path) as file:
             named = column in hdf5.columns(file["obs"])
-            slides = _slides_named(path, file, column) if named else [path.stem]
+            slides = slides_in(file, path, column) if named else [path.stem]
         for slide in slides:
             if slide in found:
                 message = (
@@ -83,16 +94,23 @@ def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[
             raise DataError(message)
         path, name = found[sample.slide]
         places[sample.slide] = _Place(path=path, column=name, image=_image_path(config, sample.slide, roots))
-    return H5adSource(config, samples, places)
+    return H5adSource(config, samples, places, scales)
 
 
 class H5adSource:
-    """The slides of one data set in h5ad files."""
+    """The slides of one data set in h5ad files; `scales` has um per unit where other files say it."""
 
-    def __init__(self, config: DatasetSpec, samples: Sequence[Sample], places: dict[str, _Place]) -> None:
+    def __init__(
+        self,
+        config: DatasetSpec,
+        samples: Sequence[Sample],
+        places: dict[str, _Place],
+        scales: Mapping[str, float | None],
+    ) -> None:
         self._config = config
         self._samples = {sample.slide: sample for sample in samples}
         self._places = places
+        self._scales = scales
 
     def fingerprint(self) -> str:
         """Return the version of the reading rules."""
@@ -112,23 +130,26 @@ class H5adSource:
         """Return the symbols of the slide, each once, in the order of the file."""
         with hdf5.opened(self._places[slide_id].path) as file:
             _, var = self._matrix(file)
-            return tuple(dict.fromkeys(hdf5.index_of(var).tolist()))
+            return tuple(dict.fromkeys(self._symbols(file, var).tolist()))
 
     def read(self, slide_id: str) -> RawSlide:
         """Read one slide.
 
         Raises ``DataError`` with file and key for whatever is missing or does not fit.
         """
-        place, sample, keys = self._places[slide_id], self._samples[slide_id], self._config.keys
+        place, sample = self._places[slide_id], self._samples[slide_id]
         with hdf5.opened(place.path) as file:
-            obs = file["obs"]
-            names = hdf5.index_of(obs)
-            rows = _rows(file, place.column, slide_id)
+            names = hdf5.index_of(file["obs"])
+            found = rows_of(file, place.path, place.column, slide_id)
+            rows = found.rows
             if not len(names if rows is None else rows):
-                message = f"{place.path}: slide {slide_id} has no units; leave it out by `slides`"
+                off = (
+                    f": all {found.off_tissue} lie off tissue (obs['in_tissue'])" if found.off_tissue else ""
+                )
+                message = f"{place.path}: slide {slide_id} has no units{off}; leave it out by `slides`"
                 raise DataError(message)
             node, var = self._matrix(file)
-            symbols = hdf5.index_of(var)
+            symbols = self._symbols(file, var)
             if shape_of(node) != (len(names), len(symbols)):
                 message = (
                     f"{place.path}: {node.name}: {shape_of(node)} values for {len(names)} units and "
@@ -136,21 +157,23 @@ class H5adSource:
                 )
                 raise DataError(message)
             counts, genes, duplicates = sum_duplicate_columns(as_counts(read_rows(node, rows)), symbols)
-            where = coordinates(file, place.path, self._config, sample, rows, len(names))
+            config, scale = self._config, self._scales.get(slide_id)
+            if scale is not None:
+                config = config.model_copy(update={"scale": ScaleSpec(um_per_px=scale)})
+            where = coordinates(file, place.path, config, sample, rows, len(names))
             formed = formed_units(file, place.path)
-            image, xy_px = image_of(file, place.path, self._config, place.image, rows, len(names))
-            labels = {
-                label: _taken(_label(file, place.path, f"keys.{label}", column), rows)
-                for label, column in (("niche", keys.niche), ("cell_type", keys.cell_type))
-                if column is not None
-            }
-            embedding = self._embedding(file, place.path, rows, len(names))
+            image, xy_px = image_of(file, place.path, config, place.image, rows, len(names))
+            labels, label_notes = self._labels(file, place.path, rows)
+            embedding = embedding_of(file, place.path, config.keys.embedding, rows, len(names))
             own = {name: _taken(values, rows) for name, values in formed.measures.items()}
-            measures = own | self._proportions(file, place.path, rows)
+            measures = own | proportions_of(file, place.path, config.keys.proportions, rows)
             recorded = {f"records:{name}": 1 for name in file.get("uns", ()) if names_correction(name)}
+            unit_names = _taken(names, rows)
+            signs, apart = signs_in(file, where.xy_um, rows, unit_names)
+            sections = notes_of_sections(file, signs, apart, len(unit_names)) if place.column is None else {}
         return RawSlide(
             slide_id=slide_id,
-            unit_names=_taken(names, rows),
+            unit_names=unit_names,
             genes=genes,
             counts=counts,
             xy_um=where.xy_um,
@@ -160,89 +183,44 @@ class H5adSource:
             embedding=embedding,
             labels=labels,
             measures=measures,
-            pitch_um=self._config.pitch_um or formed.pitch_um or where.pitch_um,
+            pitch_um=config.pitch_um or formed.pitch_um or where.pitch_um,
             notes={
                 **duplicates,
                 "fractional_array_index": where.fractional_index,
+                NOTE: found.off_tissue,
+                **where.notes,
+                **label_notes,
+                **sections,
                 **recorded,
             },
         )
 
+    def _labels(
+        self, file: h5py.File, path: Path, rows: NDArray[np.intp] | None
+    ) -> tuple[dict[str, NDArray[np.object_]], dict[str, int]]:
+        """Return the labels of the rows, and notes on classes that are codes without names."""
+        keys = {"niche": self._config.keys.niche, "cell_type": self._config.keys.cell_type}
+        columns = {label: column for label, column in keys.items() if column is not None}
+        labels = {
+            label: _taken(_label(file, path, f"keys.{label}", column), rows)
+            for label, column in columns.items()
+        }
+        several = len({place.path for place in self._places.values()}) > 1
+        return labels, codes.notes_of(file["obs"], columns, several=several)
+
+    def _symbols(self, file: h5py.File, var: Any) -> NDArray[np.str_]:
+        """Return the symbols of a matrix by ``keys.gene``; the index where a gene has none."""
+        return symbols_of(file, var, self._config.keys.gene)
+
     def _matrix(self, file: h5py.File) -> tuple[Any, Any]:
-        name = self._config.keys.counts
-        layers = tuple(file["layers"]) if "layers" in file else ()
-        raw = "raw/X" if "raw/X" in file else "raw.X" if "raw.X" in file else None
-        if name == "X" and "X" in file:
-            return file["X"], file["var"]
-        if name == "raw" and raw is not None:
-            return file[raw], file[raw.removesuffix("X") + "var"]
-        if name in layers:
-            return file["layers"][name], file["var"]
-        known = [*(["X"] if "X" in file else []), *(["raw"] if raw else []), *layers]
+        name, known = self._config.keys.counts, matrices(file)
+        if name in known:
+            return known[name].node, known[name].var
         message = (
             f"{file.filename}: there are no counts {name!r} (keys.counts); "
             f"the file has {listing(known)}{nearest(name, known)}"
         )
         raise DataError(message)
-
-    def _embedding(
-        self, file: h5py.File, path: Path, rows: NDArray[np.intp] | None, n_units: int
-    ) -> NDArray[np.float32] | None:
-        name = self._config.keys.embedding
-        if name is None:
-            return None
-        obsm = file.get("obsm", {})
-        if name not in obsm:
-            message = (
-                f"{path}: obsm has no {name!r} (keys.embedding); "
-                f"obsm has {listing(obsm)}{nearest(name, obsm)}"
-            )
-            raise DataError(message)
-        values = hdf5.matrix(obsm[name])
-        if values.ndim != 2 or len(values) != n_units or values.dtype.kind not in "iuf":
-            message = (
-                f"{path}: obsm[{name!r}] (keys.embedding) must be a table of numbers with {n_units} rows; "
-                f"found {values.dtype} of shape {values.shape}"
-            )
-            raise DataError(message)
-        return _taken(values, rows).astype(np.float32)
-
-    def _proportions(
-        self, file: h5py.File, path: Path, rows: NDArray[np.intp] | None
-    ) -> dict[str, NDArray[np.float64]]:
-        """Return the columns of the table of cell types as ``type:NAME``."""
-        name = self._config.keys.proportions
-        if name is None:
-            return {}
-        obsm = file.get("obsm", {})
-        table = obsm.get(name)
-        if not hasattr(table, "keys"):
-            problem = "is a matrix without column names" if table is not None else "is not there"
-            message = (
-                f"{path}: obsm[{name!r}] (keys.proportions) {problem}; give a data frame with one column for "
-                f"each cell type; obsm has {listing(obsm)}{nearest(name, obsm)}"
-            )
-            raise DataError(message)
-        columns = hdf5.columns(table)
-        found = {f"type:{column}": hdf5.column(table, column) for column in columns}
-        return {key: _taken(np.asarray(values, dtype=np.float64), rows) for key, values in found.items()}
-
-
-def _slides_named(path: Path, file: h5py.File, column: str) -> list[str]:
-    names, codes = hdf5.categories(file["obs"], column)
-    if (codes < 0).any():
-        message = f"{path}: {int((codes < 0).sum())} units have no value of obs[{column!r}] (keys.slide)"
-        raise DataError(message)
-    return [names[code] for code in sorted(set(codes.tolist()))]
-
-
-def _rows(file: h5py.File, column: str | None, slide_id: str) -> NDArray[np.intp] | None:
-    """Return the rows of the slide, None where all rows are its own."""
-    if column is None:
-        return None
-    names, codes = hdf5.categories(file["obs"], column)
-    rows = np.flatnonzero(codes == names.index(slide_id))
-    return None if len(rows) == len(codes) else rows
 
 
 def _label(file: h5py.File, path: Path, key: str, column: str) -> NDArray[np.object_]:

@@ -67,7 +67,7 @@ def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[
     facts = _facts(folder)
     scales = {sample.slide: _scale(sample.slide, facts.get(sample.slide, {}), config) for sample in samples}
     return HestSource(
-        h5ad.open_source(inner, samples, roots), scales, config, _patches(folder, samples, config)
+        h5ad.open_source(inner, samples, roots, scales), scales, config, _patches(folder, samples, config)
     )
 
 
@@ -105,8 +105,6 @@ class HestSource:
     def read(self, slide_id: str) -> RawSlide:
         """Read one slide, coordinates in um."""
         raw = self._source.read(slide_id)
-        scale = self._scales[slide_id]
-        raw = raw if scale is None else replace(raw, xy_um=raw.xy_um * scale)
         if slide_id not in self._patches:
             return raw
         um_per_px = self._um_per_px(slide_id)

@@ -23,6 +23,7 @@ from pytest_stbench.data.readers.counts import as_counts, sum_duplicate_columns
 from pytest_stbench.data.readers.imaging.source import companion, places_of
 from pytest_stbench.data.readers.protocol import RawSlide
 from pytest_stbench.data.readers.tenx import read_features, read_matrix
+from pytest_stbench.data.readers.tissue import NOTE
 from pytest_stbench.data.readers.visium_places import pixel_size, positions_of, positive, scales_of
 from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.data.wording import listing
@@ -155,7 +156,7 @@ class VisiumSource:
             notes={
                 **duplicates,
                 "features_that_are_no_genes": int((~is_gene).sum()),
-                "barcodes_not_under_tissue": int((~known).sum()),
+                NOTE: int((~known).sum()),
                 "spots_without_counts": len(barcodes) - int(known.sum()),
             },
         )

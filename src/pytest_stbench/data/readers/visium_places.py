@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.data.readers import tissue
 from pytest_stbench.data.readers.imaging.tables import columns_of, text, whole
 from pytest_stbench.errors import DataError
 from pytest_stbench.kernels.graph import median_nn_distance
@@ -35,7 +36,7 @@ def positions_of(path: Path) -> tuple[list[str], NDArray[np.int64], NDArray[np.f
         table = pd.read_csv(path, header=None, names=list(POSITIONS))
     else:
         table = whole(path, POSITIONS)
-    inside = table[table["in_tissue"] == 1]
+    inside = table[tissue.inside(table["in_tissue"], f"{path}: in_tissue")]
     if not len(inside):
         message = f"{path}: no spot is under tissue (in_tissue 1); run the tissue detection again"
         raise DataError(message)

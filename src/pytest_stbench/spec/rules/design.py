@@ -54,6 +54,9 @@ def _datasets(task: TaskSpec, known: Known) -> Mistakes:
             yield (*key, "path"), f"is missing: source {dataset.source!r} reads files"
         if dataset.bin is not None:
             yield from _bin((*key, "bin"), dataset.bin, known)
+        if (dataset.keys.x is None) != (dataset.keys.y is None):
+            written, other = ("x", "y") if dataset.keys.y is None else ("y", "x")
+            yield (*key, "keys", written), f"`keys.{other}` is missing: a place has an x and a y"
         if dataset.labels is not None:
             yield from _labels((*key, "labels"), dataset)
         for index, slide in repeated(dataset.slides or ()):

@@ -461,3 +461,21 @@ def test_the_table_says_whether_points_have_a_cell_0(store, ids):
     assert set(cells) == {"", *map(str, ids)}
     assert (cells == "").sum() == 5
     assert slide.segmentations["cell"].names.tolist() == list(map(str, ids))
+
+
+@pytest.mark.parametrize("said", [[1, 0, 1, 1, 0], [True, False, True, True, False], list("10110")])
+def test_units_off_tissue_are_left_out_and_counted(store, said):
+    import anndata.io
+    import zarr
+
+    group = zarr.open_group(str(store / "tables/table"), mode="a")
+    obs = anndata.io.read_elem(group["obs"])
+    anndata.io.write_elem(group, "obs", obs.assign(in_tissue=said))
+    dataset = opened(store.parent)
+    slide = dataset.slide("S2")
+    assert slide.unit_names.tolist() == [NAMES[i] for i in (0, 2, 3)]
+    np.testing.assert_allclose(slide.xy_um, XY[[0, 2, 3]], atol=1e-9)
+    columns = [GENES.index(gene) for gene in slide.genes]
+    np.testing.assert_array_equal(slide.counts.toarray(), COUNTS[[0, 2, 3]][:, columns])
+    assert dataset.notes["barcodes_not_under_tissue"]["S2"] == 2
+    assert dataset.notes["units_of_other_regions"]["S2"] == 0

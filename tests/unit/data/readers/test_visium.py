@@ -194,3 +194,15 @@ def test_names_must_differ(tmp_path):
     write_outs(tmp_path / "b" / "B1" / "outs")
     with pytest.raises(DataError, match="two folders are slide 'B1'"):
         opened(tmp_path, "*/B1/outs")
+
+
+@pytest.mark.parametrize("words", [("True", "False"), ("TRUE", "FALSE"), ("yes", "no"), ("1.0", "0.0")])
+def test_spots_off_tissue_by_any_word(tmp_path, words):
+    counts, _ = write_outs(tmp_path / "B1")
+    path = tmp_path / "B1" / "spatial" / "tissue_positions.csv"
+    table = pd.read_csv(path)
+    table.assign(in_tissue=np.where(table["in_tissue"] == 1, *words)).to_csv(path, index=False)
+    assert set(opened(tmp_path, "B1").slide("B1").unit_names) == set(counts)
+    table.assign(in_tissue="maybe").to_csv(path, index=False)
+    with pytest.raises(DataError, match=r"tissue_positions\.csv: in_tissue: maybe"):
+        opened(tmp_path, "B1").slide("B1")

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from pytest_stbench.data.controls import is_control
+from pytest_stbench.data.readers import tissue
 from pytest_stbench.data.readers.imaging.cells import CellTable, without_controls
 from pytest_stbench.data.readers.imaging.labels import labels_of
 from pytest_stbench.data.readers.imaging.tables import text
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-IN_TISSUE = "in_tissue"
 RELABELLED = "relabeled_"
 """Before the name of the column that ``rasterize_bins`` makes of the ids of instances."""
 
@@ -96,7 +96,7 @@ class Table:
             notes={
                 **notes,
                 "units_of_other_regions": len(units.names) - len(of_regions),
-                "barcodes_not_under_tissue": len(of_regions) - len(rows),
+                tissue.NOTE: len(of_regions) - len(rows),
             },
         )
 
@@ -201,10 +201,10 @@ class Table:
 
     def _inside(self, n_units: int) -> NDArray[np.bool_]:
         """Return which units lie under tissue; all where the table does not say."""
-        if IN_TISSUE not in self._data.columns():
+        if tissue.COLUMN not in self._data.columns():
             return np.ones(n_units, dtype=bool)
-        said = text(self._data.column(IN_TISSUE, IN_TISSUE))
-        return np.array([value.casefold() in ("1", "1.0", "true") for value in said], dtype=bool)
+        said = self._data.column(tissue.COLUMN, tissue.COLUMN)
+        return tissue.inside(said, f"{self.path}: obs[{tissue.COLUMN!r}]")
 
     def _key(self, name: str) -> str:
         found, there = self._keys.get(name), self._data.columns()

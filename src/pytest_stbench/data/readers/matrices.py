@@ -1,0 +1,149 @@
+"""The matrices of an AnnData file, and which of them holds the counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_stbench.data.readers import hdf5
+from pytest_stbench.data.readers.counts import read_rows, shape_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import h5py
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
+
+NAMED = ("counts", "raw_counts", "count", "raw_count", "raw", "umi", "umis", "umi_counts")
+"""Names of layers that say that they hold counts, first choice first; case does not matter."""
+
+PARTS = frozenset({"spliced", "unspliced", "ambiguous", "mature", "nascent", "intronic", "exonic"})
+"""Layers of RNA velocity: each holds a part of the counts."""
+
+SAMPLED_UNITS = 500
+RUNS = 20
+"""Units are sampled in so many runs, evenly over the file."""
+
+SAMPLED_VALUES = 4_000_000
+EQUAL_TOTALS = 0.01
+"""Below this coefficient of variation the totals of units were made equal: values, not counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A matrix of the file with the table of its genes."""
+
+    node: Any
+    var: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Where the counts are: ``X``, ``raw``, a layer, or None where no matrix holds whole numbers.
+
+    ``others`` has the further matrices of whole numbers that differ from it, with the sum of each as a
+    share of the sum of the counts, over genes and units (a sample) that both have. ``part`` says that
+    what was taken is a layer that holds a part of the counts by its name.
+    """
+
+    name: str | None
+    others: Mapping[str, float]
+    part: bool = False
+
+
+def matrices(file: h5py.File) -> dict[str, Matrix]:
+    """Return every matrix of units and genes that can be read, by the name that ``keys.counts`` takes.
+
+    ``raw`` is the group ``raw``, or ``raw.X`` and ``raw.var`` at the top (anndata 0.6).
+    """
+    found = {}
+    if "X" in file:
+        found["X"] = Matrix(file["X"], file["var"])
+    for node, var in (("raw/X", "raw/var"), ("raw.X", "raw.var")):
+        if node in file and var in file and "raw" not in found:
+            found["raw"] = Matrix(file[node], file[var])
+    layers: Any = file.get("layers", {})
+    for name in layers:
+        # A layer called `raw` or `X` could not be told from the others by name.
+        found.setdefault(name, Matrix(layers[name], file["var"]))
+    return found
+
+
+def counts_of(file: h5py.File) -> Counts:
+    """Return which matrix holds the counts.
+
+    Candidates are the matrices of whole numbers from 0 whose totals differ between units: layers that
+    are named after counts, ``raw`` and ``X``; others only where none of these is one, or holds
+    nothing above 1. Of candidates that differ the one with the larger sum over the same genes and
+    units is the counts, of equal ones that with the most genes. A sample of the units decides.
+    """
+    there = {name: matrix for name, matrix in matrices(file).items() if _is_matrix(matrix.node)}
+    sampled = {name: _sample(matrix.node) for name, matrix in there.items()}
+    whole = {name: sample for name, sample in sampled.items() if _is_whole(sample)}
+    if not whole:
+        return Counts(name=None, others={})
+    # Totals that were made equal are no counts, unless there is nothing else.
+    fit = [name for name, sample in whole.items() if not _totals_equal(sample)] or list(whole)
+    genes = {name: hdf5.index_of(there[name].var) for name in whole}
+    shared = sorted(set.intersection(*(set(names.tolist()) for names in genes.values())))
+    same = {name: _columns(whole[name], genes[name], shared) for name in whole}
+    sums = {name: float(part.sum()) for name, part in same.items()}
+    named = [name for name in fit if name.casefold() in NAMED and name not in ("X", "raw")]
+    named.sort(key=lambda name: NAMED.index(name.casefold()))
+    first = [*(name for name in ("X", "raw") if name in fit), *named]
+    best = _largest(first, sums, genes)
+    if best is None or whole[best].max() <= 1:
+        best = _largest([*first, *(name for name in fit if name not in first)], sums, genes)
+    assert best is not None  # there is a candidate
+    differing = [name for name in whole if name != best and (same[name] != same[best]).nnz]
+    others = {name: sums[name] / sums[best] if sums[best] else 0.0 for name in differing}
+    ordered = dict(sorted(others.items(), key=lambda item: (-item[1], item[0])))
+    return Counts(name=best, others=ordered, part=best.casefold() in PARTS)
+
+
+def _largest(
+    names: list[str], sums: Mapping[str, float], genes: Mapping[str, NDArray[np.str_]]
+) -> str | None:
+    """Return the name with the largest sum, then with the most genes, then the first."""
+    return max(names, key=lambda name: (sums[name], len(genes[name])), default=None)
+
+
+def _is_matrix(node: Any) -> bool:
+    try:
+        return len(shape_of(node)) == 2
+    except (KeyError, ValueError):
+        return False  # other software keeps other things among layers
+
+
+def _sample(node: Any) -> csr_matrix:
+    """Return evenly spread rows of a matrix, all of a small one."""
+    n, columns = shape_of(node)
+    dense = not hasattr(node, "keys")
+    size = min(n, SAMPLED_UNITS, max(RUNS, SAMPLED_VALUES // max(columns, 1)) if dense else n)
+    if size == n:
+        return read_rows(node)
+    length = -(-size // RUNS)
+    starts = np.linspace(0, n - length, RUNS).astype(np.intp)
+    return read_rows(node, np.unique(starts[:, None] + np.arange(length)))
+
+
+def _is_whole(sample: csr_matrix) -> bool:
+    values = sample.data
+    if values.dtype.kind not in "biuf" or not values.size:
+        return False
+    return bool(np.isfinite(values).all() and (values >= 0).all() and (values == np.rint(values)).all())
+
+
+def _totals_equal(sample: csr_matrix) -> bool:
+    totals = np.asarray(sample.sum(axis=1), dtype=np.float64).ravel()
+    totals = totals[totals > 0]
+    return len(totals) >= RUNS and bool(totals.std() <= EQUAL_TOTALS * totals.mean())
+
+
+def _columns(sample: csr_matrix, names: NDArray[np.str_], wanted: list[str]) -> csr_matrix:
+    """Return the columns of the genes `wanted`, the first of each name, in that order."""
+    unique, first = np.unique(names, return_index=True)
+    return sample[:, first[np.searchsorted(unique, wanted)]].astype(np.float64)
