@@ -79,7 +79,7 @@ def tells_apart(codes: NDArray[np.intp], sign: Sign) -> bool:
     """Return whether units with the same key differ in `codes` (n,), -1 for none, but for single ones."""
     pairs = np.column_stack([codes, sign.key]).astype(np.float64)
     pairs[sign.key < 0] = np.nan
-    return bool((codes >= 0).all()) and _twice(_key(pairs)).mean() <= MAX_TWICE
+    return bool((codes >= 0).all() and _twice(_key(pairs)).mean() <= MAX_TWICE)
 
 
 def mixed_share(codes: NDArray[np.intp], xy: NDArray[np.float64]) -> float:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import anndata as ad
 import h5py
 import numpy as np
 import pandas as pd
@@ -231,6 +232,45 @@ def test_files_of_old_anndata_versions(tmp_path, read_slide):
     assert raw.labels["niche"].tolist() == ["gland", "fat", "gland"]
     assert (raw.unit_names.tolist(), raw.genes.tolist()) == (["u0", "u1", "u2"], ["TP53", "KRT8"])
     assert raw.xy_um[2].tolist() == [4.0, 5.0]
+
+
+TABLES = {
+    "whole numbers": ([1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6]),
+    "whole numbers without a value": (pd.array([1, None, 3, 4, 5, 6], "Int64"), [1, np.nan, 3, 4, 5, 6]),
+}
+TEXTS = {
+    "objects": np.array(["a", "b"] * 3, dtype=object),
+    "text": pd.array(["a", "b"] * 3, dtype="str"),
+    "text that may be missing": pd.array(["a", None] * 3, dtype="string"),
+    "categories": pd.Categorical(["a", "b"] * 3),
+}
+
+
+@pytest.fixture
+def write_table(write_slide):
+    """Write a slide whose `obsm["table"]` is a data frame of a column and of numbers."""
+
+    def write(values):
+        table = pd.DataFrame({"w": values, "x": np.arange(6.0)}, index=[f"u{i}" for i in range(6)])
+        with ad.settings.override(allow_write_nullable_strings=True):
+            write_slide(obsm={"spatial": np.zeros((6, 2)), "table": table})
+
+    return write
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_data_frame_of_numbers_is_an_embedding_however_it_is_encoded(write_table, read_slide, kind):
+    written, expected = TABLES[kind]
+    write_table(written)
+    embedding = read_slide(keys={"embedding": "table"}).embedding
+    np.testing.assert_array_equal(embedding, np.column_stack([expected, np.arange(6.0)]).astype(np.float32))
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_a_data_frame_with_text_is_no_embedding_however_it_is_encoded(write_table, read_slide, kind):
+    write_table(TEXTS[kind])
+    with pytest.raises(DataError, match=r"obsm\['table'\] \(keys.embedding\) must be a table of numbers"):
+        read_slide(keys={"embedding": "table"})
 
 
 @pytest.mark.parametrize(

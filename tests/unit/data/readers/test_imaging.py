@@ -101,7 +101,7 @@ def test_labels_of_cells(tmp_path):
     _, cells, _ = write_xenium(tmp_path / "S1")
     slide = opened(tmp_path, "xenium", "S1", keys={"cell_type": "group"}).slide("S1")
     order = cells.set_index("cell_id").loc[slide.unit_names, "group"]
-    assert slide.labels["cell_type"].tolist() == [None if g is None else g for g in order]
+    assert slide.labels["cell_type"].tolist() == [None if pd.isna(g) else g for g in order]
 
 
 @pytest.mark.parametrize(
