@@ -8,6 +8,7 @@ import numpy as np
 
 from pytest_stbench.baselines.groups import inner_groups
 from pytest_stbench.errors import ModelError
+from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,13 +43,13 @@ class Classifier:
 
     def fit(self, train: Sequence[TrainSlide], task: TaskInfo) -> None:
         """Fit on the labelled training units. Raises ``ModelError`` when there are none."""
-        rng = np.random.default_rng(task.seed)
+        rng = stream(task.seed, "classifier")
         quota = MAX_UNITS // max(len(train), 1)
         parts, labels, groups = [], [], []
         for group, slide in zip(inner_groups(train), train, strict=True):
             names = () if slide.labels is None else slide.labels
             known = np.flatnonzero([name is not None for name in names])
-            known = np.sort(rng.permutation(known)[:quota])
+            known = known[np.sort(rng.permutation(len(known))[:quota])]
             if not len(known):
                 continue
             parts.append(np.asarray(self._features(slide), dtype=np.float64)[known])

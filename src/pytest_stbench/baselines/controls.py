@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.kernels.streams import stream
+
 if TYPE_CHECKING:
     from typing import Any
 
@@ -24,8 +26,8 @@ def shuffled(prediction: NDArray[Any], *, seed: int) -> NDArray[Any]:
     seed
         Of the permutation.
     """
-    rng = np.random.default_rng(seed)
-    return np.asarray(prediction[rng.permutation(len(prediction))])
+    order = stream(seed, "shuffled").permutation(len(prediction))
+    return np.asarray(prediction[order])
 
 
 def shuffled_genes(prediction: NDArray[Any], *, seed: int) -> NDArray[Any]:
@@ -34,4 +36,5 @@ def shuffled_genes(prediction: NDArray[Any], *, seed: int) -> NDArray[Any]:
     Gene-gene correlations survive a common order of units unchanged, so co-expression needs this.
     Parameters as in :func:`shuffled`.
     """
-    return np.asarray(np.random.default_rng(seed).permuted(prediction, axis=0))
+    orders = stream(seed, "shuffled genes").permutations(prediction.shape[1], len(prediction))
+    return np.take_along_axis(prediction, orders.T, axis=0)

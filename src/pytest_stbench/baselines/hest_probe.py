@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 SEED = 1
 STRENGTH = 100.0
 MAX_ITERATIONS = 1000
+SMALL = 500
+SHARE = 0.8
 
 
 class HestProbe(PcaRidge):
@@ -57,10 +59,11 @@ class HestProbe(PcaRidge):
             )
             raise ModelError(message)
         scaler = StandardScaler()
-        pca = PCA(min(self.n_components, *x.shape), random_state=SEED)
+        count = min(self.n_components, *x.shape)
+        pca = PCA(count, svd_solver=_solver(x.shape, count), random_state=SEED)
         scores = pca.fit_transform(scaler.fit_transform(x))
         alpha = STRENGTH / (scores.shape[1] * y.shape[1])
-        ridge = Ridge(alpha, solver="lsqr", fit_intercept=False, max_iter=MAX_ITERATIONS, random_state=SEED)
+        ridge = Ridge(alpha, solver="lsqr", fit_intercept=False, max_iter=MAX_ITERATIONS)
         ridge.fit(scores, y)
         # Standardising, rotating and weighting are one linear map.
         rotated = pca.components_.T.astype(np.float64) @ np.atleast_2d(ridge.coef_).T
@@ -74,3 +77,8 @@ class HestProbe(PcaRidge):
             cv_error=np.empty(0),
             fitted=np.ones(y.shape[1], bool),
         )
+
+
+def _solver(shape: tuple[int, ...], count: int) -> Literal["randomized", "full"]:
+    """Return what scikit-learn below 1.5 chose, as when the scores were published; later ones differ."""
+    return "randomized" if max(shape) > SMALL and count < SHARE * min(shape) else "full"

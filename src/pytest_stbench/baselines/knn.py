@@ -12,6 +12,7 @@ from pytest_stbench.baselines.pca_ridge import PcaRidge
 from pytest_stbench.errors import ModelError
 from pytest_stbench.kernels.gram import GroupedGram
 from pytest_stbench.kernels.ridge import Pca, pca
+from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,7 +136,7 @@ def _chosen(train: Sequence[TrainSlide], seed: int) -> list[NDArray[np.intp]]:
         return [np.arange(slide.n_units) for slide in train]
     patients = [slide.meta.patient_id or slide.meta.slide_id for slide in train]
     quota = MAX_UNITS // len(set(patients))
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "knn")
     kept: list[NDArray[np.intp]] = [np.empty(0, np.intp)] * len(train)
     for patient in sorted(set(patients)):
         own = [place for place, name in enumerate(patients) if name == patient]

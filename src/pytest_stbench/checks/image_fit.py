@@ -10,6 +10,7 @@ from scipy.stats import rankdata
 
 from pytest_stbench.checks.values import as_numbers
 from pytest_stbench.kernels.stain import STAINS
+from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,9 +83,9 @@ def _rank(
     # By name, so that the order of the units does not matter.
     rows = np.flatnonzero(inside)
     rows = rows[np.argsort(np.asarray(slide.unit_names).astype(str)[rows], kind="stable")]
-    rng = np.random.default_rng(SEED)
+    rng = stream(SEED, "image fit")
     if len(rows) > MAX_UNITS:
-        rows = np.sort(rng.permutation(len(rows))[:MAX_UNITS])
+        rows = rows[np.sort(rng.sample(len(rows), MAX_UNITS))]
     if len(rows) < MIN_UNITS:
         return None, None
     expression, amount = _expression(slide, rows)
@@ -93,8 +94,9 @@ def _rank(
     places = at[rows]
     seen = _at(colours, places)
     own = _explained(seen, expression)
-    angle = rng.uniform(0, 2 * np.pi, SHIFTS)
-    length = rng.uniform(*_lengths(places * mpp), SHIFTS) / mpp
+    angle = 2 * np.pi * rng.uniform(SHIFTS)
+    shortest, longest = _lengths(places * mpp)
+    length = (shortest + (longest - shortest) * rng.uniform(SHIFTS)) / mpp
     height, width = colours.shape[:2]
     follows = _correlation(seen @ HAEMATOXYLIN, amount)
     explained: list[bool] = []

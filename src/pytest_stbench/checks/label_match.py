@@ -23,6 +23,7 @@ from pytest_stbench.checks.result import (
 from pytest_stbench.checks.subject import known, normalised
 from pytest_stbench.checks.values import as_numbers
 from pytest_stbench.data.readers.codes import NOTE as CODES
+from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -252,11 +253,11 @@ def _codes(names: list[str], usable: NDArray[np.bool_]) -> NDArray[np.intp]:
 def _beaten_by(slide: Slide, codes: NDArray[np.intp]) -> float | None:
     """Return the add-one p of the variance that labels explain; None where that cannot be said."""
     rows = np.flatnonzero(codes >= 0)
-    rng = np.random.default_rng(SEED)
+    rng = stream(SEED, "label match")
     # By name, so that the order of the units does not matter.
     rows = rows[np.argsort(np.asarray(slide.unit_names).astype(str)[rows], kind="stable")]
     if len(rows) > MAX_UNITS:
-        rows = rows[rng.permutation(len(rows))[:MAX_UNITS]]
+        rows = rows[rng.sample(len(rows), MAX_UNITS)]
     classes = np.unique(codes[rows])
     if len(rows) < MIN_UNITS or len(classes) < 2 or not slide.counts.shape[1]:
         return None

@@ -10,6 +10,7 @@ from scipy.stats import rankdata
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, percent, some
 from pytest_stbench.checks.subject import known, normalised, panel_of
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,7 +99,7 @@ class _Profile:
         }
         rows = np.argsort(np.asarray(slide.unit_names).astype(str), kind="stable")
         if len(rows) > MAX_UNITS:
-            rows = rows[np.sort(np.random.default_rng(SEED).permutation(len(rows))[:MAX_UNITS])]
+            rows = rows[np.sort(stream(SEED, "panel bias").sample(len(rows), MAX_UNITS))]
         self._counts = slide.counts[rows]
         self._total = np.maximum(np.nan_to_num(as_numbers(slide.libsize)[rows]), 1.0)
         self.sums = np.nan_to_num(as_numbers(self._counts.sum(axis=0)).ravel())

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.kernels.streams import stream
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -25,11 +27,12 @@ def sample_units(slide: Slide, limit: int = MAX_UNITS) -> Slide:
     if len(order) <= limit:
         return slide.select(order)
     niche = class_codes(slide.labels.get("niche", np.full(slide.n_units, None)))[0][order]
-    rng = np.random.default_rng(SEED)
+    rng = stream(SEED, "units of a check")
     kept = []
     strata, sizes = np.unique(niche, return_counts=True)
     for stratum, number in zip(strata, _quotas(sizes, limit), strict=True):
-        kept.append(rng.permutation(np.flatnonzero(niche == stratum))[:number])
+        members = np.flatnonzero(niche == stratum)
+        kept.append(members[rng.sample(len(members), int(number))])
     rows: NDArray[np.intp] = order[np.sort(np.concatenate(kept))]
     return slide.select(rows)
 

@@ -9,6 +9,7 @@ import numpy as np
 from pytest_stbench.checks.measured import MIN_DETECTION, nothing_to_judge, on_measured
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, others, percent
 from pytest_stbench.checks.sparsity import ROUNDING, spatial_p
+from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -242,7 +243,7 @@ def _tested(measured: Measured, slide: Slide) -> NDArray[np.intp]:
     if len(detected) <= MAX_TESTED:
         return detected
     by_name = detected[np.argsort(np.asarray(slide.genes).astype(str)[detected], kind="stable")]
-    return np.sort(np.random.default_rng(0).choice(by_name, MAX_TESTED, replace=False))
+    return np.sort(by_name[stream(0, "tested genes").sample(len(by_name), MAX_TESTED)])
 
 
 def _column_means(table: NDArray[np.float64]) -> NDArray[np.float64]:

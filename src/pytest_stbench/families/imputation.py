@@ -10,6 +10,7 @@ from pytest_stbench.data.build import build_input
 from pytest_stbench.errors import DataError
 from pytest_stbench.families.predicted_expression import ExpressionQuestion
 from pytest_stbench.families.question import Plan
+from pytest_stbench.kernels.streams import stream
 from pytest_stbench.preprocess.gene_families import share_stem, stem
 from pytest_stbench.preprocess.statistics import detection_rate
 
@@ -88,7 +89,7 @@ def _hidden_group(train: Sequence[Slide], folds: int, fold: int) -> Plan:
     np.maximum.at(strength, family, detection)
     ranked = np.lexsort((np.arange(len(stems)), -np.round(strength, 9)))
     group = np.empty(len(stems), np.intp)
-    rng = np.random.default_rng(SEED)
+    rng = stream(SEED, "hidden genes")
     for start in range(0, len(stems), folds):
         block = ranked[start : start + folds]
         group[block] = rng.permutation(folds)[: len(block)]

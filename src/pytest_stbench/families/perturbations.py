@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.inputs import ModelSlide
+    from pytest_stbench.kernels.streams import Stream
 
     Pixels = NDArray[np.uint8]
-    Change = Callable[[ModelSlide, np.random.Generator], ModelSlide]
+    Change = Callable[[ModelSlide, Stream], ModelSlide]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +49,12 @@ def _image(given: ModelSlide, **changes: object) -> ModelSlide:
     return replace(given, image=AlteredImage(given.image, **changes))  # type: ignore[arg-type]  # as AlteredImage says
 
 
-def _stain(factor: float, given: ModelSlide, rng: np.random.Generator) -> ModelSlide:
+def _stain(factor: float, given: ModelSlide, rng: Stream) -> ModelSlide:
     del rng
     return _image(given, pixels=partial(scale_stains, factor=factor))
 
 
-def _brightness(factor: float, given: ModelSlide, rng: np.random.Generator) -> ModelSlide:
+def _brightness(factor: float, given: ModelSlide, rng: Stream) -> ModelSlide:
     del rng
     return _image(given, pixels=partial(_brighter, factor=factor))
 
@@ -63,7 +64,7 @@ def _brighter(pixels: Pixels, *, factor: float) -> Pixels:
     return np.asarray(table[pixels])
 
 
-def _turn(times: int, given: ModelSlide, rng: np.random.Generator) -> ModelSlide:
+def _turn(times: int, given: ModelSlide, rng: Stream) -> ModelSlide:
     del rng
     return _image(given, patch=partial(_turned, times=times))
 
@@ -72,7 +73,7 @@ def _turned(patches: Pixels, *, times: int) -> Pixels:
     return np.ascontiguousarray(np.rot90(patches, times, axes=(1, 2)))
 
 
-def _mirror(given: ModelSlide, rng: np.random.Generator) -> ModelSlide:
+def _mirror(given: ModelSlide, rng: Stream) -> ModelSlide:
     del rng
     return _image(given, patch=_mirrored)
 
@@ -81,12 +82,12 @@ def _mirrored(patches: Pixels) -> Pixels:
     return np.ascontiguousarray(patches[:, :, ::-1])
 
 
-def _wrong_mpp(factor: float, given: ModelSlide, rng: np.random.Generator) -> ModelSlide:
+def _wrong_mpp(factor: float, given: ModelSlide, rng: Stream) -> ModelSlide:
     del rng
     return _image(given, scale=factor)
 
 
-def _jpeg(quality: int, given: ModelSlide, rng: np.random.Generator) -> ModelSlide:
+def _jpeg(quality: int, given: ModelSlide, rng: Stream) -> ModelSlide:
     del rng
     return _image(given, pixels=partial(_compressed, quality=quality))
 
@@ -103,7 +104,7 @@ def _compressed(pixels: Pixels, *, quality: int) -> Pixels:
     return result.reshape(pixels.shape)
 
 
-def _blur(given: ModelSlide, rng: np.random.Generator) -> ModelSlide:
+def _blur(given: ModelSlide, rng: Stream) -> ModelSlide:
     del rng
     return _image(given, pixels=_blurred)
 
@@ -121,14 +122,14 @@ def _move(given: ModelSlide, xy_um: NDArray[np.float64]) -> ModelSlide:
     return replace(given, units=units)
 
 
-def _jitter(sigma: float, given: ModelSlide, rng: np.random.Generator) -> ModelSlide:
+def _jitter(sigma: float, given: ModelSlide, rng: Stream) -> ModelSlide:
     xy = np.asarray(given.units.obsm["spatial"], dtype=np.float64)
-    offset = rng.normal(scale=sigma, size=xy.shape)
+    offset = sigma * rng.normal(xy.shape)
     moved = _move(given, xy + offset)
     return moved if given.image is None else _image(moved, offset_um=offset)
 
 
-def _rotate(given: ModelSlide, rng: np.random.Generator) -> ModelSlide:
+def _rotate(given: ModelSlide, rng: Stream) -> ModelSlide:
     del rng
     xy = np.asarray(given.units.obsm["spatial"], dtype=np.float64)
     angle, centre = np.deg2rad(30.0), xy.mean(axis=0)
@@ -136,7 +137,7 @@ def _rotate(given: ModelSlide, rng: np.random.Generator) -> ModelSlide:
     return _move(given, (xy - centre) @ turn.T + centre)
 
 
-def _translate(given: ModelSlide, rng: np.random.Generator) -> ModelSlide:
+def _translate(given: ModelSlide, rng: Stream) -> ModelSlide:
     del rng
     return _move(given, np.asarray(given.units.obsm["spatial"], dtype=np.float64) + 1000.0)
 
@@ -150,14 +151,14 @@ def _counts(given: ModelSlide, change: Callable[[NDArray[Any]], NDArray[Any]]) -
     return replace(given, units=units)
 
 
-def _dropout(share: float, given: ModelSlide, rng: np.random.Generator) -> ModelSlide:
+def _dropout(share: float, given: ModelSlide, rng: Stream) -> ModelSlide:
     genes = given.units.n_vars
     lost = np.zeros(genes, dtype=bool)
     lost[rng.permutation(genes)[: round(share * genes)]] = True
     return _without(given, lost)
 
 
-def _housekeeping(given: ModelSlide, rng: np.random.Generator) -> ModelSlide:
+def _housekeeping(given: ModelSlide, rng: Stream) -> ModelSlide:
     del rng
     return _without(given, np.isin(given.units.var_names.to_numpy(str), sorted(housekeeping())))
 
@@ -168,11 +169,11 @@ def _without(given: ModelSlide, lost: NDArray[np.bool_]) -> ModelSlide:
     return _counts(given, lambda data: np.where(lost[column], 0, data))
 
 
-def _thin(given: ModelSlide, rng: np.random.Generator) -> ModelSlide:
-    return _counts(given, lambda data: rng.binomial(np.rint(data).astype(np.int64), 0.5))
+def _thin(given: ModelSlide, rng: Stream) -> ModelSlide:
+    return _counts(given, lambda data: rng.halves(np.rint(data)))
 
 
-def _unchanged(given: ModelSlide, rng: np.random.Generator) -> ModelSlide:
+def _unchanged(given: ModelSlide, rng: Stream) -> ModelSlide:
     del rng
     return given
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import numpy as np
 from pytest_stbench.families.perturbations import GENE_ORDER, PERTURBATIONS, UNIT_ORDER
 from pytest_stbench.families.question import Arms, Request
 from pytest_stbench.families.wrapping import WrappingQuestion
+from pytest_stbench.kernels.streams import stream
 from pytest_stbench.registry import load_target
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_stbench.families.perturbations import Perturbation
     from pytest_stbench.families.question import Predicted, Truth
     from pytest_stbench.families.wrapping import InnerScore
+    from pytest_stbench.kernels.streams import Stream
     from pytest_stbench.registry import Metric
 
 BETWEEN = "@"
@@ -174,9 +175,9 @@ def _key(slide: Slide, change: Perturbation) -> str:
     return f"{slide.meta.slide_id}{BETWEEN}{change.name}"
 
 
-def _unit_order(n: int, rng: np.random.Generator) -> NDArray[np.intp]:
+def _unit_order(n: int, rng: Stream) -> NDArray[np.intp]:
     return rng.permutation(n)
 
 
-def _random(key: str) -> np.random.Generator:
-    return np.random.default_rng([0, zlib.crc32(key.encode())])
+def _random(key: str) -> Stream:
+    return stream(0, "perturbation", key)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from pytest_stbench.kernels.streams import stream
 from pytest_stbench.preprocess.normalise import normalise_counts
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pytest_stbench.families.predicted_expression import ExpressionTruth
 
 SEEDS = tuple(range(10))
-SHARE = 0.5
 
 
 def thinned_pairs(
@@ -52,9 +52,9 @@ def thinned_pairs(
     if not (_whole(counts.data) and _whole(rest)):
         return
     for seed in SEEDS:
-        rng = np.random.default_rng(seed)
-        part = rng.binomial(counts.data.astype(np.int64), SHARE)
-        others = rng.binomial(np.rint(rest).astype(np.int64), SHARE).astype(np.float64)
+        rng = stream(seed, "halves")
+        part = rng.halves(counts.data)
+        others = rng.halves(rest).astype(np.float64)
         first = csr_matrix((part, counts.indices, counts.indptr), shape=counts.shape)
         second = csr_matrix((counts.data - part, counts.indices, counts.indptr), shape=counts.shape)
         sizes = [

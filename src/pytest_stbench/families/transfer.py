@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import numpy as np
 from pytest_stbench.errors import DataError
 from pytest_stbench.families.question import Arms, Course, Request
 from pytest_stbench.families.wrapping import WrappingQuestion
+from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -120,9 +120,9 @@ def drawn(slides: Sequence[Slide], n: int) -> tuple[Slide, ...]:
     quota = _quotas({slide.meta.slide_id: slide.n_units for slide in slides}, n)
     parts = []
     for slide in slides:
-        rng = np.random.default_rng([0, zlib.crc32(slide.meta.slide_id.encode())])
+        rng = stream(0, "transfer", slide.meta.slide_id)
         order = np.argsort(slide.unit_names, kind="stable")
-        chosen = order[np.sort(rng.permutation(slide.n_units)[: quota[slide.meta.slide_id]])]
+        chosen = order[np.sort(rng.sample(slide.n_units, quota[slide.meta.slide_id]))]
         parts.append(slide.select(np.sort(chosen)))
     return tuple(part for part in parts if part.n_units)
 

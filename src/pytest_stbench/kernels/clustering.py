@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.kernels.streams import stream
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -55,7 +57,7 @@ def ward(points: NDArray[np.floating], k: int) -> NDArray[np.intp]:
         values = np.hstack([values, np.zeros((len(values), 1))])
     drawn = np.arange(len(values))
     if len(values) > MAX_WARD:
-        drawn = np.sort(np.random.default_rng(0).choice(len(values), MAX_WARD, replace=False))
+        drawn = np.sort(stream(0, "ward").sample(len(values), MAX_WARD))
     found: NDArray[np.intp] = AgglomerativeClustering(k, linkage="ward").fit_predict(values[drawn])
     if len(drawn) == len(values):
         return found

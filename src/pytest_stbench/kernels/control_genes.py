@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csc_matrix, diags_array
 
+from pytest_stbench.kernels.streams import stream
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -119,6 +121,6 @@ def draw_controls(
         pool = np.flatnonzero(free & (bins == number))
         pool = pool[np.argsort(genes[pool], kind="stable")]
         # One stream a bin: what is drawn here does not depend on which other bins hold members.
-        drawn = np.random.default_rng([SEED, int(number)]).permutation(pool)[:CONTROLS_PER_BIN]
-        controls[drawn] = True
+        order = stream(SEED, "control genes", int(number)).permutation(len(pool))
+        controls[pool[order[:CONTROLS_PER_BIN]]] = True
     return controls

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.kernels.streams import stream
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.kernels.bivariate import Standardised
+    from pytest_stbench.kernels.streams import Stream
 
 N_DRAWS = 500
 QUANTILE = 0.95
@@ -60,7 +63,7 @@ def matched_thresholds(
     both = np.column_stack([decile[first], decile[second]])
     for left, right in np.unique(both, axis=0):
         members = np.flatnonzero(decile == left), np.flatnonzero(decile == right)
-        drawn = _draw(*members, known, np.random.default_rng([seed, left, right]))
+        drawn = _draw(*members, known, stream(seed, "matched pairs", int(left), int(right)))
         if len(drawn[0]) >= MIN_DRAWS:
             here = (both == (left, right)).all(axis=1)
             result[here] = np.quantile(genes.association(*drawn), QUANTILE)
@@ -68,13 +71,13 @@ def matched_thresholds(
 
 
 def _draw(
-    left: NDArray[np.intp], right: NDArray[np.intp], known: NDArray[np.int64], rng: np.random.Generator
+    left: NDArray[np.intp], right: NDArray[np.intp], known: NDArray[np.int64], rng: Stream
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return up to 500 pairs of `left` x `right` without those in `known` or of a gene with itself."""
     total = len(left) * len(right)
     # With as many spares as pairs that may be refused, enough are left; all kept are equally likely.
     spare = len(known) + min(len(left), len(right))
-    places = rng.choice(total, min(total, N_DRAWS + spare), replace=False)
+    places = rng.sample(total, min(total, N_DRAWS + spare))
     first, second = left[places // len(right)], right[places % len(right)]
     allowed = (first != second) & ~np.isin(_code(first, second), known)
     return first[allowed][:N_DRAWS], second[allowed][:N_DRAWS]

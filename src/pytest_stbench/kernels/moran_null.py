@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix
 from pytest_stbench.kernels.compiled import compiled
 from pytest_stbench.kernels.joined import centred, dense_blocks, joined_pairs
 from pytest_stbench.kernels.moran import MIN_UNITS
+from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,8 +91,8 @@ def moran_null(
         return MoranNull(observed=observed, null=null)
     half.sort_indices()
     scale = n / half.data.sum()
-    rng = np.random.default_rng(seed)
-    places = np.stack([np.arange(n), *(rng.permutation(n) for _ in range(n_permutations))])
+    exchanged = stream(seed, "moran").permutations(n_permutations, n)
+    places = np.concatenate([np.arange(n)[None], exchanged])
     for columns, block in dense_blocks(x):
         z, total = centred(block)
         pairs = np.zeros((len(places), z.shape[1]))

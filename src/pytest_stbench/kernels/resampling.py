@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import stdtrit
 
+from pytest_stbench.kernels.streams import stream
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -237,7 +239,7 @@ def _resamples(x: NDArray[np.float64], draws: int, seed: int) -> NDArray[np.floa
 @lru_cache(maxsize=16)
 def _places(n: int, draws: int, seed: int) -> NDArray[np.intp]:
     """Return which patients each resample holds, (n, draws): the same for every metric of a task."""
-    places = np.random.default_rng(seed).integers(0, n, size=(draws, n)).T.astype(np.intp, order="C")
+    places = stream(seed, "resamples").integers(n, (draws, n)).T.astype(np.intp, order="C")
     places.setflags(write=False)
     return places
 
@@ -246,7 +248,7 @@ def _signs(n: int, draws: int, seed: int) -> NDArray[np.float64]:
     if n <= EXACT_PATIENTS:
         bits = np.arange(2**n)[:, None] >> np.arange(n) & 1
     else:
-        bits = np.random.default_rng(seed).integers(0, 2, size=(draws, n))
+        bits = stream(seed, "signs").integers(2, (draws, n))
     return np.asarray(1.0 - 2.0 * bits, dtype=np.float64)
 
 

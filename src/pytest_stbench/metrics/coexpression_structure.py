@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.kernels.streams import stream
 from pytest_stbench.metrics.coexpression import distances
 from pytest_stbench.metrics.coexpression_arms import MIN_UNITS, CoexpressionArms, compare_coexpression
 from pytest_stbench.metrics.comparison import CONSTANT_TOLERANCE, at_least_three, correlation
@@ -210,7 +211,7 @@ def _permuted(arms: CoexpressionArms, observed: float, permutations: int) -> flo
     """Return how often the genes of the prediction in a random order agree as well, one added."""
     if permutations == 0:
         return float("nan")
-    rng = np.random.default_rng(SEED)
+    rng = stream(SEED, "mantel")
     k = len(arms.genes)
     rows, columns = np.triu_indices(k, 1)
     # Centred on the pairs, so that the mean of the prediction, which no order changes, drops out.
@@ -219,7 +220,7 @@ def _permuted(arms: CoexpressionArms, observed: float, permutations: int) -> flo
     step = max(1, BLOCK_ELEMENTS // len(rows))
     for start in range(0, permutations, step):
         count = min(step, permutations - start)
-        orders = rng.permuted(np.broadcast_to(np.arange(k), (count, k)), axis=1)
+        orders = rng.permutations(count, k)
         shuffled = arms.prediction[orders[:, rows], orders[:, columns]]
         as_good += int((shuffled @ true >= observed - NOTHING).sum())
     return (as_good + 1) / (permutations + 1)

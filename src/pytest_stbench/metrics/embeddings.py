@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.kernels.neighbours import neighbour_votes
+from pytest_stbench.kernels.streams import stream
 from pytest_stbench.metrics.labelled import label_codes, slide_score, true_codes
 from pytest_stbench.metrics.scores import Scores
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from pytest_stbench.kernels.streams import Stream
 
     Floats = NDArray[np.float64]
     Codes = NDArray[np.intp]
@@ -104,7 +107,7 @@ def silhouette(truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike, 
     from sklearn.metrics import silhouette_score
 
     label, _, points, patient, _, left_out = _units(truth, prediction, patients)
-    sample = _stratified(patient, MAX_SILHOUETTE, np.random.default_rng(seed))
+    sample = _stratified(patient, MAX_SILHOUETTE, stream(seed, "silhouette"))
     kept = sample[np.bincount(label[sample])[label[sample]] > 1] if len(sample) else sample
     extras = {"n_units": len(kept), "singleton": len(sample) - len(kept), "n_left_out": left_out}
     if len(np.unique(label[kept])) < 2:
@@ -254,7 +257,7 @@ def _principal_components(centred: Floats, count: int) -> Floats:
     return projected
 
 
-def _stratified(patient: Codes, size: int, rng: np.random.Generator) -> Codes:
+def _stratified(patient: Codes, size: int, rng: Stream) -> Codes:
     """Return all units, or `size` of them with each patient's share kept (largest remainders)."""
     n = len(patient)
     if n <= size:

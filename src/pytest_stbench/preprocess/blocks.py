@@ -8,6 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from pytest_stbench.errors import SplitError
+from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,7 +65,7 @@ def within_masks(
         f"units span {extent[0]:.0f} x {extent[1]:.0f} um, that is {len(blocks)} blocks of {block_um:g} um"
     )
     _require(len(blocks) > 1, f"{where}: a block split needs two or more; use a larger slide")
-    order = np.random.default_rng(seed).permutation(len(blocks))
+    order = stream(seed, "blocks").permutation(len(blocks))
     before = np.cumsum(size[order]) - size[order]
     drawn = order[(before < test_share * len(xy)) & (np.arange(len(order)) < len(order) - 1)]
     test = np.isin(block, drawn)

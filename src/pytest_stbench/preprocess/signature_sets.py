@@ -20,6 +20,7 @@ from pytest_stbench.kernels.control_genes import (
     usable_controls,
 )
 from pytest_stbench.kernels.signature_scores import scores_of_ranks, unit_ranks
+from pytest_stbench.kernels.streams import stream
 from pytest_stbench.preprocess.normalise import TARGET_SUM, WHOLE_TRANSCRIPTOME, patient_means
 from pytest_stbench.preprocess.statistics import detection_counts, is_detected
 
@@ -146,12 +147,11 @@ class SignatureSets:
             return membership([], len(self.genes))
         filled, of_candidate = np.unique(self.bins[candidates], return_inverse=True)
         wanted = np.bincount(nearest_bin(self.bins[own], filled), minlength=len(filled))
-        rng = np.random.default_rng([SEED, *self.names[place].encode()])
+        rng = stream(SEED, "random signatures", self.names[place])
         drawn = []
         for number in np.flatnonzero(wanted):
             pool = candidates[of_candidate == number]
-            order = np.argsort(rng.random((n, len(pool))), axis=1)[:, : wanted[number]]
-            drawn.append(pool[order])
+            drawn.append(pool[rng.permutations(n, len(pool))[:, : wanted[number]]])
         distinct = np.unique(np.sort(np.concatenate(drawn, axis=1), axis=1), axis=0)
         return membership(list(distinct), len(self.genes))
 

@@ -11,7 +11,7 @@ from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pytest_stbench.baselines.hest_probe import HestProbe
+from pytest_stbench.baselines.hest_probe import HestProbe, _solver
 from pytest_stbench.errors import ModelError
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -58,18 +58,32 @@ def predicted(cohort, monkeypatch, k):
     return model.predict_expression(cohort.given(3), cohort.task.genes)
 
 
-@pytest.mark.parametrize("k", [12, 40])
-def test_the_steps_of_the_published_protocol(wide, monkeypatch, k):
+@pytest.mark.parametrize(("k", "solver"), [(12, "randomized"), (40, "full")])
+def test_the_steps_of_the_published_protocol(wide, monkeypatch, k, solver):
     x, y = arrays(wide, [0, 1, 2])
     test, truth = arrays(wide, [3])
     steps = make_pipeline(
         StandardScaler(),
-        PCA(k, random_state=1),
+        PCA(k, svd_solver=solver, random_state=1),
         Ridge(100 / (k * 4), solver="lsqr", fit_intercept=False, max_iter=1000),
     )
     found, expected = predicted(wide, monkeypatch, k), steps.fit(x, y).predict(test)
     assert found == pytest.approx(expected, abs=1e-5)
     assert correlations(truth, found) == pytest.approx(correlations(truth, expected), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("shape", "count", "solver"),
+    [
+        ((500, 500), 10, "full"),
+        ((501, 40), 31, "randomized"),
+        ((501, 40), 32, "full"),
+        ((40, 501), 31, "randomized"),
+        ((20_000, 1024), 256, "randomized"),
+    ],
+)
+def test_the_method_is_the_one_of_the_time_whatever_scikit_learn_chooses(shape, count, solver):
+    assert _solver(shape, count) == solver
 
 
 def test_the_closed_form(wide, monkeypatch):

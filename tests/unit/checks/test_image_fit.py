@@ -77,3 +77,23 @@ def test_masked_pixels_have_no_density_and_white_ones_none():
     assert red[0].tolist() == pytest.approx([0.0, 0.0, -np.log10(14 / 255), 0.0])
     assert green[0].tolist() == pytest.approx([0.0, 0.0, -np.log10(200 / 255), 0.0])
     assert blue[0, 2] == red[0, 2]
+
+
+def test_of_a_large_slide_units_on_the_image_are_drawn_in_any_order(make_slide, monkeypatch):
+    monkeypatch.setattr(image_fit, "MAX_UNITS", 60)
+    slide = make_slide("S", side=20)
+    inside = slide.xy_um[:, 0] > 1900
+    looked_at = []
+    measure = image_fit._expression
+    monkeypatch.setattr(
+        image_fit,
+        "_expression",
+        lambda slide, rows: looked_at.append(slide.unit_names[rows].tolist()) or measure(slide, rows),
+    )
+    pixels = np.random.default_rng(3).integers(60, 220, (500, 500, 3), dtype=np.uint8)
+    for order in (np.arange(400), np.random.default_rng(4).permutation(400)):
+        units = slide.select(order)
+        image_fit._rank(units, pixels, units.xy_um / 8, inside[order], 8.0)
+    assert len(looked_at[0]) == 60
+    assert set(looked_at[0]) <= set(slide.unit_names[inside].tolist())
+    assert looked_at[0] == looked_at[1]

@@ -10,8 +10,8 @@ import numpy as np
 from pytest_stbench.data.simulate.fields import Fields
 from pytest_stbench.data.simulate.panels import panel_genes, pool
 from pytest_stbench.data.simulate.programmes import HOUSEKEEPING, active_pairs
-from pytest_stbench.data.simulate.settings import FACTORS, NICHES, SETTINGS
-from pytest_stbench.data.simulate.streams import RATE_DECIMALS, stream
+from pytest_stbench.data.simulate.settings import FACTORS, NICHES, RATE_DECIMALS, SETTINGS
+from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,12 +59,12 @@ def draw_panel(params: SimulationParams) -> Panel:
     programmes = pool(params)
     names = np.array(list(programmes.values()))
     rng = stream(params.seed, "panel")
-    base = rng.standard_normal(len(names)) * BASE_SPREAD
-    loadings = rng.standard_normal((len(FACTORS), len(names))) * CROSS_LOADING
+    base = rng.normal(len(names)) * BASE_SPREAD
+    loadings = rng.normal((len(FACTORS), len(names))) * CROSS_LOADING
     member = np.array(FACTORS)[:, None] == names
-    loadings += member * (0.6 + 0.8 * rng.random(len(names)))
-    sign = np.where(rng.random(len(names)) < 0.5, -1.0, 1.0)
-    loadings[FACTORS.index("depth")] = sign * (0.6 + 0.8 * rng.random(len(names)))
+    loadings += member * (0.6 + 0.8 * rng.uniform(len(names)))
+    sign = np.where(rng.uniform(len(names)) < 0.5, -1.0, 1.0)
+    loadings[FACTORS.index("depth")] = sign * (0.6 + 0.8 * rng.uniform(len(names)))
     effects = SETTINGS[params.setting].effects
     loadings *= np.array([effects.get(factor, 0.0) for factor in FACTORS])[:, None]
     loadings[:, names == HOUSEKEEPING] = 0.0
@@ -86,7 +86,7 @@ def columns_of(params: SimulationParams, genes: Panel, number: int) -> NDArray[n
 
 def gene_effects(params: SimulationParams, member: Member, n_genes: int) -> NDArray[np.float64]:
     """Return by how much patient, site, panel and technology of a slide change log rates, (g,)."""
-    patient = stream(params.seed, "patient genes", member.patient).standard_normal(n_genes)
+    patient = stream(params.seed, "patient genes", member.patient).normal(n_genes)
     effect: NDArray[np.float64] = params.patient_effect * patient
     groups = (
         ("site genes", member.site, params.sites, params.site_effect),
@@ -95,7 +95,7 @@ def gene_effects(params: SimulationParams, member: Member, n_genes: int) -> NDAr
     )
     for name, number, several, spread in groups:
         if several > 1:
-            effect = effect + spread * stream(params.seed, name, str(number)).standard_normal(n_genes)
+            effect = effect + spread * stream(params.seed, name, str(number)).normal(n_genes)
     return effect
 
 
@@ -107,13 +107,13 @@ def draw_depth(
     rng = stream(params.seed, "depth", slide_id)
     smooth = Fields.draw(rng, n=1, length_um=PRIVATE_LENGTH_UM).at(tissue.lattice.xy_um)[:, 0]
     own = np.sqrt(SMOOTH_SHARE) * smooth
-    own += np.sqrt(1 - SMOOTH_SHARE) * rng.standard_normal(len(smooth))
+    own += np.sqrt(1 - SMOOTH_SHARE) * rng.normal(len(smooth))
     cells = (state.cellularity - 0.45) / 0.25
     share = setting.cellularity_share
     deviation = np.sqrt(share) * cells + np.sqrt(1 - share) * own
-    patient = stream(params.seed, "patient depth", patient_id).standard_normal() * PATIENT_DEPTH_SPREAD
+    patient = stream(params.seed, "patient depth", patient_id).normal(1)[0] * PATIENT_DEPTH_SPREAD
     expected = params.depth * np.exp(patient + setting.depth_spread * deviation)
-    failed = rng.random(len(smooth)) < FAILED_SHARE
+    failed = rng.uniform(len(smooth)) < FAILED_SHARE
     return deviation, np.where(failed, FAILED_YIELD * expected, expected)
 
 
@@ -154,9 +154,7 @@ def draw_counts(
         log_rate[:, genes.pairs[:, 1]] += signal
     rate = np.exp(log_rate[:, columns_of(params, genes, member.panel)])
     mean = expected[:, None] * rate / rate.sum(axis=1, keepdims=True)
-    noise = rng.standard_gamma(1 / DISPERSION, mean.shape) * DISPERSION
-    counts: NDArray[np.int32] = rng.poisson(np.round(mean * noise, RATE_DECIMALS)).astype(np.int32)
-    return counts
+    return rng.negative_binomial(np.round(mean, RATE_DECIMALS), 1 / DISPERSION).astype(np.int32)
 
 
 def signal_fields(params: SimulationParams, slide_id: str, n_pairs: int) -> Fields:

@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pytest_stbench.kernels.streams import Stream
+
 WAVES = 96
 
 
@@ -27,11 +29,11 @@ class Fields:
     weights: NDArray[np.float64]
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, *, n: int, length_um: float) -> Fields:
+    def draw(cls, rng: Stream, *, n: int, length_um: float) -> Fields:
         """Draw `n` independent fields of length scale `length_um`."""
-        frequencies = rng.standard_normal((2, WAVES)) / length_um
-        phases = rng.random(WAVES) * 2 * np.pi
-        weights = rng.standard_normal((WAVES, n)) * np.sqrt(2 / WAVES)
+        frequencies = rng.normal((2, WAVES)) / length_um
+        phases = rng.uniform(WAVES) * 2 * np.pi
+        weights = rng.normal((WAVES, n)) * np.sqrt(2 / WAVES)
         return cls(frequencies=frequencies, phases=phases, weights=weights)
 
     def at(self, xy_um: NDArray[np.float64]) -> NDArray[np.float64]:

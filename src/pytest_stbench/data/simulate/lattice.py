@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pytest_stbench.kernels.streams import Stream
+
 PITCH_UM = 100.0
 ROW_STEP_UM = PITCH_UM * np.sqrt(3) / 2
 MARGIN_UM = 150.0
@@ -48,15 +50,15 @@ class Lattice:
     size_um: tuple[float, float]
 
 
-def draw_lattice(rng: np.random.Generator, n_units: int) -> Lattice:
+def draw_lattice(rng: Stream, n_units: int) -> Lattice:
     """Return exactly `n_units` spots: the innermost ones of an irregular outline.
 
     Spots stand in row order; ``size_um`` is width and height of the image around them.
     """
     radius = np.sqrt(n_units * PITCH_UM * ROW_STEP_UM / np.pi)
     decay = 0.12 / np.arange(1, HARMONICS + 1)
-    cosines, sines = rng.standard_normal((2, HARMONICS)) * decay
-    shift = rng.random(2) * PITCH_UM
+    cosines, sines = rng.normal((2, HARMONICS)) * decay
+    shift = rng.uniform(2) * PITCH_UM
     # the harmonics reach at most about twice the radius, and at least `n_units` spots are needed
     rows = int(np.ceil(4 * radius / ROW_STEP_UM)) + 4
     columns = int(np.ceil(4 * radius / PITCH_UM)) + 4

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.data.simulate.programmes import BACKGROUND, available_genes, panel
-from pytest_stbench.data.simulate.streams import RATE_DECIMALS, stream
+from pytest_stbench.data.simulate.settings import RATE_DECIMALS
+from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
     from pytest_stbench.data.simulate.params import SimulationParams
@@ -39,10 +40,10 @@ def panel_genes(params: SimulationParams, number: int) -> tuple[str, ...]:
         return tuple(genes)
     names = np.array(list(genes), dtype=np.str_)
     programmes = np.array(list(genes.values()))
-    popular = POPULARITY * stream(params.seed, "panel popularity").standard_normal(len(names))
+    popular = POPULARITY * stream(params.seed, "panel popularity").normal(len(names))
     rng = stream(params.seed, "panel genes", str(number))
     kinds, place = np.unique(programmes, return_inverse=True)
-    weight = popular + FOCUS * rng.standard_normal(len(kinds))[place] + rng.gumbel(size=len(names))
+    weight = popular + FOCUS * rng.normal(len(kinds))[place] + rng.gumbel(len(names))
     weight -= BACKGROUND_PENALTY * (programmes == BACKGROUND)
     weight[np.isin(names, list(available_genes())[:CORE])] = np.inf
     order = np.argsort(-np.round(weight, RATE_DECIMALS), kind="stable")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from pytest_stbench.data.simulate.settings import NICHES
-from pytest_stbench.data.simulate.streams import RATE_DECIMALS, stream
+from pytest_stbench.data.simulate.settings import NICHES, RATE_DECIMALS
+from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.simulate.params import SimulationParams
     from pytest_stbench.data.simulate.table import Member
     from pytest_stbench.data.simulate.tissue import Tissue, TissueState
+    from pytest_stbench.kernels.streams import Stream
 
 MPP = 2.0
 GRID_PX = 8
@@ -54,7 +55,7 @@ def render(params: SimulationParams, member: Member, tissue: Tissue, state: Tiss
     rng = stream(params.seed, "image", member.slide)
     width, height = (int(np.ceil(side / MPP)) for side in tissue.lattice.size_um)
     eosin, inside = _background(tissue, height, width)
-    eosin = (eosin + rng.integers(0, 3, eosin.shape, dtype=np.uint8)) * inside
+    eosin = (eosin + rng.levels(3, eosin.shape)) * inside
     nuclei = _nuclei(rng, tissue, state, height, width) * inside
     holes = _vacuoles(rng, tissue, state, height, width)
     nuclei[holes] = 0
@@ -64,9 +65,9 @@ def render(params: SimulationParams, member: Member, tissue: Tissue, state: Tiss
 
 def stain_of(params: SimulationParams, member: Member) -> NDArray[np.float64]:
     """Return how strong hematoxylin and eosin are, about 1: of the patient and, if several, the site."""
-    stain = 1 + STAIN_SPREAD * stream(params.seed, "stain", member.patient).standard_normal(2)
+    stain = 1 + STAIN_SPREAD * stream(params.seed, "stain", member.patient).normal(2)
     if params.sites > 1:
-        site = stream(params.seed, "site stain", str(member.site)).standard_normal(2)
+        site = stream(params.seed, "site stain", str(member.site)).normal(2)
         stain += SITE_STAIN_SPREAD * site
     return stain
 
@@ -99,9 +100,7 @@ def _background(tissue: Tissue, height: int, width: int) -> tuple[NDArray[np.uin
     return np.round(level).astype(np.uint8), depth < 1
 
 
-def _nuclei(
-    rng: np.random.Generator, tissue: Tissue, state: TissueState, height: int, width: int
-) -> NDArray[np.uint8]:
+def _nuclei(rng: Stream, tissue: Tissue, state: TissueState, height: int, width: int) -> NDArray[np.uint8]:
     """Return the number of nuclei over each pixel, at most 2."""
     number = _whole(rng, 3 + NUCLEI_PER_SPOT * state.cellularity)
     right = _whole(rng, number * (1 + POLARISATION * state.polarity) / 2)
@@ -115,9 +114,7 @@ def _nuclei(
     return shown
 
 
-def _vacuoles(
-    rng: np.random.Generator, tissue: Tissue, state: TissueState, height: int, width: int
-) -> NDArray[np.bool_]:
+def _vacuoles(rng: Stream, tissue: Tissue, state: TissueState, height: int, width: int) -> NDArray[np.bool_]:
     """Return the white holes of adipose tissue."""
     number = _whole(rng, VACUOLES_PER_SPOT * state.niches[:, NICHES.index("adipose")])
     unit = np.repeat(np.arange(len(number)), number)
@@ -125,15 +122,15 @@ def _vacuoles(
     return _stamp(place, VACUOLE_PX, height, width) > 0
 
 
-def _whole(rng: np.random.Generator, expected: NDArray[np.float64]) -> NDArray[np.int64]:
+def _whole(rng: Stream, expected: NDArray[np.float64]) -> NDArray[np.int64]:
     """Round up or down at random, so that the mean is `expected`."""
-    return np.floor(np.round(expected, RATE_DECIMALS) + rng.random(len(expected))).astype(np.int64)
+    return np.floor(np.round(expected, RATE_DECIMALS) + rng.uniform(len(expected))).astype(np.int64)
 
 
-def _in_circle(rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+def _in_circle(rng: Stream, n: int) -> NDArray[np.float64]:
     """Return (n, 2) offsets spread evenly over the circle of a spot, in um."""
-    radius = REACH_UM * np.sqrt(rng.random(n))
-    angle = 2 * np.pi * rng.random(n)
+    radius = REACH_UM * np.sqrt(rng.uniform(n))
+    angle = 2 * np.pi * rng.uniform(n)
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
 
 

@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+RATE_DECIMALS = 6
+"""Decimals that are kept of a number that decides over a count or a pixel.
+
+Coarser than the last digits, in which ``exp`` and products of matrices differ between processors.
+"""
+
 NICHES = ("tumour", "stroma", "immune", "adipose")
 FACTORS = (*NICHES, "density", "polarity", "hypoxia", "interferon", "depth")
 """The latent variables a gene can follow; ``depth`` is the standardised log depth of the unit."""

@@ -13,7 +13,7 @@ import numpy as np
 from pytest_stbench.data.simulate.fields import Fields
 from pytest_stbench.data.simulate.lattice import Lattice, draw_lattice
 from pytest_stbench.data.simulate.settings import NICHES
-from pytest_stbench.data.simulate.streams import stream
+from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

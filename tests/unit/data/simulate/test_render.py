@@ -46,7 +46,7 @@ def test_image_shows_the_truth(simulated_config, raw_pixels, slide):
         eosin = 255.0 - disc[stained, 1].mean() if stained.any() else 0.0
         found.append((dark.mean(), (dark & right).sum() / (dark.sum() + 1.0), white.mean(), eosin))
     dark, right, white, eosin = np.array(found).T
-    assert np.corrcoef(dark, truth["cellularity"])[0, 1] > 0.9
+    assert np.corrcoef(dark, truth["cellularity"])[0, 1] > 0.8
     assert np.corrcoef(right, truth["polarity"])[0, 1] > 0.85
     assert np.corrcoef(white, truth["niches"][:, 3])[0, 1] > 0.8
     assert np.corrcoef(eosin, truth["niches"][:, 1])[0, 1] > 0.6

@@ -7,14 +7,12 @@ import pytest
 
 from pytest_stbench.data.simulate.settings import SETTINGS
 from pytest_stbench.data.simulate.source import GENERATOR, open_source
-from pytest_stbench.data.simulate.streams import stream, stream_probe
 from pytest_stbench.data.simulate.table import simulated_samples
 from pytest_stbench.data.simulate.truth import latent
 from pytest_stbench.errors import DataError
 from pytest_stbench.splits.table import Sample
 
-PINNED_PROBE = "27e502196c1bbe6905d7a011d5fdd6d48ebaaeac46cf1651da778611e6983a11"
-PINNED_CONTENT = "e20085ee8bed8f407bab308ffd79ad83ef5d3f175c3c386c867b85ad28085d42"
+PINNED_CONTENT = "1c074a529c938f2e5a6bc03ac2f73c9535beb05256167d91b574b0a7568b8afd"
 SMALL = {"patients": 3, "units": 60, "genes": 80, "image": False}
 
 
@@ -68,11 +66,9 @@ def test_settings_differ_in_counts_alone(simulated_config, raw_pixels):
 
 def test_pinned_content_goes_with_the_version_of_the_generator(simulated_config, raw_pixels):
     """Whoever changes the data changes GENERATOR, then the digests here."""
-    if stream_probe() != PINNED_PROBE:
-        pytest.skip("this numpy draws other numbers than the one the digest was made with")
     config = simulated_config(**SMALL)
     assert (GENERATOR, digest_of(config, "P01S1", raw_pixels(config, "P01S1"))) == (
-        "simulated/2",
+        "simulated/3",
         PINNED_CONTENT,
     )
 
@@ -168,10 +164,3 @@ def test_fingerprint_depends_on_every_parameter(simulated_config):
     prints = [open_source(simulated_config(**change), (), ()).fingerprint() for change in changes]
     assert len(set(prints)) == len(changes)
     assert prints[0] == open_source(simulated_config(setting="default", depth=1500), (), ()).fingerprint()
-
-
-def test_streams_are_told_apart_by_names():
-    draws = {stream(0, *names).random() for names in (("a", "bc"), ("ab", "c"), ("abc",), ("a", "b", "c"))}
-    assert len(draws) == 4
-    assert stream(0, "a").random() != stream(1, "a").random()
-    assert stream(3, "a", "b").random() == stream(3, "a", "b").random()

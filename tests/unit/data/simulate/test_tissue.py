@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from pytest_stbench.data.simulate.fields import Fields
 from pytest_stbench.data.simulate.lattice import MARGIN_UM, draw_lattice
-from pytest_stbench.data.simulate.streams import stream
 from pytest_stbench.data.simulate.tissue import draw_tissue
+from pytest_stbench.kernels.streams import stream
 
 
 @settings(deadline=None, max_examples=30)
@@ -46,7 +46,7 @@ def test_fields_have_the_covariance_they_claim():
 
 def test_field_at_a_place_does_not_depend_on_the_other_places():
     field = Fields.draw(stream(0, "f"), n=3, length_um=150.0)
-    xy = stream(0, "xy").random((50, 2)) * 1000
+    xy = stream(0, "xy").uniform((50, 2)) * 1000
     np.testing.assert_allclose(field.at(xy)[7:9], field.at(xy[7:9]), rtol=1e-10, atol=1e-12)
 
 

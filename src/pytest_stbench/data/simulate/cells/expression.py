@@ -21,8 +21,8 @@ from pytest_stbench.data.simulate.expression import (
     signal_fields,
 )
 from pytest_stbench.data.simulate.fields import Fields
-from pytest_stbench.data.simulate.settings import NICHES, SETTINGS
-from pytest_stbench.data.simulate.streams import RATE_DECIMALS, stream
+from pytest_stbench.data.simulate.settings import NICHES, RATE_DECIMALS, SETTINGS
+from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,9 +61,9 @@ class CellCounts:
         self._loadings = genes.loadings[:, self._columns]
         self._loadings[: len(NICHES)] *= NICHE_SHARE
         effects = gene_effects(params, member, len(genes.genes))
-        malignant = params.patient_effect * stream(
-            params.seed, "malignant genes", member.patient
-        ).standard_normal(len(genes.genes))
+        malignant = params.patient_effect * stream(params.seed, "malignant genes", member.patient).normal(
+            len(genes.genes)
+        )
         by_type = self._setting.types * marker_rates(genes.genes)
         by_type[NAMES.index("epithelial_malignant")] += self._setting.types * MALIGNANT_EFFECT * malignant
         self._by_type = (BASE_SHARE * genes.base + effects + by_type)[:, self._columns]
@@ -71,7 +71,7 @@ class CellCounts:
         self._smooth = Fields.draw(rng, n=1, length_um=PRIVATE_LENGTH_UM)
         self._private = Fields.draw(rng, n=len(self._columns), length_um=PRIVATE_LENGTH_UM)
         self._signals = signal_fields(params, member.slide, max(len(genes.pairs), 1))
-        depth = stream(params.seed, "patient depth", member.patient).standard_normal()
+        depth = stream(params.seed, "patient depth", member.patient).normal(1)[0]
         self._patient_depth = PATIENT_DEPTH_SPREAD * depth
 
     def matrix(self) -> csr_matrix:
@@ -84,7 +84,7 @@ class CellCounts:
         rows = slice(start, min(start + BLOCK, len(self._cells)))
         xy, kind = self._cells.xy_um[rows], self._cells.kind[rows]
         rng = stream(self._params.seed, "cell counts", self._member.slide, str(start))
-        noise = rng.standard_normal((len(kind), 2))
+        noise = rng.normal((len(kind), 2))
         state = self._section.at(xy)
         setting = self._setting
         own = np.sqrt(SMOOTH_SHARE) * self._smooth.at(xy)[:, 0] + np.sqrt(1 - SMOOTH_SHARE) * noise[:, 0]
@@ -98,11 +98,10 @@ class CellCounts:
         expected = self._params.depth * np.exp(
             self._patient_depth + setting.depth_spread * deviation + size + CELL_SPREAD * noise[:, 1]
         )
-        expected[rng.random(len(kind)) < FAILED_SHARE] *= FAILED_YIELD
+        expected[rng.uniform(len(kind)) < FAILED_SHARE] *= FAILED_YIELD
         rate = np.exp(log_rate)
         rate *= (expected / rate.sum(axis=1))[:, None]
-        counts: NDArray[np.int32] = rng.poisson(np.round(rate, RATE_DECIMALS)).astype(np.int32)
-        return counts
+        return rng.poisson(np.round(rate, RATE_DECIMALS)).astype(np.int32)
 
     def _add_signals(
         self, log_rate: NDArray[np.float64], xy: NDArray[np.float64], kind: NDArray[np.int8]

@@ -10,8 +10,9 @@ from scipy.spatial import cKDTree
 
 from pytest_stbench.data.simulate.cells.section import SPACING_UM, TLS
 from pytest_stbench.data.simulate.cells.types import LONG, NAMES, TYPES
-from pytest_stbench.data.simulate.streams import RATE_DECIMALS, stream
+from pytest_stbench.data.simulate.settings import RATE_DECIMALS
 from pytest_stbench.data.simulate.tissue import MAX_CELLULARITY
+from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,7 +76,7 @@ def _band(
 ) -> dict[str, NDArray[np.generic]]:
     columns = int(np.ceil(section.size_um[0] / SPACING_UM))
     row, column = np.divmod(np.arange((stop - start) * columns), columns)
-    draws = stream(seed, "cells", slide_id, str(start)).random((len(row), DRAWS))
+    draws = stream(seed, "cells", slide_id, str(start)).uniform((len(row), DRAWS))
     place = np.stack([column, row + start], axis=1) + 0.5 + JITTER * (2 * draws[:, :2] - 1)
     xy = np.round(place * SPACING_UM, 3)
     inside = section.outline.depth(xy) < 1

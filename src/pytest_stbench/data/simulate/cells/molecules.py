@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.data.molecules import TranscriptBatch
-from pytest_stbench.data.simulate.streams import stream
+from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     from pytest_stbench.data.simulate.cells.layout import Cells
+    from pytest_stbench.kernels.streams import Stream
 
 CELLS_AT_ONCE = 4096
 CONTROLS = (
@@ -69,18 +70,18 @@ class CellTranscripts:
         feature = np.repeat(part.col.astype(np.int32), part.data)
         rng = stream(self.seed, "transcripts", self.slide_id, str(start))
         n = len(cell)
-        low = rng.integers(0, n, int(LOW_SHARE * n)) if n else np.empty(0, dtype=np.int64)
-        ambient = rng.integers(0, n, int(AMBIENT_SHARE * n)) if n else np.empty(0, dtype=np.int64)
-        controls = rng.integers(0, n, int(CONTROL_SHARE * n)) if n else np.empty(0, dtype=np.int64)
+        low, ambient, controls = (
+            rng.integers(n, int(share * n)) for share in (LOW_SHARE, AMBIENT_SHARE, CONTROL_SHARE)
+        )
         source = np.concatenate([np.arange(n), low, ambient, controls])
         cell, feature = cell[source], feature[source]
         first = len(feature) - len(controls)
-        feature[first:] = len(self.genes) + rng.integers(0, len(CONTROLS), len(controls))
+        feature[first:] = len(self.genes) + rng.integers(len(CONTROLS), len(controls))
         stray = np.zeros(len(source), dtype=bool)
         stray[n + len(low) : first] = True
         xy = self.cells.xy_um[cell] + self._offset(rng, cell, stray)
-        qv = MIN_QV + (MAX_QV - MIN_QV) * np.sqrt(rng.random(len(source)))
-        qv[n : n + len(low)] = 0.999 * MIN_QV * rng.random(len(low))
+        qv = MIN_QV + (MAX_QV - MIN_QV) * np.sqrt(rng.uniform(len(source)))
+        qv[n : n + len(low)] = 0.999 * MIN_QV * rng.uniform(len(low))
         return TranscriptBatch(
             x_um=xy[:, 0].copy(),
             y_um=xy[:, 1].copy(),
@@ -89,12 +90,10 @@ class CellTranscripts:
             cell=None if names is None else np.where(stray, "", names[cell]),
         )
 
-    def _offset(
-        self, rng: np.random.Generator, cell: NDArray[np.int64], stray: NDArray[np.bool_]
-    ) -> NDArray[np.float64]:
+    def _offset(self, rng: Stream, cell: NDArray[np.int64], stray: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return places around the centres: within what is the cell's alone, or astray."""
         own = np.minimum(self.cells.free_um, self.cells.cell_um.min(axis=1))[cell]
         # rounding of coordinates must not carry a transcript over the border
-        radius = np.where(stray, AMBIENT_UM, 0.999 * own) * np.sqrt(rng.random(len(cell)))
-        angle = 2 * np.pi * rng.random(len(cell))
+        radius = np.where(stray, AMBIENT_UM, 0.999 * own) * np.sqrt(rng.uniform(len(cell)))
+        angle = 2 * np.pi * rng.uniform(len(cell))
         return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)

@@ -13,7 +13,8 @@ import numpy as np
 from pytest_stbench.data.simulate.cells.outlines import in_ellipse
 from pytest_stbench.data.simulate.cells.types import NAMES, TYPES
 from pytest_stbench.data.simulate.render import colours, eosin_level, stain_of
-from pytest_stbench.data.simulate.streams import RATE_DECIMALS, stream
+from pytest_stbench.data.simulate.settings import RATE_DECIMALS
+from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,7 +49,7 @@ def render_cells(
     row, column = (((np.arange(side) + 0.5) * mpp / GRID_UM).astype(np.int64) for side in (height, width))
     eosin = level[np.ix_(row, column)]
     rng = stream(params.seed, "cell image", member.slide)
-    eosin += rng.integers(0, 3, eosin.shape, dtype=np.uint8) * (eosin > 0)
+    eosin += rng.levels(3, eosin.shape) * (eosin > 0)
     fat = cells.kind == NAMES.index("adipocyte")
     round_axes = np.full((int(fat.sum()), 2), VACUOLE_UM)
     _stamp(eosin, cells.xy_um[fat], round_axes, cells.angle[fat], np.zeros(len(round_axes), np.uint8), mpp)

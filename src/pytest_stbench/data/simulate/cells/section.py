@@ -11,8 +11,7 @@ from scipy.spatial import cKDTree
 from pytest_stbench.data.simulate.cells.types import FOLLICLE, GLAND_WALL, T_ZONE, composition, mix_of
 from pytest_stbench.data.simulate.fields import Fields
 from pytest_stbench.data.simulate.lattice import HARMONICS, Outline
-from pytest_stbench.data.simulate.settings import NICHES
-from pytest_stbench.data.simulate.streams import RATE_DECIMALS, stream
+from pytest_stbench.data.simulate.settings import NICHES, RATE_DECIMALS
 from pytest_stbench.data.simulate.tissue import (
     DETAIL_LENGTH_UM,
     MAX_CELLULARITY,
@@ -20,9 +19,12 @@ from pytest_stbench.data.simulate.tissue import (
     TissueState,
     state_of,
 )
+from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from pytest_stbench.kernels.streams import Stream
 
 SPACING_UM = 9.0
 """Distance of the sites a cell can stand on where tissue is densest."""
@@ -112,7 +114,7 @@ def draw_section(seed: int, slide_id: str, n_cells: int) -> Section:
     """Return the section of a slide that holds about `n_cells` (within 3% where there are 3000)."""
     rng = stream(seed, "section", slide_id)
     decay = 0.12 / np.arange(1, HARMONICS + 1)
-    cosines, sines = rng.standard_normal((2, HARMONICS)) * decay
+    cosines, sines = rng.normal((2, HARMONICS)) * decay
     niche_fields = Fields.draw(rng, n=len(NICHES), length_um=NICHE_LENGTH_UM)
     detail_fields = Fields.draw(rng, n=4, length_um=DETAIL_LENGTH_UM)
     radius = float(np.sqrt(n_cells * SPACING_UM**2 / MEAN_SHARE / np.pi))
@@ -154,7 +156,7 @@ def _reach(section: Section, n_cells: int) -> float:
 
 
 def _draw_structures(
-    rng: np.random.Generator, outline: Outline, niche_fields: Fields, detail_fields: Fields
+    rng: Stream, outline: Outline, niche_fields: Fields, detail_fields: Fields
 ) -> Structures:
     """Return glands and TLS where the niche they belong to is strongest, TLS last."""
     area = np.pi * outline.radius**2
@@ -162,14 +164,14 @@ def _draw_structures(
     for kind, niche in NICHE_OF.items() if area >= SMALLEST_UM2 else ():
         number = max(1, round(area / AREA_OF_ONE_UM2[kind]))
         # a little inside: the final outline may be smaller than the guess
-        reach = 0.85 * outline.radius * np.sqrt(rng.random(TRIES * number))
-        angle = 2 * np.pi * rng.random(TRIES * number)
+        reach = 0.85 * outline.radius * np.sqrt(rng.uniform(TRIES * number))
+        angle = 2 * np.pi * rng.uniform(TRIES * number)
         xy = np.stack([reach * np.cos(angle), reach * np.sin(angle)], axis=1)
         weight = state_of(niche_fields, detail_fields, xy).niches[:, NICHES.index(niche)]
         chosen = np.argsort(-np.round(weight, RATE_DECIMALS), kind="stable")[:number]
         low, high = RADIUS_UM[kind]
         centres.append(xy[chosen])
-        radii.append(low + (high - low) * rng.random(number))
+        radii.append(low + (high - low) * rng.uniform(number))
         kinds.append(np.full(number, kind))
     return Structures(
         centre_um=np.concatenate(centres), radius_um=np.concatenate(radii), kind=np.concatenate(kinds)

@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING
 from pytest_stbench.data.simulate.defects import features, geometry, identity, labels, matrix
 from pytest_stbench.data.simulate.defects.genes import spoil_genes
 from pytest_stbench.data.simulate.defects.table import last_share
-from pytest_stbench.data.simulate.streams import stream
+from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import numpy as np
-
     from pytest_stbench.data.readers.protocol import RawSlide
     from pytest_stbench.data.simulate.params import SimulationParams
+    from pytest_stbench.kernels.streams import Stream
 
 PATIENT_EFFECT = 3.0
 
-ON_UNITS: Mapping[str, Callable[[RawSlide, float, np.random.Generator], RawSlide]] = {
+ON_UNITS: Mapping[str, Callable[[RawSlide, float, Stream], RawSlide]] = {
     "empty_units": matrix.empty_units,
     "duplicate_units": identity.duplicates,
     "duplicate_units.names": identity.same_names,
@@ -43,7 +42,7 @@ ON_UNITS: Mapping[str, Callable[[RawSlide, float, np.random.Generator], RawSlide
 }
 """Defects of every slide; the strength is how much of it is spoilt."""
 
-ON_GENES: Mapping[str, Callable[[RawSlide, float, np.random.Generator, int], RawSlide]] = {
+ON_GENES: Mapping[str, Callable[[RawSlide, float, Stream, int], RawSlide]] = {
     "gene_sparsity": features.sparse_genes,
     "ubiquitous_low_variability": features.flat_genes,
     "hvg_not_svg": features.noisy_genes,
@@ -134,5 +133,5 @@ def _immune_of_few(params: SimulationParams, slide: RawSlide, place: int) -> Raw
     return slide if labelled else labels.without_rare(slide)
 
 
-def _stream(params: SimulationParams, name: str, slide: RawSlide) -> np.random.Generator:
+def _stream(params: SimulationParams, name: str, slide: RawSlide) -> Stream:
     return stream(params.seed, "defect", name, slide.slide_id)

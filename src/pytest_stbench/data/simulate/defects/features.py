@@ -11,7 +11,8 @@ from scipy.sparse import csr_matrix, hstack
 from pytest_stbench.data.simulate.defects.genes import chosen_genes
 from pytest_stbench.data.simulate.defects.identity import moved
 from pytest_stbench.data.simulate.defects.matrix import some_of
-from pytest_stbench.data.simulate.streams import RATE_DECIMALS, stream
+from pytest_stbench.data.simulate.settings import RATE_DECIMALS
+from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.readers.protocol import RawSlide
+    from pytest_stbench.kernels.streams import Stream
 
 SEEN = 0.02
 EVERYWHERE = 8.0
@@ -32,16 +34,16 @@ PANEL_SPREAD = 2.0
 BLOCK_ELEMENTS = 1 << 22
 
 
-def sparse_genes(slide: RawSlide, share: float, rng: np.random.Generator, seed: int) -> RawSlide:
+def sparse_genes(slide: RawSlide, share: float, rng: Stream, seed: int) -> RawSlide:
     """Keep the counts of a share of the genes in 2% of the units."""
 
     def thin(block: NDArray[np.float64]) -> NDArray[np.float64]:
-        return block * (rng.random(block.shape) < SEEN)
+        return block * (rng.uniform(block.shape) < SEEN)
 
     return _rewritten(slide, chosen_genes(seed, "gene_sparsity", slide.genes.tolist(), share), thin)
 
 
-def flat_genes(slide: RawSlide, share: float, rng: np.random.Generator, seed: int) -> RawSlide:
+def flat_genes(slide: RawSlide, share: float, rng: Stream, seed: int) -> RawSlide:
     """Let a share of the genes be everywhere, in proportion to depth."""
     total = np.asarray(slide.counts.sum(axis=1), dtype=np.float64).ravel()
     mean = EVERYWHERE * total / max(float(np.median(total)), 1.0)
@@ -53,26 +55,25 @@ def flat_genes(slide: RawSlide, share: float, rng: np.random.Generator, seed: in
     return _rewritten(slide, chosen_genes(seed, "ubiquitous", slide.genes.tolist(), share), flat)
 
 
-def noisy_genes(slide: RawSlide, share: float, rng: np.random.Generator, seed: int) -> RawSlide:
+def noisy_genes(slide: RawSlide, share: float, rng: Stream, seed: int) -> RawSlide:
     """Let a share of the genes burst at random places, with the mean they had."""
 
     def burst(block: NDArray[np.float64]) -> NDArray[np.float64]:
-        mean = block.mean(axis=0) * rng.standard_gamma(BURST, block.shape) / BURST
-        counts: NDArray[np.float64] = rng.poisson(np.round(mean, RATE_DECIMALS)).astype(np.float64)
-        return counts
+        mean = np.broadcast_to(block.mean(axis=0), block.shape)
+        return rng.negative_binomial(np.round(mean, RATE_DECIMALS), BURST).astype(np.float64)
 
     return _rewritten(slide, chosen_genes(seed, "hvg_not_svg", slide.genes.tolist(), share), burst)
 
 
-def shuffled_places(slide: RawSlide, share: float, rng: np.random.Generator) -> RawSlide:
+def shuffled_places(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
     """Let a share of the units change places at random."""
     rows = np.arange(len(slide.unit_names))
     chosen = some_of(rng, len(rows), share)
-    rows[chosen] = rng.permutation(chosen)
+    rows[chosen] = chosen[rng.permutation(len(chosen))]
     return moved(slide, rows)
 
 
-def bound_to_depth(slide: RawSlide, share: float, rng: np.random.Generator, seed: int) -> RawSlide:
+def bound_to_depth(slide: RawSlide, share: float, rng: Stream, seed: int) -> RawSlide:
     """Thin half of the genes where depth is low and the others where it is high."""
     total = np.asarray(slide.counts.sum(axis=1), dtype=np.float64).ravel()
     rank = np.argsort(np.argsort(total, kind="stable")) / max(len(total) - 1, 1)
@@ -85,15 +86,11 @@ def bound_to_depth(slide: RawSlide, share: float, rng: np.random.Generator, seed
     return replace(slide, counts=_whole(csr_matrix((kept, (counts.row, counts.col)), shape=counts.shape)))
 
 
-def probes_of_panel(
-    slide: RawSlide, strength: float, rng: np.random.Generator, seed: int, panel: int
-) -> RawSlide:
+def probes_of_panel(slide: RawSlide, strength: float, rng: Stream, seed: int, panel: int) -> RawSlide:
     """Change the yield of every gene by a factor of its panel."""
     factor = np.array(
         [
-            np.exp(
-                PANEL_SPREAD * strength * stream(seed, "defect", "probes", str(panel), gene).standard_normal()
-            )
+            np.exp(PANEL_SPREAD * strength * stream(seed, "defect", "probes", str(panel), gene).normal(1)[0])
             for gene in slide.genes.tolist()
         ]
     )

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, hstack
 
 from pytest_stbench.data.simulate.background import FAMILIES
-from pytest_stbench.data.simulate.streams import stream
+from pytest_stbench.kernels.streams import stream
 from pytest_stbench.resources import gene_aliases, housekeeping, lr_pairs, signatures
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def spoil_genes(params: SimulationParams, slide: RawSlide) -> RawSlide:
     counts = slide.counts[:, np.array(plan.kept, dtype=np.intp)]
     if plan.added:
         rng = stream(params.seed, "defect", "controls_in_matrix", slide.slide_id)
-        extra = csr_matrix(rng.poisson(CONTROL_RATE, (counts.shape[0], plan.added)).astype(np.int32))
+        extra = csr_matrix(rng.poisson(np.full((counts.shape[0], plan.added), CONTROL_RATE)).astype(np.int32))
         counts = hstack([counts, extra], format="csr", dtype=np.int32)
     return replace(slide, genes=np.array(plan.names, dtype=np.str_), counts=csr_matrix(counts))
 

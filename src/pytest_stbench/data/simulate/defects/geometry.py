@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.readers.protocol import RawSlide
+    from pytest_stbench.kernels.streams import Stream
 
 WHITE = 255
 SQUARE_PITCH_UM = 55.0
@@ -28,7 +29,7 @@ MAX_SHIFT_UM = 1000.0
 MAX_SCALE_ERROR = 0.5
 
 
-def without_places(slide: RawSlide, share: float, rng: np.random.Generator) -> RawSlide:
+def without_places(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
     """Take the coordinates from a share of the units."""
     lost = some_of(rng, len(slide.unit_names), share)
     xy = slide.xy_um.copy()
@@ -67,7 +68,7 @@ def square_lattice(slide: RawSlide) -> RawSlide:
     )
 
 
-def wrong_pitch(slide: RawSlide, strength: float, rng: np.random.Generator) -> RawSlide:  # noqa: ARG001 - drawn from by the other defects
+def wrong_pitch(slide: RawSlide, strength: float, rng: Stream) -> RawSlide:  # noqa: ARG001 - drawn from by the other defects
     """Widen the lattice; the declared pitch stays as it is."""
     return replace(slide, xy_um=slide.xy_um * (1 + MAX_PITCH_ERROR * strength))
 
@@ -77,7 +78,7 @@ def mirrored(slide: RawSlide) -> RawSlide:
     return _redrawn(slide, lambda pixels: pixels[:, ::-1].copy())
 
 
-def shifted(slide: RawSlide, strength: float, rng: np.random.Generator) -> RawSlide:  # noqa: ARG001 - likewise
+def shifted(slide: RawSlide, strength: float, rng: Stream) -> RawSlide:  # noqa: ARG001 - likewise
     """Shift the image to the right and down, by up to 1 mm."""
     if slide.image is None:
         return slide
@@ -86,7 +87,7 @@ def shifted(slide: RawSlide, strength: float, rng: np.random.Generator) -> RawSl
     )
 
 
-def wrong_scale(slide: RawSlide, strength: float, rng: np.random.Generator) -> RawSlide:  # noqa: ARG001 - likewise
+def wrong_scale(slide: RawSlide, strength: float, rng: Stream) -> RawSlide:  # noqa: ARG001 - likewise
     """Declare pixels up to half as large again as they are."""
     if slide.image is None:
         return slide
@@ -94,7 +95,7 @@ def wrong_scale(slide: RawSlide, strength: float, rng: np.random.Generator) -> R
     return replace(slide, image=wrong)
 
 
-def blank(slide: RawSlide, share: float, rng: np.random.Generator) -> RawSlide:  # noqa: ARG001 - likewise
+def blank(slide: RawSlide, share: float, rng: Stream) -> RawSlide:  # noqa: ARG001 - likewise
     """Make a share of the image white, from the left."""
     return _redrawn(slide, partial(_whiten, share=share))
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.readers.protocol import RawSlide
+    from pytest_stbench.kernels.streams import Stream
 
 
 def crop(slide: RawSlide, share: float) -> RawSlide:
@@ -24,22 +25,22 @@ def crop(slide: RawSlide, share: float) -> RawSlide:
     return take(slide, np.sort(left))
 
 
-def duplicates(slide: RawSlide, share: float, rng: np.random.Generator) -> RawSlide:
+def duplicates(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
     """Put copies of other units in the place of a share of them: name, place and counts."""
     return take(slide, _repeated(slide, share, rng))
 
 
-def same_names(slide: RawSlide, share: float, rng: np.random.Generator) -> RawSlide:
+def same_names(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
     """Give a share of the units the name of another."""
     return replace(slide, unit_names=slide.unit_names[_repeated(slide, share, rng)])
 
 
-def same_places(slide: RawSlide, share: float, rng: np.random.Generator) -> RawSlide:
+def same_places(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
     """Give a share of the units the place of another."""
     return moved(slide, _repeated(slide, share, rng))
 
 
-def same_counts(slide: RawSlide, share: float, rng: np.random.Generator) -> RawSlide:
+def same_counts(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
     """Give a share of the units the counts of another."""
     return replace(slide, counts=slide.counts[_repeated(slide, share, rng)])
 
@@ -65,10 +66,11 @@ def take(slide: RawSlide, rows: NDArray[np.int64]) -> RawSlide:
     )
 
 
-def _repeated(slide: RawSlide, share: float, rng: np.random.Generator) -> NDArray[np.int64]:
+def _repeated(slide: RawSlide, share: float, rng: Stream) -> NDArray[np.int64]:
     """Return all rows, a share of them replaced by others, which stay as they are."""
     rows = np.arange(len(slide.unit_names))
     chosen = some_of(rng, len(rows), share)
     others = np.setdiff1d(rows, chosen)
-    rows[chosen] = rng.choice(others if len(others) else rows[:1], len(chosen))
+    others = others if len(others) else rows[:1]
+    rows[chosen] = others[rng.integers(len(others), len(chosen))]
     return rows

@@ -11,11 +11,12 @@ from pytest_stbench.data.simulate.defects.matrix import some_of
 
 if TYPE_CHECKING:
     from pytest_stbench.data.readers.protocol import RawSlide
+    from pytest_stbench.kernels.streams import Stream
 
 RARE, COMMON = "immune", "stroma"
 
 
-def majority(slide: RawSlide, share: float, rng: np.random.Generator) -> RawSlide:
+def majority(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
     """Give a share of the units of smaller niches the label of the largest."""
     labels = slide.labels["niche"].copy()
     names, counts = np.unique(labels.astype(str), return_counts=True)
@@ -32,7 +33,7 @@ def without_rare(slide: RawSlide) -> RawSlide:
     return replace(slide, labels={**slide.labels, "niche": labels})
 
 
-def unlabelled(slide: RawSlide, share: float, rng: np.random.Generator) -> RawSlide:
+def unlabelled(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
     """Take all labels from a share of the units."""
     lost = some_of(rng, len(slide.unit_names), share)
     labels = {name: values.copy() for name, values in slide.labels.items()}
@@ -41,9 +42,9 @@ def unlabelled(slide: RawSlide, share: float, rng: np.random.Generator) -> RawSl
     return replace(slide, labels=labels)
 
 
-def of_others(slide: RawSlide, share: float, rng: np.random.Generator) -> RawSlide:
+def of_others(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
     """Let a share of the units change labels at random."""
     rows = np.arange(len(slide.unit_names))
     chosen = some_of(rng, len(rows), share)
-    rows[chosen] = rng.permutation(chosen)
+    rows[chosen] = chosen[rng.permutation(len(chosen))]
     return replace(slide, labels={name: values[rows] for name, values in slide.labels.items()})

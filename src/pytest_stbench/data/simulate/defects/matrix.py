@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.readers.protocol import RawSlide
+    from pytest_stbench.kernels.streams import Stream
 
 SCALE = 1e4
 
 
-def some_of(rng: np.random.Generator, number: int, share: float) -> NDArray[np.int64]:
+def some_of(rng: Stream, number: int, share: float) -> NDArray[np.int64]:
     """Return random places of `share` of `number` things, at least one if there are any."""
-    chosen: NDArray[np.int64] = rng.permutation(number)[: len(last_share(share, number))]
-    return chosen
+    return rng.sample(number, len(last_share(share, number)))
 
 
-def empty_units(slide: RawSlide, share: float, rng: np.random.Generator) -> RawSlide:
+def empty_units(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
     """Take all counts from a share of the units."""
     kept = np.ones(slide.counts.shape[0])
     kept[some_of(rng, len(kept), share)] = 0
@@ -50,17 +50,17 @@ def equal_totals(slide: RawSlide) -> RawSlide:
     return replace(slide, counts=_kept(counts, slide))
 
 
-def not_a_number(slide: RawSlide, share: float, rng: np.random.Generator) -> RawSlide:
+def not_a_number(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
     """Set a share of the stored counts to nan."""
     return _overwritten(slide, share, rng, np.nan)
 
 
-def infinite(slide: RawSlide, share: float, rng: np.random.Generator) -> RawSlide:
+def infinite(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
     """Set a share of the stored counts to infinity."""
     return _overwritten(slide, share, rng, np.inf)
 
 
-def negative(slide: RawSlide, share: float, rng: np.random.Generator) -> RawSlide:
+def negative(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
     """Change the sign of a share of the stored counts."""
     counts = slide.counts.copy()
     chosen = some_of(rng, len(counts.data), share)
@@ -68,14 +68,14 @@ def negative(slide: RawSlide, share: float, rng: np.random.Generator) -> RawSlid
     return replace(slide, counts=counts)
 
 
-def corrected(slide: RawSlide, share: float, rng: np.random.Generator) -> RawSlide:  # noqa: ARG001 - drawn from by the other defects
+def corrected(slide: RawSlide, share: float, rng: Stream) -> RawSlide:  # noqa: ARG001 - drawn from by the other defects
     """Replace counts by log values less a share of their mean on the slide, as corrections leave them."""
     values = log_values(slide).counts.toarray()
     values -= share * values.mean(axis=0)
     return replace(slide, counts=csr_matrix(values))
 
 
-def _overwritten(slide: RawSlide, share: float, rng: np.random.Generator, value: float) -> RawSlide:
+def _overwritten(slide: RawSlide, share: float, rng: Stream, value: float) -> RawSlide:
     counts = slide.counts.astype(np.float64)
     counts.data[some_of(rng, len(counts.data), share)] = value
     return replace(slide, counts=counts)
