@@ -62,6 +62,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="results of an earlier run to compare with (gate not_worse_than)",
     )
     add(
+        "--stbench-gate",
+        action="append",
+        default=[],
+        metavar="METRIC.RULE=VALUE",
+        help="gate a metric as `gates:` of a task file does, such as spearman_gene.min=0.2, in every task "
+        "that scores it; may be given several times",
+    )
+    add(
         "--stbench-plan",
         action="store_true",
         help="print what would run and which gates could be decided, and stop",
@@ -87,6 +95,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
         keep_stderr()
         register_fallbacks(config)
+    if config.getoption("stbench_gate"):
+        from pytest_stbench.collection.reports import check_given_gates
+
+        check_given_gates(config)
     if config.getoption("stbench_save") or config.getoption("stbench_compare"):
         from pytest_stbench.collection.reports import check_files
 
@@ -162,19 +174,21 @@ class Reporting:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the results file, once for all workers."""
-        if (
-            self._heard
-            and self._config.getoption("stbench_save")
-            and not hasattr(self._config, "workerinput")
-        ):
+        """Write the results file, once for all workers; a gate that was asked must have been applied."""
+        if hasattr(self._config, "workerinput"):
+            return
+        if self._heard and self._config.getoption("stbench_save"):
             from pytest_stbench.collection.reports import save
 
             save(session, self._started)
+        if self._config.getoption("stbench_gate"):
+            from pytest_stbench.collection.reports import require_given_gates
+
+            require_given_gates(session)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show tables, checks and verdicts."""
-        if self._heard:
+        if self._heard or self._config.getoption("stbench_gate"):
             from pytest_stbench.collection.terminal import write_summary
 
             write_summary(terminalreporter, self._config)

@@ -50,6 +50,34 @@ def worse():
     return model
 
 
+class Nearly:
+    """The simple baseline, and a millionth."""
+
+    def __init__(self):
+        from pytest_stbench.baselines.gene_gene_ridge import GeneGeneRidge
+
+        self.ridge = GeneGeneRidge()
+
+    def fit(self, train, task):
+        self.ridge.fit(train, task)
+
+    def impute(self, slide, observed_genes, target_genes):
+        found = np.asarray(self.ridge.impute(slide, observed_genes, target_genes))
+        return found + 1e-6 * np.random.default_rng(0).standard_normal(found.shape)
+
+
+@pytest.fixture
+def nearly():
+    return Nearly()
+
+
+@pytest.fixture
+def relabelled():
+    from pytest_stbench.baselines.train_mean import TrainMean
+
+    return TrainMean()
+
+
 class Wrong(Mean):
     def impute(self, slide, observed_genes, target_genes):
         return super().impute(slide, observed_genes, target_genes).T
@@ -84,22 +112,202 @@ def test_gate_that_passes(lab):
     run = lab.run("--stbench-model=neighbour")
     assert run.code == 0
     assert run.outcome("spearman_gene[sim-lopo]") == "passed"
-    assert run.line("PASS         spearman_gene 0.").endswith("]")
-    assert "beats train_mean by 0." in run.out
+    line = run.line("PASS         spearman_gene 0.")
+    assert re.search(r"beats train_mean by 0\.\d+, guarded \[0\.\d+, 0\.\d+\] \(margin 0\.\d+, 2% of", line)
+    found = run.properties("spearman_gene[sim-lopo]")
+    assert (found["stbench.verdict"], found["stbench.against"]) == ("pass", "train_mean")
+    assert 0 < found["stbench.margin"] < found["stbench.difference_low"] < found["stbench.difference"]
 
 
 def test_gate_that_is_not_met_is_one_line(lab):
     lab.task(**FOLDS, **BEATS)
-    run = lab.run("--stbench-model=mean")
+    run = lab.run("--stbench-model=worse")
     assert run.outcome("spearman_gene[sim-lopo]") == "failed"
     message = run.message("spearman_gene[sim-lopo]")
     assert message.count("\n") == 0
     assert re.fullmatch(
-        r"spearman_gene 0\.000 \[0\.00, 0\.00\] n=6 patients: not shown to beat train_mean \(difference .*\)",
+        r"spearman_gene -?0\.\d+ \[-?0\.\d+, 0\.\d+\] n=6 patients: not shown to beat train_mean by 0\.\d+ "
+        r"\(difference -?0\.\d+, guarded \[.*\], p=.*\)",
         message,
     )
     assert run.lines("GateNotMet: spearman_gene")
     assert run.properties("spearman_gene[sim-lopo]")["stbench.verdict"] == "fail"
+
+
+class TestCopies:
+    """The predictions of a baseline are a reference under any name, and pass no gate."""
+
+    @pytest.mark.parametrize("gate", [{"beats": {"baselines": ["train_mean"]}}, {"min": -1.0}])
+    def test_under_another_name_it_fails_the_gate(self, lab, gate):
+        lab.task(**FOLDS, gates={"spearman_gene": gate})
+        run = lab.run("--stbench-model=relabelled", "-k", "spearman_gene and not P0")
+        assert run.outcome("spearman_gene[sim-lopo]") == "failed"
+        message = run.message("spearman_gene[sim-lopo]")
+        assert message.endswith("reference, its predictions are those of train_mean")
+        assert run.properties("spearman_gene[sim-lopo]")["stbench.verdict"] == "reference"
+        assert run.line("  FAIL         spearman_gene").endswith("those of train_mean")
+
+    def test_a_millionth_beside_it_changes_nothing(self, lab):
+        lab.task(**FOLDS, gates={"spearman_gene": {"beats": {"baselines": ["train_mean", "ridge"]}}})
+        run = lab.run("--stbench-model=nearly", "-k", "spearman_gene and not P0")
+        assert run.outcome("spearman_gene[sim-lopo]") == "failed"
+        assert "its predictions are those of gene_gene_ridge" in run.message("spearman_gene[sim-lopo]")
+
+    def test_without_a_gate_it_is_told_and_nothing_fails(self, lab):
+        lab.task(**FOLDS)
+        run = lab.run("--stbench-model=relabelled", "-k", "spearman_gene and not P0")
+        assert run.outcome("spearman_gene[sim-lopo]") == "passed"
+        assert run.line("  reference    spearman_gene")
+        assert "stbench.verdict" not in run.properties("spearman_gene[sim-lopo]")
+
+
+class TestRedAndGreen:
+    """FAIL stands in the summary if and only if an item failed."""
+
+    SCORES = ("-k", "(spearman_gene or rmse) and not P0")
+
+    def fails(self, run):
+        return [line for line in run.out.splitlines() if re.match(r"  FAIL\b", line)]
+
+    def test_a_score_without_a_gate_stands_above_or_below(self, lab):
+        lab.task(**FOLDS)
+        run = lab.run("--stbench-model=worse", "--stbench-save=ungated.json", *self.SCORES)
+        assert run.code == 0
+        assert not self.fails(run)
+        assert run.properties("spearman_gene[sim-lopo]")["stbench.standing"] == "below S"
+        assert run.line("* spearman_gene ").endswith("below S")
+        assert run.lines("  below        spearman_gene")
+        saved = json.loads((lab.folder / "ungated.json").read_text())
+        (verdict,) = saved["verdicts"]
+        assert (verdict["verdict"], verdict["gated"]) == ("fail", False)
+        (score,) = [
+            s for s in saved["scores"] if (s["role"], s["metric"], s["fold"]) == ("model", "rmse", None)
+        ]
+        assert score["standing"] == "below S"
+        assert score["difference"] < 0
+
+    def test_what_the_file_does_not_ask_for_decides_nothing(self, lab):
+        lab.task(**FOLDS, gates={"spearman_gene": {"min": -1.0}})
+        run = lab.run("--stbench-model=worse", *self.SCORES)
+        assert run.code == 0
+        assert not self.fails(run)
+        assert run.line("  PASS         spearman_gene")
+        assert run.line("* spearman_gene ").endswith("pass")
+
+    def test_an_expected_failure_is_none_and_one_that_did_not_come_is(self, lab):
+        lab.task(**KNOWN)
+        known = lab.run("--stbench-model=worse", *self.SCORES)
+        assert known.code == 0
+        assert not self.fails(known)
+        assert known.line("  XFAIL        spearman_gene")
+        assert known.line("* spearman_gene ").endswith("xfail")
+        unexpected = lab.run("--stbench-model=neighbour", *self.SCORES)
+        assert unexpected.code == 1
+        assert self.fails(unexpected) == ["  FAIL         [XPASS(strict)] known until v3"]
+
+    def test_a_failed_gate_is_one(self, lab):
+        lab.task(**FOLDS, gates={"rmse": {"max": 1e-6}})
+        run = lab.run("--stbench-model=neighbour", *self.SCORES)
+        assert run.of("failed") == ["rmse[sim-lopo]"]
+        (line,) = self.fails(run)
+        assert "rmse" in line
+
+
+class TestMinPatientDifference:
+    """What one patient may lose against a baseline."""
+
+    def test_it_is_held_against_the_baselines_of_beats(self, lab):
+        gate = {"beats": {"baselines": ["train_mean"]}, "min_patient_difference": 0.0}
+        lab.task(**FOLDS, gates={"spearman_gene": gate})
+        run = lab.run("--stbench-model=neighbour", "-k", "spearman_gene and not P0")
+        assert run.outcome("spearman_gene[sim-lopo]") == "passed"
+        assert re.search(
+            r"PASS .*patient P\d+ 0\.\d+ against train_mean >= min_patient_difference 0", run.out
+        )
+
+    def test_it_names_who_lost(self, lab):
+        lab.task(**FOLDS, gates={"spearman_gene": {"min_patient_difference": 0.5}})
+        run = lab.run("--stbench-model=neighbour", "-k", "spearman_gene and not P0")
+        assert run.outcome("spearman_gene[sim-lopo]") == "failed"
+        assert re.search(r"patient P\d+ -?0\.\d+ against \w+ < min_patient_difference 0\.5", run.out)
+
+
+class TestGivenGates:
+    """``--stbench-gate``: gates of the command line."""
+
+    SCORES = ("-k", "(spearman_gene or rmse) and not P0")
+
+    def test_it_gates_by_the_same_schema(self, lab):
+        lab.task(**FOLDS)
+        run = lab.run("--stbench-model=neighbour", "--stbench-gate=spearman_gene.min=0.99", *self.SCORES)
+        assert run.of("failed") == ["spearman_gene[sim-lopo]"]
+        assert "< min 0.99" in run.message("spearman_gene[sim-lopo]")
+
+    def test_it_wins_over_the_file_key_by_key(self, lab):
+        lab.task(**FOLDS, gates={"spearman_gene": {"min": 0.99, "max": 1.0}})
+        run = lab.run(
+            "--stbench-model=neighbour", "--stbench-gate", "spearman_gene.min=-1",
+            "--stbench-gate", "spearman_gene.beats.baselines=train_mean",
+            "--stbench-gate", "spearman_gene.beats.margin=0.01", *self.SCORES,
+        )  # fmt: skip
+        assert run.code == 0, run.out
+        assert len(run.lines("  PASS         spearman_gene")) == 3
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("spearman_gen.min=0.2", "did you mean 'spearman_gene'"),
+            ("spearman_gene.mini=0.2", "did you mean 'min'"),
+            ("spearman_gene.min=low", "found 'low'; expected a number"),
+            ("spearman_gene.min", "expected METRIC.RULE=VALUE"),
+            ("spearman_gene=0.2", "expected METRIC.RULE=VALUE"),
+            ("spearman_gene.min=[", "--stbench-gate spearman_gene.min=["),
+        ],
+    )
+    def test_what_no_task_could_take_is_refused_at_once(self, lab, text, told):
+        lab.task(**FOLDS)
+        done = lab.subprocess("--stbench-model=mean", f"--stbench-gate={text}")
+        assert done.returncode == 4
+        assert told in done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_a_gate_that_meets_no_score_is_not_passed(self, lab):
+        lab.task(**FOLDS)
+        run = lab.run("--stbench-model=neighbour", "--stbench-gate=kappa.min=0.2", *self.SCORES)
+        assert run.code == 1
+        assert run.line("gate    kappa.min=0.2 was applied to no score of this run: it is not passed")
+
+    def test_a_mistake_of_the_task_is_named_with_the_option(self, lab):
+        lab.task(**FOLDS)
+        run = lab.run("--stbench-model=neighbour", "--stbench-gate=spearman_gene.min=7", *self.SCORES)
+        assert run.code == 2
+        assert "--stbench-gate spearman_gene.min=7:1: gates.spearman_gene.min: found 7; " in run.out
+
+
+def test_a_shipped_task_is_extended_by_gates(make_bench):
+    bench = make_bench("extended")
+    bench.write(
+        "mine.stbench.yaml",
+        "extends: stbench:smoke-imputation\ngates: {pearson_gene: {min: 0.99}}\n",
+    )
+    run = bench.run("--stbench-model=mean", "--stbench-plan")
+    assert run.code == 0, run.out
+    assert "stbench plan: smoke-imputation v" in run.out
+    assert "pearson_gene min 0.99: can be decided with 6 patients" in run.out
+    assert "spearman_gene beats ridge" in run.out
+
+
+def test_several_models_are_told_after_holm(lab):
+    lab.task(**FOLDS)
+    run = lab.run(
+        "--stbench-model=neighbour", "--stbench-model=worse", "--stbench-save=two.json", "-k",
+        "spearman_gene and not P0",
+    )  # fmt: skip
+    found = {v["model"]: v for v in json.loads((lab.folder / "two.json").read_text())["verdicts"]}
+    assert {v["n_holm"] for v in found.values()} == {2}
+    assert found["worse"]["p_holm"] >= found["worse"]["p"]
+    if found["neighbour"]["verdict"] == "pass":
+        assert run.line("holm    spearman_gene[neighbour-sim-lopo]")
 
 
 def test_metric_without_gate_passes_whatever_its_value(lab):
@@ -204,7 +412,7 @@ class TestXfail:
 
     def test_unmet_gate_is_expected(self, lab):
         lab.task(**KNOWN)
-        run = lab.run("--stbench-model=mean", "-rx")
+        run = lab.run("--stbench-model=worse", "-rx")
         assert run.code == 0
         assert run.outcome("spearman_gene[sim-lopo]") == "xfailed"
         assert run.lines("known until v3")
@@ -394,10 +602,19 @@ class TestCompare:
         assert named in message
         assert "Traceback" not in message
 
-    def test_without_a_stored_run_it_is_not_applied_and_that_is_told(self, stored):
+    def test_without_a_stored_run_it_is_not_decided_and_not_passed(self, stored):
         run = stored.run("--stbench-model=neighbour", *self.SCORE)
-        assert run.outcome("spearman_gene[sim-lopo]") == "passed"
-        assert run.line("compare not_worse_than of spearman_gene[sim-lopo] was not applied: ")
+        assert run.code == 1
+        assert run.outcome("spearman_gene[sim-lopo]") == "not evaluable"
+        assert "no earlier run was given" in run.message("spearman_gene[sim-lopo]")
+        assert run.line("  NOT EVALUABLE spearman_gene")
+
+    def test_an_exploratory_claim_shows_it_only_and_no_skip_fails_it(self, stored):
+        stored.task("mini", NOT_WORSE, claim="exploratory")
+        run = stored.run("--stbench-model=neighbour", *self.SCORE)
+        assert run.code == 0
+        assert run.outcome("spearman_gene[sim-lopo]") == "not evaluable"
+        assert stored.run("--stbench-model=neighbour", "--stbench-no-skip", *self.SCORE).code == 1
 
     def test_plan_uses_the_stored_run(self, stored):
         run = stored.run("--stbench-plan", "--stbench-compare=neighbour.json")

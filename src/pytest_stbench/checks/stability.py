@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, some
+from pytest_stbench.kernels.agreement import kendall_w
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -146,29 +147,6 @@ def patient_effect_gap(
         threshold=max_gap,
         details={"pooled_minus_within": known},
     )
-
-
-def kendall_w(values: Mapping[str, Mapping[str, float | None]], sign: float = 1.0) -> float | None:
-    """Return Kendall's W of the ranks of models over settings, corrected for ties; None below 3 models.
-
-    Settings in which some model has no value are left out; it takes two of them.
-    """
-    models = sorted(values)
-    settings = set.intersection(*(set(values[name]) for name in models)) if models else set()
-    complete = [s for s in sorted(settings) if all(_defined(values[name][s]) for name in models)]
-    n, m = len(models), len(complete)
-    if n < 3 or m < 2:  # two models have an order, not an agreement of ranks
-        return None
-    totals = [0.0] * n
-    ties = 0.0
-    for setting in complete:
-        numbers = [sign * float(values[name][setting] or 0.0) for name in models]
-        for place, value in enumerate(numbers):
-            totals[place] += sum(other < value for other in numbers) + (numbers.count(value) + 1) / 2
-        ties += sum(numbers.count(value) ** 3 - numbers.count(value) for value in set(numbers))
-    mean = sum(totals) / n
-    below = m**2 * (n**3 - n) - m * ties
-    return 12 * sum((total - mean) ** 2 for total in totals) / below if below > 0 else None
 
 
 def _defined(value: float | None) -> bool:

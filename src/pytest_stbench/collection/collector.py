@@ -52,9 +52,11 @@ class Told:
         return dict(Counter(told["skipped"] for told in self._in_order() if "skipped" in told))
 
     @property
-    def not_applied(self) -> list[str]:
-        """Rules that the run gave nothing to decide with."""
-        return [rule for told in self._in_order() for rule in told.get("not_applied", ())]
+    def ended(self) -> dict[tuple[str, ...], tuple[str, str]]:
+        """How the item of each verdict ended, and what it says, by the key of the verdict."""
+        return {
+            tuple(key): (how, why) for told in self._in_order() for key, how, why in told.get("ended", ())
+        }
 
     def _in_order(self) -> list[dict[str, Any]]:
         return sorted(self._heard, key=lambda told: told["order"])

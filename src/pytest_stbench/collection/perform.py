@@ -20,7 +20,7 @@ from pytest_stbench.collection.outcomes import (
     payload,
 )
 from pytest_stbench.collection.plan_items import CELL, CONTRACT
-from pytest_stbench.collection.properties import add_properties, score_properties
+from pytest_stbench.collection.properties import add_properties, gate_properties, score_properties
 from pytest_stbench.collection.session import task_run_of
 from pytest_stbench.collection.under_test import contestant_of
 from pytest_stbench.errors import DataError, DataMissing
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pytest_stbench.checks.result import CheckResult
     from pytest_stbench.collection.plan_items import DatasetCell, ItemFunction, TaskItems
     from pytest_stbench.registry import Check
+    from pytest_stbench.results.record import VerdictRecord
     from pytest_stbench.run.contestants import Contestant
     from pytest_stbench.run.recorder import Recorder
     from pytest_stbench.run.task_run import TaskRun
@@ -176,27 +177,37 @@ def _pooled(
     told["comparisons"] = [pooled.comparison] if pooled.comparison else []
     _tell_facts(item, recorder, contestant, pool)
     add_properties(item, score_properties(pooled.scores[0]))
-    add_properties(item, {"verdict": pooled.verdict.verdict if pooled.verdict else None})
+    verdict = pooled.verdict
+    if verdict is not None and verdict.gated:
+        add_properties(item, gate_properties(verdict))
     if pooled.scores[0].value is None:
         told["outcome"] = NOT_EVALUABLE
-    refused = pooled.comparison["refused"] if pooled.comparison else []
-    spec = run.spec.gates.get(metric)
-    if spec is not None and spec.not_worse_than is not None:
-        if pooled.comparison is None:
-            told["not_applied"] = [f"not_worse_than of {item.name}"]
-        elif refused:
-            message = f"{metric}: not comparable with {pooled.comparison['name']}: {'; '.join(refused)}"
-            raise GateUndecided(message)
-    if pooled.gate is None:
-        return
-    if pooled.gate.verdict == "fail":
-        raise GateNotMet(pooled.gate.message)
-    if pooled.gate.verdict == "not_evaluable":
-        raise GateUndecided(pooled.gate.message)
-    if pooled.gate.verdict == "underpowered":
-        told["outcome"] = "underpowered"
-        if run.spec.claim == "population":
-            raise GateUndecided(pooled.gate.message)
+    if verdict is not None and verdict.gated:
+        told["outcome"] = _OUTCOMES.get(verdict.verdict, told.get("outcome", ""))
+        _raise_unless_met(
+            item, run, verdict, named=contestant.baseline is not None, compared=bool(pooled.comparison)
+        )
+
+
+_OUTCOMES = {"underpowered": "underpowered", "not_evaluable": NOT_EVALUABLE}
+
+
+def _raise_unless_met(
+    item: pytest.Item, run: TaskRun, verdict: VerdictRecord, *, named: bool, compared: bool
+) -> None:
+    """Fail the item where its gates are not met, or not decided and that counts as a failure.
+
+    A baseline under its own name shows what the yardstick is; under another name it is a copy.
+    """
+    strict = run.spec.claim == "population" or item.config.getoption("stbench_no_skip")
+    open_rules = [gate for gate in verdict.gates if gate.declared and gate.outcome == "not_evaluable"]
+    without_run = not compared and all(gate.kind == "not_worse_than" for gate in open_rules)
+    if verdict.verdict == "fail" or (verdict.verdict == "reference" and not named):
+        raise GateNotMet(verdict.message)
+    if verdict.verdict == "not_evaluable" and (strict or not open_rules or not without_run):
+        raise GateUndecided(verdict.message)
+    if verdict.verdict == "underpowered" and run.spec.claim == "population":
+        raise GateUndecided(verdict.message)
 
 
 TOLD_ONCE: pytest.StashKey[set[tuple[str, str, str, bool]]] = pytest.StashKey()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_stbench.collection.plan_items import CELL
-from pytest_stbench.gate import plan_gates, required_references, rules_for
+from pytest_stbench.gate import margin_floor, plan_gates, required_references, rules_for
+from pytest_stbench.gate.margins import NO_FLOOR
 from pytest_stbench.gate.within_slide import LABEL
 from pytest_stbench.registry import SIMPLE
 from pytest_stbench.run.cells import Cell, Pool
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_stbench.collection.plan_items import TaskItems
+    from pytest_stbench.gate import Floor
     from pytest_stbench.results.schema import Results
 
 
@@ -83,10 +86,11 @@ def _pool_lines(items: TaskItems, pool: Pool, stored: Results | None) -> list[st
         return [*lines, f"    {LABEL}: no comparison can be decided; add a split by patient (lopo, pgkf)"]
     primary = primary_of(spec, family)
     for metric in dict.fromkeys([primary, *spec.gates]):
+        sd, floor = _known(stored, pool, metric, items)
         rules = rules_for(
-            spec.gates.get(metric), required=required_references(family, SIMPLE), primary=metric == primary
-        )
-        sd = _known_sd(stored, pool, metric, items)
+            spec.gates.get(metric), required=required_references(family, SIMPLE), primary=metric == primary,
+            floor=floor,
+        )  # fmt: skip
         lines += [
             f"    {planned.message}"
             for planned in plan_gates(len(tested), rules, metric=metric, claim=spec.claim, sd=sd)
@@ -94,28 +98,26 @@ def _pool_lines(items: TaskItems, pool: Pool, stored: Results | None) -> list[st
     return lines
 
 
-def _known_sd(stored: Results | None, pool: Pool, metric: str, items: TaskItems) -> float | None:
-    """SD over patients of (model - simple baseline) in the run to compare with, where it has both."""
-    if stored is None:
-        return None
-    from statistics import stdev
-
-    family = family_of(items.task.spec, items.registry)
-    found = {
-        (score.role, score.model): score.per_patient
-        for score in stored.scores
+def _known(stored: Results | None, pool: Pool, metric: str, items: TaskItems) -> tuple[float | None, Floor]:
+    """Return what the run to compare with tells: SD over patients of model - S, and the least margin."""
+    found = [
+        score
+        for score in (stored.scores if stored else ())
         if (score.task, score.dataset, score.variant, score.split)
         == (items.task.spec.name, pool.dataset, pool.variant, pool.split)
         and score.fold is None
         and score.metric == metric
-    }
-    model = next((values for (role, _), values in found.items() if role == "model"), None)
-    simple = next((found["baseline", name] for name in family.simple if ("baseline", name) in found), None)
-    if model is None or simple is None:
-        return None
-    pairs = [(model[p], simple[p]) for p in model.keys() & simple.keys()]
+    ]
+    model = next((score for score in found if score.role == "model"), None)
+    if model is None:
+        return None, NO_FLOOR
+    floor = margin_floor(model.trivial, model.baseline, items.registry.metrics[metric].bounds)
+    by_name = {score.model: score.per_patient for score in found if score.role == "baseline"}
+    family = family_of(items.task.spec, items.registry)
+    simple = next((by_name[name] for name in family.simple if name in by_name), {})
+    pairs = [(model.per_patient[p], simple[p]) for p in model.per_patient.keys() & simple.keys()]
     differences = [a - b for a, b in pairs if a is not None and b is not None]
-    return stdev(differences) if len(differences) > 1 else None
+    return stdev(differences) if len(differences) > 1 else None, floor
 
 
 def _stored(config: pytest.Config) -> Results | None:

@@ -10,14 +10,16 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_stbench.results.record import ScoreRecord
+    from pytest_stbench.results.record import ScoreRecord, VerdictRecord
 
 PREFIX = "stbench."
 SCORE_FIELDS = (
     "task", "family", "dataset", "variant", "split", "fold", "seed", "model", "metric", "value", "ci_low",
-    "ci_high", "n_patients", "n_units", "n_genes", "trivial", "baseline", "ceiling", "skill", "organ",
-    "disease", "technology", "resolution", "input_class",
+    "ci_high", "n_patients", "n_units", "n_genes", "trivial", "baseline", "ceiling", "skill", "standing",
+    "organ", "disease", "technology", "resolution", "input_class",
 )  # fmt: skip
+
+GATE_FIELDS = ("verdict", "difference", "difference_low", "margin", "against")
 
 
 def score_properties(record: ScoreRecord) -> dict[str, Any]:
@@ -26,6 +28,15 @@ def score_properties(record: ScoreRecord) -> dict[str, Any]:
     counted = record.undefined or {}
     found["undefined"] = ",".join(f"{reason}:{count}" for reason, count in counted.items())
     return found
+
+
+def gate_properties(verdict: VerdictRecord) -> dict[str, Any]:
+    """Return the properties of a gated score: its verdict, and the comparison that decided it."""
+    compared = [gate for gate in verdict.gates if gate.declared and gate.kind in ("beats", "not_worse_than")]
+    decided = [gate for gate in compared if gate.message == verdict.message] or compared
+    gate = decided[0] if decided else None
+    values = (gate.estimate, gate.low, gate.margin, gate.reference) if gate else (None,) * 4
+    return dict(zip(GATE_FIELDS, (verdict.verdict, *values), strict=True))
 
 
 def add_properties(item: pytest.Item, properties: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from pytest_stbench.collection.collector import Told
 from pytest_stbench.collection.outcomes import PAYLOAD
 from pytest_stbench.collection.plan_items import MODEL_NAME
 from pytest_stbench.collection.session import RUNNER, settings_of
-from pytest_stbench.errors import ResultsError
+from pytest_stbench.errors import ResultsError, TaskFileError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from pytest_stbench.results.schema import Results
 
 TOLD: pytest.StashKey[Told] = pytest.StashKey()
+VERDICT_KEY = ("task", "dataset", "variant", "split", "model", "metric")
 SAVE_ERROR: pytest.StashKey[str] = pytest.StashKey()
+UNAPPLIED: pytest.StashKey[list[str]] = pytest.StashKey()
 
 
 def told_of(config: pytest.Config) -> Told:
@@ -34,6 +36,11 @@ def attach(item: pytest.Item, report: pytest.TestReport) -> None:
     item.stash[PAYLOAD] = {}
     if told:
         told["order"] = place_of(item)
+    if told.get("verdicts"):
+        # Only now is it known: an expected failure, or one that did not come, turns the outcome.
+        how = "xfailed" if hasattr(report, "wasxfail") and report.skipped else report.outcome
+        why = str(report.longreprtext).partition("\n")[0]
+        told["ended"] = [([data[name] for name in VERDICT_KEY], how, why) for data in told["verdicts"]]
     runner = item.config.stash.get(RUNNER, None)
     if report.when == "teardown" and runner is not None:
         tally = runner.tally
@@ -75,6 +82,31 @@ def check_files(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
 
 
+def check_given_gates(config: pytest.Config) -> None:
+    """Refuse gates of the command line that no task file could take."""
+    from pytest_stbench.run.registry import builtin_registry
+    from pytest_stbench.spec.given_gates import check_gates
+
+    try:
+        check_gates(config.getoption("stbench_gate"), builtin_registry())
+    except TaskFileError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def require_given_gates(session: pytest.Session) -> None:
+    """Fail the run where a gate of the command line was applied to no score: it was not passed."""
+    from pytest_stbench.spec.given_gates import metric_of
+
+    config = session.config
+    if config.getoption("collectonly") or config.getoption("stbench_plan"):
+        return
+    gated = {data["metric"] for data in told_of(config).records["verdicts"] if data["gated"]}
+    missing = [text for text in config.getoption("stbench_gate") if metric_of(text) not in gated]
+    config.stash[UNAPPLIED] = missing
+    if missing and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def save_path(config: pytest.Config) -> Path | None:
     """Return where the results are written."""
     file = config.getoption("stbench_save")
@@ -104,6 +136,7 @@ def results_of(told: Told, run: object = None) -> Results:
     from pytest_stbench.results.provenance import DatasetRecord, LockRecord, ModelRecord, TaskRecord
     from pytest_stbench.results.record import CheckRecord, ContaminationRecord, ScoreRecord, VerdictRecord
     from pytest_stbench.results.schema import Results
+    from pytest_stbench.results.several import settled
 
     kinds: dict[str, Any] = {
         "models": ModelRecord,
@@ -120,4 +153,4 @@ def results_of(told: Told, run: object = None) -> Results:
     for name, kind in kinds.items():
         records = (kind.from_dict(data) for data in told_records[name])
         found[name] = tuple({record.key: record for record in records}.values())
-    return Results(run=run, **found)  # type: ignore[arg-type]  # one tuple of its kind per field
+    return settled(Results(run=run, **found))  # type: ignore[arg-type]  # one tuple of its kind per field

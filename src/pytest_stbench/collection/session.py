@@ -15,6 +15,7 @@ from pytest_stbench.run.panels import separate_panels
 from pytest_stbench.run.registry import builtin_registry
 from pytest_stbench.run.settings import RunSettings
 from pytest_stbench.spec.defaults import family_of, metrics_of
+from pytest_stbench.spec.given_gates import metric_of
 from pytest_stbench.spec.validate import load_task
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ def load_items(path: Path, config: pytest.Config) -> TaskItems:
     registry = builtin_registry()
     settings = settings_of(config)
     task = load_task(path, registry)
+    asked = config.getoption("stbench_gate")
+    if asked:
+        scored = {metric.name for metric in metrics_of(task.spec, family_of(task.spec, registry))}
+        gates = [text for text in asked if metric_of(text) in scored]
+        task = load_task(path, registry, gates=gates) if gates else task
     roots = data_roots(path.parent, settings.data)
 
     def samples(name: str, config: DatasetSpec) -> tuple[Sample, ...]:

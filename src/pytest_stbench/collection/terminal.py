@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.collection.reports import SAVE_ERROR, results_of, save_path, told_of
+from pytest_stbench.collection.reports import SAVE_ERROR, UNAPPLIED, results_of, save_path, told_of
 from pytest_stbench.gate.within_slide import LABEL
 from pytest_stbench.report.depth import depth_lines
 from pytest_stbench.report.findings import (
@@ -15,6 +15,7 @@ from pytest_stbench.report.findings import (
     finding_line,
 )
 from pytest_stbench.report.tables import make_tables, table_lines, undefined_line
+from pytest_stbench.report.verdicts import PASSED, several_lines, shown, verdict_lines
 from pytest_stbench.results.checklist import checklist_of
 from pytest_stbench.run.outcomes import first_line
 from pytest_stbench.run.registry import builtin_registry
@@ -45,7 +46,9 @@ def write_summary(reporter: Any, config: pytest.Config) -> None:
         if task.name != titled:
             reporter.section(f"stbench: {task.name} v{task.version}")
             titled = task.name
-        _write_table(reporter, table, task, results)
+        _write_table(reporter, table, task, results, told)
+    for line in several_lines(results.verdicts):
+        reporter.write_line(line)
     if not tables:
         reporter.section("stbench")
     for line in depth_lines(results.datasets):
@@ -58,10 +61,12 @@ def write_summary(reporter: Any, config: pytest.Config) -> None:
     for reason, count in told.skipped.items():
         reporter.write_line(f"skipped {count} item{'s' if count > 1 else ''}: {first_line(reason)}")
     _write_comparisons(reporter, told)
+    for text in config.stash.get(UNAPPLIED, []):
+        reporter.write_line(f"gate    {text} was applied to no score of this run: it is not passed", red=True)
     _write_store(reporter, config, told)
 
 
-def _write_table(reporter: Any, table: Table, task: TaskRecord, results: Results) -> None:
+def _write_table(reporter: Any, table: Table, task: TaskRecord, results: Results, told: Told) -> None:
     registry = builtin_registry()
     family = registry.families[task.wraps or task.family]
     _, dataset, variant, split = table.place
@@ -83,14 +88,13 @@ def _write_table(reporter: Any, table: Table, task: TaskRecord, results: Results
     ladder_names = {name for scores in table.ladder.values() for name in scores}
     simple = next((name for name in family.simple if name in ladder_names), "")
     reporter.write_line(f"model {_model(table.model, results)}   T = {family.trivial}   S = {simple}")
-    for line in table_lines(table, task.primary, family.trivial, simple):
+    ended = told.ended
+    for line in table_lines(table, task.primary, family.trivial, simple, ended):
         reporter.write_line(f"  {line}")
     for verdict in table.verdicts.values():
-        for gate in verdict.gates:
-            markup = {"fail": {"red": True}, "underpowered": {"yellow": True}}.get(gate.outcome, {})
-            reporter.write_line(f"  {gate.outcome.replace('_', ' ').upper():12} {gate.message}", **markup)
-        if not verdict.gates:
-            reporter.write_line(f"  {verdict.verdict.replace('_', ' ').upper():12} {verdict.message}")
+        for rule in verdict_lines(verdict, ended.get(verdict.key, PASSED)):
+            text, markup = shown(rule)
+            reporter.write_line(f"  {text}", **markup)
     counted = undefined_line(score for score in table.scores if score.metric == task.primary)
     if counted:
         reporter.write_line(f"  undefined    {counted}")
@@ -151,10 +155,6 @@ def _write_comparisons(reporter: Any, told: Told) -> None:
         what = "lost most: " + ", ".join(lost) if lost else "no patient lost"
         reporter.write_line(
             f"compare {place} with {found['name']} ({found['model']} {found['value']:.3f}): {what}"
-        )
-    for rule in told.not_applied:
-        reporter.write_line(
-            f"compare {rule} was not applied: give an earlier run by --stbench-compare=FILE", yellow=True
         )
 
 

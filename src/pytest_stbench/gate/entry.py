@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pytest_stbench.gate.wording import headline, left_out
 from pytest_stbench.results.record import GateRecord, Outcome
@@ -10,19 +10,23 @@ from pytest_stbench.results.record import GateRecord, Outcome
 if TYPE_CHECKING:
     from pytest_stbench.gate.intervals import Reported
     from pytest_stbench.gate.pairing import PatientValues
+    from pytest_stbench.kernels.mean_interval import Range
+    from pytest_stbench.results.record import Rule
 
 
 def gate_record(
-    kind: Literal["beats", "not_worse_than", "min", "min_lower", "min_patient", "max"],
+    kind: Rule,
     *,
     metric: str,
     model: PatientValues,
+    bounds: Range,
     finding: str,
     outcome: Outcome,
     reported: Reported,
     excluded: tuple[str, ...],
     reference: str | None = None,
     margin: float | None = None,
+    margin_floor: str | None = None,
     threshold: float | None = None,
     estimate: float | None = None,
     p: float | None = None,
@@ -37,6 +41,7 @@ def gate_record(
         kind=kind,
         reference=reference,
         margin=margin,
+        margin_floor=margin_floor,
         threshold=threshold,
         n=reported.n,
         estimate=reported.mean if estimate is None else estimate,
@@ -49,5 +54,5 @@ def gate_record(
         worse=worse,
         excluded=excluded,
         outcome=outcome,
-        message=f"{headline(metric, model.values())}: {finding}{left_out(excluded)}",
+        message=f"{headline(metric, model.values(), bounds)}: {finding}{left_out(excluded)}",
     )

@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from pytest_stbench.kernels.resampling import (
-    MIN_PATIENTS,
-    Interval,
-    percentile_interval,
-    studentised_interval,
-    t_interval,
-)
+from pytest_stbench.kernels.guarded import MIN_PATIENTS, spread
+from pytest_stbench.kernels.mean_interval import Interval, guarded_interval, mean_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pytest_stbench.kernels.guarded import Spread
+    from pytest_stbench.kernels.mean_interval import Range
+
 MIN_INTERVAL = 4
+ANY: Range = (None, None)
+"""The range of a metric without ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
     """A mean over patients with what may be said about its uncertainty.
 
-    ``interval`` is None below four patients; ``secondary`` is the percentile bootstrap shown
-    beside the t interval of four or five. ``low`` and ``high`` of the patients are always given.
-    All in the units of the values; nan without patients.
+    ``interval`` is None below four patients; ``smallest`` and ``largest`` of the patients are always
+    given. All in the units of the values; nan without patients. ``spread`` is what guarded bounds are made
+    of, None where the interval is another.
     """
 
     n: int
@@ -37,55 +34,65 @@ class Reported:
     smallest: float
     largest: float
     interval: Interval | None
-    secondary: Interval | None
-    note: str
+    spread: Spread | None = None
 
 
-def interval_for(values: Iterable[float | None]) -> Reported:
+def interval_for(values: Iterable[float | None], bounds: Range = ANY) -> Reported:
     """Return the mean of patient values with the interval their number allows.
 
-    ========  ====================================================================
+    ========  ======================================================================================
     patients  reported
-    ========  ====================================================================
+    ========  ======================================================================================
     0         nothing
     1         the value alone
     2, 3      mean and range; no interval, no p
-    4, 5      t interval, marked approximate; percentile bootstrap as secondary
-    6 and up  studentised bootstrap over patients
-    ========  ====================================================================
+    4, 5      t interval on the scale of the metric's range, marked approximate
+    6 and up  t interval on the scale of the metric's range
+    ========  ======================================================================================
 
     Parameters
     ----------
     values
-        One value a patient, or one paired difference; None, nan and infinities are left out.
+        One value a patient; None, nan and infinities are left out.
+    bounds
+        Lower and upper end of the metric, None for no end: the interval stays within.
     """
-    return _reported(tuple(float(value) for value in values if value is not None and math.isfinite(value)))
+    x = _finite(values)
+    return _reported(x, mean_interval(x, bounds) if len(x) >= MIN_INTERVAL else None)
 
 
-@lru_cache(maxsize=1024)
-def _reported(values: tuple[float, ...]) -> Reported:
-    """Baselines come with every model, and rules with every gate: the same values come back often."""
-    x = np.array(values, dtype=np.float64)
-    n = len(x)
-    interval = secondary = None
-    note = (
-        "no patient",
-        "single patient",
-        "no interval below 4 patients",
-        "no interval below 4 patients",
-        "",
-    )[min(n, MIN_INTERVAL)]
-    if n >= MIN_PATIENTS:
-        interval = studentised_interval(x)
-    elif n >= MIN_INTERVAL:
-        interval, secondary = t_interval(x), percentile_interval(x)
-        note = "approximate"
+def bound_for(values: Iterable[float | None], bounds: Range = ANY, *, least: int = MIN_PATIENTS) -> Reported:
+    """Return the mean of patient values with the bounds that gates decide by.
+
+    They are the guarded ones from `least` patients on, clipped to the range of the metric; with four or
+    five below that a t interval (approximate, it decides nothing), below four none.
+
+    Parameters
+    ----------
+    values
+        One paired difference (or one value) a patient; None, nan and infinities are left out.
+    bounds
+        Lower and upper end, None for no end.
+    least
+        Fewest patients that are decided.
+    """
+    x = _finite(values)
+    if len(x) < least:
+        return interval_for(x)
+    found = spread(x)
+    return _reported(x, guarded_interval(x, bounds, found=found), found)
+
+
+def _finite(values: Iterable[float | None]) -> tuple[float, ...]:
+    return tuple(float(value) for value in values if value is not None and math.isfinite(value))
+
+
+def _reported(x: tuple[float, ...], interval: Interval | None, found: Spread | None = None) -> Reported:
     return Reported(
-        n=n,
-        mean=float(x.mean()) if n else math.nan,
-        smallest=float(x.min()) if n else math.nan,
-        largest=float(x.max()) if n else math.nan,
+        n=len(x),
+        mean=math.fsum(x) / len(x) if x else math.nan,
+        smallest=min(x, default=math.nan),
+        largest=max(x, default=math.nan),
         interval=interval,
-        secondary=secondary,
-        note=note,
+        spread=found,
     )

@@ -6,12 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scipy.special import stdtrit
-
 from pytest_stbench.gate.intervals import MIN_INTERVAL
 from pytest_stbench.gate.wording import by, number, patients
-from pytest_stbench.kernels.detectable import detectable_effect, lower_bound_distance
-from pytest_stbench.kernels.resampling import LEVEL, MIN_PATIENTS
+from pytest_stbench.kernels.guarded import MIN_PATIENTS, detectable_effect, steps
 
 if TYPE_CHECKING:
     from pytest_stbench.gate.ruleset import Rules
@@ -43,9 +40,10 @@ def plan_gates(
 ) -> tuple[PlannedGate, ...]:
     """Return for each rule whether `n` test patients can decide it and what could pass.
 
-    The smallest effects are those of evenly spread patients
-    (:func:`~pytest_stbench.kernels.detectable.detectable_effect`): the least that could pass, not
-    an effect found with a stated power.
+    The smallest effects are those of patients without skew
+    (:func:`~pytest_stbench.kernels.guarded.detectable_effect`): what must be seen to pass, not an effect
+    found with a stated power. The least margin that the run will ask for is known only with the scores of
+    T and S: it is in ``rules.floor`` where an earlier run tells them.
 
     Parameters
     ----------
@@ -62,19 +60,24 @@ def plan_gates(
     """
     wanted: list[tuple[str, str | None, int, float, float, str]] = [
         ("beats", name, MIN_PATIENTS, margin, detectable_effect(n), f"beats {name}{by(margin)}")
-        for name, margin in rules.beats.items()
+        for name, margin in ((name, max(own, rules.floor.value)) for name, own in rules.references.items())
+    ]
+    wanted += [
+        ("min_patient_difference", name, 1, limit, _any(n), f"min_patient_difference {limit:g} to {name}")
+        for name, limit in rules.min_patient_difference.items()
     ]
     if rules.not_worse_than is not None:
         margin = rules.not_worse_than
         text = f"not_worse_than the stored run{by(margin)}"
-        distance = lower_bound_distance(n) if n >= MIN_PATIENTS else math.inf
-        wanted.append(("not_worse_than", None, MIN_PATIENTS, -margin, distance, text))
+        wanted.append(("not_worse_than", None, MIN_PATIENTS, -margin, detectable_effect(n), text))
     if rules.min_lower is not None:
         text = f"min_lower {rules.min_lower:g}"
         wanted.append(("min_lower", None, MIN_INTERVAL, rules.min_lower, _interval_distance(n), text))
     for kind, limit in (("min", rules.min), ("min_patient", rules.min_patient), ("max", rules.max)):
         if limit is not None:
-            wanted.append((kind, None, 1, limit, 0.0 if n else math.inf, f"{kind} {limit:g}"))
+            wanted.append((kind, None, 1, limit, _any(n), f"{kind} {limit:g}"))
+    then = f"{claim} claim: {'fails as underpowered' if claim == 'population' else 'shown only'}"
+    then = then if rules.gated else "no gate in the file: shown only"
     return tuple(
         PlannedGate(
             kind=kind,
@@ -85,26 +88,24 @@ def plan_gates(
             offset=offset,
             effect_sd=effect,
             effect=offset + effect * sd if sd is not None and math.isfinite(effect) else None,
-            message=f"{metric} {text}: {_finding(n, needs, kind, offset, effect, claim, sd)}",
+            message=f"{metric} {text}: {_finding(n, needs, kind, offset, effect, then, sd)}",
         )
         for kind, reference, needs, offset, effect, text in wanted
     )
 
 
+def _any(n: int) -> float:
+    """Rules on estimates need one patient, and ask for no distance from their limit."""
+    return 0.0 if n else math.inf
+
+
 def _interval_distance(n: int) -> float:
-    if n < MIN_INTERVAL:
-        return math.inf
-    if n < MIN_PATIENTS:
-        return float(stdtrit(n - 1, (1 + LEVEL) / 2)) / math.sqrt(n)
-    return lower_bound_distance(n)
+    return float(steps(n)) / math.sqrt(n) if n >= MIN_INTERVAL else math.inf
 
 
-def _finding(
-    n: int, needs: int, kind: str, offset: float, effect: float, claim: str, sd: float | None
-) -> str:
+def _finding(n: int, needs: int, kind: str, offset: float, effect: float, then: str, sd: float | None) -> str:
     if n < needs:
-        then = "fails as underpowered" if claim == "population" else "shown only"
-        text = f"cannot be decided, {n} of the {needs} patients needed ({claim} claim: {then})"
+        text = f"cannot be decided, {n} of the {needs} patients needed ({then})"
         if kind != "beats":
             return text
         return f"{text}; {_smallest(kind, offset, detectable_effect(needs), needs, sd)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_stbench.gate.pairing import no_direction
+from pytest_stbench.gate.margins import NO_FLOOR, Floor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,15 +18,28 @@ if TYPE_CHECKING:
 class Rules:
     """Rules on the pooled score of one metric; what is None or empty is not asked.
 
-    ``beats`` gives the margin over each reference. All in the units of the metric.
+    ``beats`` gives the margin over each reference, ``floor`` the least one of all of them; ``shown`` are
+    further references of the one rule, which the primary metric is compared with though the file does not
+    ask: they decide nothing. ``gated`` says whether the task file asks anything, so that the item can fail.
+    ``min_patient_difference`` gives the smallest difference of a patient to each reference. All in the
+    units of the metric.
     """
 
     beats: Mapping[str, float] = field(default_factory=dict)
+    shown: Mapping[str, float] = field(default_factory=dict)
+    floor: Floor = NO_FLOOR
+    min_patient_difference: Mapping[str, float] = field(default_factory=dict)
     not_worse_than: float | None = None
     min: float | None = None
     min_lower: float | None = None
     min_patient: float | None = None
     max: float | None = None
+    gated: bool = True
+
+    @property
+    def references(self) -> dict[str, float]:
+        """Every reference that is compared with, and its margin."""
+        return {**self.beats, **self.shown}
 
 
 def required_references(family: Family, simple: str) -> dict[str, float]:
@@ -47,6 +60,7 @@ def rules_for(
     required: Mapping[str, float],
     primary: bool,
     resolve: Mapping[str, str] | None = None,
+    floor: Floor = NO_FLOOR,
 ) -> Rules:
     """Return the rules on one metric.
 
@@ -57,50 +71,39 @@ def rules_for(
     required
         Required references with their default margins, see :func:`required_references`.
     primary
-        Whether this is the primary metric: it is held to every required reference, whatever the
-        file says; the file can set their margins and add references.
+        Whether this is the primary metric: it is held to every required reference. Where the file gates
+        it, those the file does not name are shown and decide nothing.
     resolve
         What an alias in the file stands for, such as ``{"ridge": "he_colour"}``.
+    floor
+        The least margin of `beats`, see :func:`~pytest_stbench.gate.margins.margin_floor`.
 
     Returns
     -------
     Rules
-        References in the order of `required`, then those the file adds.
+        References in the order in which the file names them, or in that of `required`.
+        ``min_patient_difference`` holds against every reference of ``beats``, and where there is none
+        against the required ones.
     """
-    names = resolve or {}
-    margins = dict(required) if primary else {}
+    held = dict(required) if primary else {}
     if gate is None:
-        return Rules(beats=margins)
+        return Rules(beats=held, floor=floor, gated=False)
+    names = resolve or {}
+    beats: dict[str, float] = {}
     if gate.beats is not None:
         written = "margin" in gate.beats.model_fields_set
         named = gate.beats.baselines if gate.beats.baselines is not None else tuple(required)
         for name in (names.get(name, name) for name in named):
-            margins[name] = gate.beats.margin if written else required.get(name, 0.0)
+            beats[name] = gate.beats.margin if written else required.get(name, 0.0)
+    limit = gate.min_patient_difference
     return Rules(
-        beats=margins,
+        beats=beats,
+        shown={name: margin for name, margin in held.items() if name not in beats},
+        floor=floor,
+        min_patient_difference={} if limit is None else dict.fromkeys(beats or required, limit),
         not_worse_than=gate.not_worse_than.margin if gate.not_worse_than else None,
         min=gate.min,
         min_lower=gate.min_lower,
         min_patient=gate.min_patient,
         max=gate.max,
     )
-
-
-def refusals(gate: GateSpec, *, metric: str, better: str, primary: bool = False) -> list[str]:
-    """Return why rules of a task file make no sense for a metric, one line each.
-
-    A metric that gives context cannot be beaten, so it is no primary metric either; one where
-    lower is better has no lower limit worth asking for.
-    """
-    lines: list[str] = []
-    if better == "context":
-        asked = [name for name in ("beats", "not_worse_than") if getattr(gate, name) is not None]
-        asked += ["primary"] if primary else []
-        lines += [f"{name}: {no_direction(metric)}" for name in asked]
-    if better == "down":
-        lines += [
-            f"{name}: lower is better for {metric}, so a lower limit would ask for a bad score: use `max`"
-            for name in ("min", "min_lower", "min_patient")
-            if getattr(gate, name) is not None
-        ]
-    return lines

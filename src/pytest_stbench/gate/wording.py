@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from pytest_stbench.gate.intervals import Reported, interval_for
+from pytest_stbench.gate.intervals import ANY, Reported, interval_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_stbench.kernels.resampling import Interval
+    from pytest_stbench.kernels.mean_interval import Interval, Range
 
 SHOWN_NAMES = 5
 
@@ -33,22 +33,24 @@ def patients(n: int) -> str:
     return f"{n} patient" if n == 1 else f"{n} patients"
 
 
-def headline(metric: str, values: Iterable[float | None]) -> str:
+def headline(metric: str, values: Iterable[float | None], bounds: Range = ANY) -> str:
     """Return ``"spearman_gene 0.081 [0.02, 0.14] n=6 patients"`` for values by patient.
 
-    Below four patients the range stands in round brackets in place of the interval.
+    The interval stays within `bounds`, the ends of the metric. Below four patients the smallest and the
+    largest value stand in round brackets in its place.
     """
-    reported = interval_for(values)
+    reported = interval_for(values, bounds)
     if reported.n == 0:
         return f"{metric} undefined n=0 patients"
     return f"{metric} {number(reported.mean)}{_spread(reported)} n={patients(reported.n)}"
 
 
 def difference(estimate: float, interval: Interval | None) -> str:
-    """Return ``"0.027 [0.021, 0.034]"``."""
+    """Return ``"0.027, guarded [0.021, 0.034]"``."""
     if interval is None:
         return number(estimate)
-    return f"{number(estimate)} [{number(interval.low)}, {number(interval.high)}]"
+    name = ", guarded" if interval.method == "guarded" else ""
+    return f"{number(estimate)}{name} [{number(interval.low)}, {number(interval.high)}]"
 
 
 def left_out(names: tuple[str, ...]) -> str:
@@ -61,12 +63,14 @@ def left_out(names: tuple[str, ...]) -> str:
 
 def by(margin: float) -> str:
     """Return ``" by 0.02"``, empty for no margin."""
-    return f" by {margin:g}" if margin else ""
+    return f" by {margin:.3g}" if margin else ""
 
 
 def _spread(reported: Reported) -> str:
     if reported.interval is not None:
         about = " (approximate)" if reported.interval.approximate else ""
+        if reported.interval.flat:
+            about = " (all patients equal: no width)"
         return f" [{number(reported.interval.low, 2)}, {number(reported.interval.high, 2)}]{about}"
     if reported.n > 1:
         return f" ({number(reported.smallest, 2)} to {number(reported.largest, 2)})"

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+from pytest_stbench.report.verdicts import PASSED, verdict_word
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_stbench.report.verdicts import Ended
     from pytest_stbench.results.record import ScoreRecord, VerdictRecord
     from pytest_stbench.results.schema import Results
 
 Place = tuple[str, str, str, str]
 FEW_PATIENTS = 3
+APPROXIMATE_BELOW = 6
 
 
 @dataclass(slots=True)
@@ -50,8 +55,18 @@ def make_tables(results: Results) -> list[Table]:
     return list(tables.values())
 
 
-def table_lines(table: Table, primary: str, trivial: str, simple: str) -> list[str]:
-    """Return the lines of one table: the primary metric is marked with ``*``."""
+def table_lines(
+    table: Table,
+    primary: str,
+    trivial: str,
+    simple: str,
+    ended: Mapping[tuple[str, ...], Ended] = MappingProxyType({}),
+) -> list[str]:
+    """Return the lines of one table: the primary metric is marked with ``*``.
+
+    The last column has the verdict of a gated score and the standing of any other; `ended` tells how the
+    item of a verdict ended, by its key.
+    """
     others = _others(table, trivial, simple)
     header = ["", "metric", "value", "[95% CI]", "T", "S", *others, "ceiling", "skill", "patients", "verdict"]
     rows = [header]
@@ -70,7 +85,7 @@ def table_lines(table: Table, primary: str, trivial: str, simple: str) -> list[s
                 number(score.ceiling),
                 number(score.skill, 2),
                 str(score.n_patients),
-                _verdict(verdict, score),
+                _judged(verdict, score, ended),
             ]
         )
     return [*aligned(rows), *_few_patients(table, primary)]
@@ -85,7 +100,7 @@ def interval(score: ScoreRecord) -> str:
     """Return the interval of a score, or why there is none."""
     if score.ci_low is None or score.ci_high is None:
         return "no CI" if score.n_patients else ""
-    approximate = "~" if score.ci_method == "t" else ""
+    approximate = "~" if score.n_patients < APPROXIMATE_BELOW else ""
     return f"{approximate}[{score.ci_low:.3f}, {score.ci_high:.3f}]"
 
 
@@ -107,10 +122,10 @@ def _value(ladder: dict[str, ScoreRecord], name: str) -> float | None:
     return ladder[name].value if name in ladder else None
 
 
-def _verdict(verdict: VerdictRecord | None, score: ScoreRecord) -> str:
-    if verdict is not None:
-        return verdict.verdict.replace("_", " ")
-    return "" if score.value is not None else "not evaluable"
+def _judged(verdict: VerdictRecord | None, score: ScoreRecord, ended: Mapping[tuple[str, ...], Ended]) -> str:
+    if verdict is not None and (verdict.gated or verdict.verdict in ("reference", "not_evaluable")):
+        return verdict_word(verdict, ended.get(verdict.key, PASSED))
+    return (score.standing or "") if score.value is not None else "not evaluable"
 
 
 def _few_patients(table: Table, primary: str) -> list[str]:

@@ -25,7 +25,7 @@ class RunRecord(Stored):
     dirty: bool | None = None
     """Whether that folder held changes that are not committed."""
     seed: int | None = None
-    """Seed of the resampling."""
+    """Seed of random draws, as of controls; intervals and gates draw nothing."""
     versions: dict[str, str] = field(default_factory=dict)
     """Version of Python and of each library that shapes the numbers."""
 

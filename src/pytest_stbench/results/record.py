@@ -11,6 +11,8 @@ __all__ = ["CheckRecord", "ContaminationRecord", "GateRecord", "ScoreRecord", "V
 
 Outcome = Literal["pass", "fail", "underpowered", "not_evaluable"]
 Verdict = Literal["pass", "fail", "underpowered", "reference", "not_evaluable"]
+Standing = Literal["above S", "below S", "level"]
+Rule = Literal["beats", "not_worse_than", "min", "min_lower", "min_patient", "min_patient_difference", "max"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,7 @@ class ScoreRecord(Stored):
     ci_high: float | None = None
     """Upper bound of the 95% interval of `value` over patients; null below four patients."""
     ci_method: str | None = None
-    """`t` (4 or 5 patients, approximate) or `studentised` (bootstrap, from 6 patients on)."""
+    """Student's t on the scale of the metric's range: `t_logit`, `t_log`, or `t` where it has no end."""
     median: float | None = None
     """Median over patients."""
     min: float | None = None
@@ -83,6 +85,12 @@ class ScoreRecord(Stored):
     """What the noise of the truth allows at most; null when not estimated."""
     skill: float | None = None
     """(value - baseline) / (ceiling - baseline), sign-flipped where lower is better."""
+    standing: Standing | None = None
+    """Pooled score of a model beside the simple baseline S; null without one, and within slides."""
+    difference: float | None = None
+    """Mean paired difference to S over patients, positive = model better; null as `standing`."""
+    difference_low: float | None = None
+    """Guarded lower bound of that difference; null below six patients."""
     undefined: dict[str, int] | None = None
     """Number of undefined values (genes, units or pairs of a slide) by reason."""
     flags: tuple[str, ...] = ()
@@ -187,12 +195,16 @@ class GateRecord(Stored):
 
     KEY: ClassVar[tuple[str, ...]] = ("kind", "reference")
 
-    kind: Literal["beats", "not_worse_than", "min", "min_lower", "min_patient", "max"]
+    kind: Rule
     """The rule."""
+    declared: bool = True
+    """Whether the task file asks it; else it is shown only (the one rule of the primary metric)."""
     reference: str | None = None
-    """Baseline (`beats`) or stored run (`not_worse_than`); null for rules on the score alone."""
+    """Baseline or stored run (`not_worse_than`) compared with; null for rules on the score alone."""
     margin: float | None = None
-    """Margin of `beats` and `not_worse_than`, in the units of the metric."""
+    """Margin of `beats` and `not_worse_than` as applied, in the units of the metric."""
+    margin_floor: str | None = None
+    """What sets the margin of `beats` where it is more than the declared one."""
     threshold: float | None = None
     """Threshold of the other rules, in the units of the metric."""
     n: int
@@ -200,15 +212,15 @@ class GateRecord(Stored):
     estimate: float | None = None
     """What was judged: mean paired difference (positive = model better), mean, or worst patient."""
     low: float | None = None
-    """Lower bound of the 95% interval of the estimate over patients; null below four patients."""
+    """Lower bound of the estimate over patients, by `ci_method`; null below four patients."""
     high: float | None = None
-    """Upper bound of the 95% interval of the estimate over patients; null below four patients."""
+    """Upper bound of the estimate over patients, by `ci_method`; null below four patients."""
     ci_method: str | None = None
-    """`t` (4 or 5 patients, approximate) or `studentised` (bootstrap, from 6 patients on)."""
+    """`guarded` where the bound decides; else an interval that is shown: `t`, `t_logit`, `t_log`."""
     p: float | None = None
-    """Two-sided sign-flip p of difference - margin (`beats`); null below four patients."""
+    """One-sided p of the guarded t that the margin is not exceeded; null below six patients."""
     wilcoxon_p: float | None = None
-    """Wilcoxon signed-rank p of the same differences (zeros by Pratt), a sensitivity analysis."""
+    """Two-sided Wilcoxon signed-rank p of difference - margin (`beats`), a sensitivity analysis."""
     smallest: float | None = None
     """Underpowered: the smallest mean difference six patients would show at the observed SD."""
     worse: bool = False
@@ -241,8 +253,22 @@ class VerdictRecord(Stored):
     """Name of the metric."""
     verdict: Verdict
     """`reference`: the model is one of the baselines it would be held against."""
+    gated: bool = True
+    """Whether the task file gates the metric: without a gate the item cannot fail by it."""
     primary: bool = False
     """Whether this is the pre-registered primary metric of the task."""
+    p: float | None = None
+    """Largest p of the references to beat: all must be; null where one is not decided."""
+    p_holm: float | None = None
+    """`p` after Holm over the primary metrics and models of the file; null for other metrics."""
+    n_holm: int | None = None
+    """Over how many verdicts Holm went."""
+    rank_stable: bool | None = None
+    """Whether verdict and order against S are the same in every variant; null without variants."""
+    kendall_w: float | None = None
+    """Agreement over variants of the ranks of model, other models and baselines, 0 to 1."""
+    same_as: tuple[str, ...] = ()
+    """References whose predictions the model's are, up to 1e-4."""
     gates: tuple[GateRecord, ...] = ()
     """The rules one by one; empty for `reference` and `not_evaluable`."""
     message: str = ""

@@ -30,6 +30,7 @@ from pytest_stbench.results.record import (  # noqa: TC001  # as above
     ScoreRecord,
     VerdictRecord,
 )
+from pytest_stbench.results.several import settled
 from pytest_stbench.results.stored import Stored, adapter, parse
 
 SCHEMA = "stbench-results/1"
@@ -124,7 +125,7 @@ def save(path: str | Path, results: Results) -> Results:
             )
             raise ResultsError(message)
         joined = merged(stored, results)
-    joined = replace(joined, checklist=checklist_of(joined))
+    joined = settled(replace(joined, checklist=checklist_of(joined)))
     text = json.dumps(joined.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     # A file that could not be read again would lose everything at the next save.
     parse(Results, text, "what a results file can hold (a mistake in a record of this run, please report it)")

@@ -36,6 +36,7 @@ class Stored:
             object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
 
     @classmethod
+    @cache
     def names(cls) -> tuple[str, ...]:
         """Return the names of the fields."""
         return tuple(field.name for field in fields(cls))
@@ -62,6 +63,9 @@ class Stored:
         return record
 
 
+_PLAIN = (type(None), bool, int, str)
+
+
 def to_builtin(value: Any) -> Any:
     """Return `value` in the types of JSON.
 
@@ -74,8 +78,10 @@ def to_builtin(value: Any) -> Any:
     TypeError
         For values that JSON cannot hold.
     """
-    if value is None or isinstance(value, (bool, Stored)):
+    if type(value) in _PLAIN or isinstance(value, Stored):
         return value
+    if type(value) is float:
+        return value if math.isfinite(value) else None
     if hasattr(value, "tolist"):
         return to_builtin(value.tolist())
     if isinstance(value, str):

@@ -28,7 +28,7 @@ PACKAGES = (
     "scikit-learn",
     "scikit-image",
 )
-RESAMPLING_SEED = 0
+DRAW_SEED = 0
 
 
 def run_record(command: Sequence[object], folder: Path, started: float) -> RunRecord:
@@ -40,7 +40,7 @@ def run_record(command: Sequence[object], folder: Path, started: float) -> RunRe
         command=shlex.join(map(str, command)),
         commit=commit,
         dirty=dirty,
-        seed=RESAMPLING_SEED,
+        seed=DRAW_SEED,
         versions={"python": platform.python_version(), **_versions()},
     )
 

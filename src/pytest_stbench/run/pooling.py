@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pytest_stbench.gate.intervals import Reported
+    from pytest_stbench.kernels.mean_interval import Range
     from pytest_stbench.metrics.aggregate import Headline
     from pytest_stbench.run.cells import Cell
     from pytest_stbench.run.scoring import CellScores
@@ -38,9 +39,12 @@ class PooledScore:
 
 
 def pool_scores(
-    parts: Iterable[tuple[Cell, CellScores]], metric: str, patient_of: Mapping[str, str]
+    parts: Iterable[tuple[Cell, CellScores]],
+    metric: str,
+    patient_of: Mapping[str, str],
+    bounds: Range = (None, None),
 ) -> PooledScore:
-    """Pool the scores of one metric.
+    """Pool the scores of one metric, whose ends are `bounds`.
 
     Seeds of a slide are averaged before its patient is; ``seed_sd`` is the SD of the headline
     over seeds. ``n_genes`` is None when folds asked for different numbers of genes.
@@ -66,7 +70,7 @@ def pool_scores(
         per_patient=per_patient,
         per_slide=per_slide,
         headline=headline(per_patient),
-        reported=interval_for(per_patient.values()),
+        reported=interval_for(per_patient.values(), bounds),
         undefined=dict(sorted(undefined.items())),
         flags=tuple(flags),
         n_units=sum(units.values()),

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pytest_stbench.gate import judge, judge_within, required_references, rules_for
+from pytest_stbench.gate import stand
 from pytest_stbench.metrics.aggregate import headline, patient_values
-from pytest_stbench.registry import SIMPLE
 from pytest_stbench.results.record import ScoreRecord
 from pytest_stbench.run.ceilings import skill
 from pytest_stbench.run.cells import Pool
 from pytest_stbench.run.facts import Facts
+from pytest_stbench.run.judging import floor_of, verdict_of
 from pytest_stbench.run.pooling import pool_scores
-from pytest_stbench.spec.defaults import input_class_of, primary_of, shows_itself
+from pytest_stbench.spec.defaults import input_class_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_stbench.gate import Stand
     from pytest_stbench.registry import Baseline
-    from pytest_stbench.results.record import Verdict, VerdictRecord
+    from pytest_stbench.results.record import VerdictRecord
     from pytest_stbench.run.cells import Cell
     from pytest_stbench.run.contestants import Contestant
     from pytest_stbench.run.pooling import PooledScore
@@ -30,23 +30,17 @@ if TYPE_CHECKING:
 
 Role = Literal["model", "baseline", "control"]
 
-SHOWS_ITSELF = (
-    "the truth is silver: an algorithm made it of the expression that the model is given, so agreement with "
-    "it is no evidence; judge by annotated labels, or hand out the image alone (`input: image`)"
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pooled:
     """Everything known of one metric over all folds.
 
-    ``scores`` has the model first, then its ladder; ``verdict`` is that of the one rule for the
-    primary metric, else of the gates; ``gate`` is what the gates of the file alone come to.
+    ``scores`` has the model first, then its ladder; ``verdict`` is that of the gates of the file, and where
+    it has none on the primary metric that of the one rule, by which no item fails.
     """
 
     scores: tuple[ScoreRecord, ...]
     verdict: VerdictRecord | None
-    gate: VerdictRecord | None
     comparison: Mapping[str, Any] | None
 
 
@@ -59,6 +53,7 @@ class Recorder:
         self._stored = stored
         self.facts = Facts(run)
         self._headlines: dict[tuple[str, str, str, str], tuple[float | None, float | None]] = {}
+        self._yardsticks: dict[tuple[str, str, str], PooledScore] = {}
 
     def fold(self, contestant: Contestant, cell: Cell, metric: str) -> ScoreRecord:
         """Return the score of one fold, with the trivial and the simple baseline beside it."""
@@ -78,45 +73,51 @@ class Recorder:
 
     def pooled(self, contestant: Contestant, pool: Pool, metric: str) -> Pooled:
         """Return the score over all folds, the ladder, and the verdict."""
-        ladder = self._run.ladder(pool.dataset)
-        run = self._run
-        score = self._pool([(cell, run.scores(contestant, cell)) for cell in pool.cells], pool, metric)
-        first = tuple(cell for cell in pool.cells if cell.seed == pool.cells[0].seed)
-        beside: dict[str, tuple[Baseline, PooledScore]] = {
-            record.name: (
-                record,
-                self._pool([(c, run.baseline_scores(record, c)) for c in first], pool, metric),
-            )
-            for record in ladder.baselines
+        run, ladder = self._run, self._run.ladder(pool.dataset)
+        score = self._model(contestant, pool, metric)
+        beside: dict[str, PooledScore] = {
+            record.name: self._yardstick(record, pool, metric) for record in ladder.baselines
         }
         for control in ladder.controls:
             parts = [(cell, run.control_scores(control, contestant, cell)) for cell in pool.cells]
-            beside[control.name] = (control, self._pool(parts, pool, metric))
-        trivial = beside[ladder.trivial.name][1]
-        simple = beside[ladder.simple.name][1] if ladder.simple else None
-        ceiling = self._ceiling(first, metric)
+            beside[control.name] = self._pool(parts, pool, metric)
+        controls = {control.name for control in ladder.controls}
+        trivial = beside[ladder.trivial.name]
+        simple = beside[ladder.simple.name] if ladder.simple else None
+        ceiling = self._ceiling(_first_seed(pool), metric)
+        better = run.registry.metrics[metric].better
+        floor = floor_of(run, metric, trivial, simple)
+        found = None
+        if simple is not None and not pool.within:
+            found = stand(score.per_patient, simple.per_patient, metric=metric, better=better, floor=floor)
         record = self._record(
             score, pool, metric, role="model", name=contestant.label, contestant=contestant,
-            trivial=trivial, simple=simple, ceiling=ceiling,
+            trivial=trivial, simple=simple, ceiling=ceiling, found=found,
         )  # fmt: skip
         others = tuple(
             self._record(
-                found, pool, metric, role="control" if yardstick.kind == "control" else "baseline",
-                name=f"{name}({contestant.label})" if yardstick.kind == "control" else name,
+                other, pool, metric, role="control" if name in controls else "baseline",
+                name=f"{name}({contestant.label})" if name in controls else name,
                 trivial=trivial, simple=simple, ceiling=ceiling,
             )
-            for name, (yardstick, found) in beside.items()
+            for name, other in beside.items()
         )  # fmt: skip
-        values = {name: found.per_patient for name, (_, found) in beside.items()}
-        better = run.registry.metrics[metric].better
         comparison = self._stored.comparison(self.facts, record, pool, better) if self._stored else None
         place = f"{pool.dataset}-{pool.split}"
         self._headlines[metric, contestant.label, place, pool.variant or "main"] = (
             record.value,
             record.baseline,
         )
-        verdict, gate = self._verdicts(contestant, pool, metric, score, values, comparison)
-        return Pooled(scores=(record, *others), verdict=verdict, gate=gate, comparison=comparison)
+
+        def of_both(name: str) -> tuple[PooledScore, PooledScore | None]:
+            yardstick = self._yardstick(ladder.simple, pool, name) if ladder.simple else None
+            return self._model(contestant, pool, name), yardstick
+
+        verdict = verdict_of(
+            run, contestant, pool, metric, score, beside=beside, floor=floor, comparison=comparison,
+            pooled=of_both,
+        )  # fmt: skip
+        return Pooled(scores=(record, *others), verdict=verdict, comparison=comparison)
 
     def headlines(self, contestant: Contestant, pool: Pool, metric: str) -> tuple[float | None, float | None]:
         """Return the pooled headline of a model and that of the simple baseline, made once."""
@@ -133,73 +134,21 @@ class Recorder:
                 found.setdefault(model, {}).setdefault(place, {})[setting] = value
         return found
 
-    def _verdicts(
-        self,
-        contestant: Contestant,
-        pool: Pool,
-        metric: str,
-        score: PooledScore,
-        values: Mapping[str, Mapping[str, float]],
-        comparison: Mapping[str, Any] | None,
-    ) -> tuple[VerdictRecord | None, VerdictRecord | None]:
-        """Return the verdict that is shown and the one the item's outcome follows."""
-        ladder = self._run.ladder(pool.dataset)
-        simple = ladder.simple.name if ladder.simple else ""
-        primary = metric == primary_of(self._spec, self._run.family)
-        required = {
-            name: margin
-            for name, margin in required_references(self._run.family, simple).items()
-            if name in values
-        }
-        facts: dict[str, Any] = {
-            "task": self._spec.name,
-            "dataset": pool.dataset,
-            "variant": pool.variant,
-            "split": pool.split,
-            "model": contestant.label,
-            "metric": metric,
-            "better": self._run.registry.metrics[metric].better,
-            "references": values,
-            "baseline": contestant.baseline,
-            "primary": primary,
-            "stored": comparison["per_patient"] if comparison and not comparison["refused"] else None,
-            "stored_name": comparison["name"] if comparison else "",
-        }
-        spec = self._spec.gates.get(metric)
+    def _model(self, contestant: Contestant, pool: Pool, metric: str) -> PooledScore:
+        parts = [(cell, self._run.scores(contestant, cell)) for cell in pool.cells]
+        return self._pool(parts, pool, metric)
 
-        def judged(*, held_to_rule: bool) -> VerdictRecord | None:
-            rules = rules_for(spec, required=required, primary=held_to_rule, resolve={SIMPLE: simple})
-            return (judge_within if pool.within else judge)(score.per_patient, rules, **facts)
-
-        shown, gate = judged(held_to_rule=primary), judged(held_to_rule=False) if spec else None
-        if shows_itself(self._spec, self._run.family):
-            shown, gate = (_held_back(found, "not_evaluable", SHOWS_ITSELF) for found in (shown, gate))
-        if primary and self._run.family.constraint:
-            broken = self._broken_constraint(contestant, pool)
-            shown, gate = (_held_back(found, "fail", broken) for found in (shown, gate))
-        return shown, gate
-
-    def _broken_constraint(self, contestant: Contestant, pool: Pool) -> str:
-        """Return how the model is worse than the simple baseline by the family's constraint, or nothing.
-
-        A model without a value is worse than a baseline that has one.
-        """
-        run, name = self._run, self._run.family.constraint
-        simple = run.ladder(pool.dataset).simple
-        if simple is None:
-            return ""
-        first = tuple(cell for cell in pool.cells if cell.seed == pool.cells[0].seed)
-        model = self._pool([(cell, run.scores(contestant, cell)) for cell in pool.cells], pool, name)
-        yardstick = self._pool([(cell, run.baseline_scores(simple, cell)) for cell in first], pool, name)
-        sign = 1.0 if run.registry.metrics[name].better == "up" else -1.0
-        found, bar = model.headline.value, yardstick.headline.value
-        if math.isnan(bar) or sign * (found - bar) >= 0:
-            return ""
-        found_text = "has no value," if math.isnan(found) else f"{found:.3f} is worse than"
-        return f"{name} {found_text} {bar:.3f} of {simple.name}, which no passing model may be"
+    def _yardstick(self, record: Baseline, pool: Pool, metric: str) -> PooledScore:
+        """Return the pooled score of a baseline, which a model's seed does not concern; made once."""
+        key = (record.name, pool.id, metric)
+        if key not in self._yardsticks:
+            parts = [(cell, self._run.baseline_scores(record, cell)) for cell in _first_seed(pool)]
+            self._yardsticks[key] = self._pool(parts, pool, metric)
+        return self._yardsticks[key]
 
     def _pool(self, parts: Sequence[tuple[Cell, CellScores]], place: Cell | Pool, metric: str) -> PooledScore:
-        return pool_scores(parts, metric, self.facts.patients(place.dataset))
+        bounds = self._run.registry.metrics[metric].bounds
+        return pool_scores(parts, metric, self.facts.patients(place.dataset), bounds)
 
     def _ceiling(self, cells: Sequence[Cell], metric: str) -> float:
         """Return the ceiling of a headline: over slides, patients and folds as the scores are."""
@@ -222,6 +171,7 @@ class Recorder:
         contestant: Contestant | None = None,
         fold: str | None = None,
         seed: int | None = None,
+        found: Stand | None = None,
     ) -> ScoreRecord:
         within = place.within if isinstance(place, Pool) else place.fold.within
         interval = None if within else score.reported.interval
@@ -249,6 +199,9 @@ class Recorder:
             baseline=simple.headline.value if simple else None,
             ceiling=ceiling,
             skill=skill(score.headline.value, simple.headline.value, ceiling, better) if simple else None,
+            standing=found.word if found else None,
+            difference=found.difference if found else None,
+            difference_low=found.low if found else None,
             undefined=dict(score.undefined),
             flags=score.flags,
             seconds=score.seconds,
@@ -259,8 +212,5 @@ class Recorder:
         )
 
 
-def _held_back(verdict: VerdictRecord | None, instead: Verdict, why: str) -> VerdictRecord | None:
-    """Return `verdict`, or `instead` of a pass where there is something against it."""
-    if verdict is None or verdict.verdict != "pass" or not why:
-        return verdict
-    return replace(verdict, verdict=instead, message=f"{verdict.message}; but {why}")
+def _first_seed(pool: Pool) -> tuple[Cell, ...]:
+    return tuple(cell for cell in pool.cells if cell.seed == pool.cells[0].seed)

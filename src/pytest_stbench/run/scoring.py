@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.kernels.sketch import sketch
 from pytest_stbench.metrics.aggregate import SlideValue, mean_value, slide_value
 from pytest_stbench.metrics.arguments import arguments
 from pytest_stbench.registry import load_target
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
     from pytest_stbench.families.question import Predicted, Truth
+    from pytest_stbench.kernels.sketch import Sketch
     from pytest_stbench.registry import Catalogue, Metric
     from pytest_stbench.run.predicting import Prediction
     from pytest_stbench.spec.model import MetricSpec
@@ -20,13 +22,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellScores:
-    """Values of all metrics on the test slides of one cell, and how much was scored."""
+    """Values of all metrics on the test slides of one cell, and how much was scored.
+
+    ``sketches`` are what is kept of the predictions, by what was asked.
+    """
 
     values: Mapping[str, Mapping[str, SlideValue]]
     n_units: Mapping[str, int]
     n_genes: Mapping[str, int | None]
     seconds: float | None
     peak_memory_mb: float | None
+    sketches: Mapping[str, Sketch] = field(default_factory=dict)
 
 
 class Scorer:
@@ -53,6 +59,7 @@ class Scorer:
             },
             seconds=prediction.seconds,
             peak_memory_mb=prediction.peak_memory_mb,
+            sketches={key: sketch(values) for key, values in prediction.values.items()},
         )
 
     @property

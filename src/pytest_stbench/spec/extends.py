@@ -1,7 +1,8 @@
-"""Inheritance between task files: ``extends: _base.stbench-inc.yaml``.
+"""Inheritance between task files: ``extends: _base.stbench-inc.yaml``, or ``stbench:NAME``.
 
 Mappings merge key by key, everything else replaces; of several fragments a later one wins, and
 the file that extends wins over all. Every key keeps the file and line where it was written.
+``stbench:NAME`` is the shipped task of that name, so that a file can add gates to it.
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pytest_stbench.errors import Problem, TaskFileError
+from pytest_stbench.registry import nearest
+from pytest_stbench.resources import tasks_dir
+from pytest_stbench.spec import TASK_SUFFIX
 from pytest_stbench.spec.shorthand import normalise
 from pytest_stbench.spec.source import MAX_DEPTH, Node, Tree, read_tree
 
 FRAGMENT_SUFFIX = ".stbench-inc.yaml"
+SHIPPED = "stbench:"
 
 
 def load_tree(path: Path) -> Tree:
@@ -67,7 +72,7 @@ class _Inheritance:
         """Return the tree of the fragment that `item` names, or note why there is none."""
         message = _mistake(item.value)
         if not message:
-            path = Path(os.path.normpath(chain[-1].parent / str(item.value)))
+            path = _path(str(item.value), chain[-1].parent)
             resolved = [file.resolve() for file in chain]
             if path.resolve() in resolved:
                 loop = [*chain[resolved.index(path.resolve()) :], path]
@@ -91,7 +96,10 @@ class _Inheritance:
 def _mistake(value: object) -> str:
     """Return what is wrong with `value` as the path of a fragment, or nothing."""
     if not isinstance(value, str) or not value:
-        return f"found {value!r}; expected the path of a fragment NAME{FRAGMENT_SUFFIX}, or a list of them"
+        expected = f"the path of a fragment NAME{FRAGMENT_SUFFIX}, {SHIPPED}NAME of a shipped task, or a list"
+        return f"found {value!r}; expected {expected}"
+    if value.startswith(SHIPPED):
+        return _no_shipped(value.removeprefix(SHIPPED))
     if PurePosixPath(value).is_absolute() or PureWindowsPath(value).anchor or value.startswith("~"):
         return f"{value!r} is an absolute path: fragments are named relative to the file that extends them"
     if not value.endswith(FRAGMENT_SUFFIX):
@@ -99,3 +107,17 @@ def _mistake(value: object) -> str:
             f"{value!r} does not end in {FRAGMENT_SUFFIX}, which keeps pytest from collecting it: rename it"
         )
     return ""
+
+
+def _no_shipped(name: str) -> str:
+    """Return what is wrong where no shipped task has the `name`, or nothing."""
+    known = sorted(path.name.removesuffix(TASK_SUFFIX) for path in tasks_dir().glob(f"*{TASK_SUFFIX}"))
+    if name in known:
+        return ""
+    return f"there is no shipped task {name!r}{nearest(name, known)}; `stbench tasks list` names all"
+
+
+def _path(value: str, folder: Path) -> Path:
+    if value.startswith(SHIPPED):
+        return tasks_dir() / f"{value.removeprefix(SHIPPED)}{TASK_SUFFIX}"
+    return Path(os.path.normpath(folder / value))

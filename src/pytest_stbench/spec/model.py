@@ -241,6 +241,7 @@ class GateSpec(Part):
     min: Number | None = None
     min_lower: Number | None = None
     min_patient: Number | None = None
+    min_patient_difference: Number | None = None
     max: Number | None = None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.registry import SIMPLE
-from pytest_stbench.spec.extends import FRAGMENT_SUFFIX
+from pytest_stbench.spec.extends import FRAGMENT_SUFFIX, SHIPPED
 from pytest_stbench.spec.model import TaskSpec
 from pytest_stbench.spec.part import FILE
 from pytest_stbench.spec.shorthand import CHECK_KEYS
@@ -36,7 +36,8 @@ def json_schema(registry: Registry) -> Schema:
     keys = schema["properties"]
     keys["family"] = _enum(registry.families.names, keys["family"])
     keys["model"]["anyOf"][0]["pattern"] = "^[A-Za-z_][A-Za-z0-9_]*$"
-    keys["extends"] = _one_or_list({"type": "string", "pattern": FRAGMENT_SUFFIX.replace(".", r"\.") + "$"})
+    fragment = FRAGMENT_SUFFIX.replace(".", r"\.")
+    keys["extends"] = _one_or_list({"type": "string", "pattern": f"^{SHIPPED}.|{fragment}$"})
     keys["splits"] = _one_or_list(
         _named({record.name: record.params for record in registry.splits}), keys["splits"]
     )

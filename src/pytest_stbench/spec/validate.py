@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -10,14 +11,15 @@ from pytest_stbench.errors import Problem, TaskFileError
 from pytest_stbench.registry import Catalogue
 from pytest_stbench.resources import tasks_dir
 from pytest_stbench.spec.catalog import with_entries
-from pytest_stbench.spec.extends import load_tree
+from pytest_stbench.spec.extends import load_tree, merge
+from pytest_stbench.spec.given_gates import gate_tree
 from pytest_stbench.spec.messages import describe, shown
 from pytest_stbench.spec.model import TaskFile, TaskSpec
 from pytest_stbench.spec.rules import Known, find_mistakes
 from pytest_stbench.spec.source import key_text, line_marks, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from pytest_stbench.registry import Family, Registry
@@ -41,7 +43,9 @@ PLACEHOLDERS: dict[str, Any] = {
 }
 
 
-def load_task(path: Path, registry: Registry, extra_families: Iterable[Family] = ()) -> TaskFile:
+def load_task(
+    path: Path, registry: Registry, extra_families: Iterable[Family] = (), *, gates: Sequence[str] = ()
+) -> TaskFile:
     """Read, merge and validate the task file at `path`.
 
     Parameters
@@ -52,6 +56,8 @@ def load_task(path: Path, registry: Registry, extra_families: Iterable[Family] =
         The records that the file may name.
     extra_families
         Families that are known beside those of `registry`.
+    gates
+        Gates of the command line (``spearman_gene.min=0.2``), which win over those of the file.
 
     Raises
     ------
@@ -60,6 +66,8 @@ def load_task(path: Path, registry: Registry, extra_families: Iterable[Family] =
         what is allowed and the nearest match.
     """
     tree = with_entries(load_tree(path), tasks_dir() / "catalog")
+    if gates:
+        tree = replace(tree, root=merge(tree.root, gate_tree(gates).root))
     _check_format(tree)
     problems = list(tree.problems)
     data = plain(tree.root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import typing
 from pathlib import Path
 
@@ -99,11 +100,25 @@ def test_every_key_of_a_task_file_is_documented():
 
 
 def test_every_user_property_is_documented():
-    from pytest_stbench.collection.properties import SCORE_FIELDS
+    from pytest_stbench.collection.properties import GATE_FIELDS, SCORE_FIELDS
 
     page = text("docs/outcomes.md")
     named = set(re.findall(r"`stbench\.(\w+)`", page))
-    assert {*SCORE_FIELDS, "undefined", "verdict", "check"} == named
+    assert {*SCORE_FIELDS, *GATE_FIELDS, "undefined", "check"} == named
+
+
+def test_statistics_page_is_what_the_command_writes():
+    space = runpy.run_path(str(ROOT / "tests" / "calibration" / "gate_rule.py"))
+    page = text("docs/statistics.md")
+    for n in (6, 17):
+        false, power, coverage = space["rates"](n)
+        number = space["number"]
+        rates = " | ".join(map(number, (*false, *power)))
+        row = f"| {n} | {rates} | {' / '.join(map(number, coverage))} |"
+        assert row in page, "run: python tests/calibration/gate_rule.py --write docs/statistics.md"
+    prose = (ROOT / "tests" / "calibration" / "gate_rule.md").read_text("utf-8")
+    for part in re.split(r"\{\w+(?::,)?\}", prose):
+        assert part in page
 
 
 def test_message_of_a_mistake_is_the_documented_one(tmp_path):

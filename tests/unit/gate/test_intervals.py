@@ -4,40 +4,35 @@ import math
 
 import pytest
 
-from pytest_stbench.gate import interval_for
+from pytest_stbench.gate import bound_for, interval_for
 from pytest_stbench.gate.wording import difference, headline, left_out, number
-from pytest_stbench.kernels.resampling import percentile_interval, studentised_interval, t_interval
+from pytest_stbench.kernels.mean_interval import guarded_interval, mean_interval
 
 VALUES = (0.28, 0.30, 0.25, 0.31, 0.27, 0.29, 0.26)
 
 
-@pytest.mark.parametrize(
-    ("n", "note"),
-    [
-        (0, "no patient"),
-        (1, "single patient"),
-        (2, "no interval below 4 patients"),
-        (3, "no interval below 4 patients"),
-    ],
-)
-def test_no_interval_below_four_patients(n, note):
-    found = interval_for(VALUES[:n])
-    assert (found.n, found.interval, found.secondary, found.note) == (n, None, None, note)
+@pytest.mark.parametrize("n", [0, 1, 2, 3])
+@pytest.mark.parametrize("report", [interval_for, bound_for])
+def test_no_interval_below_four_patients(n, report):
+    found = report(VALUES[:n])
+    assert (found.n, found.interval) == (n, None)
 
 
-@pytest.mark.parametrize("n", [4, 5])
-def test_t_and_percentile_with_four_or_five(n):
-    found = interval_for(VALUES[:n])
-    assert found.interval == t_interval(VALUES[:n])
-    assert found.secondary == percentile_interval(VALUES[:n])
-    assert found.note == "approximate"
+@pytest.mark.parametrize("n", [4, 5, 6, 7])
+@pytest.mark.parametrize("ends", [(None, None), (-1.0, 1.0), (0.0, None)])
+def test_the_interval_of_a_headline_is_on_the_scale_of_the_range(n, ends):
+    found = interval_for(VALUES[:n], ends)
+    assert found.interval == mean_interval(VALUES[:n], ends)
+    assert found.interval.approximate == (n < 6)
 
 
-@pytest.mark.parametrize("n", [6, 7])
-def test_studentised_from_six(n):
-    found = interval_for(VALUES[:n])
-    assert found.interval == studentised_interval(VALUES[:n])
-    assert (found.secondary, found.note) == (None, "")
+def test_gates_decide_by_the_guarded_bounds():
+    assert bound_for(VALUES).interval == guarded_interval(VALUES)
+    assert bound_for(VALUES, (0.27, 1.0)).interval.method == "guarded"
+    # With four or five no comparison is decided: what is shown is a t interval.
+    assert bound_for(VALUES[:5]).interval == mean_interval(VALUES[:5])
+    assert bound_for(VALUES[:4], least=4).interval == guarded_interval(VALUES[:4])
+    assert bound_for(VALUES[:3], least=4).interval is None
 
 
 def test_undefined_patients_are_left_out():
@@ -53,6 +48,7 @@ def test_undefined_patients_are_left_out():
         (VALUES[:1], "r 0.280 n=1 patient"),
         (VALUES[:3], "r 0.277 (0.25 to 0.30) n=3 patients"),
         (VALUES[:4], "r 0.285 [0.24, 0.33] (approximate) n=4 patients"),
+        ((0.5,) * 6, "r 0.500 [0.50, 0.50] (all patients equal: no width) n=6 patients"),
         ((None,), "r undefined n=0 patients"),
     ],
 )
@@ -77,6 +73,11 @@ def test_numbers_never_print_as_a_false_zero(value, text):
 
 def test_difference_without_interval():
     assert difference(0.0271, None) == "0.027"
+
+
+def test_guarded_bounds_are_named():
+    assert difference(0.0271, mean_interval(VALUES[:4])) == "0.027 [0.243, 0.327]"
+    assert difference(0.0271, guarded_interval(VALUES)).startswith("0.027, guarded [0.")
 
 
 def test_many_patients_left_out_are_counted():

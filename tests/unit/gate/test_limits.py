@@ -5,7 +5,7 @@ import math
 import pytest
 
 from pytest_stbench.gate import at_least, at_most, lower_at_least, worst_at_least
-from pytest_stbench.kernels.resampling import studentised_interval, t_interval
+from pytest_stbench.kernels.mean_interval import guarded_interval
 
 VALUES = {"A": 0.28, "B": 0.30, "C": 0.25, "D": 0.31, "E": 0.27, "F": 0.29}
 MEAN = sum(VALUES.values()) / 6
@@ -20,7 +20,7 @@ def test_min_compares_the_estimate(threshold, outcome, sign):
     gate = at_least(VALUES, metric="r", threshold=threshold)
     assert (gate.kind, gate.outcome, gate.n) == ("min", outcome, 6)
     assert gate.estimate == pytest.approx(MEAN)
-    assert gate.message == f"r 0.283 [0.26, 0.30] n=6 patients: estimate 0.283 {sign} min {threshold:g}"
+    assert gate.message == f"r 0.283 [0.26, 0.31] n=6 patients: estimate 0.283 {sign} min {threshold:g}"
 
 
 @pytest.mark.parametrize(("threshold", "outcome", "sign"), [(0.2834, "pass", "<="), (0.2, "fail", ">")])
@@ -41,14 +41,21 @@ def test_an_estimate_at_the_limit_meets_it():
 
 
 @pytest.mark.parametrize("n", [4, 6])
-def test_min_lower_compares_the_bound_of_the_report(n):
-    interval = (t_interval if n == 4 else studentised_interval)(list(first(n).values()))
+def test_min_lower_compares_the_guarded_bound(n):
+    interval = guarded_interval(list(first(n).values()))
     above = lower_at_least(first(n), metric="r", threshold=interval.low + 1e-6)
     below = lower_at_least(first(n), metric="r", threshold=interval.low - 1e-6)
     assert (above.outcome, below.outcome) == ("fail", "pass")
     assert (below.low, below.high) == (interval.low, interval.high)
-    assert below.ci_method == interval.method
-    assert f"lower bound {interval.low:.3f} >= min_lower" in below.message
+    assert below.ci_method == "guarded"
+    assert f"guarded lower bound {interval.low:.3f} >= min_lower" in below.message
+
+
+def test_min_lower_promises_nothing_below_the_range():
+    left = dict(zip("ABCDEF", (0.95, 0.97, 0.12, 0.91, 0.88, 0.99), strict=True))
+    assert lower_at_least(left, metric="r", threshold=0.0).outcome == "fail"
+    gate = lower_at_least(left, metric="r", threshold=0.0, bounds=(0.0, 1.0))
+    assert (gate.outcome, gate.low) == ("pass", 0.0)
 
 
 @pytest.mark.parametrize("n", [1, 3])

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from pytest_stbench.errors import StbenchError
-from pytest_stbench.gate import beats, not_worse_than
-from pytest_stbench.kernels.detectable import smallest_detectable
-from pytest_stbench.kernels.resampling import sign_flip_p, studentised_interval, wilcoxon_p
+from pytest_stbench.gate import Floor, beats, not_worse_than, patient_difference_at_least
+from pytest_stbench.kernels.guarded import smallest_detectable, spread
+from pytest_stbench.kernels.mean_interval import mean_interval
+from pytest_stbench.kernels.signed_rank import wilcoxon_p
 
 GOLDEN = (0.03, 0.05, -0.01, 0.02, 0.04, 0.06)
 CLEAR = (0.030, 0.025, 0.040, 0.035, 0.028, 0.033)
@@ -21,7 +23,7 @@ def by_patient(values):
     return {f"P{i}": value for i, value in enumerate(values, start=1)}
 
 
-def against_ridge(differences, *, better="up", margin=0.0):
+def against_ridge(differences, *, better="up", margin=0.0, **changes):
     """Gate of a model that is better than ridge by `differences`."""
     n = len(differences)
     sign = 1 if better == "up" else -1
@@ -33,6 +35,7 @@ def against_ridge(differences, *, better="up", margin=0.0):
         against="ridge",
         better=better,
         margin=margin,
+        **changes,
     )
 
 
@@ -42,21 +45,20 @@ class TestBeats:
         gate = against_ridge(CLEAR, better=better, margin=0.02)
         assert gate.outcome == "pass"
         assert gate.estimate == pytest.approx(np.mean(CLEAR))
-        interval = studentised_interval(CLEAR)
-        assert (gate.low, gate.high) == pytest.approx((interval.low, interval.high), abs=1e-9)
-        assert gate.p == 2 / 64
+        assert (gate.low, gate.high) == pytest.approx(spread(CLEAR).bounds(), abs=1e-9)
+        assert gate.p == pytest.approx(spread(CLEAR).p(0.02))
         assert gate.wilcoxon_p == 2 / 64
-        assert gate.ci_method == "studentised"
-        assert "beats ridge by 0.032 [0.027, 0.038] (margin 0.02)" in gate.message
+        assert gate.ci_method == "guarded"
+        assert "beats ridge by 0.032, guarded [0.026, 0.049] (margin 0.02)" in gate.message
 
     def test_fails_what_is_not_shown(self, better):
         gate = against_ridge(GOLDEN, better=better, margin=0.02)
         assert gate.outcome == "fail"
         assert not gate.worse
-        assert gate.p == pytest.approx(sign_flip_p(np.subtract(GOLDEN, 0.02)))
+        assert gate.p == pytest.approx(spread(GOLDEN).p(0.02))
         assert gate.wilcoxon_p == pytest.approx(wilcoxon_p(np.subtract(GOLDEN, 0.02)))
         assert (
-            "not shown to beat ridge by 0.02 (difference 0.032 [-0.004, 0.053], sign-flip p=" in gate.message
+            "not shown to beat ridge by 0.02 (difference 0.032, guarded [-0.049, 0.058], p=" in gate.message
         )
 
     def test_fails_what_is_worse(self, better):
@@ -64,14 +66,14 @@ class TestBeats:
         assert gate.outcome == "fail"
         assert gate.worse
         assert gate.estimate == pytest.approx(-np.mean(CLEAR))
-        assert ": worse than ridge (difference -0.032 [-0.038, -0.027]" in gate.message
+        assert ": worse than ridge (difference -0.032, guarded [-0.049, -0.026]" in gate.message
 
     def test_is_underpowered_below_six_patients(self, better):
         differences = (0.50, 0.51, 0.49, 0.52, 0.50)
         gate = against_ridge(differences, better=better, margin=0.02)
         assert gate.outcome == "underpowered"
         assert gate.n == 5
-        assert gate.p == 2 / 32
+        assert (gate.p, gate.wilcoxon_p) == (None, 2 / 32)
         assert gate.ci_method == "t"
         assert gate.smallest == pytest.approx(smallest_detectable(differences, margin=0.02), abs=1e-9)
         assert (
@@ -92,7 +94,7 @@ def test_message_has_the_form_of_the_report():
         margin=0.02,
     )
     head, _, finding = gate.message.partition(": ")
-    interval = studentised_interval(values)
+    interval = mean_interval(values)
     assert head == f"spearman_gene 0.081 [{interval.low:.2f}, {interval.high:.2f}] n=6 patients"
     assert finding.startswith("not shown to beat ridge by 0.02 ")
 
@@ -103,22 +105,22 @@ def test_worse_is_measured_against_the_margin():
     assert "worse than ridge plus the margin of 0.02" in gate.message
 
 
-# One of six patients is negative, so p cannot reach .05, yet the lower bound is above zero.
-INTERVAL_ALONE = (0.102, 0.088, 0.022, -0.001, 0.025, 0.052)
-# All six patients are positive, yet one of them carries the mean and the interval reaches below zero.
-P_ALONE = (0.001, 0.001, 0.001, 0.002, 0.001, 0.2)
+# Mostly a bit better, once much worse: the bound of Student's t lies above zero, the guarded one below.
+LEFT = (0.022, 0.034, 0.035, 0.031, 0.033, 0.008)
 
 
-def test_the_interval_alone_does_not_pass():
-    assert studentised_interval(INTERVAL_ALONE).low > 0.01
-    assert sign_flip_p(INTERVAL_ALONE) == 4 / 64
-    assert against_ridge(INTERVAL_ALONE).outcome == "fail"
+def test_a_left_tail_is_not_passed():
+    student = stats.ttest_1samp(LEFT, 0).confidence_interval(0.95)
+    assert student.low > 0.01
+    gate = against_ridge(LEFT)
+    assert (gate.outcome, gate.worse) == ("fail", False)
+    assert gate.low < 0 < gate.estimate < gate.high
 
 
-def test_p_alone_does_not_pass():
-    assert studentised_interval(P_ALONE).low < -0.01
-    assert sign_flip_p(P_ALONE) == 2 / 64
-    assert against_ridge(P_ALONE).outcome == "fail"
+def test_the_same_values_leaning_to_the_right_pass():
+    right = 2 * np.mean(LEFT) - np.array(LEFT)
+    assert np.mean(right) == pytest.approx(np.mean(LEFT))
+    assert against_ridge(right).outcome == "pass"
 
 
 def test_equal_differences_are_decided_without_spread():
@@ -218,7 +220,7 @@ def test_model_and_reference_never_both_beat_each_other(d):
     assert {forward.outcome, backward.outcome} != {"pass"}
     if forward.outcome == "pass":
         assert backward.worse
-    assert forward.p == backward.p
+    assert forward.p == pytest.approx(1 - backward.p, abs=1e-9)
     assert forward.low == pytest.approx(-backward.high, abs=1e-9)
 
 
@@ -249,7 +251,9 @@ def test_not_worse_than(better):
     small_loss = (-0.001, -0.002, 0.0, -0.001, 0.001, -0.002)
     passed = not_worse(small_loss, better=better)
     assert passed.outcome == "pass"
-    assert "at most 0.01 worse than runs/v1.json (difference -0.001 [" in passed.message
+    assert (
+        "at most 0.01 worse than runs/v1.json (difference -0.001, guarded [-0.002, 0.003])" in passed.message
+    )
     failed = not_worse(np.multiply(small_loss, 15), better=better)
     assert (failed.outcome, failed.worse) == ("fail", False)
     assert "not shown to be at most 0.01 worse than runs/v1.json" in failed.message
@@ -262,15 +266,34 @@ def test_not_worse_than(better):
 
 
 def test_a_mean_within_the_margin_does_not_show_non_inferiority():
-    gate = not_worse((0.0, -0.02, 0.01, -0.015, 0.005, -0.012), margin=0.01)
+    gate = not_worse((-0.002, -0.013, 0.002, -0.008, -0.004, -0.006), margin=0.01)
     assert gate.low < -0.01 < gate.estimate < 0 < gate.high < 0.01
     assert (gate.outcome, gate.worse) == ("fail", False)
 
 
-def test_not_worse_than_takes_the_bound_alone():
-    gate = not_worse(np.subtract(INTERVAL_ALONE, 0.01), margin=0.01)
+def test_not_worse_than_has_the_p_of_its_margin():
+    gate = not_worse(np.subtract(CLEAR, 0.02), margin=0.01)
     assert gate.outcome == "pass"
-    assert gate.p is None
+    assert gate.p == pytest.approx(spread(np.subtract(CLEAR, 0.02)).p(-0.01))
+    assert not_worse(CLEAR[:5]).p is None
+
+
+def test_without_a_stored_run_not_worse_than_is_not_decided():
+    gate = not_worse_than(
+        by_patient(RIDGE), None, metric="m", against="the stored run", better="up", margin=0.01
+    )
+    assert (gate.outcome, gate.reference, gate.excluded) == ("not_evaluable", None, ())
+    assert "not_worse_than by 0.01 is not decided, no earlier run was given" in gate.message
+    assert "--stbench-compare=FILE" in gate.message
+
+
+def test_a_refused_run_says_why():
+    gate = not_worse_than(
+        by_patient(RIDGE), None, metric="m", against="v1.json", better="up", margin=0.01,
+        refused="version 2 here, 1 in the stored run",
+    )  # fmt: skip
+    assert gate.outcome == "not_evaluable"
+    assert "not comparable with v1.json: version 2 here, 1 in the stored run" in gate.message
 
 
 def test_the_same_run_again_is_not_worse_by_any_margin_above_zero():
@@ -288,3 +311,90 @@ def test_equal_scores_are_worse_than_the_margin_but_not_than_the_reference():
     gate = against_ridge([0.0] * 6, margin=0.1)
     assert gate.worse
     assert "worse than ridge plus the margin of 0.1" in gate.message
+
+
+class TestFloor:
+    """The least margin holds where it is more than the declared one, and says what sets it."""
+
+    FLOOR = Floor(0.028, "2% of the distance between T and S")
+
+    def test_it_raises_the_margin(self):
+        assert against_ridge(CLEAR, margin=0.01).outcome == "pass"
+        gate = against_ridge(CLEAR, margin=0.01, floor=self.FLOOR)
+        assert (gate.outcome, gate.margin, gate.margin_floor) == ("fail", 0.028, self.FLOOR.why)
+        assert "not shown to beat ridge by 0.028" in gate.message
+
+    def test_it_is_named_where_it_is_passed(self):
+        gate = against_ridge(np.add(CLEAR, 0.01), floor=self.FLOOR)
+        assert gate.message.endswith("(margin 0.028, 2% of the distance between T and S)")
+
+    def test_a_larger_declared_margin_stays(self):
+        gate = against_ridge(np.add(CLEAR, 0.01), margin=0.03, floor=self.FLOOR)
+        assert (gate.margin, gate.margin_floor) == (0.03, None)
+        assert gate.message.endswith("(margin 0.03)")
+
+    @given(tiny=st.floats(0, 1e-3))
+    @settings(deadline=None, max_examples=20)
+    def test_a_copy_with_a_constant_gain_below_it_never_passes(self, tiny):
+        assert against_ridge([tiny] * 6, floor=Floor(1e-3, "")).outcome == "fail"
+
+
+def loss(differences, threshold, *, better="up", **changes):
+    sign = 1 if better == "up" else -1
+    n = len(differences)
+    model = by_patient(np.add(RIDGE[:n], np.multiply(sign, differences)).tolist()) | changes
+    return patient_difference_at_least(
+        model, by_patient(RIDGE[:n]), metric="m", against="ridge", better=better, threshold=threshold
+    )
+
+
+@pytest.mark.parametrize("better", ["up", "down"])
+class TestMinPatientDifference:
+    def test_it_looks_at_the_patient_who_loses_most(self, better):
+        gate = loss((0.1, 0.1, -0.06, 0.1, 0.1, 0.1), -0.05, better=better)
+        assert (gate.kind, gate.outcome, gate.reference) == ("min_patient_difference", "fail", "ridge")
+        assert gate.estimate == pytest.approx(-0.06)
+        assert (gate.low, gate.high, gate.threshold) == (None, None, -0.05)
+        assert "patient P3 -0.060 against ridge < min_patient_difference -0.05" in gate.message
+        assert loss((0.1, 0.1, -0.04, 0.1, 0.1, 0.1), -0.05, better=better).outcome == "pass"
+
+    def test_a_difference_at_the_limit_meets_it(self, better):
+        assert loss([-0.1] * 6, -0.1, better=better).outcome == "pass"
+        assert loss([0.0], 0.0, better=better).outcome == "pass"
+
+    def test_one_patient_is_enough(self, better):
+        assert loss((-0.2,), -0.1, better=better).outcome == "fail"
+
+    def test_a_patient_without_a_value_is_not_passed_over(self, better):
+        gate = loss((0.1, 0.1, 0.1), -0.05, better=better, P2=None)
+        assert (gate.outcome, gate.excluded) == ("not_evaluable", ("P2",))
+        assert "ridge has a value for patient P2 and the model has none" in gate.message
+        # What fails already stays a failure.
+        assert loss((0.1, 0.1, -0.1), -0.05, better=better, P2=math.nan).outcome == "fail"
+
+    def test_no_common_patient_is_not_evaluable(self, better):
+        gate = patient_difference_at_least(
+            {"A": 0.1}, {}, metric="m", against="ridge", better=better, threshold=0.0
+        )
+        assert gate.outcome == "not_evaluable"
+
+    @given(d=differences, limits=st.tuples(st.floats(-0.2, 0.2), st.floats(-0.2, 0.2)))
+    @settings(deadline=None, max_examples=30)
+    def test_meeting_a_limit_meets_every_lower_one(self, better, d, limits):
+        low, high = sorted(limits)
+        if loss(d, high, better=better).outcome == "pass":
+            assert loss(d, low, better=better).outcome == "pass"
+            assert min(d) >= high - 1e-9
+
+
+def test_a_metric_of_context_has_no_patient_who_loses():
+    with pytest.raises(StbenchError, match="no better direction"):
+        loss([0.1] * 6, 0.0, better="context")
+
+
+def test_the_headline_of_a_message_stays_in_the_range():
+    high = (0.95, 0.97, 0.62, 0.91, 0.88, 0.99)
+    gate = beats(
+        by_patient(high), by_patient([0.1] * 6), metric="m", against="ridge", better="up", bounds=(-1, 1)
+    )
+    assert gate.message.startswith("m 0.887 [0.63, 0.97] n=6 patients: ")

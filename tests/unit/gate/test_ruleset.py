@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import pytest
-
-from pytest_stbench.gate import Rules, refusals, required_references, rules_for
+from pytest_stbench.gate import Floor, Rules, required_references, rules_for
 from pytest_stbench.registry import Family
 from pytest_stbench.spec.model import GateSpec
 
@@ -33,8 +31,8 @@ def test_required_references_of_a_family():
 
 
 def test_primary_metric_is_held_to_every_required_reference():
-    assert rules_for(None, required=REQUIRED, primary=True) == Rules(beats=REQUIRED)
-    assert rules_for(None, required=REQUIRED, primary=False) == Rules()
+    assert rules_for(None, required=REQUIRED, primary=True) == Rules(beats=REQUIRED, gated=False)
+    assert rules_for(None, required=REQUIRED, primary=False) == Rules(gated=False)
 
 
 def test_the_file_sets_margins_and_adds_references():
@@ -44,8 +42,34 @@ def test_the_file_sets_margins_and_adds_references():
         primary=True,
         resolve=RIDGE,
     )
-    assert rules.beats == {"train_mean": 0.0, "libsize": 0.0, "he_colour": 0.05, "coords": 0.05}
-    assert list(rules.beats) == ["train_mean", "libsize", "he_colour", "coords"]
+    assert rules.beats == {"he_colour": 0.05, "coords": 0.05}
+
+
+def test_what_the_file_does_not_name_of_the_one_rule_is_shown_and_decides_nothing():
+    rules = rules_for(gate(min=0.4), required=REQUIRED, primary=True)
+    assert (rules.beats, rules.shown, rules.gated) == ({}, REQUIRED, True)
+    rules = rules_for(gate(beats={"baselines": ("libsize",)}), required=REQUIRED, primary=True)
+    assert rules.shown == {"train_mean": 0.0, "he_colour": 0.02}
+    assert rules.references == REQUIRED
+    assert rules_for(gate(min=0.4), required=REQUIRED, primary=False).shown == {}
+
+
+def test_what_one_patient_may_lose_is_held_against_the_baselines_of_beats():
+    written = rules_for(
+        gate(min_patient_difference=-0.1, beats={"baselines": ("ridge",)}),
+        required=REQUIRED,
+        primary=True,
+        resolve=RIDGE,
+    )
+    assert written.min_patient_difference == {"he_colour": -0.1}
+    alone = rules_for(gate(min_patient_difference=0.0), required=REQUIRED, primary=False)
+    assert alone.min_patient_difference == dict.fromkeys(REQUIRED, 0.0)
+
+
+def test_the_least_margin_is_handed_on():
+    floor = Floor(0.01, "x")
+    assert rules_for(None, required=REQUIRED, primary=True, floor=floor).floor == floor
+    assert rules_for(gate(min=0.1), required=REQUIRED, primary=True, floor=floor).floor == floor
 
 
 def test_a_margin_that_is_not_written_stays_the_default():
@@ -71,23 +95,3 @@ def test_limits_are_taken_over():
         primary=False,
     )
     assert rules == Rules(not_worse_than=0.01, min=0.1, min_lower=0.05, min_patient=0.0, max=0.9)
-
-
-@pytest.mark.parametrize("rule", [{"beats": {}}, {"not_worse_than": {"margin": 0.01}}])
-def test_a_metric_of_context_cannot_be_compared(rule):
-    (line,) = refusals(gate(**rule), metric="calibration_slope", better="context")
-    assert line.startswith(f"{next(iter(rule))}: calibration_slope gives context and has no better direction")
-    assert refusals(gate(**rule), metric="pearson_gene", better="up") == []
-
-
-def test_a_metric_of_context_is_no_primary_metric():
-    assert (
-        len(refusals(gate(min=0.5, max=1.5), metric="calibration_slope", better="context", primary=True)) == 1
-    )
-    assert refusals(gate(min=0.5, max=1.5), metric="calibration_slope", better="context") == []
-
-
-def test_lower_limits_are_refused_where_lower_is_better():
-    lines = refusals(gate(min=0.1, min_lower=0.1, min_patient=0.0, max=1.0), metric="rmse", better="down")
-    assert [line.partition(":")[0] for line in lines] == ["min", "min_lower", "min_patient"]
-    assert refusals(gate(min=0.1, min_lower=0.1, min_patient=0.0), metric="r2", better="up") == []

@@ -125,22 +125,27 @@ def test_verdict_says_where_it_belongs():
 
 
 def test_every_rule_is_applied_once():
-    rules = Rules(beats={"ridge": 0.0}, not_worse_than=0.01, min=0.1, min_lower=0.1, min_patient=0.1, max=0.9)
+    rules = Rules(
+        beats={"ridge": 0.0}, min_patient_difference={"ridge": 0.0}, not_worse_than=0.01, min=0.1,
+        min_lower=0.1, min_patient=0.1, max=0.9, shown={"train_mean": 0.0},
+    )  # fmt: skip
     gates = apply_rules(
         model(), rules, metric="m", better="up", references=REFERENCES, stored=RIDGE, stored_name="v1.json"
     )
     assert [gate.kind for gate in gates] == [
         "beats",
+        "min_patient_difference",
         "not_worse_than",
         "min",
         "min_lower",
         "min_patient",
         "max",
+        "beats",
     ]
     assert {gate.outcome for gate in gates} == {"pass"}
-    assert gates[1].reference == "v1.json"
-    thresholds = [gate.threshold for gate in gates]
-    assert thresholds == [None, None, 0.1, 0.1, 0.1, 0.9]
+    assert gates[2].reference == "v1.json"
+    assert [gate.threshold for gate in gates] == [None, 0.0, None, 0.1, 0.1, 0.1, 0.9, None]
+    assert [gate.declared for gate in gates] == [True] * 7 + [False]
 
 
 def test_a_limit_of_zero_is_a_limit():
@@ -148,11 +153,58 @@ def test_a_limit_of_zero_is_a_limit():
     assert [gate.kind for gate in gates] == ["min_patient"]
 
 
-def test_not_worse_than_needs_a_stored_run():
+def test_not_worse_than_without_a_stored_run_is_never_a_pass():
     rules = Rules(not_worse_than=0.01)
-    assert apply_rules(model(), rules, metric="m", better="up", references={}) == ()
-    (gate,) = apply_rules(model(), rules, metric="m", better="up", references={}, stored={})
-    assert gate.outcome == "not_evaluable"
+    for stored in (None, {}):
+        (gate,) = apply_rules(model(), rules, metric="m", better="up", references={}, stored=stored)
+        assert gate.outcome == "not_evaluable"
+    both = judged(model(), Rules(beats={"ridge": 0.0}, not_worse_than=0.01))
+    assert both.verdict == "not_evaluable"
+    assert "no earlier run was given" in both.message
+    refused = judged(model(), rules, refused="other data", stored_name="v1.json")
+    assert "not comparable with v1.json: other data" in refused.message
+
+
+def test_what_is_only_shown_decides_nothing():
+    weak = model(np.subtract(CLEAR, 0.2))
+    verdict = judged(weak, Rules(shown={"ridge": 0.0}, min=0.05))
+    assert (verdict.verdict, verdict.gated) == ("pass", True)
+    assert [(gate.kind, gate.declared, gate.outcome) for gate in verdict.gates] == [
+        ("min", True, "pass"),
+        ("beats", False, "fail"),
+    ]
+    assert "min 0.05" in verdict.message
+
+
+def test_the_one_rule_without_a_gate_has_a_verdict_that_fails_no_item():
+    verdict = judged(model(np.subtract(CLEAR, 0.2)), Rules(beats={"ridge": 0.0}, gated=False))
+    assert (verdict.verdict, verdict.gated) == ("fail", False)
+    assert [gate.declared for gate in verdict.gates] == [False]
+
+
+def test_predictions_of_a_reference_are_one_under_any_name():
+    verdict = judged(model(), same_as=("ridge",))
+    assert (verdict.verdict, verdict.gates, verdict.same_as) == ("reference", (), ("ridge",))
+    assert verdict.message.endswith("reference, its predictions are those of ridge")
+    assert judged(model(), Rules(), same_as=("ridge",)) is None
+
+
+def test_p_is_that_of_the_reference_passed_by_the_least():
+    verdict = judged(model())
+    assert verdict.p == max(gate.p for gate in verdict.gates)
+    assert judged(model(CLEAR[:5])).p is None
+    assert judged(model(), Rules(min=0.1)).p is None
+
+
+def test_the_floor_and_the_range_reach_every_rule():
+    from pytest_stbench.gate import Floor
+
+    floor = Floor(0.05, "2% of the distance between T and S")
+    verdict = judged(model(), Rules(beats={"ridge": 0.0}, floor=floor), bounds=(-1, 1))
+    assert (verdict.verdict, verdict.gates[0].margin) == ("fail", 0.05)
+    wide = dict(zip("ABCDEF", (0.95, 0.97, 0.62, 0.91, 0.88, 0.99), strict=True))
+    for rules in (Rules(min=0.1), Rules(beats={"ridge": 0.0}), Rules(min_lower=-1.0)):
+        assert judged(wide, rules, bounds=(-1, 1)).message.startswith("spearman_gene 0.887 [0.63, 0.97] ")
 
 
 def test_direction_is_handed_on():

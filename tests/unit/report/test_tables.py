@@ -28,7 +28,7 @@ def score_of(model="mine", metric="pearson_gene", *, role="model", value=0.5, fo
         "per_patient": {f"P{i}": value for i in range(6)},
         "ci_low": 0.4,
         "ci_high": 0.6,
-        "ci_method": "studentised",
+        "ci_method": "t_logit",
     }
     return ScoreRecord(**{**fields, **changes})
 
@@ -178,6 +178,24 @@ def test_the_last_column(verdict, value, shown):
     verdicts = (verdict_of(verdict=verdict),) if verdict else ()
     _, line = lines_of(Results(scores=(score_of(value=value),), verdicts=verdicts))
     assert line.endswith(shown or "6")
+
+
+@pytest.mark.parametrize("word", ["above S", "level", "below S"])
+def test_a_score_without_a_gate_has_a_standing(word):
+    score = score_of(standing=word)
+    assert lines_of(Results(scores=(score,)))[1].endswith(f"6 {word}")
+    # The one rule on a primary metric that the file does not gate is no verdict that could fail.
+    verdict = verdict_of(verdict="fail", gated=False)
+    assert lines_of(Results(scores=(score,), verdicts=(verdict,)))[1].endswith(f"6 {word}")
+    gated = verdict_of(verdict="fail")
+    assert lines_of(Results(scores=(score,), verdicts=(gated,)))[1].endswith("6 fail")
+
+
+def test_an_expected_failure_is_called_one():
+    results = Results(scores=(score_of(),), verdicts=(verdict_of(verdict="fail"),))
+    ended = {verdict_of().key: ("xfailed", "known")}
+    lines = table_lines(make_tables(results)[0], "pearson_gene", "train_mean", "ridge2", ended)
+    assert lines[1].endswith("6 xfail")
 
 
 def test_intervals():

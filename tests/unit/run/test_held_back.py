@@ -104,8 +104,8 @@ def test_a_failure_under_silver_truth_stays_one(judged):
 
 def test_gates_of_the_file_are_not_passed_either(judged):
     found = judged("niches", input="both", trust="silver", gates={"macro_f1": {"min": 0.5}})
-    assert found.gate.verdict == "not_evaluable"
-    assert judged("niches", input="both", gates={"macro_f1": {"min": 0.5}}).gate.verdict == "pass"
+    assert (found.verdict.verdict, found.verdict.gated) == ("not_evaluable", True)
+    assert judged("niches", input="both", gates={"macro_f1": {"min": 0.5}}).verdict.verdict == "pass"
 
 
 @pytest.mark.parametrize(

@@ -98,10 +98,12 @@ def test_costs_and_sizes(make_cell, make_scores):
     assert pool_scores(other, "rmse", {"A1": "A", "B1": "B", "C1": "C"}).n_genes is None
 
 
-def test_from_six_patients_on_there_is_a_bootstrap_interval(make_cell, make_scores):
+def test_the_interval_is_on_the_scale_of_the_range(make_cell, make_scores):
     parts = [(make_cell(p), make_scores({f"{p}1": 0.1 * i})) for i, p in enumerate("ABCDEF")]
-    pooled = pool_scores(parts, "rmse", {f"{p}1": p for p in "ABCDEF"})
-    assert pooled.reported.interval.method == "studentised"
+    patients = {f"{p}1": p for p in "ABCDEF"}
+    assert pool_scores(parts, "rmse", patients).reported.interval.method == "t"
+    pooled = pool_scores(parts, "rmse", patients, (0.0, None))
+    assert pooled.reported.interval.method == "t_log"
     assert pooled.reported.interval.low < pooled.headline.value < pooled.reported.interval.high
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from pytest_stbench.kernels.sketch import sketch
 from pytest_stbench.metrics.aggregate import SlideValue
 from pytest_stbench.run.cells import make_grid
 from pytest_stbench.run.contestants import baseline_contestant, user_contestant
@@ -149,7 +152,9 @@ def test_the_pooled_score_comes_first_and_then_its_ladder(recorder, model):
         pytest.approx(0.7),
     )
     assert score.ci_low < score.value < score.ci_high
-    assert score.ci_method == "studentised"
+    assert score.ci_method == "t_logit"
+    assert (score.standing, score.difference) == ("above S", pytest.approx(0.125))
+    assert 0 < score.difference_low < 0.125
     assert (score.n_patients, score.n_units, score.seconds) == (6, 60, 6.0)
     assert all(other.fold is None and other.metric == "spearman_gene" for other in pooled.scores)
 
@@ -160,9 +165,8 @@ def test_the_primary_metric_is_held_to_the_one_rule_without_any_gate(recorder, m
     assert pooled.verdict.verdict == "pass"
     assert pooled.verdict.primary
     assert {gate.reference for gate in pooled.verdict.gates} == {"train_mean", "gene_gene_ridge"}
-    assert pooled.gate is None
-    other = made.pooled(model, pool_of(made), "pearson_gene")
-    assert other.verdict is other.gate is None
+    assert not pooled.verdict.gated
+    assert made.pooled(model, pool_of(made), "pearson_gene").verdict is None
 
 
 def test_a_model_below_the_simple_baseline_fails_the_one_rule(recorder, model):
@@ -178,16 +182,66 @@ def test_a_model_below_the_simple_baseline_fails_the_one_rule(recorder, model):
 def test_ridge_in_a_gate_is_the_simple_baseline(recorder, model):
     made = recorder(gates={"pearson_gene": {"beats": {"baselines": ["ridge"], "margin": 0.3}}})
     pooled = made.pooled(model, pool_of(made), "pearson_gene")
-    (gate,) = pooled.gate.gates
+    (gate,) = pooled.verdict.gates
     assert (gate.reference, gate.margin, gate.outcome) == ("gene_gene_ridge", 0.3, "fail")
-    assert not pooled.gate.primary
+    assert (pooled.verdict.primary, pooled.verdict.gated) == (False, True)
 
 
 def test_a_gate_alone_decides_the_item(recorder, model):
     made = recorder({"model": rising(0.40)}, gates={"spearman_gene": {"min": 0.1}})
     pooled = made.pooled(model, pool_of(made), "spearman_gene")
-    assert pooled.verdict.verdict == "fail", "shown: it does not beat ridge"
-    assert pooled.gate.verdict == "pass", "the file asks for a minimum"
+    assert pooled.verdict.verdict == "pass", "the file asks for a minimum"
+    shown = {gate.reference: gate.outcome for gate in pooled.verdict.gates if not gate.declared}
+    assert shown == {"train_mean": "pass", "gene_gene_ridge": "fail"}, "it does not beat ridge"
+    assert pooled.scores[0].standing == "below S"
+
+
+def test_the_margin_is_two_percent_of_the_ladder_at_least(recorder, model):
+    made = recorder()
+    gates = made.pooled(model, pool_of(made), "spearman_gene").verdict.gates
+    assert [gate.margin for gate in gates] == [pytest.approx(0.02 * 0.525)] * 2
+    assert {gate.margin_floor for gate in gates} == {"2% of the distance between T and S"}
+    barely = recorder({"model": lambda slide, seed: VALUES["gene_gene_ridge"](slide, seed) + 0.005})
+    assert barely.pooled(model, pool_of(barely), "spearman_gene").verdict.verdict == "fail"
+
+
+class TestCopies:
+    """A model whose predictions are those of S is a reference under any name."""
+
+    @pytest.fixture
+    def judged(self, recorder, model, monkeypatch):
+        def make(same, gates=None, metric="spearman_gene"):
+            made = recorder(gates=gates)
+            plain = FakeRun._scores
+            rng = np.random.default_rng(0)
+            arrays = {name: rng.standard_normal((20, 5)) for name in ("model", *VALUES, "libsize")}
+            arrays["model"] = arrays[same] + 1e-6 if same else arrays["model"]
+
+            def scores(run, who, cell):
+                kept = {slide: sketch(arrays.get(who, arrays["else"])) for slide in cell.fold.test}
+                return replace(plain(run, who, cell), sketches=kept)
+
+            monkeypatch.setattr(FakeRun, "_scores", scores)
+            return made.pooled(model, pool_of(made), metric).verdict
+
+        return make
+
+    @pytest.mark.parametrize("same", ["gene_gene_ridge", "train_mean"])
+    def test_of_a_reference(self, judged, same):
+        verdict = judged(same)
+        assert (verdict.verdict, verdict.same_as) == ("reference", (same,))
+
+    def test_of_nobody(self, judged):
+        assert judged(None).verdict == "pass"
+
+    def test_of_a_baseline_that_nobody_is_held_to(self, judged):
+        assert judged("libsize").verdict == "pass"
+
+    @pytest.mark.parametrize("rule", [{"min": 0.1}, {"beats": {"baselines": ["train_mean"]}}])
+    @pytest.mark.parametrize("metric", ["spearman_gene", "pearson_gene"])
+    def test_passes_no_gate_of_any_metric(self, judged, rule, metric):
+        verdict = judged("gene_gene_ridge", {metric: rule}, metric)
+        assert (verdict.verdict, verdict.gated) == ("reference", True)
 
 
 def test_a_baseline_against_itself_is_a_reference(recorder):

@@ -7,8 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_stbench.errors import TaskFileError
+from pytest_stbench.resources import tasks_dir
+from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.spec.defaults import metrics_of
 from pytest_stbench.spec.extends import load_tree, merge
 from pytest_stbench.spec.source import Node, line_marks, plain
+from pytest_stbench.spec.validate import load_task
 
 
 def _node(value, file="x"):
@@ -158,3 +162,34 @@ def test_merging_is_what_it_says(one, two):
     assert all(
         key in line_marks(second) for key, (file, _) in line_marks(both).items() if file == Path("two")
     )
+
+
+SHIPPED = sorted(path.name.removesuffix(".stbench.yaml") for path in tasks_dir().glob("*.stbench.yaml"))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_task_can_be_extended(write, name):
+    registry = builtin_registry()
+    shipped = load_task(tasks_dir() / f"{name}.stbench.yaml", registry)
+    metric = next(m.name for m in metrics_of(shipped.spec, registry.families[shipped.spec.family]))
+    path = write(f"extends: stbench:{name}\ngates: {{{metric}: {{max: 0.5}}}}\n")
+    mine = load_task(path, registry)
+    assert mine.spec.model_copy(update={"gates": shipped.spec.gates}) == shipped.spec
+    assert mine.spec.gates[metric].max == 0.5
+    assert mine.line("gates", metric)[0] == path
+    assert mine.line("family")[0].name == f"{name}.stbench.yaml"
+
+
+def test_a_fragment_and_a_shipped_task_go_together(write):
+    write("seeds: [1, 2]\n", "b.stbench-inc.yaml")
+    path = write("extends: [stbench:smoke-imputation, b.stbench-inc.yaml]\nname: mine\n")
+    spec = load_task(path, builtin_registry()).spec
+    assert (spec.name, spec.family, spec.seeds) == ("mine", "imputation", (1, 2))
+
+
+@pytest.mark.parametrize("value", ["stbench:smoke-imputatoin", "'stbench:'", "stbench:../smoke-imputation"])
+def test_a_task_that_is_not_shipped_is_named(write, value):
+    (problem,) = load_tree(write(f"extends: {value}\nname: x\n")).problems
+    assert (problem.line, problem.key) == (1, "extends")
+    assert "there is no shipped task" in problem.message
+    assert "`stbench tasks list`" in problem.message

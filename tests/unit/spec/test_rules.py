@@ -78,6 +78,19 @@ ADDED = [
     ("gates: {peersong: {min: 0.1}}", "gates.peersong", "there is no metric"),
     ("gates: {spearman_gene: {min: 2}}", "gates.spearman_gene.min", "ranges from -1 to 1"),
     ("gates: {rmse: {max: -1}}", "gates.rmse.max", "ranges from 0 to inf"),
+    ("gates: {rmse: {min: 1}}", "gates.rmse.min", "lower is better for 'rmse'"),
+    ("gates: {rmse: {min_lower: 1}}", "gates.rmse.min_lower", "use max"),
+    ("gates: {rmse: {min_patient: 1}}", "gates.rmse.min_patient", "min_patient_difference"),
+    (
+        "gates: {spearman_gene: {min_patient_difference: -3}}",
+        "gates.spearman_gene.min_patient_difference",
+        "differ by 2 at most",
+    ),
+    (
+        "gates: {morans_i: {min_patient_difference: 0}}\nmetrics: [morans_i]",
+        "gates.morans_i.min_patient_difference",
+        "no better direction",
+    ),
     ("gates: {spearman_gene: {min: 0.5, max: 0.1}}", "gates.spearman_gene.min", "nothing can pass"),
     (
         "gates: {spearman_gene: {beats: {baselines: [trainmean]}}}",
@@ -201,6 +214,7 @@ def test_a_changed_line_is_one_problem(problems, old, new, key, part):
         "baselines: [train_mean, libsize, coords, ridge]",
         "gates: {spearman_gene: {beats: {baselines: [train_mean, ridge, coords], margin: 0.02}, min: 0}}",
         "gates: {morans_i: {min: 0.1}}\nmetrics: [morans_i]",
+        "gates: {rmse: {min_patient_difference: -0.1, max: 2}}",
         "primary: pearson_gene\ngates: {pearson_gene: {min: 0.1}}",
         "gates: {spearman_gene: {min: 0.1}}\nxfail: {spearman_gene: known until v3}",
         "checks: {gene_sparsity: {max_sparse_share: 0.1}}",

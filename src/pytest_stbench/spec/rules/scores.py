@@ -30,6 +30,8 @@ SCORES = {
 """Which metrics (by what they need) can score what a family predicts: labels are a clustering too."""
 
 LIMITS = ("min", "min_lower", "min_patient", "max")
+COMPARISONS = ("beats", "not_worse_than", "min_patient_difference")
+"""Rules that need a metric with a better direction."""
 
 
 def _metrics(task: TaskSpec, known: Known) -> Mistakes:
@@ -136,20 +138,25 @@ def _gates(task: TaskSpec, known: Known) -> Mistakes:
 
 
 def _limits(key: Key, gate: GateSpec) -> Mistakes:
-    if all(getattr(gate, field) is None for field in ("beats", "not_worse_than", *LIMITS)):
-        yield key, f"a gate without a rule; {allowed(('beats', 'not_worse_than', *LIMITS))}"
+    if all(getattr(gate, field) is None for field in (*COMPARISONS, *LIMITS)):
+        yield key, f"a gate without a rule; {allowed((*COMPARISONS, *LIMITS))}"
     if gate.min is not None and gate.max is not None and gate.min > gate.max:
         yield (*key, "min"), f"min {gate.min:g} is above max {gate.max:g}: nothing can pass"
 
 
 def _direction(key: Key, gate: GateSpec, metric: Metric) -> Mistakes:
     if metric.better == "context":
-        for field in ("beats", "not_worse_than"):
+        for field in COMPARISONS:
             if getattr(gate, field) is not None:
                 yield (
                     (*key, field),
                     f"metric {metric.name!r} has no better direction: use min, min_lower, min_patient or max",
                 )
+    if metric.better == "down":
+        for field in ("min", "min_lower", "min_patient"):
+            if getattr(gate, field) is not None:
+                message = f"lower is better for {metric.name!r}, so a lower limit would ask for a bad score"
+                yield (*key, field), f"{message}: use max or min_patient_difference"
     low, high = metric.bounds
     for field in LIMITS:
         limit = getattr(gate, field)
@@ -157,10 +164,19 @@ def _direction(key: Key, gate: GateSpec, metric: Metric) -> Mistakes:
             lowest = "-inf" if low is None else f"{low:g}"
             highest = "inf" if high is None else f"{high:g}"
             yield (*key, field), f"found {limit:g}; {metric.name!r} ranges from {lowest} to {highest}"
+    least = gate.min_patient_difference
+    if least is not None and low is not None and high is not None and abs(least) > high - low:
+        message = f"found {least:g}; two values of {metric.name!r} differ by {high - low:g} at most"
+        yield (*key, "min_patient_difference"), message
 
 
 def _references(key: Key, task: TaskSpec, gate: GateSpec, known: Known) -> Mistakes:
     family = known.family_of(task)
+    for field in ("beats", "min_patient_difference"):
+        named = gate.beats is not None and gate.beats.baselines is not None
+        if getattr(gate, field) is not None and not named and family is not None and not family.rule:
+            message = f"the family {family.name} requires no baseline, so name those to compare with"
+            yield (*key, field), f"{message} under `beats: {{baselines: [...]}}`"
     if gate.beats is None or gate.beats.baselines is None:
         return
     key = (*key, "beats", "baselines")
