@@ -98,7 +98,8 @@ def proportions_of(
 def _values(node: Any) -> NDArray[Any]:
     """Return a column; missing values of a nullable column of numbers are nan, those of categories None."""
     if isinstance(node, h5py.Group) and "codes" in node:
-        return np.append(hdf5.flat(node["categories"]).astype(object), None)[node["codes"][()]]
+        levels = np.array([*hdf5.flat(node["categories"]).tolist(), None], dtype=object)
+        return levels[node["codes"][()]]
     if isinstance(node, h5py.Group) and "mask" in node and node["values"].dtype.kind in "iuf":
         return np.where(node["mask"][()], np.nan, node["values"][()])
     return hdf5.flat(node)
