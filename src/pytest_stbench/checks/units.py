@@ -9,6 +9,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 
+from pytest_stbench.checks.gathered import gathered, gathering
 from pytest_stbench.checks.result import (
     CheckResult,
     Finding,
@@ -130,8 +131,14 @@ def empty_units(
     warn_share: float = 0.1,
     fail_share: float = 0.3,
     min_counts: Mapping[str, int] = MIN_COUNTS,
+    max_depth_ratio: float = 20,
+    max_held: float = 0.01,
 ) -> CheckResult:
     """Q06: background units, before and after the task's filter.
+
+    A unit with more than `max_depth_ratio` times the counts of the next deepest that holds more than
+    `max_held` of all counts of its slide gathers what lies in no unit and fails, also where some such
+    units (up to one in a hundred) stand above the same gap.
 
     Before the filter the share of units below `min_counts` of the resolution (spot 200,
     xisium 50, bin, cell and transcript 10) warns above `warn_share` and fails above `fail_share`; the worst
@@ -145,8 +152,11 @@ def empty_units(
     gone: list[str] = []
     unknown: list[str] = []
     least: dict[str, int] = {}
+    deep: dict[str, tuple[str, ...]] = {}
+    held: dict[str, float] = {}
     for slide in dataset.slides():
         name = slide.meta.slide_id
+        deep[name], held[name] = gathering(slide, max_depth_ratio, max_held)
         resolution = slide.meta.resolution or dataset.config.resolution
         if resolution not in limits or not slide.n_units:
             unknown.append(name)
@@ -160,7 +170,7 @@ def empty_units(
         left_empty = int((kept & ~(totals > 0)).sum())
         if left_empty:
             zeros[name] = left_empty
-    findings: list[Finding] = []
+    findings = gathered(deep, held, max_depth_ratio, max_held)
     if zeros:
         worst = ranked(zeros)
         findings.append(

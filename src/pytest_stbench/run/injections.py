@@ -101,6 +101,7 @@ INJECTIONS: Mapping[str, Injection] = MappingProxyType(
         "duplicate_units.places": Injection(at=0.01, above=0.2),
         "duplicate_units.counts": Injection(at=0.03, above=0.2),
         "empty_units": Injection(below=0.05, at=0.12, above=0.5),
+        "empty_units.gathered": Injection(below=0.005, at=0.2, above=0.5),
         "normalised_not_counts": Injection(at=0.01, above=1.0),
         "normalised_not_counts.scaled": Injection(at=0.01, above=1.0),
         "normalised_not_counts.equal_totals": Injection(at=0.01, above=1.0),

@@ -102,3 +102,54 @@ def test_the_statistic_is_that_of_the_worst_slide(make_dataset, make_slide, spoi
 def test_a_fail_threshold_below_the_warning_counts(make_dataset, make_slide):
     dataset = make_dataset([_with_shallow(make_slide, 20, 0)])
     assert empty_units(dataset, fail_share=0.01).status == "fail"
+
+
+def _gathering(make_slide, depths, n=400, **changes):
+    counts = np.full((n, 150), 4)
+    for place, depth in enumerate(depths):
+        counts[place] = 0
+        counts[place, 0] = depth
+    return make_slide(counts=counts, **changes)
+
+
+@pytest.mark.parametrize(
+    ("depths", "status"),
+    [
+        # others have 600 counts each, 239,400 in all
+        ([12_000], "pass"),  # 20 times, 4.8 %
+        ([12_001], "fail"),
+        ([12_001, 12_001], "fail"),
+        ([12_001] * 4, "fail"),
+        ([12_001] * 5, "pass"),  # more than one in a hundred: depth is two-humped, whatever the reason
+        ([300_000, 12_000, 600], "fail"),
+    ],
+)
+def test_a_unit_that_gathers_what_lies_in_none_fails(make_dataset, make_slide, depths, status):
+    result = empty_units(make_dataset([_gathering(make_slide, depths, resolution="cell")]))
+    assert result.status == status
+    if status == "fail":
+        assert "of all counts (1% allowed) and over 20 times those of the next" in result.message
+        assert "mark its transcripts as in no cell" in result.fix
+        assert result.statistic == pytest.approx(
+            sum(d for d in depths if d > 12_000) / (sum(depths) + 600 * (400 - len(depths)))
+        )
+
+
+def test_a_deep_unit_of_a_large_slide_is_one_of_many(make_dataset, make_slide):
+    """More than 20 times the next, but below a hundredth of all counts."""
+    assert empty_units(make_dataset([_gathering(make_slide, [12_100], n=2_100, side=46)])).status == "pass"
+    assert empty_units(make_dataset([_gathering(make_slide, [12_100], n=1_900, side=46)])).status == "fail"
+
+
+def test_what_gathers_is_named_whatever_the_resolution(make_dataset, make_slide, spoil):
+    bad = _gathering(make_slide, [90_000])
+    names = bad.unit_names.copy().astype("<U20")
+    names[0] = "UNASSIGNED"
+    bad = spoil(bad, unit_names=names, meta=spoil(bad.meta, slide_id="bad", resolution=None))
+    result = empty_units(make_dataset([make_slide("a", n_genes=300), bad]))
+    assert (result.status, result.slides) == ("fail", ("bad",))
+    assert "1 unit of slide bad (UNASSIGNED) holds 27.3% of all counts" in result.message
+
+
+def test_a_single_unit_is_no_finding(make_dataset, make_slide):
+    assert empty_units(make_dataset([make_slide(counts=np.full((1, 150), 4))])).status == "pass"

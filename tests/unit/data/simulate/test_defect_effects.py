@@ -98,6 +98,14 @@ class TestMatrix:
         assert (total(slide) == 0).mean() == pytest.approx(share)
         assert slide.counts.dtype == np.int32
 
+    @pytest.mark.parametrize("share", [0.1, 0.5])
+    def test_one_unit_gathers_what_others_lose(self, share):
+        clean, slide = read({}), read({"empty_units.gathered": share})
+        assert total(slide).sum() == total(clean).sum()
+        assert total(slide)[-1] / total(slide).sum() == pytest.approx(share, abs=0.02)
+        np.testing.assert_allclose(total(slide)[:-1].sum() / total(clean)[:-1].sum(), 1 - share, atol=0.02)
+        assert slide.counts.dtype == np.int32
+
     def test_normalised(self):
         slide = read({"normalised_not_counts": 1})
         np.testing.assert_allclose(np.expm1(slide.counts.toarray()).sum(axis=1), 1e4)

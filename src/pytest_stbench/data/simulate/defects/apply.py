@@ -22,6 +22,7 @@ PATIENT_EFFECT = 3.0
 
 ON_UNITS: Mapping[str, Callable[[RawSlide, float, Stream], RawSlide]] = {
     "empty_units": matrix.empty_units,
+    "empty_units.gathered": matrix.gathered,
     "duplicate_units": identity.duplicates,
     "duplicate_units.names": identity.same_names,
     "duplicate_units.places": identity.same_places,

@@ -25,6 +25,7 @@ DEFECTS = MappingProxyType(
         "duplicate_units.counts": "this share of the units has the counts of another",
         # matrix
         "empty_units": "this share of the units has no counts",
+        "empty_units.gathered": "the last unit of every slide holds this share of the counts of all others",
         "normalised_not_counts": "log1p of counts per 10,000 on this share of the slides",
         "normalised_not_counts.scaled": "counts per 10,000, without logarithm, on this share of the slides",
         "normalised_not_counts.equal_totals": "whole numbers of equal totals on this share of the slides",
