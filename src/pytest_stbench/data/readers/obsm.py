@@ -98,8 +98,8 @@ def proportions_of(
 def _values(node: Any) -> NDArray[Any]:
     """Return a column; missing values of a nullable column of numbers are nan, those of categories None."""
     if isinstance(node, h5py.Group) and "codes" in node:
-        levels = np.array([*hdf5.flat(node["categories"]).tolist(), None], dtype=object)
-        return levels[node["codes"][()]]
+        levels: NDArray[Any] = np.array([*hdf5.flat(node["categories"]).tolist(), None], dtype=object)
+        return np.asarray(levels[node["codes"][()]])
     if isinstance(node, h5py.Group) and "mask" in node and node["values"].dtype.kind in "iuf":
         return np.where(node["mask"][()], np.nan, node["values"][()])
     return hdf5.flat(node)

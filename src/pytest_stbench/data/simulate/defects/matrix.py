@@ -31,10 +31,10 @@ def empty_units(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
     return replace(slide, counts=_kept(csr_matrix(diags(kept) @ slide.counts), slide))
 
 
-def gathered(slide: RawSlide, share: float, rng: np.random.Generator) -> RawSlide:
+def gathered(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
     """Move a share of the counts of all units to the last one, as of transcripts that lie in none."""
     counts = slide.counts.tocoo()
-    moved = rng.binomial(counts.data, share)
+    moved = rng.binomial(counts.data, np.full(len(counts.data), share))
     last = np.full_like(counts.row, counts.shape[0] - 1)
     values = np.concatenate([counts.data - moved, moved])
     places = np.concatenate([counts.row, last]), np.concatenate([counts.col, counts.col])
