@@ -168,7 +168,10 @@ def test_each_of_two_samples(folder, truth):
             "visium_hd", [], {"table": "square_016um", **HIRES},
             "3 tables (cell_segmentations, square_008um, square_016um): square_016um is taken",
         ),
-        ("visium_hd", ["--set", "params.table=square_008um"], {"table": "square_008um", **HIRES}, "0.2737"),
+        (
+            "visium_hd", ["--set", "params.table=square_008um"], {"table": "square_008um", **HIRES},
+            "is 0.2737 um",
+        ),
         ("cosmx", [], {"region": "*"}, "2 regions of one slide"),
         ("merscope", [], None, "is 0.108 um"),
         ("samples", [], {"region": "a"}, "2 regions that lie on each other"),

@@ -30,6 +30,10 @@ class LabelSums:
         """Mean x and y of the pixel centres of each label, (k, 2); pixel 0 has its centre at 0.5."""
         return np.column_stack([self.x, self.y]) / self.pixels[:, None]
 
+    def chosen(self, kept: NDArray[np.bool_]) -> LabelSums:
+        """Return some of the labels."""
+        return LabelSums(self.labels[kept], self.pixels[kept], self.x[kept], self.y[kept])
+
 
 def label_sums(image: NDArray[Any], corner: tuple[int, int] = (0, 0)) -> LabelSums:
     """Return the sums of an image of labels, (H, W) of integers.

@@ -16,7 +16,6 @@ from click.testing import CliRunner
 
 from pytest_stbench.cli import main
 from pytest_stbench.data.dataset import Dataset
-from pytest_stbench.data.readers.spatialdata.shapes import centres_of
 from pytest_stbench.data.readers.spatialdata.transforms import affine_to, matrix_of, transformed, unit_of
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import DataError
@@ -393,23 +392,6 @@ class TestBadStores:
         monkeypatch.setattr(builtins, "__import__", without)
         with pytest.raises(DataError, match=r"pip install 'pytest-stbench\[spatialdata\]'"):
             opened(store.parent)
-
-
-@pytest.mark.parametrize("shift", [0.0, 50_000.0])
-def test_centroids_are_those_of_the_area(shift):
-    hook = np.array([(0, 0), (6, 0), (6, 2), (2, 2), (2, 5), (0, 5), (0, 0)], float)
-    step = np.linspace(0, 6, 1201)[:-1] + 0.0025
-    x, y = np.meshgrid(step, step)
-    inside = ((y < 2) & (x < 6)) | ((x < 2) & (y < 5))
-    expected = np.array([x[inside].mean(), y[inside].mean()]) + shift
-    flat = np.array([(1, 1), (3, 3), (5, 5)], float)
-    import shapely
-
-    shapes = [shapely.Polygon(hook + shift), shapely.Polygon(hook[::-1] + shift), None]
-    found = centres_of(np.array([*shapes, shapely.Polygon(flat)], dtype=object))
-    np.testing.assert_allclose(found[:2], [expected, expected], atol=2e-3)
-    assert np.isnan(found[2]).all()
-    np.testing.assert_allclose(found[3], (3, 3))
 
 
 def reshape(store, change):

@@ -67,10 +67,14 @@ class Labels:
 
     @cached_property
     def sums(self) -> LabelSums:
-        """Labels, sizes and places in pixels; the whole image is gone through once."""
-        array = self._array
-        parts = (label_sums(part, corner) for corner, part in self._tiles())
-        return joined(parts, array.dtype)
+        """Labels, sizes and places in pixels; the whole image is gone through once.
+
+        Background is 0, negative numbers and the largest of an unsigned type of 32 bits or more.
+        """
+        dtype = self._array.dtype
+        found = joined((label_sums(part, corner) for corner, part in self._tiles()), dtype)
+        last = np.iinfo(dtype).max if dtype.kind == "u" and dtype.itemsize >= 4 else None
+        return found.chosen((found.labels > 0) & (found.labels != last))
 
     @cached_property
     def _array(self) -> Any:
@@ -124,8 +128,10 @@ class Labels:
             source = np.asarray(self._array[top : row.max() + 1, left : column.max() + 1])
         values = source[row - top, column - left]
         known = self.sums.labels
-        place = np.searchsorted(known, values).astype(np.int32) + 1
-        return np.where(values == 0, 0, place).astype(np.int32)
+        if not len(known):
+            return np.zeros(len(values), dtype=np.int32)
+        place = np.minimum(np.searchsorted(known, values), len(known) - 1)
+        return np.where(known[place] == values, place + 1, 0).astype(np.int32)
 
     def raw_centroids(self) -> tuple[NDArray[np.str_], Floats]:
         """Return labels as text and the mean of the pixel centres of each, in units of the frame's system."""

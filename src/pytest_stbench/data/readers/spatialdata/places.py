@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.data.readers.imaging.tables import text
 from pytest_stbench.data.readers.spatialdata.images import level_of
 from pytest_stbench.data.readers.spatialdata.labels import Labels
 from pytest_stbench.data.readers.spatialdata.points import places_of_points
-from pytest_stbench.data.readers.spatialdata.shapes import centres_of, read_shapes
+from pytest_stbench.data.readers.spatialdata.shapes import read_shapes
 from pytest_stbench.data.readers.spatialdata.store import kind_of
 from pytest_stbench.data.readers.spatialdata.transforms import transformed
 
@@ -24,11 +23,11 @@ if TYPE_CHECKING:
 
 
 def instances_of(store: Store, frame: Frame, element: str) -> tuple[NDArray[np.str_], Floats]:
-    """Return ids and places of all instances of an element, in units of the coordinate system."""
+    """Return names and places of all instances of an element, in units of the coordinate system."""
     if kind_of(element) == "labels":
         return Labels(store, frame, element, "cell", dict).raw_centroids()
-    index, xy = _listed(store, element)
-    return np.array(text(whole_ids(index)), dtype=np.str_), transformed(frame.raw(element), xy)
+    names, xy = _listed(store, element)
+    return names, transformed(frame.raw(element), xy)
 
 
 def extent_of(store: Store, frame: Frame, element: str) -> Floats:
@@ -46,19 +45,9 @@ def extent_of(store: Store, frame: Frame, element: str) -> Floats:
     return np.concatenate([np.nanmin(xy, axis=0), np.nanmax(xy, axis=0)])
 
 
-def whole_ids(values: Any) -> Any:
-    """Return ids as they are; whole numbers that are held as floats without a point."""
-    import pandas as pd
-
-    found = pd.Series(values)
-    if found.dtype.kind == "f" and (found == found.round()).all():
-        return found.astype(np.int64)
-    return found
-
-
-def _listed(store: Store, element: str) -> tuple[Any, Floats]:
-    """Return index and places of shapes or points, in units of the file."""
+def _listed(store: Store, element: str) -> tuple[NDArray[np.str_], Floats]:
+    """Return names and places of shapes or points, in units of the file."""
     if kind_of(element) == "points":
         return places_of_points(store, element)
     found = read_shapes(store, element)
-    return found.index, centres_of(found.shapes)
+    return found.names, found.centres()

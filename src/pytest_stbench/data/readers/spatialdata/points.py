@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.data.readers.imaging.tables import columns_of, whole
+from pytest_stbench.data.naming import coded, names_of, spread
+from pytest_stbench.data.readers.imaging.tables import columns_of, ids_of, whole
 from pytest_stbench.data.readers.spatialdata.store import last
 from pytest_stbench.data.readers.spatialdata.transforms import transformed
 from pytest_stbench.data.readers.transcripts import TranscriptTable, columns_for
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -56,8 +57,8 @@ class Points:
 
     def batches(self, *, cells: bool = False) -> Iterator[TranscriptBatch]:
         """Yield all transcripts, a part of a file at a time."""
-        for table, matrix, names_of in self._parts:
-            names = names_of() if cells else {}
+        for table, matrix, renamed in self._parts:
+            names = renamed() if cells else {}
             place = np.searchsorted(self.features, table.features).astype(np.int32)
             for batch in table.batches(cells=cells):
                 xy = transformed(matrix, np.column_stack([batch.x_um, batch.y_um]))
@@ -65,10 +66,13 @@ class Points:
                 yield replace(batch, x_um=xy[:, 0], y_um=xy[:, 1], feature=place[batch.feature], cell=cell)
 
 
-def open_points(store: Store, frame: Frame, elements: Mapping[str, Names]) -> Points:
+def open_points(
+    store: Store, frame: Frame, elements: Mapping[str, Names], known: Container[object] = frozenset()
+) -> Points:
     """Open some points of a store as transcripts; the headers of its tables alone are read.
 
-    `elements` gives for each how to get the names of cells that it calls otherwise.
+    `elements` gives for each how to get the names of cells that it calls otherwise; `known` are the
+    ids of cells that the table has (:func:`~pytest_stbench.data.naming.cells_of`).
     """
     parts = []
     for element, names in elements.items():
@@ -80,7 +84,8 @@ def open_points(store: Store, frame: Frame, elements: Mapping[str, Names]) -> Po
                 "is the gene; write it anew with PointsModel.parse(..., feature_key=...)"
             )
             raise DataError(message)
-        tables = (_table(path, feature, keys.get("instance_key")) for path in point_files(store, element))
+        instance = keys.get("instance_key")
+        tables = (_table(path, feature, instance, known) for path in point_files(store, element))
         parts += [(table, matrix, names) for table in tables]
     return Points(parts)
 
@@ -96,12 +101,14 @@ def point_files(store: Store, element: str) -> tuple[Path, ...]:
     return table_files(store.path / element / "points.parquet")
 
 
-def places_of_points(store: Store, element: str) -> tuple[Any, Floats]:
-    """Return the index of points and their x and y in units of the file, (n, 2)."""
+def places_of_points(store: Store, element: str) -> tuple[NDArray[np.str_], Floats]:
+    """Return the names of points, their index, and x and y in units of the file, (n, 2)."""
     import pandas as pd
 
-    whole_table = pd.concat([whole(path, ["x", "y"]) for path in point_files(store, element)])
-    return whole_table.index, whole_table[["x", "y"]].to_numpy(np.float64)
+    table = pd.concat([whole(path, ["x", "y"]) for path in point_files(store, element)])
+    with ids_of(store.path / element):
+        names = np.array(names_of(table.index), dtype=np.str_)
+    return names, table[["x", "y"]].to_numpy(np.float64)
 
 
 def stem(element: str) -> str:
@@ -123,18 +130,14 @@ def table_files(path: Path) -> tuple[Path, ...]:
     return tuple(parts)
 
 
-def _table(path: Path, feature: str, instance: str | None) -> TranscriptTable:
+def _table(path: Path, feature: str, instance: str | None, known: Container[object]) -> TranscriptTable:
     there = columns_of(path)
     wanted = {"x": "x", "y": "y", "feature": feature}
     if instance in there:
         wanted["cell"] = str(instance)
-    return TranscriptTable(path, replace(columns_for(path, there, wanted), fov=None), 1.0)
+    return TranscriptTable(path, replace(columns_for(path, there, wanted), fov=None), 1.0, known)
 
 
 def _named(cells: NDArray[np.object_], names: Mapping[str, str]) -> NDArray[np.object_]:
-    import pandas as pd
-
-    codes, levels = pd.factorize(cells)
-    found = np.array([names.get(level, level) for level in levels], dtype=object)
-    renamed: NDArray[np.object_] = found[codes]
-    return renamed
+    codes, levels = coded(cells)
+    return spread(codes, np.array([names.get(level, level) for level in levels], dtype=object), "")

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.data.areas import areas_of
+from pytest_stbench.data.naming import names_of
+from pytest_stbench.data.readers.imaging.geometries import from_wkb
 from pytest_stbench.data.readers.imaging.instances import outline_notes
-from pytest_stbench.data.readers.imaging.tables import columns_of, text, whole
+from pytest_stbench.data.readers.imaging.tables import columns_of, ids_of, whole
 from pytest_stbench.data.readers.spatialdata.points import table_files
 from pytest_stbench.data.readers.spatialdata.store import readable
 from pytest_stbench.data.wording import listing
@@ -32,17 +34,45 @@ if TYPE_CHECKING:
 
 RADIUS = "radius"
 GEOMETRY = "geometry"
+CELL = "cell_id"
+"""Column of spatialdata-io that says which cell a nucleus of Xenium lies in."""
+
 RAGGED = "coords"
 """Array that shapes of format 0.1 have instead of a table."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Geometries:
-    """Shapes in units of the file: their index, geometries of shapely (n,), and radii of circles."""
+    """Shapes in units of the file.
 
-    index: Any
+    ``names`` (n,) are those of the index, ``shapes`` (n,) geometries of shapely, ``radius`` (n,) that
+    of circles, and ``cells`` (n,) the cell that each lies in, where a column says it.
+    """
+
+    names: NDArray[np.str_]
     shapes: NDArray[np.object_]
     radius: Floats | None
+    cells: NDArray[np.str_] | None = None
+
+    def areas(self) -> tuple[Areas, int]:
+        """Return what the shapes cover, and how many had to be mended."""
+        return areas_of([(self.shapes, np.arange(len(self.names)))], len(self.names))
+
+    def centres(self) -> Floats:
+        """Return where each shape is, (n, 2): nan where it has no vertex.
+
+        The centre of mass of its area, parts and holes included; of shapes without area that of
+        their points or edges.
+        """
+        import shapely
+
+        found = np.full((len(self.names), 2), np.nan)
+        if self.radius is None:
+            found = self.areas()[0].centroids()
+        rest = np.isnan(found[:, 0])
+        middle, of = shapely.get_coordinates(shapely.centroid(self.shapes[rest]), return_index=True)
+        found[np.flatnonzero(rest)[of]] = middle
+        return found
 
 
 def is_circles(store: Store, element: str) -> bool:
@@ -62,9 +92,14 @@ def read_shapes(store: Store, element: str) -> Geometries:
         message = f"{path}: no column 'geometry'; it has {listing(there)}: write the store anew"
         raise DataError(message)
     # pandas brings the index, which names the instances, along
-    others = whole(path, [name for name in (RADIUS,) if name in there] or [there[0]])
+    wanted = [name for name in (RADIUS, CELL) if name in there]
+    others = whole(path, wanted or [name for name in there if name != GEOMETRY][:1] or [GEOMETRY])
     radius = others[RADIUS].to_numpy(np.float64) if RADIUS in there else None
-    return Geometries(others.index, _geometries(path), radius)
+    with ids_of(path):
+        names = np.array(names_of(others.index), dtype=np.str_)
+        cells = names_of(others[CELL]) if CELL in others else None
+    owners = None if cells is None else np.array([cell or "" for cell in cells.tolist()], dtype=np.str_)
+    return Geometries(names, _geometries(path), radius, owners)
 
 
 def index_name(store: Store, element: str) -> str | None:
@@ -82,60 +117,58 @@ def index_name(store: Store, element: str) -> str | None:
 class Shapes:
     """Polygons of a store, in um; a :class:`~pytest_stbench.data.segmentation.Segmentation`.
 
-    `names` gives those of instances that units call otherwise.
+    `names` gives those of instances that units call otherwise, `cells` those of the cells in which
+    nuclei lie.
     """
 
     def __init__(
-        self, store: Store, frame: Frame, element: str, kind: Kind, names: Callable[[], Mapping[str, str]]
+        self,
+        store: Store,
+        frame: Frame,
+        element: str,
+        kind: Kind,
+        names: Callable[[], Mapping[str, str]],
+        cells: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self._store = store
         self._frame = frame
         self._element = element
         self._names = names
+        self._cells = cells
         self.kind: Kind = kind
 
     @cached_property
     def names(self) -> NDArray[np.str_]:
-        """Names of the instances."""
-        known = self._names()
-        return np.array([known.get(name, name) for name in text(self._read.index)], dtype=np.str_)
+        """Names of the instances: their units, else the index of the shapes."""
+        return _named(self._read[0].names, self._names())
 
     @cached_property
-    def _read(self) -> Geometries:
-        found = read_shapes(self._store, self._element)
-        if found.radius is not None:
-            message = f"{self._store.path / self._element}: circles, which are spots and no outlines of cells"
-            raise DataError(message)
-        return found
-
-    @property
     def owners(self) -> NDArray[np.str_]:
-        """The instances themselves: shapes say of no other cell that they are in it."""
-        return self.names
+        """The cells in which nuclei lie, where a column says it; else the instances themselves."""
+        cells = self._read[0].cells
+        return self.names if cells is None or self.kind == "cell" else _named(cells, self._cells())
 
     @property
     def notes(self) -> Mapping[str, int]:
         """What was counted, as soon as the shapes were read."""
-        return outline_notes(self.kind, *self._drawn) if "_drawn" in self.__dict__ else {}
+        return outline_notes(self.kind, *self._read[1:]) if "_read" in self.__dict__ else {}
 
     @cached_property
-    def _drawn(self) -> tuple[Areas, int]:
-        """What each instance covers, parts without holes, in um; and how many had to be mended."""
-        shapes = self._read.shapes
-        areas, mended = areas_of([(shapes, np.arange(len(shapes)))], len(shapes))
-        return areas.transformed(self._frame.to_um(self._element)), mended
+    def _read(self) -> tuple[Geometries, Areas, int]:
+        found = read_shapes(self._store, self._element)
+        if found.radius is not None:
+            message = f"{self._store.path / self._element}: circles, which are spots and no outlines of cells"
+            raise DataError(message)
+        areas, mended = found.areas()
+        return found, areas.transformed(self._frame.to_um(self._element)), mended
 
     def labels(self, um_per_px: float, window_um: tuple[float, float, float, float]) -> NDArray[np.int32]:
         """Return the label image of a window; a pixel belongs to the outline around its centre."""
-        return self._drawn[0].labels(um_per_px, window_um)
+        return self._read[1].labels(um_per_px, window_um)
 
 
-def centres_of(shapes: NDArray[np.object_]) -> Floats:
-    """Return the centroid of each shape, (n, 2): of its area, of a point itself; nan where it has none."""
-    import shapely
-
-    centres = shapely.centroid(shapes)
-    return np.column_stack([shapely.get_x(centres), shapely.get_y(centres)])
+def _named(names: NDArray[np.str_], known: Mapping[str, str]) -> NDArray[np.str_]:
+    return np.array([known.get(name, name) for name in names.tolist()], dtype=np.str_) if known else names
 
 
 def _file(store: Store, element: str) -> Path:
@@ -157,8 +190,7 @@ def _geometries(path: Path) -> NDArray[np.object_]:
         geo = json.loads((table.schema.metadata or {}).get(b"geo", b"{}"))
         encoding = str(geo.get("columns", {}).get(GEOMETRY, {}).get("encoding", "WKB"))
         if encoding.upper() == "WKB":
-            found: NDArray[np.object_] = shapely.from_wkb(column.to_numpy(zero_copy_only=False))
-            return found
+            return from_wkb(column.to_numpy(zero_copy_only=False), path)
         return _arrow(column, shapely.GeometryType[encoding.upper()])
 
 
@@ -191,4 +223,4 @@ def _ragged(store: Store, element: str) -> Geometries:
         xy = np.asarray(group[RAGGED][...], dtype=np.float64)
         shapes = shapely.from_ragged_array(kind, xy, offsets or None)
         radius = np.asarray(group[RADIUS][...], dtype=np.float64) if RADIUS in group else None
-        return Geometries(group["Index"][...], shapes, radius)
+        return Geometries(np.array(names_of(group["Index"][...]), dtype=np.str_), shapes, radius)

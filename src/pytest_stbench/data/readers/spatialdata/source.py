@@ -22,12 +22,14 @@ coarsest level of at most 0.5 um per pixel is read.
 from __future__ import annotations
 
 from collections import Counter
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.data.naming import KnownCells
 from pytest_stbench.data.rasterise import blank
 from pytest_stbench.data.readers.imaging.source import (
     Bundle,
@@ -41,7 +43,7 @@ from pytest_stbench.data.readers.spatialdata.images import open_image
 from pytest_stbench.data.readers.spatialdata.labels import Labels
 from pytest_stbench.data.readers.spatialdata.points import keys_of, open_points, stem
 from pytest_stbench.data.readers.spatialdata.scale import technology_of, um_per_unit
-from pytest_stbench.data.readers.spatialdata.shapes import Shapes, index_name
+from pytest_stbench.data.readers.spatialdata.shapes import CELL, Shapes, index_name
 from pytest_stbench.data.readers.spatialdata.store import kind_of, last, open_store
 from pytest_stbench.data.readers.spatialdata.table import Table
 from pytest_stbench.data.wording import listing
@@ -140,13 +142,14 @@ def _transcripts(store: Store, frame: Frame, chosen: Chosen, table: Table | None
         region = regions.get(stem(element)) if several else None
         return partial(table.names_of, keys_of(store, element).get("instance_key"), region, by_id=True)
 
-    return open_points(store, frame, {element: names(element) for element in chosen.points})
+    known = frozenset[object]() if table is None else KnownCells(table.instances)
+    return open_points(store, frame, {element: names(element) for element in chosen.points}, known)
 
 
 def _segmentation(
     store: Store, frame: Frame, elements: tuple[str, ...], kind: Kind, table: Table | None
 ) -> Segmentation:
-    parts = []
+    parts: list[Segmentation] = []
     for element in elements:
         names: Callable[[], Mapping[str, str]] = dict
         if table is not None and element in table.regions:
@@ -154,8 +157,11 @@ def _segmentation(
         elif table is not None and kind == "cell":
             column = index_name(store, element) if kind_of(element) == "shapes" else last(element)
             names = partial(table.names_of, column)
-        make = Shapes if kind_of(element) == "shapes" else Labels
-        parts.append(make(store, frame, element, kind, names))
+        if kind_of(element) == "labels":
+            parts.append(Labels(store, frame, element, kind, names))
+            continue
+        cells = dict if table is None else partial(table.names_of, CELL)
+        parts.append(Shapes(store, frame, element, kind, names, cells))
     return parts[0] if len(parts) == 1 else Several(parts, kind)
 
 
@@ -173,16 +179,16 @@ class Several:
 
     @property
     def owners(self) -> NDArray[np.str_]:
-        """Cells of the instances, in the order of their names."""
+        """The cell that each instance is or lies in."""
         return np.concatenate([part.owners for part in self._parts])
 
     @property
     def notes(self) -> Mapping[str, int]:
-        """What was counted so far, over all elements."""
-        counted: Counter[str] = Counter()
-        for part in self._parts:
-            counted.update(part.notes)
-        return counted
+        """What was counted in all elements together."""
+        return dict(sum((Counter(part.notes) for part in self._parts), Counter()))
+
+    def __copy__(self) -> Several:
+        return Several([copy(part) for part in self._parts], self.kind)
 
     def labels(self, um_per_px: float, window_um: tuple[float, float, float, float]) -> NDArray[np.int32]:
         """Return the label image of a window."""

@@ -9,12 +9,13 @@ import numpy as np
 from scipy import sparse
 
 from pytest_stbench.data.controls import is_control
+from pytest_stbench.data.naming import names_of
 from pytest_stbench.data.readers import tissue
 from pytest_stbench.data.readers.imaging.cells import CellTable, without_controls
 from pytest_stbench.data.readers.imaging.labels import labels_of
-from pytest_stbench.data.readers.imaging.tables import text
+from pytest_stbench.data.readers.imaging.tables import ids_of
 from pytest_stbench.data.readers.spatialdata.columns import Annotated
-from pytest_stbench.data.readers.spatialdata.places import instances_of, whole_ids
+from pytest_stbench.data.readers.spatialdata.places import instances_of
 from pytest_stbench.data.readers.spatialdata.store import last
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
@@ -106,7 +107,7 @@ class Table:
         if not self.regions:
             return Units(index, index, np.zeros(len(index), dtype=np.intp))
         ids = self._ids(self._key("instance_key"), "instance_key")
-        named = np.array(text(self._data.column(self._key("region_key"), "region_key")), dtype=object)
+        named = names_of(self._data.column(self._key("region_key"), "region_key"))
         region = np.full(len(index), -1, dtype=np.intp)
         for place, element in enumerate(self.regions):
             region[named == last(element)] = place
@@ -132,6 +133,11 @@ class Table:
         rows = units.region >= 0 if region is None else units.region == self.regions.index(region)
         named = zip(ids[rows].tolist(), units.names[rows].tolist(), strict=True)
         return {identifier: name for identifier, name in named if identifier != name}
+
+    def instances(self) -> set[object]:
+        """Return the ids of what the table annotates, and the names of its units."""
+        units = self.units()
+        return {*units.ids.tolist(), *units.names.tolist()}
 
     def lattice(self, frame: Frame) -> tuple[Floats, Floats] | None:
         """Return array rows and columns (n, 2) of the units and their places in units of the frame.
@@ -217,4 +223,7 @@ class Table:
         return str(found)
 
     def _ids(self, column: str, key: str) -> NDArray[np.str_]:
-        return np.array(text(whole_ids(self._data.column(column, key))), dtype=np.str_)
+        """Return a column of ids, (n,); an empty one where it is missing."""
+        with ids_of(self.path):
+            found = names_of(self._data.column(column, key))
+        return np.array([name or "" for name in found.tolist()], dtype=np.str_)
