@@ -140,13 +140,12 @@ def _write_blocked(reporter: Any, told: Told, checks: tuple[CheckRecord, ...]) -
 
 
 def _write_comparisons(reporter: Any, told: Told) -> None:
+    refused: dict[str, list[str]] = {}
     for found in told.records["comparisons"]:
         place = f"{found['metric']}[{found['pool']}]"
         if found["refused"]:
-            reporter.write_line(
-                f"compare {place}: not comparable with {found['name']}: {'; '.join(found['refused'])}",
-                yellow=True,
-            )
+            why = f"not comparable with {found['name']}: {'; '.join(found['refused'])}"
+            refused.setdefault(why, []).append(place)
             continue
         if not found["changes"]:
             reporter.write_line(f"compare {place}: {found['name']} has no score to compare with")
@@ -156,6 +155,9 @@ def _write_comparisons(reporter: Any, told: Told) -> None:
         reporter.write_line(
             f"compare {place} with {found['name']} ({found['model']} {found['value']:.3f}): {what}"
         )
+    for why, places in refused.items():
+        more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+        reporter.write_line(f"compare {places[0]}{more}: {why}", yellow=True)
 
 
 def _change(change: dict[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """What was learnt of a file once, kept on disk until the file changes.
 
 An entry is one JSON file, named by the file's path and trusted only while path, size and
-modification time are the same. An entry that cannot be read counts as absent.
+modification time are the same, and only by the version of the numbers that wrote it. An entry that
+cannot be read counts as absent.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from pytest_stbench.spec.numbers import NUMBERS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,8 +42,8 @@ class FileCache:
             return None
         if not isinstance(entry, dict) or not isinstance(entry.get("facts"), dict):
             return None
-        known = (entry.get("path"), entry.get("size"), entry.get("mtime_ns"))
-        if known != (str(path.resolve()), stat.st_size, stat.st_mtime_ns):
+        known = tuple(entry.get(name) for name in ("path", "size", "mtime_ns", "numbers"))
+        if known != (str(path.resolve()), stat.st_size, stat.st_mtime_ns, NUMBERS):
             return None
         facts: dict[str, Any] = entry["facts"]
         return facts
@@ -56,6 +59,7 @@ class FileCache:
             "path": str(path.resolve()),
             "size": stat.st_size,
             "mtime_ns": stat.st_mtime_ns,
+            "numbers": NUMBERS,
             "facts": facts,
         }
         target = self._entry(path)

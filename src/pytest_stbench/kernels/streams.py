@@ -103,11 +103,11 @@ class Stream:
 
     def permutation(self, n: int) -> NDArray[np.intp]:
         """Return 0 to `n` - 1 in random order."""
-        return np.argsort(self.words(n), kind="stable")
+        return _order(self.words(n))
 
     def permutations(self, count: int, n: int) -> NDArray[np.intp]:
         """Return 0 to `n` - 1 in `count` random orders, (count, n)."""
-        return np.argsort(self.words((count, n)), axis=1, kind="stable")
+        return _order(self.words((count, n)))
 
     def sample(self, n: int, size: int) -> Whole:
         """Return `size` different ones of 0 to `n` - 1, all sets equally likely, in random order.
@@ -156,6 +156,19 @@ class Stream:
 
 def _fractions(words: NDArray[np.uint64]) -> Floats:
     return ((words >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+
+
+def _order(words: NDArray[np.uint64]) -> NDArray[np.intp]:
+    """Return the order of the last axis by the upper bits of the words.
+
+    The place of a word takes its lower bits, so that sorting finds the order, and the same one
+    whatever the method.
+    """
+    n = words.shape[-1]
+    bits = np.uint64(max(n - 1, 0).bit_length())
+    keys = words >> bits << bits | np.arange(n, dtype=np.uint64)
+    keys.sort(axis=-1)
+    return (keys & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.intp)
 
 
 def _ones(words: NDArray[np.uint64]) -> Whole:

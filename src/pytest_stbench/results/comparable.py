@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_stbench.errors import ResultsError
+from pytest_stbench.spec.numbers import moves
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -61,7 +62,7 @@ def why_not_comparable(
     Returns
     -------
     list of str
-        One line a difference: version, family and parts of the fingerprint
+        One line a difference: numbers that moved between builds, version, family and parts of the fingerprint
         (``preprocess.normalise``), checksums, patients of slides, slides and genes of folds.
     """
     before = next((other for other in stored.tasks if other.key == task.key), None)
@@ -87,8 +88,10 @@ def why_not_comparable(
 
 
 def task_differences(current: TaskRecord, stored: TaskRecord, *, there: str = THERE) -> list[str]:
-    """Return what differs between two records of one task, by name of the part."""
-    lines = [
+    """Return what differs between two records of one task: moved numbers first, then parts by name."""
+    families = (current.family, current.wraps)
+    lines = moves(current.numbers, stored.numbers, families, there=there)
+    lines += [
         f"{name} {here!r} here, {before!r} {there}"
         for name, here, before in (
             ("version", current.version, stored.version),

@@ -72,6 +72,8 @@ class TaskRecord(Stored):
     """Setting by name (`preprocess.normalise`): what differs between two runs is named from it."""
     wraps: str | None = None
     """Family that the family wraps; null where it wraps none."""
+    numbers: int = 1
+    """Version of the numbers: raised when the package gives other ones for equal data, task and model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

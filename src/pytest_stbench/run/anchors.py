@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench import __version__
 from pytest_stbench.families.anchors import ANCHORS
 from pytest_stbench.models.identity import digest_of
-from pytest_stbench.run.keys import SHAPING, source_digest
+from pytest_stbench.run.keys import code_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,9 +38,8 @@ class Anchors:
         maker = fold.question.anchors(fold) if self._records else None
         if maker is None:
             return dict(truths)
-        code = source_digest(Path(__file__).parents[1], (*SHAPING, "metrics"))
         metrics = {record.name: dict(record.params) for record in self._records}
-        key = digest_of({**parts, "metrics": metrics, "code": f"{__version__}+{code}"})
+        key = digest_of({**parts, "metrics": metrics, "code": code_version("metrics")})
         known = self._store.recall(KIND, key)
         if known is None:
             known = _stored(self._make(maker, fold, truths))

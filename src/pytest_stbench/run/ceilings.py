@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench import __version__
 from pytest_stbench.models.identity import digest_of
-from pytest_stbench.run.keys import SHAPING, source_digest
+from pytest_stbench.run.keys import code_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,8 +34,7 @@ class Ceilings:
 
         `parts` says what the fold was made from, as in the key of a prediction.
         """
-        code = source_digest(Path(__file__).parents[1], (*SHAPING, "metrics"))
-        key = digest_of({**parts, "metrics": self._scorer.described, "code": f"{__version__}+{code}"})
+        key = digest_of({**parts, "metrics": self._scorer.described, "code": code_version("metrics")})
         known = self._store.recall(KIND, key)
         if known is None:
             known = self._compute(fold, truths)

@@ -11,6 +11,7 @@ from pytest_stbench.run.cells import pool_id, view_parts
 from pytest_stbench.run.depth import depth_of, libsize_map
 from pytest_stbench.spec.defaults import dataset_of, input_class_of, primary_of, resolution_of, with_defaults
 from pytest_stbench.spec.fingerprint import fingerprint, gene_files
+from pytest_stbench.spec.numbers import NUMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,6 +78,7 @@ class Facts:
             wraps=self._run.family.wraps.name if self._run.family.wraps else None,
             fingerprint=mark.digest,
             fingerprint_parts=dict(mark.parts),
+            numbers=NUMBERS,
         )
 
     def _gene_files(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stbench import __version__
 from pytest_stbench.models.identity import digest_of
+from pytest_stbench.spec.numbers import NUMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,13 +44,13 @@ def cell_key(parts: Mapping[str, Any]) -> str:
 
 
 @cache
-def code_version() -> str:
-    """Return the version of the package with a digest of the code that shapes predictions.
+def code_version(*further: str) -> str:
+    """Return the versions of the package and of its numbers, with a digest of the code behind them.
 
-    The digest changes with every edit of that code, so that a development checkout never serves
-    predictions of the day before.
+    That is the code that shapes predictions, and the `further` subpackages. The digest changes with
+    every edit of it, so that a development checkout never serves what was kept the day before.
     """
-    return f"{__version__}+{source_digest(Path(__file__).parents[1], SHAPING)}"
+    return f"{__version__}+numbers.{NUMBERS}+{source_digest(Path(__file__).parents[1], (*SHAPING, *further))}"
 
 
 def source_digest(package: Path, subpackages: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from pytest_stbench.results import (
     paired_differences,
     why_not_comparable,
 )
+from pytest_stbench.spec.numbers import NUMBERS
 
 TASK = TaskRecord(
     name="t",
@@ -86,6 +87,22 @@ def test_parts_of_the_fingerprint_are_named():
 def test_a_fingerprint_that_differs_in_no_part_is_still_a_difference():
     (line,) = why_not_comparable(dataclasses.replace(TASK, fingerprint="bbb"), [DATASET], STORED)
     assert line.startswith("fingerprint bbb here, aaa in the stored run, with equal parts")
+
+
+def test_numbers_that_moved_are_named_before_all_else():
+    """A file of a build before the numbers had a version has those of version 1."""
+    older = dataclasses.replace(TASK, version=1)
+    assert TaskRecord.from_dict({k: v for k, v in older.to_dict().items() if k != "numbers"}).numbers == 1
+    task = dataclasses.replace(TASK, numbers=NUMBERS)
+    first, second = why_not_comparable(task, [DATASET], dataclasses.replace(STORED, tasks=(older,)))
+    assert first.startswith(
+        f"numbers of version {NUMBERS} here, 1 in the stored run. What moved: everything that"
+    )
+    assert second == "version 2 here, 1 in the stored run"
+    later = dataclasses.replace(TASK, numbers=NUMBERS + 1)
+    (line,) = why_not_comparable(task, [DATASET], dataclasses.replace(STORED, tasks=(later,)))
+    assert "a later version of pytest-stbench" in line
+    assert why_not_comparable(later, [DATASET], dataclasses.replace(STORED, tasks=(later,))) == []
 
 
 def test_data_that_differ_are_named():

@@ -20,6 +20,7 @@ from pytest_stbench.results import (
     merged,
 )
 from pytest_stbench.results.checklist import ChecklistRecord
+from pytest_stbench.spec.numbers import NUMBERS
 
 PLACE = {"task": "t", "dataset": "d", "split": "lopo"}
 
@@ -106,6 +107,12 @@ def test_no_conflict_with_itself_or_with_other_names():
         datasets=(dataclasses.replace(ONE_OF_EACH["datasets"], task="u", checksum="z"),),
     )
     assert conflicts(EVERYTHING, other) == []
+
+
+def test_numbers_of_two_builds_do_not_stand_in_one_file():
+    other = Results(tasks=(dataclasses.replace(ONE_OF_EACH["tasks"], numbers=NUMBERS),))
+    (line,) = conflicts(EVERYTHING, other)
+    assert line.startswith(f"task t: numbers of version {NUMBERS} here, 1 in the file. What moved: ")
 
 
 def test_every_conflict_is_named():

@@ -11,6 +11,7 @@ from pytest_stbench import __version__
 from pytest_stbench.run import keys
 from pytest_stbench.run.keys import cell_key, code_version, source_digest
 from pytest_stbench.run.store import Store, StoreWarning
+from pytest_stbench.spec.numbers import NUMBERS
 
 PARTS = {
     "task": {"name": "t", "version": 1},
@@ -62,6 +63,15 @@ def test_a_prediction_is_never_served_for_another_code_version(tmp_path, monkeyp
     assert Store(tmp_path).load(cell_key(PARTS)) is None
 
 
+def test_a_prediction_is_never_served_for_other_numbers(tmp_path, monkeypatch):
+    assert Store(tmp_path).save(KEY, VALUES, {})
+    monkeypatch.setattr(keys, "NUMBERS", NUMBERS + 1)
+    monkeypatch.setattr(keys, "code_version", code_version.__wrapped__)
+    assert Store(tmp_path).load(cell_key(PARTS)) is None
+    monkeypatch.setattr(keys, "NUMBERS", NUMBERS)
+    assert Store(tmp_path).load(cell_key(PARTS)) is not None
+
+
 def test_a_file_under_another_cells_name_is_not_served(tmp_path):
     held = Store(tmp_path)
     assert held.save(KEY, VALUES, {})
@@ -97,8 +107,10 @@ def test_code_version_follows_the_sources(tmp_path):
 def test_code_version_covers_what_shapes_predictions(monkeypatch):
     asked = []
     monkeypatch.setattr(keys, "source_digest", lambda *arguments: asked.append(arguments) or "digest")
-    assert code_version.__wrapped__() == f"{__version__}+digest"
-    assert asked == [(Path(keys.__file__).parents[1], keys.SHAPING)]
+    assert code_version.__wrapped__() == f"{__version__}+numbers.{NUMBERS}+digest"
+    assert code_version.__wrapped__("metrics")
+    package = Path(keys.__file__).parents[1]
+    assert asked == [(package, keys.SHAPING), (package, (*keys.SHAPING, "metrics"))]
     assert {"data", "preprocess", "families", "baselines", "models", "kernels"} <= set(keys.SHAPING)
     assert all((asked[0][0] / name / "__init__.py").exists() for name in keys.SHAPING)
 
