@@ -17,8 +17,17 @@ settings.load_profile("default")
 
 pytest_plugins = ["pytester"]
 
+# Options of pandas that anndata up to 0.13 reads where tests make tables of their own. A test that is
+# marked with `filterwarnings("error")` hears of them all the same.
+OPTIONS_OF_PANDAS = (
+    "ignore:The 'future.infer_string' option is deprecated:DeprecationWarning:anndata",
+    "ignore:The 'mode.chained_assignment' option is deprecated:DeprecationWarning:anndata",
+)
+
 
 def pytest_collection_modifyitems(items):
     """A warning from a module of the package is a defect."""
     for item in items:
-        item.add_marker(pytest.mark.filterwarnings("error:::pytest_stbench"))
+        item.add_marker(
+            pytest.mark.filterwarnings("error:::pytest_stbench", *OPTIONS_OF_PANDAS), append=False
+        )

@@ -253,7 +253,8 @@ def _from_npz(path: Path) -> Table:
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     def read() -> dict[str, NDArray[Any]]:
-        with np.load(path, allow_pickle=False) as archive:
+        # numpy leaves a file open that it was given by name and cannot read.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
 
     found: dict[str, NDArray[Any]] = _readable(path, read)

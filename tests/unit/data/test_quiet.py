@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import importlib.metadata
 import warnings
 
 import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
+from pytest_stbench.data.build import build_input
 from pytest_stbench.data.quiet import quiet_anndata
+from pytest_stbench.data.slide import Slide, SlideMeta
+from pytest_stbench.models.predictions import _from_h5ad
 
 OPTION = "The 'future.infer_string' option is deprecated and will be removed in pandas 4.0."
 
@@ -68,3 +73,43 @@ def test_tables_are_built_written_and_read_where_warnings_are_errors(tmp_path, n
         read = anndata.read_h5ad(path)
     assert list(read.obs_names) == names
     assert list(read.obs["label"]) == ["a", "b", "a"]
+
+
+def slide_of(names):
+    n = len(names)
+    return Slide(
+        meta=SlideMeta(slide_id="A1", patient_id="A"),
+        unit_names=np.array(names),
+        genes=np.array(["KRT8", "TP53"]),
+        measured=np.ones(2, bool),
+        counts=sparse.csr_matrix(np.ones((n, 2), np.int32)),
+        libsize=np.full(n, 2.0),
+        n_detected=np.full(n, 2),
+        xy_um=np.zeros((n, 2)),
+    )
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("observed", [None, np.arange(2)], ids=["no counts", "counts"])
+def test_what_a_model_is_given_is_built_where_warnings_are_errors(observed):
+    given = build_input(
+        slide_of(["u0", "u0", "u1"]), observed=observed, with_image=False, with_embedding=False
+    )
+    assert given.n_units == 3
+
+
+@pytest.mark.filterwarnings("error")
+def test_predictions_are_read_where_warnings_are_errors(tmp_path):
+    path = tmp_path / "A1.h5ad"
+    with quiet_anndata():
+        anndata.AnnData(np.eye(2), obs=pd.DataFrame(index=["u0", "u1"])).write_h5ad(path)
+    assert _from_h5ad(path).units == ["u0", "u1"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_without_the_filter_the_same_table_warns_on_pandas_3():
+    pandas, of_anndata = (importlib.metadata.version(name) for name in ("pandas", "anndata"))
+    if not pandas.startswith("3.") or not of_anndata.startswith("0.13."):
+        pytest.skip("another pandas or anndata")
+    with pytest.raises(DeprecationWarning, match="infer_string"):
+        anndata.AnnData(np.eye(2), obs=pd.DataFrame(index=pd.Index(["u0", "u1"], dtype=object)))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
 
+from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.errors import ModelError
 from pytest_stbench.models.contract import ContractError, accept_embedding, accept_expression
 
@@ -44,7 +45,8 @@ def frame(values=VALUES, rows=UNITS, columns=GENES):
 
 
 def annotated(values=VALUES, rows=UNITS, columns=GENES):
-    return AnnData(values, obs=pd.DataFrame(index=list(rows)), var=pd.DataFrame(index=list(columns)))
+    with quiet_anndata():  # made while tests are collected
+        return AnnData(values, obs=pd.DataFrame(index=list(rows)), var=pd.DataFrame(index=list(columns)))
 
 
 ACCEPTED = {

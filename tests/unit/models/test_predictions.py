@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.errors import ModelError
 from pytest_stbench.models.predictions import MANIFEST, Place, PredictionFolder, safe_name
 
@@ -22,7 +23,8 @@ def folder_of(tmp_path, ending="npz", *, values=VALUES, units=UNITS, genes=GENES
     path = place / f"{safe_name(slide)}.{ending}"
     if ending == "h5ad":
         obs, var = pd.DataFrame(index=units), pd.DataFrame(index=genes)
-        anndata.AnnData(np.asarray(values), obs=obs, var=var).write_h5ad(path)
+        with quiet_anndata():
+            anndata.AnnData(np.asarray(values), obs=obs, var=var).write_h5ad(path)
     elif ending == "parquet":
         pd.DataFrame(values, index=units, columns=genes).to_parquet(path)
     else:

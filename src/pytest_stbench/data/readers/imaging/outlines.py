@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -195,13 +196,13 @@ def numbered(values: NDArray[Any], path: Path) -> tuple[NDArray[np.int64], NDArr
 def _image(path: Path) -> tuple[NDArray[Any], float | None]:
     try:
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as archive:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 scale = float(archive["um_per_px"]) if "um_per_px" in archive else None
                 return archive["labels"], scale
         import PIL.Image
 
         with PIL.Image.open(path) as image:
             return np.asarray(image), None
-    except (OSError, ValueError, KeyError, SyntaxError) as error:
+    except (OSError, ValueError, KeyError, SyntaxError, TypeError, EOFError, BadZipFile) as error:
         message = f"{path}: cannot be read as a label image (png, tif, or npz with `labels`): {error}"
         raise DataError(message) from error
