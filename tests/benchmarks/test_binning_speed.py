@@ -30,7 +30,7 @@ class Drawn:
     def __init__(self, frame):
         self.frame = frame
         self.features = np.array([f"G{gene}" for gene in range(N_GENES)])
-        self.is_control = np.zeros(N_GENES, bool)
+        self.kinds = np.full(N_GENES, "gene")
 
     def batches(self, *, cells=False):
         from pytest_stbench.data.molecules import TranscriptBatch

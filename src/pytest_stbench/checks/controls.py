@@ -6,26 +6,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.checks.antibodies import antibodies_among
 from pytest_stbench.checks.measured import NothingToScore, asked_anywhere
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, others, some
-from pytest_stbench.data.controls import is_control
+from pytest_stbench.data.features import ANTIBODIES, GENE, kinds_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_stbench.checks.measured import Measured
     from pytest_stbench.checks.subject import Subject
 
 
 def controls_in_matrix(dataset: Subject, measured: Measured) -> CheckResult:
-    """Q24: negative probes, blank and unassigned codewords that stand among the genes.
+    """Q24: antibodies, negative probes, blank and unassigned codewords that stand among the genes.
 
-    Any that is evaluated fails. Those that are only columns of a file warn: they count into the
+    Readers leave out what a file says is no gene. An antibody that is left fails wherever it stands (see
+    :func:`~pytest_stbench.checks.antibodies.antibodies_among`): its counts make up most of a unit's total. A
+    control that is evaluated fails; those that are only columns of a file warn: they count into the
     total of each unit. The statistic is the number of such names.
     """
     panels = {str(slide): tuple(map(str, genes)) for slide, genes in dataset.panels.items()}
     names = sorted(set().union(*panels.values()))
-    controls = {name for name, found in zip(names, is_control(names), strict=True) if found}
+    kinds = dict(zip(names, kinds_of(names).tolist(), strict=True))
+    controls = {name for name, kind in kinds.items() if kind != GENE and kind not in ANTIBODIES}
     evaluated = _evaluated(measured) & controls if controls else set()
-    findings = []
+    findings = antibodies_among(panels, getattr(dataset, "renamed", ()), _notes(dataset))
     if evaluated:
         findings.append(
             Finding(
@@ -54,11 +60,21 @@ def controls_in_matrix(dataset: Subject, measured: Measured) -> CheckResult:
         )
     return conclude(
         findings,
-        passed=f"no control probe among {count(len(names), 'gene name')}",
+        passed=f"no antibody and no control among {count(len(names), 'gene name')}",
         statistic=0.0,
         threshold=0.0,
         details={"controls": len(controls)},
     )
+
+
+def _notes(dataset: Subject) -> Mapping[str, Mapping[str, int]]:
+    """Return what was counted while the slides were read."""
+    if hasattr(dataset, "notes"):
+        for _ in dataset.slides():
+            pass
+        notes: Mapping[str, Mapping[str, int]] = dataset.notes
+        return notes
+    return {}
 
 
 def _evaluated(measured: Measured) -> set[str]:

@@ -32,7 +32,7 @@ FATES = {
     "outside_discs": "between discs",
     "outside_tissue": "outside the tissue",
 }
-"""Where transcripts went: the note without ``transcripts_``, and how it is printed."""
+"""Where transcripts went: the note without ``transcripts_``, and how it is printed; others as they are."""
 
 
 @click.command(name="bin")
@@ -67,12 +67,13 @@ def bin_table(table: Path, out: Path, **parameters: Any) -> None:
     feature_name, gene or target; qv where there is one.
     """
     from pytest_stbench.data.binning.units import bin_transcripts
+    from pytest_stbench.data.features import GENE
     from pytest_stbench.data.readers.transcripts import open_transcripts
 
     spec = _spec(parameters)
     _refuse_target(out)
     transcripts = open_transcripts(table)
-    genes = tuple(dict.fromkeys(transcripts.features[~transcripts.is_control].tolist()))
+    genes = tuple(dict.fromkeys(transcripts.features[transcripts.kinds == GENE].tolist()))
     with _progress(table) as advance:
         binned = bin_transcripts(transcripts, genes, spec, what=str(table), progress=advance)
     _write(out, binned, genes, spec)
@@ -171,7 +172,11 @@ def _write(out: Path, binned: Binned, genes: tuple[str, ...], spec: BinSpec) -> 
 
 def _report(binned: Binned) -> list[str]:
     notes = binned.notes
-    parts = [f"{notes[f'transcripts_{fate}']:,} {text}" for fate, text in FATES.items()]
+    fates = [note.removeprefix("transcripts_") for note in notes if note.startswith("transcripts_")]
+    # the genes are those of the table itself, so that none is unlisted
+    further = [fate for fate in fates if fate not in FATES and fate not in ("read", "unlisted")]
+    named = {**FATES, **{fate: fate.replace("_", " ") for fate in further}}
+    parts = [f"{notes[f'transcripts_{fate}']:,} {text}" for fate, text in named.items()]
     return [
         f"transcripts: {notes['transcripts_read']:,} read = {' + '.join(parts)}",
         f"units: {len(binned.units.ids):,} kept, {notes['units_outside_tissue']:,} with too little tissue",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.data.labels import class_name, labels_of, whole
 from pytest_stbench.data.roots import resolve, resolve_one
-from pytest_stbench.data.samples import MISSING
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.registry import nearest
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.readers.protocol import RawSlide, SlideSource
     from pytest_stbench.spec.model import DatasetSpec, LabelsSpec
 
-RULES = "labels/1"
+RULES = "labels/2"
 SLIDE = "{slide}"
 
 
@@ -43,7 +43,7 @@ def find_tables(config: DatasetSpec, roots: Sequence[Path], what: str) -> dict[s
         slides = _cells(
             _read(path), path, column, f"write `{SLIDE}` in the path where tables are one a slide"
         )
-        return dict.fromkeys(sorted({slide for slide in slides if slide}), path)
+        return dict.fromkeys(sorted({slide for slide in labels_of(slides) if slide}), path)
     before, after = (re.escape(part) for part in labels.path.split("/")[-1].split(SLIDE, 1))
     found: dict[str, Path] = {}
     for path in resolve(labels.path.replace(SLIDE, "*"), roots, get=config.get, what=what):
@@ -85,7 +85,7 @@ class LabelledSource:
         units = self._units(table, path)
         rows = np.arange(len(table))
         if self._slide_column is not None:
-            rows = rows[_cells(table, path, self._slide_column) == slide_id]
+            rows = rows[labels_of(_cells(table, path, self._slide_column)) == class_name(slide_id)]
         place = _places(units[rows], rows, path)
         at = np.array([place.get(name, -1) for name in raw.unit_names.tolist()], dtype=np.intp)
         labels = {
@@ -97,9 +97,13 @@ class LabelledSource:
         return replace(raw, labels={**raw.labels, **labels}, notes={**raw.notes, **notes})
 
     def _units(self, table: pd.DataFrame, path: Path) -> NDArray[np.object_]:
-        if self._labels.unit is not None:
-            return _cells(table, path, self._labels.unit, "change `labels.unit`")
-        return _cells(table, path, str(table.columns[0]))
+        column = self._labels.unit
+        cells = (
+            _cells(table, path, str(table.columns[0]))
+            if column is None
+            else _cells(table, path, column, "change `labels.unit`")
+        )
+        return np.array([whole(cell) for cell in cells], dtype=object)
 
     def genes(self, slide_id: str) -> tuple[str, ...]:
         """Return the symbols of a slide."""
@@ -170,5 +174,4 @@ def _places(units: NDArray[np.object_], rows: NDArray[np.intp], path: Path) -> d
 
 def _taken(cells: NDArray[np.object_], at: NDArray[np.intp]) -> NDArray[np.object_]:
     """Return the labels of units by the row `at` which they stand; None without a row or a word."""
-    named = np.array([None if cell.casefold() in MISSING else cell for cell in cells], dtype=object)
-    return np.append(named, np.array([None], dtype=object))[at]
+    return np.append(labels_of(cells), np.array([None], dtype=object))[at]

@@ -33,12 +33,12 @@ class Transcripts(Protocol):
 
     @property
     def features(self) -> NDArray[np.str_]:
-        """Names of everything that was decoded, control probes and codewords included."""
+        """Names of everything that was decoded, control probes and codewords included, (f,)."""
         ...
 
     @property
-    def is_control(self) -> NDArray[np.bool_]:
-        """Which of the features are negative controls, blank or unassigned codewords."""
+    def kinds(self) -> NDArray[np.str_]:
+        """What each feature is, (f,): ``gene``, or another kind of :mod:`~pytest_stbench.data.features`."""
         ...
 
     def batches(self, *, cells: bool = False) -> Iterator[TranscriptBatch]:

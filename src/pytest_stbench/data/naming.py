@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.data.samples import MISSING
+from pytest_stbench.data.labels import MISSING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable

@@ -8,9 +8,10 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from pytest_stbench.data.catalogue import READERS
+from pytest_stbench.data.labels import class_name, whole
 from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 FIELDS = tuple(field.name for field in fields(Sample) if field.name not in ("slide", "patient", "extra"))
 CONSTANTS = ("site", "technology", "panel", "corpus", "organ", "disease", "preservation", "resolution")
-MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", "<na>"})
-"""Words for a value that is not there, in any case of letters."""
 
 
 def load_samples(
@@ -43,8 +42,8 @@ def load_samples(
     The table comes from the csv `samples`, else from what the reader finds in the files
     themselves, or in the parameters of a simulation. What a row leaves open is filled
     from the data set's constants (``technology``, ``panel``, ``organ`` ...); what nobody says
-    stays None. Cells that are empty or ``NA``, ``N/A``, ``nan``, ``none``, ``null`` are missing.
-    ``slides`` of the data set restricts the table.
+    stays None. Cells that are empty or ``NA``, ``N/A``, ``nan``, ``none``, ``null`` are missing; ``1.0`` is
+    ``1``, as of a column of numbers with a hole. ``slides`` of the data set restricts the table.
 
     Raises
     ------
@@ -94,9 +93,8 @@ def read_samples(path: Path, config: DatasetSpec) -> list[Sample]:
         if len(row) != len(header):
             message = f"{path}:{number}: {len(row)} cells, the header has {len(header)}"
             raise DataError(message)
-        record = {
-            column: cell for column, cell in zip(header, row, strict=True) if cell.casefold() not in MISSING
-        }
+        named = {column: class_name(cell) for column, cell in zip(header, row, strict=True)}
+        record = {column: name for column, name in named.items() if name is not None}
         if columns["slide"] not in record:
             message = (
                 f"{path}:{number}: column {columns['slide']} is empty; every row needs the name of its slide"
@@ -150,8 +148,8 @@ def _columns(path: Path, header: list[str], config: DatasetSpec) -> dict[str, st
 
 
 def _filled(sample: Sample, config: DatasetSpec, name: str, record: Reader) -> Sample:
-    constants = {
-        field: getattr(config, field)
+    constants: dict[str, Any] = {
+        field: whole(getattr(config, field))
         for field in CONSTANTS
         if getattr(sample, field) is None and getattr(config, field) is not None
     }

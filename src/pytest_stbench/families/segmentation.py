@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.data.build import build_input
+from pytest_stbench.data.features import GENE
 from pytest_stbench.errors import DataError
 from pytest_stbench.families.question import Arms, Plan, Question, Request
 from pytest_stbench.families.tiles import region_of, tiles_of
@@ -186,9 +187,9 @@ class MaskTruth:
 
     @cached_property
     def _molecules(self) -> list[Molecules]:
-        """Transcripts of each tile: no controls, none of quality below 20."""
+        """Transcripts of each tile: of genes alone, none of quality below 20."""
         assert self.transcripts is not None  # offered only then
-        genes = ~self.transcripts.is_control
+        genes = self.transcripts.kinds == GENE
         found: list[list[tuple[NDArray[np.float64], NDArray[np.int32]]]] = [[] for _ in self.tiles]
         for batch in self.transcripts.batches():
             for part, tile in zip(found, self.tiles.values(), strict=True):

@@ -16,7 +16,10 @@ UNLISTED = -2
 """What stands for a column in ``column_of`` where a feature has none."""
 
 FATES = ("transcripts_not_finite", "transcripts_control", "transcripts_unlisted", "transcripts_low_qv")
-"""Why a transcript is not counted, in the order of ``fates``: the first reason that holds."""
+"""Why a transcript is not counted, in the order of ``fates``: the first reason that holds.
+
+Further reasons of features without a column may stand before the last one.
+"""
 
 
 def sift(
@@ -37,11 +40,12 @@ def sift(
     qv
         Shape (n,), or None where there is no quality to judge by. NaN is below every threshold.
     column_of
-        Column of each feature, :data:`CONTROL` or :data:`UNLISTED`.
+        Column of each feature; :data:`CONTROL`, :data:`UNLISTED` or, for further reasons, minus the
+        place of its reason in `fates` where it has none.
     min_qv
         Least quality.
     fates
-        Numbers per entry of :data:`FATES`, added to in place.
+        Numbers for each reason, (4 + further reasons,), added to in place.
 
     Raises
     ------
@@ -75,20 +79,20 @@ def _sift(
     kept_column: NDArray[np.int32],
 ) -> int:
     # No branch depends on a transcript: half of them would be guessed wrong.
-    counted = np.zeros(5, np.int64)
+    good = len(fates)
+    counted = np.zeros(good + 1, np.int64)
     kept = 0
     for i in range(len(x_um)):
         column = column_of[feature[i]]
-        fate = 4
+        fate = good
         if has_qv:
-            fate = 4 if qv[i] >= min_qv else 3
-        fate = fate if column >= 0 else 2
-        fate = fate if column != -1 else 1
+            fate = good if qv[i] >= min_qv else good - 1
+        fate = fate if column >= 0 else -column
         fate = fate if np.isfinite(x_um[i]) and np.isfinite(y_um[i]) else 0
         counted[fate] += 1
         kept_x[kept], kept_y[kept], kept_column[kept] = x_um[i], y_um[i], column
-        kept += fate == 4
-    fates += counted[:4]
+        kept += fate == good
+    fates += counted[:good]
     return kept
 
 

@@ -113,6 +113,7 @@ INJECTIONS: Mapping[str, Injection] = MappingProxyType(
         "nonfinite_negative.negative": Injection(at=0.0001, above=0.05),
         "nonfinite_negative.infinite": Injection(at=0.0001, above=0.05),
         "controls_in_matrix": Injection(at=0.01, above=1.0, task=ALL_GENES),
+        "controls_in_matrix.antibodies": Injection(at=0.05, above=1.0),
         "batch_corrected_eval": Injection(at=0.3, above=1.0),
         "panel_mismatch": Injection(below=0.05, at=0.12, above=0.4),
         "housekeeping_only_panel": Injection(below=0.15, at=0.25, above=0.6, task=ALL_GENES),

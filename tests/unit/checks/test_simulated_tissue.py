@@ -57,6 +57,8 @@ def test_the_cohorts_of_the_shipped_tasks_pass(open_task, task):
         ("slide_leakage", 1.0, {}, "fail"),
         ("controls_in_matrix", 0.05, {}, "warn"),
         ("controls_in_matrix", 0.05, {"preprocess": ALL}, "fail"),
+        ("controls_in_matrix.antibodies", 0.05, {}, "fail"),
+        ("controls_in_matrix.antibodies", 1.0, {}, "fail"),
         ("gene_sparsity", 0.2, {"preprocess": ALL}, "warn"),
         ("gene_sparsity", 0.5, {"preprocess": ALL}, "fail"),
         ("gene_sparsity", 0.5, {"preprocess": HVG}, "fail"),
@@ -73,7 +75,7 @@ def test_the_cohorts_of_the_shipped_tasks_pass(open_task, task):
     ],
 )
 def test_a_defect_fires_its_check(cohort, defect, strength, changes, status):
-    result = cohort({"defects": {defect: strength}}, **changes).check(defect)
+    result = cohort({"defects": {defect: strength}}, **changes).check(defect.partition(".")[0])
     assert result.status == status
     assert result.message.endswith(result.fix)
     assert "traceback" not in result.details

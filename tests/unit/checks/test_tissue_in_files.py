@@ -101,9 +101,9 @@ def household(adata, number):
     adata.var_names = [f"RPL{i}" if i % 3 else name for i, name in enumerate(adata.var_names)]
 
 
-def with_controls(adata, number):
+def with_antibodies(adata, number):
     del number
-    adata.var_names = [f"NegControlProbe_{i:05d}" if i % 2 else n for i, n in enumerate(adata.var_names)]
+    adata.var_names = ["PanCK", "CD45RA", *adata.var_names[2:]]
 
 
 def one_niche(adata, number):
@@ -126,7 +126,7 @@ def square(adata, number):
         ("patient_effect", by_patient, {}),
         ("no_spatial_signal", moved, {}),
         ("housekeeping_only_panel", household, {}),
-        ("controls_in_matrix", with_controls, {}),
+        ("controls_in_matrix", with_antibodies, {}),
         ("class_imbalance", one_niche, {}),
         ("xisium_geometry", square, {"resolution": "xisium", "technology": "Xenium"}),
     ],

@@ -20,7 +20,7 @@ class Molecules:
     """5,000 transcripts on 500 x 400 um: A, A again under a second number, B and a control."""
 
     features = np.array(["A", "B", "NegControlProbe_1", "A"])
-    is_control = np.array([False, False, True, False])
+    kinds = np.array(["gene", "gene", "negative_control_probe", "gene"])
 
     def batches(self, *, cells=False):
         rng = np.random.default_rng(0)

@@ -81,9 +81,31 @@ def test_words_for_missing_are_no_label(slides, tmp_path, word):
 
 def test_labels_that_look_like_numbers_stay_text(slides, tmp_path):
     names, dataset = slides
-    write(tmp_path / "labels/A1.csv", rows(names["A1"], ["1", "01", "1.0", "1e3", "True", "x"]))
+    write(tmp_path / "labels/A1.csv", rows(names["A1"], ["1", "01", "1.50", "1e3", "True", "x"]))
     found = dataset(labels=EACH).slide("A1").labels["niche"].tolist()
-    assert found == ["1", "01", "1.0", "1e3", "True", "x"]
+    assert found == ["1", "01", "1.50", "1e3", "True", "x"]
+
+
+def test_a_hole_in_a_column_of_numbers_changes_no_label(slides, tmp_path):
+    names, dataset = slides
+    for slide, labels in (("A1", [1, 2, None, 1, 2, 1]), ("B1", [1, 2, 3, 1, 2, 1])):
+        table = pd.DataFrame({"barcode": names[slide], "region": labels, "sure": [v == 1 for v in labels]})
+        table.to_csv(tmp_path / f"{slide}.csv", index=False)
+    made = dataset(labels={"path": "{slide}.csv", "niche": "region", "cell_type": "sure"})
+    assert made.slide("A1").labels["niche"].tolist() == ["1", "2", None, "1", "2", "1"]
+    assert made.slide("B1").labels["niche"].tolist() == ["1", "2", "3", "1", "2", "1"]
+    assert set(made.slide("A1").labels["cell_type"]) == {"True", "False"}
+
+
+@pytest.mark.parametrize("numbers", [["7.0", "8.0"], ["7", "8"]])
+def test_units_that_are_numbers_are_found_whatever_a_hole_did_to_them(tmp_path, write_slide, numbers):
+    adata = write_slide("A1.h5ad", n=2)
+    adata.obs_names = ["7", "8"]
+    adata.write_h5ad(tmp_path / "A1.h5ad")
+    write(tmp_path / "labels" / "A1.csv", rows(numbers, "ab"))
+    spec = DatasetSpec(**SHARED, labels=EACH)
+    made = Dataset("toy", spec, load_samples(spec, "toy", [tmp_path]), [tmp_path])
+    assert made.slide("A1").labels["niche"].tolist() == ["a", "b"]
 
 
 def test_other_labels_of_the_files_stay(write_slide, tmp_path):

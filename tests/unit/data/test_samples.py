@@ -49,6 +49,15 @@ def test_a_missing_patient_stays_missing(tmp_path, word):
     assert table(tmp_path, f"slide,patient\nA1,{word}\n")[0].patient is None
 
 
+def test_numbers_with_a_hole_are_those_without_one(tmp_path):
+    whole = table(tmp_path, "slide,patient,site,age,done\nA1,1,2,61,True\nB1,2,2,62,False\n")
+    holed = table(
+        tmp_path, "slide,patient,site,age,done\nA1,1.0,2.0,61.0,TRUE\nB1,2.0,2.0,62.0,false\nC1,,,,\n"
+    )
+    assert holed[:2] == whole
+    assert (holed[2].patient, dict(holed[2].extra)) == (None, {})
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -52,7 +52,7 @@ class Few:
     """Three transcripts in the first cell, one of low quality and one control beside them."""
 
     features = NAMES
-    is_control = np.array([False, False, True])
+    kinds = np.array(["gene", "gene", "negative_control_probe"])
 
     def batches(self, *, cells=False):
         x, y = np.array(CORNER_UM) + 6.0

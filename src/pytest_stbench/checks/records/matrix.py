@@ -62,7 +62,7 @@ RECORDS: tuple[Check, ...] = (
     Check(
         id="Q24",
         name="controls_in_matrix",
-        summary="Are all evaluated genes genes, and no negative probes, blank or unassigned codewords?",
+        summary="Are all genes genes, and no antibodies, negative probes, blank or unassigned codewords?",
         severity="fail",
         scope="dataset",
         blocks="dataset",

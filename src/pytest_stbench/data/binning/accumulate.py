@@ -14,6 +14,7 @@ import numpy as np
 from pytest_stbench.data.binning.extent import bounded_cover
 from pytest_stbench.data.binning.tables import count_table
 from pytest_stbench.data.binning.tissue import CLOSING_UM, raster_over, tissue_of
+from pytest_stbench.data.features import CONTROLS, GENE
 from pytest_stbench.errors import DataError
 from pytest_stbench.kernels.lattice import units_at
 from pytest_stbench.kernels.sift import CONTROL, FATES, UNLISTED, sift
@@ -37,7 +38,8 @@ class Accumulated:
     """Counts of all units of a lattice, and where the tissue is.
 
     ``notes`` has the number of transcripts that were read and, under the names of
-    :data:`~pytest_stbench.kernels.sift.FATES` and ``transcripts_outside_discs``, of those in no unit.
+    :data:`~pytest_stbench.kernels.sift.FATES`, ``transcripts_KIND`` (of other features that are no genes)
+    and ``transcripts_outside_discs``, of those in no unit.
     """
 
     lattice: Lattice
@@ -58,11 +60,12 @@ class Sieve:
         progress: Callable[[int], object] | None,
     ) -> None:
         self._transcripts = transcripts
-        self._column_of = columns_of(transcripts, genes)
+        self._column_of, self.further = columns_of(transcripts, genes)
         self._min_qv = min_qv
         self._what = what
         self._progress = progress
-        self.fates = np.zeros(len(FATES), np.int64)
+        self._reasons = (*FATES[:-1], *(f"transcripts_{kind}" for kind in self.further), FATES[-1])
+        self.fates = np.zeros(len(self._reasons), np.int64)
         self.read = 0
 
     def __iter__(self) -> Iterator[Sifted]:
@@ -84,17 +87,25 @@ class Sieve:
 
     def notes(self) -> dict[str, int]:
         """Return what was read and left out."""
-        return {"transcripts_read": self.read, **dict(zip(FATES, self.fates.tolist(), strict=True))}
+        return {"transcripts_read": self.read, **dict(zip(self._reasons, self.fates.tolist(), strict=True))}
 
 
-def columns_of(transcripts: Transcripts, genes: Sequence[str]) -> NDArray[np.int32]:
-    """Return the column of each feature: its place in `genes`, or why it has none."""
+def columns_of(transcripts: Transcripts, genes: Sequence[str]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """Return the column of each feature, and the kinds that are neither genes nor negative controls.
+
+    The column is the place in `genes`, or why there is none: :data:`CONTROL`, :data:`UNLISTED`, and for the
+    further kinds the numbers below these, in their order.
+    """
     place = {gene: column for column, gene in enumerate(genes)}
+    kinds = transcripts.kinds.tolist()
+    further = tuple(sorted(set(kinds) - CONTROLS - {GENE}))
+    why = {kind: UNLISTED - 1 - number for number, kind in enumerate(further)}
+    why |= dict.fromkeys(CONTROLS, CONTROL)
     found = [
-        CONTROL if control else place.get(name, UNLISTED)
-        for name, control in zip(transcripts.features.tolist(), transcripts.is_control.tolist(), strict=True)
+        place.get(name, UNLISTED) if kind == GENE else why[kind]
+        for name, kind in zip(transcripts.features.tolist(), kinds, strict=True)
     ]
-    return np.array(found, dtype=np.int32)
+    return np.array(found, dtype=np.int32), further
 
 
 def accumulate(
@@ -151,11 +162,12 @@ def _bounding_box(sieve: Sieve, spec: BinSpec, what: str) -> tuple[tuple[float, 
             upper = [max(upper[0], x.max()), max(upper[1], y.max())]
     if lower[0] > upper[0]:
         notes = sieve.notes()
+        others = "".join(f"{notes[f'transcripts_{kind}']} of kind {kind}, " for kind in sieve.further)
         message = (
             f"{what}: no transcript is left to bin of {notes['transcripts_read']}: "
             f"{notes['transcripts_low_qv']} below quality {spec.min_qv:g} (bin.min_qv), "
-            f"{notes['transcripts_control']} controls, {notes['transcripts_unlisted']} of genes the slide "
-            f"does not list, {notes['transcripts_not_finite']} without finite coordinates"
+            f"{notes['transcripts_control']} controls, {others}{notes['transcripts_unlisted']} of genes the "
+            f"slide does not list, {notes['transcripts_not_finite']} without finite coordinates"
         )
         raise DataError(message)
     return (float(lower[0]), float(lower[1])), (float(upper[0]), float(upper[1]))

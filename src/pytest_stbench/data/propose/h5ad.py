@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.data.column_names import SLIDE
+from pytest_stbench.data.features import GENE
 from pytest_stbench.data.propose import vocabulary
 from pytest_stbench.data.readers import codes, hdf5
 from pytest_stbench.data.readers.axes import axes_of
@@ -16,7 +17,7 @@ from pytest_stbench.data.readers.libraries import libraries, positive
 from pytest_stbench.data.readers.matrices import Counts, counts_of, matrices
 from pytest_stbench.data.readers.obsm import entries_of
 from pytest_stbench.data.readers.slide_rows import on_tissue, signs_in
-from pytest_stbench.data.readers.symbols import symbol_column, symbols_of
+from pytest_stbench.data.readers.symbols import features_of, symbol_column
 from pytest_stbench.data.readers.units import KEYS, Said, pitch_said, unit_of
 from pytest_stbench.errors import DataError
 from pytest_stbench.kernels.graph import median_nn_distance
@@ -174,6 +175,7 @@ def look_at(path: Path, further: Collection[str] = ()) -> H5adFacts:
         counts = counts_of(file)
         var = matrices(file)[counts.name].var if counts.name is not None else file["var"]
         gene = symbol_column(file, var)
+        names, kinds = features_of(file, var, gene)
         uns: Any = file.get("uns", {})
         named = [column for column in (*further, *labels) if column in there]
         alone = frozenset(c for c in named if codes.without_name(obs, c, several=False))
@@ -182,7 +184,7 @@ def look_at(path: Path, further: Collection[str] = ()) -> H5adFacts:
             n_units=int(inside.sum()),
             off_tissue=int((~inside).sum()),
             inside=inside,
-            genes=tuple(symbols_of(file, var, gene).tolist()),
+            genes=tuple(names[kinds == GENE].tolist()),
             gene=gene,
             counts=counts,
             columns={name: hdf5.categories(obs, name) for name in there if name in wanted},

@@ -15,15 +15,17 @@ out and counted.
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.data.controls import is_control
+from pytest_stbench.data.features import GENE, kinds_of
+from pytest_stbench.data.labels import labels_of
 from pytest_stbench.data.naming import cells_in_fields, spread
-from pytest_stbench.data.readers.imaging.cells import CellTable, without_controls
-from pytest_stbench.data.readers.imaging.labels import labels_of
+from pytest_stbench.data.readers.counts import only_genes
+from pytest_stbench.data.readers.imaging.cells import CellTable
 from pytest_stbench.data.readers.imaging.outlines import LabelImage, Polygons
 from pytest_stbench.data.readers.imaging.source import (
     Bundle,
@@ -53,6 +55,8 @@ if TYPE_CHECKING:
 RULES = "cosmx/2"
 KEYS = ("fov", "cell_ID")
 CENTRE = ("CenterX_global_px", "CenterY_global_px")
+NUMBER = re.compile(r"c_\d+_\d+_(?=\d+$)")
+"""Before the number of a cell where ``cell_ID`` names it as text: slide and field of view."""
 NO_GENE = frozenset({*KEYS, "cell", "cell_id"})
 
 
@@ -133,7 +137,7 @@ def _scale(path: Path, config: DatasetSpec) -> float:
 
 def _genes(matrix: Path) -> tuple[str, ...]:
     names = [name for name in columns_of(matrix) if name not in NO_GENE]
-    return tuple(name for name, control in zip(names, is_control(names), strict=True) if not control)
+    return tuple(dict.fromkeys(np.array(names, dtype=np.str_)[kinds_of(names) == GENE].tolist()))
 
 
 def _cells(matrix: Path, cells: Path, scale: float, config: DatasetSpec) -> CellTable:
@@ -145,17 +149,17 @@ def _cells(matrix: Path, cells: Path, scale: float, config: DatasetSpec) -> Cell
         return cells_in_fields(table[field], table[number], slides)
 
     names, found, background = matrix_of(matrix, features, KEYS, named)
-    counts, genes, controls, notes = without_controls(found, np.array(features, dtype=np.str_))
+    measured = only_genes(found, np.array(features, dtype=np.str_), kinds_of(features))
     labels = {k: c for k, c in (("niche", config.keys.niche), ("cell_type", config.keys.cell_type)) if c}
-    table = whole(cells, [*KEYS, *CENTRE, *labels.values()], KEYS)
+    table = whole(cells, [*KEYS, *CENTRE, *labels.values()], [*KEYS, *labels.values()])
     with ids_of(cells):
         rows = rows_of(names, spread(*named(table)), cells, matrix.name)
     return CellTable(
         names=names,
-        genes=genes,
-        counts=counts,
+        genes=measured.genes,
+        counts=measured.counts,
         xy_um=table[list(CENTRE)].to_numpy(np.float64)[rows] * scale,
         labels={key: labels_of(table[column])[rows] for key, column in labels.items()},
-        measures={"control_counts": controls},
-        notes={**notes, "background_rows": background},
+        measures=measured.measures,
+        notes={**measured.notes, "background_rows": background},
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 from scipy import sparse
+
+from pytest_stbench.data.features import CONTROLS, GENE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,6 +78,59 @@ def as_counts(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
             return matrix
     small = not data.size or (data.min() >= _INT32.min and data.max() <= _INT32.max)
     return matrix.astype(np.int32 if small else np.int64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GeneCounts:
+    """The genes of a matrix: ``counts`` (n, g), ``genes`` (g,) unique; and what became of the rest.
+
+    ``controls`` (n,) is the sum of the negative controls of each unit, nan where one is missing. ``notes``
+    has, for each kind of feature that is no gene, ``features:KIND`` and ``counts:KIND`` (their number
+    and their sum over all units), ``missing:KIND`` where values are not finite; ``control_features``
+    and ``control_counts`` of all negative controls; and those of :func:`sum_duplicate_columns`.
+    """
+
+    counts: sparse.csr_matrix
+    genes: NDArray[np.str_]
+    controls: NDArray[np.float64]
+    notes: dict[str, int]
+
+    @property
+    def measures(self) -> dict[str, NDArray[np.float64]]:
+        """The sum of the negative controls of each unit; nothing where none was measured."""
+        return {"control_counts": self.controls} if self.notes["control_features"] else {}
+
+
+def only_genes(counts: sparse.csr_matrix, features: NDArray[np.str_], kinds: NDArray[np.str_]) -> GeneCounts:
+    """Take everything out of a matrix (n, f) that is no gene, and count it, each kind by itself.
+
+    `features` (f,) are names, `kinds` (f,) those of :func:`~pytest_stbench.data.features.kinds_of`. Columns
+    of genes of equal name are summed; a gene and an antibody of equal name are two things.
+    """
+    kept = np.flatnonzero(kinds == GENE)
+    of_genes = counts if len(kept) == counts.shape[1] else counts[:, kept].tocsr()
+    summed, genes, duplicates = sum_duplicate_columns(as_counts(of_genes), features[kept])
+    notes: dict[str, int] = {}
+    controls = np.zeros(counts.shape[0])
+    n_controls = 0
+    for kind in np.unique(kinds[kinds != GENE]).tolist():
+        of_kind = np.flatnonzero(kinds == kind)
+        part = counts[:, of_kind]
+        finite = np.isfinite(part.data)
+        total = round(float(part.data[finite].sum(dtype=np.float64)))
+        notes |= {f"features:{kind}": len(of_kind), f"counts:{kind}": total}
+        if not finite.all():
+            notes[f"missing:{kind}"] = int((~finite).sum())
+        if kind in CONTROLS:
+            n_controls += len(of_kind)
+            with np.errstate(invalid="ignore"):
+                controls += np.asarray(part.sum(axis=1, dtype=np.float64)).ravel()
+    all_controls = {
+        "control_features": n_controls,
+        "control_counts": sum(notes.get(f"counts:{kind}", 0) for kind in CONTROLS),
+    }
+    notes = {**all_controls, **notes, **duplicates}
+    return GeneCounts(counts=summed, genes=genes, controls=controls, notes=notes)
 
 
 def sum_duplicate_columns(

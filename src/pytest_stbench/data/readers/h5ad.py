@@ -7,15 +7,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.corrections import names_correction
+from pytest_stbench.data.features import GENE
 from pytest_stbench.data.readers import codes, hdf5
-from pytest_stbench.data.readers.counts import as_counts, read_rows, shape_of, sum_duplicate_columns
+from pytest_stbench.data.readers.counts import only_genes, read_rows, shape_of
 from pytest_stbench.data.readers.formed import formed_units
 from pytest_stbench.data.readers.geometry import coordinates, image_of
 from pytest_stbench.data.readers.matrices import matrices
 from pytest_stbench.data.readers.obsm import embedding_of, proportions_of
 from pytest_stbench.data.readers.protocol import RawSlide
 from pytest_stbench.data.readers.slide_rows import notes_of_sections, rows_of, signs_in, slides_in
-from pytest_stbench.data.readers.symbols import symbols_of
+from pytest_stbench.data.readers.symbols import features_of
 from pytest_stbench.data.readers.tissue import NOTE
 from pytest_stbench.data.roots import resolve, resolve_one
 from pytest_stbench.data.wording import listing
@@ -127,10 +128,10 @@ class H5adSource:
         return (place.path,) if place.image is None else (place.path, place.image)
 
     def genes(self, slide_id: str) -> tuple[str, ...]:
-        """Return the symbols of the slide, each once, in the order of the file."""
+        """Return the symbols of the genes of the slide, each once, in the order of the file."""
         with hdf5.opened(self._places[slide_id].path) as file:
-            _, var = self._matrix(file)
-            return tuple(dict.fromkeys(self._symbols(file, var).tolist()))
+            symbols, kinds = features_of(file, self._matrix(file)[1], self._config.keys.gene)
+            return tuple(dict.fromkeys(symbols[kinds == GENE].tolist()))
 
     def read(self, slide_id: str) -> RawSlide:
         """Read one slide.
@@ -149,14 +150,14 @@ class H5adSource:
                 message = f"{place.path}: slide {slide_id} has no units{off}; leave it out by `slides`"
                 raise DataError(message)
             node, var = self._matrix(file)
-            symbols = self._symbols(file, var)
+            symbols, kinds = features_of(file, var, self._config.keys.gene)
             if shape_of(node) != (len(names), len(symbols)):
                 message = (
                     f"{place.path}: {node.name}: {shape_of(node)} values for {len(names)} units and "
-                    f"{len(symbols)} genes; the file is damaged"
+                    f"{len(symbols)} features; the file is damaged"
                 )
                 raise DataError(message)
-            counts, genes, duplicates = sum_duplicate_columns(as_counts(read_rows(node, rows)), symbols)
+            measured = only_genes(read_rows(node, rows), symbols, kinds)
             config, scale = self._config, self._scales.get(slide_id)
             if scale is not None:
                 config = config.model_copy(update={"scale": ScaleSpec(um_per_px=scale)})
@@ -166,7 +167,9 @@ class H5adSource:
             labels, label_notes = self._labels(file, place.path, rows)
             embedding = embedding_of(file, place.path, config.keys.embedding, rows, len(names))
             own = {name: _taken(values, rows) for name, values in formed.measures.items()}
-            measures = own | proportions_of(file, place.path, config.keys.proportions, rows)
+            measures = (
+                measured.measures | own | proportions_of(file, place.path, config.keys.proportions, rows)
+            )
             recorded = {f"records:{name}": 1 for name in file.get("uns", ()) if names_correction(name)}
             unit_names = _taken(names, rows)
             signs, apart = signs_in(file, where.xy_um, rows, unit_names)
@@ -174,8 +177,8 @@ class H5adSource:
         return RawSlide(
             slide_id=slide_id,
             unit_names=unit_names,
-            genes=genes,
-            counts=counts,
+            genes=measured.genes,
+            counts=measured.counts,
             xy_um=where.xy_um,
             xy_px=xy_px,
             array_index=where.array_index,
@@ -185,7 +188,7 @@ class H5adSource:
             measures=measures,
             pitch_um=config.pitch_um or formed.pitch_um or where.pitch_um,
             notes={
-                **duplicates,
+                **measured.notes,
                 "fractional_array_index": where.fractional_index,
                 NOTE: found.off_tissue,
                 **where.notes,
@@ -207,10 +210,6 @@ class H5adSource:
         }
         several = len({place.path for place in self._places.values()}) > 1
         return labels, codes.notes_of(file["obs"], columns, several=several)
-
-    def _symbols(self, file: h5py.File, var: Any) -> NDArray[np.str_]:
-        """Return the symbols of a matrix by ``keys.gene``; the index where a gene has none."""
-        return symbols_of(file, var, self._config.keys.gene)
 
     def _matrix(self, file: h5py.File) -> tuple[Any, Any]:
         name, known = self._config.keys.counts, matrices(file)

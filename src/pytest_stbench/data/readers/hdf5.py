@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
+from pytest_stbench.data.labels import class_name
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -59,8 +60,7 @@ def index_of(frame: h5py.Group | h5py.Dataset) -> NDArray[np.str_]:
 def column(frame: h5py.Group | h5py.Dataset, name: str) -> NDArray[np.object_]:
     """Return one column as (n,) objects: str, or None where there is no value.
 
-    Numbers are written as they are, whole ones without a decimal point. Empty strings and ``nan``
-    are no value.
+    Names are those of :func:`~pytest_stbench.data.labels.class_name`.
     """
     values, codes = categories(frame, name)
     lookup = np.array([*values, None], dtype=object)
@@ -247,18 +247,9 @@ def _codes(codes: NDArray[Any], n_names: int) -> NDArray[np.intp]:
 
 
 def _named(levels: NDArray[Any], codes: NDArray[np.intp]) -> tuple[list[str], NDArray[np.intp]]:
-    names = [_text(level) for level in levels.tolist()]
+    names = [class_name(level) for level in levels]
     distinct = list(dict.fromkeys(name for name in names if name is not None))
     place = {name: i for i, name in enumerate(distinct)}
     remap = np.array([*(-1 if name is None else place[name] for name in names), -1], dtype=np.intp)
     codes = np.where((codes < 0) | (codes >= len(names)), len(names), codes)
     return distinct, remap[codes]
-
-
-def _text(value: object) -> str | None:
-    if isinstance(value, float):
-        if np.isnan(value):
-            return None
-        return str(int(value)) if value.is_integer() else str(value)
-    text = value.decode() if isinstance(value, bytes) else str(value)
-    return None if text in ("", "nan", "NaN") else text

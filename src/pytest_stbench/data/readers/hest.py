@@ -23,10 +23,10 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.data.labels import class_name
 from pytest_stbench.data.readers import h5ad
 from pytest_stbench.data.readers.patches import image_of_patches
 from pytest_stbench.data.roots import resolve
-from pytest_stbench.data.samples import MISSING
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.splits.table import Sample
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.readers.protocol import RawSlide
     from pytest_stbench.spec.model import DatasetSpec
 
-RULES = "hest/2"
+RULES = "hest/3"
 EXPRESSION = ("adata", "st")
 PIXEL_UM = (0.05, 10.0)
 TECHNOLOGIES = {
@@ -171,7 +171,7 @@ def _facts(folder: Path) -> dict[str, dict[str, Any]]:
     facts: dict[str, dict[str, Any]] = {}
     for table in sorted(folder.glob("HEST_v*.csv")):
         for row in _rows(table, "id"):
-            known = {name: cell for name, cell in row.items() if cell.strip().casefold() not in MISSING}
+            known = {name: cell for name, cell in row.items() if class_name(cell) is not None}
             facts.setdefault(row["id"], {}).update(known)
     for path in sorted((folder / "metadata").glob("*.json")):
         try:
@@ -215,7 +215,7 @@ def _rows(path: Path, column: str) -> list[dict[str, str]]:
 
 
 def _sample(slide: str, facts: dict[str, Any], folds: dict[str, str]) -> Sample:
-    title, patient = facts.get("dataset_title"), facts.get("patient")
+    title, patient = facts.get("dataset_title"), class_name(facts.get("patient"))
     named = str(facts.get("st_technology", ""))
     technology = TECHNOLOGIES.get(named.casefold(), named or None)
     return Sample(

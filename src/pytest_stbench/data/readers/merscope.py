@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.data.controls import is_control
+from pytest_stbench.data.features import GENE, kinds_of
+from pytest_stbench.data.labels import labels_of
 from pytest_stbench.data.naming import cells_of, names_of
-from pytest_stbench.data.readers.imaging.cells import CellTable, without_controls
-from pytest_stbench.data.readers.imaging.labels import labels_of
+from pytest_stbench.data.readers.counts import only_genes
+from pytest_stbench.data.readers.imaging.cells import CellTable
 from pytest_stbench.data.readers.imaging.outlines import Polygons
 from pytest_stbench.data.readers.imaging.source import (
     Bundle,
@@ -102,28 +103,28 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
 
 def _genes(matrix: Path) -> tuple[str, ...]:
     names = columns_of(matrix)[1:]
-    return tuple(name for name, control in zip(names, is_control(names), strict=True) if not control)
+    return tuple(dict.fromkeys(np.array(names, dtype=np.str_)[kinds_of(names) == GENE].tolist()))
 
 
 def _cells(matrix: Path, cells: Path, known: Container[object], config: DatasetSpec) -> CellTable:
     key, *features = columns_of(matrix)
     names, found, background = matrix_of(matrix, features, [key], lambda part: cells_of(part[key], known))
-    counts, genes, controls, notes = without_controls(found, np.array(features, dtype=np.str_))
+    measured = only_genes(found, np.array(features, dtype=np.str_), kinds_of(features))
     labels = {k: c for k, c in (("niche", config.keys.niche), ("cell_type", config.keys.cell_type)) if c}
     there = columns_of(cells)
     identifier = ENTITY if ENTITY in there else there[0]
     with_volume = "volume" in there
     wanted = [identifier, *CENTRE, *(["volume"] if with_volume else []), *labels.values()]
-    table = whole(cells, wanted, [identifier])
+    table = whole(cells, wanted, [identifier, *labels.values()])
     with ids_of(cells):
         rows = rows_of(names, names_of(table[identifier]), cells, matrix.name)
     volume = {"volume_um3": table["volume"].to_numpy(np.float64)[rows]} if with_volume else {}
     return CellTable(
         names=names,
-        genes=genes,
-        counts=counts,
+        genes=measured.genes,
+        counts=measured.counts,
         xy_um=table[list(CENTRE)].to_numpy(np.float64)[rows],
         labels={k: labels_of(table[column])[rows] for k, column in labels.items()},
-        measures={"control_counts": controls, **volume},
-        notes={**notes, "background_rows": background},
+        measures={**measured.measures, **volume},
+        notes={**measured.notes, "background_rows": background},
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.data.features import kinds_of, said_in
 from pytest_stbench.data.readers import hdf5
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
@@ -46,6 +47,13 @@ def symbols_of(file: h5py.File, var: Any, column: str | None) -> NDArray[np.str_
         raise DataError(message)
     missing = np.array([value is None for value in values], dtype=bool)
     return np.asarray(np.where(missing, names, values), dtype=np.str_)
+
+
+def features_of(file: h5py.File, var: Any, column: str | None) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
+    """Return the names of the features of `var`, see :func:`symbols_of`, and what each is, both (f,)."""
+    names = symbols_of(file, var, column)
+    said = said_in(hdf5.columns(var), lambda known: hdf5.column(var, known))
+    return names, kinds_of(names, said, hdf5.index_of(var))
 
 
 def symbol_column(file: h5py.File, var: Any) -> str | None:

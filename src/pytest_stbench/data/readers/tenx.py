@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 from scipy import sparse
 
-from pytest_stbench.data.controls import is_control
+from pytest_stbench.data.features import GENE, kinds_of
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -19,21 +19,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-GENE = "Gene Expression"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Features:
-    """Names, ids and types of the features; ``is_gene`` leaves out controls and other assays."""
+    """Names of the features and what each is, a gene or something else."""
 
     names: NDArray[np.str_]
-    ids: NDArray[np.str_]
-    types: NDArray[np.str_]
+    kinds: NDArray[np.str_]
 
     @property
-    def is_gene(self) -> NDArray[np.bool_]:
-        """Which features are genes."""
-        return np.asarray((self.types == GENE) & ~is_control(self.names))
+    def genes(self) -> tuple[str, ...]:
+        """Names of the genes, each once."""
+        return tuple(dict.fromkeys(self.names[self.kinds == GENE].tolist()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,10 +81,17 @@ def _opened(path: Path) -> Iterator[h5py.Group]:
 
 
 def _features(group: h5py.Group) -> Features:
+    """Return the features; where there is no name the id stands for it."""
     features = group["features"]
-    return Features(
-        names=_text(features["name"]), ids=_text(features["id"]), types=_text(features["feature_type"])
-    )
+    ids = _text(features["id"]) if "id" in features else None
+    names = _text(features["name"]) if "name" in features else ids
+    if names is None:
+        message = "its features have neither name nor id"
+        raise ValueError(message)
+    if ids is not None:
+        names = np.where(names == "", ids, names)
+    types = _text(features["feature_type"]) if "feature_type" in features else None
+    return Features(names=names, kinds=kinds_of(names, types, ids))
 
 
 def _text(node: h5py.Dataset) -> NDArray[np.str_]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.data.controls import is_control
+from pytest_stbench.data.features import kinds_of
+from pytest_stbench.data.labels import class_name
 from pytest_stbench.data.molecules import TranscriptBatch
 from pytest_stbench.data.naming import cells_in_fields, cells_of, spread
 from pytest_stbench.data.readers.imaging.tables import columns_of, ids_of, parts_of
@@ -29,6 +30,7 @@ SYNONYMS = {
     "qv": ("qv",),
     "cell": ("cell_id", "cell", "cell_ID", "EntityID", "assignment"),
     "fov": ("fov",),
+    "kind": ("codeword_category", "codeclass", "CodeClass", "is_gene", "is_control"),
 }
 """What the columns are called: Xenium, plain tables, CosMx, MERSCOPE, proseg; the first one there counts."""
 
@@ -51,12 +53,12 @@ class Columns:
     qv: str | None
     cell: str | None
     fov: str | None
-    control: str | None
+    kind: str | None
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """Columns of place and feature, quality and the mark of controls where they are."""
-        found = (self.x, self.y, self.feature, self.qv, self.control)
+        """Columns of place and feature, and of quality where it is there."""
+        found = (self.x, self.y, self.feature, self.qv)
         return tuple(dict.fromkeys(name for name in found if name is not None))
 
 
@@ -71,8 +73,9 @@ def open_transcripts(
         A ``.parquet`` file, or a ``.csv``, ``.csv.gz``, ``.tsv``. Columns are found by the names
         that Xenium (``x_location``, ``feature_name``, ``qv``, ``cell_id``), CosMx
         (``x_global_px``, ``target``, ``cell_ID`` with ``fov``), MERSCOPE (``global_x``, ``gene``)
-        and plain tables (``x``, ``y``, ``gene``, ``cell_id``) give them. A column ``is_control``
-        marks controls beside what their names say.
+        and plain tables (``x``, ``y``, ``gene``, ``cell_id``) give them. What a feature is stands in
+        ``codeword_category`` (Xenium), ``codeclass`` (CosMx), ``is_gene`` or ``is_control``, else in its
+        name.
     um_per_px
         Size of a pixel where coordinates are in pixels; needed for ``x_global_px``.
     known
@@ -117,7 +120,7 @@ def columns_for(path: Path, there: Sequence[str], named: Mapping[str, str] | Non
         qv=found["qv"],
         cell=found["cell"],
         fov=found["fov"],
-        control="is_control" if "is_control" in there else None,
+        kind=found["kind"],
     )
 
 
@@ -139,8 +142,8 @@ class TranscriptTable:
         return self._decoded[0]
 
     @property
-    def is_control(self) -> NDArray[np.bool_]:
-        """Which of the features are controls, by their name or a column ``is_control``."""
+    def kinds(self) -> NDArray[np.str_]:
+        """What each of the features is, by what the table says of it and by its name."""
         return self._decoded[1]
 
     def batches(self, *, cells: bool = False) -> Iterator[TranscriptBatch]:
@@ -177,10 +180,9 @@ class TranscriptTable:
             return spread(*cells_of(part[columns.cell], self._known, self._slides), "")
 
     @cached_property
-    def _decoded(self) -> tuple[NDArray[np.str_], NDArray[np.bool_]]:
-        wanted = [self.columns.feature, *([self.columns.control] if self.columns.control else [])]
-        marked: dict[str, bool] = {}
-        for part in parts_of(self.path, wanted):
+    def _decoded(self) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
+        said: dict[str, set[str | None]] = {}
+        for part in parts_of(self.path, [self.columns.feature, *filter(None, [self.columns.kind])]):
             feature = part[self.columns.feature]
             if feature.hasnans:
                 message = (
@@ -189,14 +191,46 @@ class TranscriptTable:
                 )
                 raise DataError(message)
             codes, levels = _factorised(feature)
-            marks = np.zeros(len(levels), dtype=bool)
-            if self.columns.control is not None:
-                flags = part[self.columns.control].to_numpy().astype(bool)
-                marks = np.bincount(codes[flags], minlength=len(levels)) > 0
-            for name, mark in zip(levels, marks.tolist(), strict=True):
-                marked[name] = marked.get(name, False) or mark
-        names = np.array(sorted(marked), dtype=np.str_)
-        return names, is_control(names) | np.array([marked[name] for name in names.tolist()], dtype=bool)
+            words: list[str | None] = [None]
+            word = np.zeros(len(codes), dtype=np.intp)
+            if self.columns.kind is not None:
+                word, words = self._words(part[self.columns.kind])
+            seen = np.bincount(codes * len(words) + word, minlength=len(levels) * len(words))
+            for pair in np.flatnonzero(seen).tolist():
+                said.setdefault(levels[pair // len(words)], set()).add(words[pair % len(words)])
+        return self._agreed(said)
+
+    def _words(self, values: Any) -> tuple[NDArray[np.intp], list[str | None]]:
+        """Return codes and the words of a column of kinds; a mark is a word too."""
+        codes, levels = _factorised(values)
+        marks = {"is_gene": ("gene", "no_gene"), "is_control": ("negative_control", None)}.get(
+            str(self.columns.kind)
+        )
+        if marks is None:
+            return codes, [class_name(level) for level in levels]
+        true, false = marks
+        known = {"True": true, "1": true, "False": false, "0": false}
+        return codes, [known.get(class_name(level) or "") for level in levels]
+
+    def _agreed(self, said: dict[str, set[str | None]]) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
+        """Return names, sorted, and the kind of each.
+
+        Raises ``DataError`` where rows say different things of one name.
+        """
+        names = sorted(said)
+        pairs = [(name, word) for name in names for word in said[name]]
+        kinds = kinds_of([name for name, _ in pairs], [word for _, word in pairs])
+        of: dict[str, set[str]] = {}
+        for (name, _), kind in zip(pairs, kinds.tolist(), strict=True):
+            of.setdefault(name, set()).add(kind)
+        torn = next((name for name in names if len(of[name]) > 1), None)
+        if torn is not None:
+            message = (
+                f"{self.path}: by column {self.columns.kind} the rows of {torn!r} are of several kinds, "
+                f"{listing(sorted(of[torn]))}: give each kind a name of its own"
+            )
+            raise DataError(message)
+        return np.array(names, dtype=np.str_), np.array([of[name].pop() for name in names], dtype=np.str_)
 
 
 def _factorised(values: Any) -> tuple[NDArray[np.intp], list[str]]:

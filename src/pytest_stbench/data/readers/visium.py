@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.data.image import Image
-from pytest_stbench.data.readers.counts import as_counts, sum_duplicate_columns
+from pytest_stbench.data.readers.counts import only_genes
 from pytest_stbench.data.readers.imaging.source import companion, places_of
 from pytest_stbench.data.readers.protocol import RawSlide
 from pytest_stbench.data.readers.tenx import read_features, read_matrix
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from pytest_stbench.spec.model import DatasetSpec
 
-RULES = "visium/1"
+RULES = "visium/2"
 HD_BINS = ("square_002um", "square_008um", "square_016um")
 HD_DEFAULT = "square_016um"
 
@@ -117,8 +117,7 @@ class VisiumSource:
 
     def genes(self, slide_id: str) -> tuple[str, ...]:
         """Return the symbols of the genes, each once, in the order of the matrix."""
-        features = read_features(self._slides[slide_id].matrix)
-        return tuple(dict.fromkeys(features.names[features.is_gene].tolist()))
+        return read_features(self._slides[slide_id].matrix).genes
 
     def read(self, slide_id: str) -> RawSlide:
         """Read the units under tissue with their counts."""
@@ -134,11 +133,7 @@ class VisiumSource:
             )
             raise DataError(message)
         rows = np.array([place[name] for name in matrix.barcodes[known].tolist()], dtype=np.intp)
-        is_gene = matrix.features.is_gene
-        kept = np.flatnonzero(is_gene)
-        counts, genes, duplicates = sum_duplicate_columns(
-            as_counts(matrix.counts[np.flatnonzero(known)][:, kept].tocsr()), matrix.features.names[kept]
-        )
+        found = only_genes(matrix.counts[np.flatnonzero(known)], matrix.features.names, matrix.features.kinds)
         scales = scales_of(outs.scales)
         hd = _is_hd(outs)
         um_per_px, pitch = pixel_size(outs.positions, outs.scales, scales, pixels, index, hd=hd)
@@ -146,16 +141,15 @@ class VisiumSource:
         return RawSlide(
             slide_id=slide_id,
             unit_names=matrix.barcodes[known],
-            genes=genes,
-            counts=counts,
+            genes=found.genes,
+            counts=found.counts,
             xy_um=pixels[rows] * um_per_px,
             xy_px=xy_px,
             array_index=index[rows],
             image=image,
             pitch_um=pitch,
             notes={
-                **duplicates,
-                "features_that_are_no_genes": int((~is_gene).sum()),
+                **found.notes,
                 NOTE: int((~known).sum()),
                 "spots_without_counts": len(barcodes) - int(known.sum()),
             },

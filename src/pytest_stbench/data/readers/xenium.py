@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.data.labels import labels_of
 from pytest_stbench.data.naming import names_of
-from pytest_stbench.data.readers.imaging.cells import CellTable, without_controls
-from pytest_stbench.data.readers.imaging.labels import labels_of
+from pytest_stbench.data.readers.counts import only_genes
+from pytest_stbench.data.readers.imaging.cells import CellTable
 from pytest_stbench.data.readers.imaging.outlines import Polygons
 from pytest_stbench.data.readers.imaging.source import (
     Bundle,
@@ -153,31 +154,32 @@ def _experiment(path: Path | None) -> dict[str, Any]:
 
 
 def _genes(matrix: Path) -> tuple[str, ...]:
-    features = read_features(matrix)
-    return tuple(dict.fromkeys(features.names[features.is_gene].tolist()))
+    return read_features(matrix).genes
 
 
 def _cells(matrix: Path, cells: Path, config: DatasetSpec) -> CellTable:
     found = read_matrix(matrix)
-    counts, genes, controls, notes = without_controls(
-        found.counts, found.features.names, ~found.features.is_gene
-    )
+    measured = only_genes(found.counts, found.features.names, found.features.kinds)
     there = columns_of(cells)
     labels = {k: c for k, c in (("niche", config.keys.niche), ("cell_type", config.keys.cell_type)) if c}
     areas = [name for name in AREAS if name in there]
-    table = whole(cells, ["cell_id", "x_centroid", "y_centroid", *areas, *labels.values()], ["cell_id"])
+    table = whole(
+        cells,
+        ["cell_id", "x_centroid", "y_centroid", *areas, *labels.values()],
+        ["cell_id", *labels.values()],
+    )
     with ids_of(cells):
         names = names_of(table["cell_id"])
     rows = rows_of(found.barcodes, names, cells, matrix.name)
     return CellTable(
         names=found.barcodes,
-        genes=genes,
-        counts=counts,
+        genes=measured.genes,
+        counts=measured.counts,
         xy_um=table[["x_centroid", "y_centroid"]].to_numpy(np.float64)[rows],
         labels={key: labels_of(table[column])[rows] for key, column in labels.items()},
         measures={
-            "control_counts": controls,
+            **measured.measures,
             **{AREAS[name]: table[name].to_numpy(np.float64)[rows] for name in areas},
         },
-        notes={**notes, "cells_without_counts_in_matrix": len(names) - len(rows)},
+        notes={**measured.notes, "cells_without_counts_in_matrix": len(names) - len(rows)},
     )

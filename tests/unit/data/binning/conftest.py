@@ -20,7 +20,7 @@ class Molecules:
     feature: np.ndarray
     qv: np.ndarray | None = None
     features: np.ndarray = field(default_factory=lambda: np.array(["A", "B", "NegControlProbe_1"]))
-    is_control: np.ndarray = field(default_factory=lambda: np.array([False, False, True]))
+    kinds: np.ndarray = field(default_factory=lambda: np.array(["gene", "gene", "negative_control_probe"]))
     batch: int = 997
 
     def batches(self, *, cells=False):

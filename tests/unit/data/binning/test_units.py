@@ -77,7 +77,7 @@ def test_no_transcript_is_lost(geometry, seed, origin, min_qv, min_tissue, batch
 
     class Drawn:
         features = np.array(["A", "B", "Blank-1", "C"])
-        is_control = np.array([False, False, True, False])
+        kinds = np.array(["gene", "gene", "blank", "gene"])
 
         def batches(self, *, cells=False):
             for start in range(0, n, batch):
@@ -145,7 +145,7 @@ def test_transcripts_without_quality_all_count(uniform, spec):
 def test_features_of_one_name_are_one_gene_and_unknown_ones_are_counted(molecules, spec):
     x, y = np.random.default_rng(0).uniform(0, 100, (2, 4000))
     drawn = molecules(
-        x, y, np.arange(4000) % 4, features=np.array(["A", "B", "A", "X"]), is_control=np.zeros(4, bool)
+        x, y, np.arange(4000) % 4, features=np.array(["A", "B", "A", "X"]), kinds=np.full(4, "gene")
     )
     binned = bin_transcripts(drawn, GENES, spec("square", size_um=25, min_tissue=0), what="s")
     assert np.asarray(binned.counts.sum(axis=0)).ravel().tolist() == [2000, 1000]

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pytest_stbench.data.controls import is_control
 from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.readers.imaging.outlines import LabelImage, Polygons
 from pytest_stbench.data.samples import load_samples
@@ -24,17 +23,6 @@ def opened(tmp_path, source, path, **changes):
 def by_name(slide):
     frame = pd.DataFrame(slide.counts.toarray(), index=slide.unit_names, columns=slide.genes)
     return frame.sort_index().sort_index(axis=1)
-
-
-def test_names_of_controls():
-    controls = [
-        "NegControlProbe_00042", "NegControlCodeword_0500", "BLANK_0006", "Blank-17", "antisense_SCRIB",
-        "UnassignedCodeword_0012", "DeprecatedCodeword_0318", "NegPrb12", "Negative3", "SystemControl4",
-        "FalseCode9", "Intergenic_Region_3",
-    ]  # fmt: skip
-    genes = ["BLNK", "NEGR1", "ANTXR1", "SYSTM", "FALS", "ERBB2", "INTS6", "UNASX", "BLANKX"]
-    assert is_control(controls).all()
-    assert not is_control(genes).any()
 
 
 # -- Xenium ------------------------------------------------------------------------------------
@@ -56,7 +44,13 @@ def test_a_xenium_bundle(tmp_path):
     order = cells.set_index("cell_id").loc[slide.unit_names]
     np.testing.assert_allclose(slide.xy_um, order[["x_centroid", "y_centroid"]])
     np.testing.assert_allclose(slide.measures["cell_area_um2"], order["cell_area"])
-    assert slide.measures["control_counts"].sum() == counts[4:].sum() == dataset.notes["control_counts"]["S1"]
+    notes = {note: found["S1"] for note, found in dataset.notes.items()}
+    assert slide.measures["control_counts"].sum() == counts[4:6].sum() == notes["control_counts"]
+    assert notes["control_features"] == 2
+    assert (notes["features:unassigned_codeword"], notes["counts:unassigned_codeword"]) == (
+        1,
+        counts[6].sum(),
+    )
     assert set(slide.segmentations) == {"cell", "nucleus"}
     assert dataset.offers == {"transcripts"}
     assert sum(len(batch.x_um) for batch in slide.transcripts.batches()) == len(table)
@@ -76,7 +70,9 @@ def test_cells_are_counted_from_transcripts_where_no_matrix_is(tmp_path):
     assert notes["transcripts_read"] == (
         notes["transcripts_low_qv"] + notes["transcripts_unassigned"] + notes["transcripts_kept"]
     )
-    assert notes["transcripts_kept"] == notes["control_counts"] + slide.counts.sum()
+    no_genes = sum(number for note, number in notes.items() if note.startswith("counts:"))
+    assert notes["transcripts_kept"] == no_genes + slide.counts.sum()
+    assert notes["counts:unassigned_codeword"] == counts[6].sum()
     near = cells.set_index("cell_id").loc[slide.unit_names, ["x_centroid", "y_centroid"]]
     assert np.abs(slide.xy_um - near).max().max() < 3, "the mean of its transcripts"
 

@@ -80,7 +80,7 @@ def test_a_store(made, zarr_format):
     np.testing.assert_allclose(np.sort(found, axis=0), np.sort(table[["x", "y"]], axis=0))
     names = np.concatenate([slide.transcripts.features[batch.feature] for batch in batches])
     assert sorted(names) == sorted(table["feature_name"])
-    assert slide.transcripts.features[slide.transcripts.is_control].tolist() == [GENES[4]]
+    assert slide.transcripts.features[slide.transcripts.kinds != "gene"].tolist() == [GENES[4]]
     cells = np.concatenate([batch.cell for batch in batches])
     assert (cells == "").sum() == 5
     drawn = slide.segmentations["cell"].labels(PX, (0, 0, stores.WIDTH * PX, stores.HEIGHT * PX))

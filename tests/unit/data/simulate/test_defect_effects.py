@@ -132,6 +132,15 @@ class TestMatrix:
         genes = read({"controls_in_matrix": share}).genes
         assert sum(name.startswith("NegControlProbe") for name in genes) == n
 
+    @pytest.mark.parametrize(("share", "n"), [(0.05, 1), (0.5, 10), (1, 20)])
+    def test_antibodies(self, share, n, clean):
+        slide = read({"controls_in_matrix.antibodies": share})
+        assert slide.genes[:-n].tolist() == clean.genes.tolist()
+        assert slide.genes[-n] == "PanCK"
+        added = slide.counts[:, -n:].toarray()
+        np.testing.assert_allclose(added.mean(axis=0), 100, atol=3)
+        assert added.sum() > n / 4 * clean.counts.sum() / len(clean.genes)
+
 
 class TestGenes:
     def test_ids(self, clean):

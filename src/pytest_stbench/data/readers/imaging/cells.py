@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from pytest_stbench.data.controls import is_control
-from pytest_stbench.data.readers.counts import as_counts, sum_duplicate_columns
+from pytest_stbench.data.readers.counts import only_genes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +23,7 @@ MIN_QV = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CellTable:
-    """The cells of a slide; controls are summed into ``measures["control_counts"]``."""
+    """The cells of a slide; negative controls are summed into ``measures["control_counts"]``."""
 
     names: NDArray[np.str_]
     genes: NDArray[np.str_]
@@ -35,30 +34,12 @@ class CellTable:
     notes: Mapping[str, int] = field(default_factory=dict)
 
 
-def without_controls(
-    counts: sparse.csr_matrix, features: NDArray[np.str_], control: NDArray[np.bool_] | None = None
-) -> tuple[sparse.csr_matrix, NDArray[np.str_], NDArray[np.float64], dict[str, int]]:
-    """Take the controls out of a matrix; return counts, genes, controls per cell and notes."""
-    marked = is_control(features) if control is None else control
-    controls = np.asarray(counts[:, np.flatnonzero(marked)].sum(axis=1), dtype=np.float64).ravel()
-    kept = np.flatnonzero(~marked)
-    genes_counts, genes, duplicates = sum_duplicate_columns(
-        as_counts(counts[:, kept].tocsr()), features[kept]
-    )
-    notes = {
-        "control_features": int(marked.sum()),
-        "control_counts": int(controls.sum()),
-        **duplicates,
-    }
-    return genes_counts, genes, controls, notes
-
-
 def count_cells(transcripts: Transcripts) -> CellTable:
     """Count the transcripts of each cell; its place is the mean of their places.
 
     Transcripts of a quality below 20, without finite coordinates and those in no cell are left
-    out and counted; controls are kept, as ``control_counts``. A cell that no other transcript
-    names does not exist.
+    out and counted; what is no gene is kept, as ``counts:KIND`` of the notes. A cell that no other
+    transcript names does not exist.
     Cells are sorted by name; a table that knows no cells has none.
     """
     place: dict[str, int] = {}
@@ -95,14 +76,12 @@ def count_cells(transcripts: Transcripts) -> CellTable:
     shape = (len(place), n_features)
     matrix = sparse.csr_matrix((count, (every // n_features, every % n_features)), shape=shape)
     order = np.argsort(np.array(list(place), dtype=np.str_), kind="stable")
-    counts, genes, controls, found = without_controls(
-        matrix[order].tocsr(), transcripts.features, transcripts.is_control
-    )
+    measured = only_genes(matrix[order].tocsr(), transcripts.features, transcripts.kinds)
     return CellTable(
         names=np.array(list(place), dtype=np.str_)[order],
-        genes=genes,
-        counts=counts,
+        genes=measured.genes,
+        counts=measured.counts,
         xy_um=(sums[:, :2] / np.maximum(sums[:, 2:], 1))[order],
-        measures={"control_counts": controls},
-        notes={**notes, **found, "cells_counted_from_transcripts": len(place)},
+        measures=measured.measures,
+        notes={**notes, **measured.notes, "cells_counted_from_transcripts": len(place)},
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from pytest_stbench.data.align import align_columns
+from pytest_stbench.data.features import GENE
 from pytest_stbench.data.image import Image
 from pytest_stbench.data.readers.imaging.cells import CellTable, count_cells
 from pytest_stbench.data.readers.protocol import RawSlide
@@ -106,7 +107,7 @@ class ImagingSource:
         return (*self._bundles[slide_id].files, *image)
 
     def genes(self, slide_id: str) -> tuple[str, ...]:
-        """Return the symbols that were measured, controls left out."""
+        """Return the symbols of the genes that were measured."""
         bundle = self._bundles[slide_id]
         if bundle.genes is not None:
             return bundle.genes()
@@ -120,7 +121,7 @@ class ImagingSource:
         open_table = self._bundles[slide_id].transcripts
         if slide_id not in self._seen and open_table is not None:
             table = open_table()
-            self._seen[slide_id] = frozenset(table.features[~table.is_control].tolist())
+            self._seen[slide_id] = frozenset(table.features[table.kinds == GENE].tolist())
         return self._seen.get(slide_id, frozenset())
 
     def read(self, slide_id: str) -> RawSlide:

@@ -27,11 +27,11 @@ class Annotated:
         self.element = element
         self.path = store.path / element
 
-    def columns(self) -> tuple[str, ...]:
-        """Return the names of the columns of ``obs``, with that of its index where it has one."""
+    def columns(self, frame: str = "obs") -> tuple[str, ...]:
+        """Return the names of the columns of ``obs`` or ``var``, with that of its index where it has one."""
         group = self._store.group(self.element)
         with readable(self.path):
-            return tuple(name for name in group["obs"] if name != "_index")
+            return tuple(name for name in group[frame] if name != "_index")
 
     def index(self, frame: str) -> NDArray[np.str_]:
         """Return the index of ``obs`` or ``var``, (n,)."""

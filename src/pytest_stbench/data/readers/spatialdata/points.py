@@ -48,12 +48,12 @@ class Points:
         return np.unique(np.concatenate([table.features for table, _, _ in self._parts]))
 
     @cached_property
-    def is_control(self) -> NDArray[np.bool_]:
-        """Which of the features are controls."""
-        marked = np.zeros(len(self.features), dtype=bool)
+    def kinds(self) -> NDArray[np.str_]:
+        """What each of the features is."""
+        found: dict[str, str] = {}
         for table, _, _ in self._parts:
-            marked[np.searchsorted(self.features, table.features[table.is_control])] = True
-        return marked
+            found.update(zip(table.features.tolist(), table.kinds.tolist(), strict=True))
+        return np.array([found[name] for name in self.features.tolist()], dtype=np.str_)
 
     def batches(self, *, cells: bool = False) -> Iterator[TranscriptBatch]:
         """Yield all transcripts, a part of a file at a time."""

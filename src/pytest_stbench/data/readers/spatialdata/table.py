@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from pytest_stbench.data.controls import is_control
+from pytest_stbench.data.features import GENE, kinds_of, said_in
+from pytest_stbench.data.labels import labels_of
 from pytest_stbench.data.naming import names_of
 from pytest_stbench.data.readers import tissue
-from pytest_stbench.data.readers.imaging.cells import CellTable, without_controls
-from pytest_stbench.data.readers.imaging.labels import labels_of
+from pytest_stbench.data.readers.counts import only_genes
+from pytest_stbench.data.readers.imaging.cells import CellTable
 from pytest_stbench.data.readers.imaging.tables import ids_of
 from pytest_stbench.data.readers.spatialdata.columns import Annotated
 from pytest_stbench.data.readers.spatialdata.places import instances_of
@@ -63,15 +64,21 @@ class Table:
         self.path = store.path / element
 
     def genes(self) -> tuple[str, ...]:
-        """Return the symbols that were measured, controls left out; no count is read."""
-        features = self._data.index("var")
-        return tuple(dict.fromkeys(features[~is_control(features)].tolist()))
+        """Return the symbols of the genes that were measured; no count is read."""
+        features, kinds = self._features()
+        return tuple(dict.fromkeys(features[kinds == GENE].tolist()))
+
+    def _features(self) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
+        """Return the names of the features, and what each is."""
+        names = self._data.index("var")
+        said = said_in(self._data.columns("var"), lambda name: labels_of(self._data.part(f"var/{name}")))
+        return names, kinds_of(names, said)
 
     def cells(self, frame: Frame) -> CellTable:
         """Return the units with counts, places in um and labels."""
         layer = self._config.keys.counts
         counts = sparse.csr_matrix(self._data.part("X" if layer == "X" else f"layers/{layer}"))
-        units, features = self.units(), self._data.index("var")
+        units, (features, kinds) = self.units(), self._features()
         if counts.shape != (len(units.names), len(features)):
             message = (
                 f"{self.path}: counts of shape {counts.shape} for {len(units.names)} units and "
@@ -86,16 +93,16 @@ class Table:
         }
         of_regions = np.flatnonzero(units.region >= 0)
         rows = of_regions[self._inside(len(units.names))[of_regions]]
-        found, genes, controls, notes = without_controls(counts[rows], features)
+        measured = only_genes(counts[rows], features, kinds)
         return CellTable(
             names=units.names[rows],
-            genes=genes,
-            counts=found,
+            genes=measured.genes,
+            counts=measured.counts,
             xy_um=self._places(frame, units, rows) * frame.um,
             labels={key: values[rows] for key, values in labels.items()},
-            measures={"control_counts": controls},
+            measures=measured.measures,
             notes={
-                **notes,
+                **measured.notes,
                 "units_of_other_regions": len(units.names) - len(of_regions),
                 tissue.NOTE: len(of_regions) - len(rows),
             },

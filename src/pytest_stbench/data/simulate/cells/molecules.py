@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.data.features import GENE, kinds_of
 from pytest_stbench.data.molecules import TranscriptBatch
 from pytest_stbench.kernels.streams import stream
 
@@ -54,9 +55,9 @@ class CellTranscripts:
         return np.array([*self.genes, *CONTROLS], dtype=np.str_)
 
     @property
-    def is_control(self) -> NDArray[np.bool_]:
-        """Which features are negative probes or unassigned codewords."""
-        return np.arange(len(self.genes) + len(CONTROLS)) >= len(self.genes)
+    def kinds(self) -> NDArray[np.str_]:
+        """What each feature is: genes of the panel, negative probes, unassigned codewords."""
+        return np.concatenate([np.full(len(self.genes), GENE), kinds_of(CONTROLS)])
 
     def batches(self, *, cells: bool = False) -> Iterator[TranscriptBatch]:
         """Yield the transcripts of some thousand cells at a time."""

@@ -1,4 +1,4 @@
-"""Defects of what is measured: lost genes, wrong names, controls among genes."""
+"""Defects of what is measured: lost genes, wrong names, controls and antibodies among genes."""
 
 from __future__ import annotations
 
@@ -22,17 +22,23 @@ if TYPE_CHECKING:
 
 MAX_CONTROLS = 40
 CONTROL_RATE = 0.05
+ANTIBODIES = (
+    "PanCK", "CD45RA", "PTPRC-1", "CD4_TotalSeqB", "CD8", "EPCAM-1", "HLA-DR", "VIM-1", "CD45RO", "CD3",
+    "mouse_IgG2a", "rat_IgG2a", "CD68-1", "CD163-1", "MS4A1-1", "PECAM1-1", "ACTA2-1", "CD57", "IgD", "IgM",
+)  # fmt: skip
+"""As panels call them, and as making names unique leaves those that are called like their genes."""
+ANTIBODY_RATE = 100.0
 DATES = tuple(f"{day}-{month}" for month, last in (("Mar", 11), ("Sep", 13)) for day in range(1, last + 1))
 """What spreadsheets make of MARCH1 to MARCH11 and SEPT1 to SEPT13."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenePlan:
-    """Which columns of a clean slide are kept, what they are called, and how many are added."""
+    """Which columns of a clean slide are kept, what they are called, and the mean of each that is added."""
 
     kept: tuple[int, ...]
     names: tuple[str, ...]
-    added: int = 0
+    added: tuple[float, ...] = ()
 
 
 def plan_genes(params: SimulationParams, slide_id: str, genes: Sequence[str]) -> GenePlan:
@@ -40,10 +46,14 @@ def plan_genes(params: SimulationParams, slide_id: str, genes: Sequence[str]) ->
     lost = _lost(params, slide_id, genes)
     kept = tuple(place for place, gene in enumerate(genes) if gene not in lost)
     names = _renamed(params, [genes[place] for place in kept])
-    strength = params.defects.get("controls_in_matrix")
-    added = 0 if strength is None else math.ceil(strength * MAX_CONTROLS)
-    controls = tuple(f"NegControlProbe_{number:05d}" for number in range(1, added + 1))
-    return GenePlan(kept=kept, names=(*names, *controls), added=added)
+    n_controls = math.ceil(params.defects.get("controls_in_matrix", 0) * MAX_CONTROLS)
+    n_antibodies = math.ceil(params.defects.get("controls_in_matrix.antibodies", 0) * len(ANTIBODIES))
+    controls = tuple(f"NegControlProbe_{number:05d}" for number in range(1, n_controls + 1))
+    return GenePlan(
+        kept=kept,
+        names=(*names, *controls, *ANTIBODIES[:n_antibodies]),
+        added=(CONTROL_RATE,) * n_controls + (ANTIBODY_RATE,) * n_antibodies,
+    )
 
 
 def spoil_genes(params: SimulationParams, slide: RawSlide) -> RawSlide:
@@ -55,7 +65,8 @@ def spoil_genes(params: SimulationParams, slide: RawSlide) -> RawSlide:
     counts = slide.counts[:, np.array(plan.kept, dtype=np.intp)]
     if plan.added:
         rng = stream(params.seed, "defect", "controls_in_matrix", slide.slide_id)
-        extra = csr_matrix(rng.poisson(np.full((counts.shape[0], plan.added), CONTROL_RATE)).astype(np.int32))
+        rates = np.tile(np.asarray(plan.added, dtype=np.float64), (counts.shape[0], 1))
+        extra = csr_matrix(rng.poisson(rates).astype(np.int32))
         counts = hstack([counts, extra], format="csr", dtype=np.int32)
     return replace(slide, genes=np.array(plan.names, dtype=np.str_), counts=csr_matrix(counts))
 

@@ -37,6 +37,7 @@ DEFECTS = MappingProxyType(
         "nonfinite_negative.negative": "this share of the stored counts is negative",
         "nonfinite_negative.infinite": "this share of the stored counts is infinite",
         "controls_in_matrix": "40 times this number of negative probes are columns of the matrix",
+        "controls_in_matrix.antibodies": "20 times this number of antibodies are columns of the matrix",
         "batch_corrected_eval": "log values, from which this share of each slide's gene means is taken out",
         # genes
         "panel_mismatch": "every slide lacks this share of the genes, each others",

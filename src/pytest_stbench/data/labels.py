@@ -1,0 +1,57 @@
+"""What class a label is: one name, whatever file and column it came from.
+
+Samples tables are read with this, so the module loads no numpy.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", "<na>", "#n/a", "#na", "nat"})
+"""Words for "no value", in lower case: of R, pandas, spreadsheets."""
+
+_WHOLE = re.compile(r"(-?\d+)\.0*")
+
+
+def class_name(value: Any) -> str | None:
+    """Return the name of the class that a label means; None where it is missing.
+
+    A whole number is written without a point, also where a hole in its column made it a float, or
+    a table holds it as ``1.0``; truth values are ``True`` and ``False`` however they are written. Other
+    text stays as it is, without blanks around it.
+    """
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
+    if hasattr(value, "is_integer") and not isinstance(value, bool) and value.is_integer():
+        return str(int(value))
+    text = str(value).strip()
+    low = text.casefold()
+    if low in MISSING:
+        return None
+    return low.capitalize() if low in ("true", "false") else whole(text)
+
+
+def whole(text: str) -> str:
+    """Return `text`, without the point where it is a whole number: ``1.0`` is ``1``."""
+    number = _WHOLE.fullmatch(text)
+    return text if number is None else str(int(number[1]))
+
+
+def labels_of(values: Any) -> NDArray[np.object_]:
+    """Return the labels of a column, (n,) objects: the name of a class, or None.
+
+    `values` is an array or a pandas column of any type: numbers, nullable ones, truth values,
+    categories (those without a row do not matter), text, bytes.
+    """
+    import numpy as np
+    import pandas as pd
+
+    codes, levels = pd.factorize(values)
+    names = np.array([*map(class_name, levels), None], dtype=object)
+    found: NDArray[np.object_] = names[codes]
+    return found
