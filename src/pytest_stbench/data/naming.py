@@ -1,6 +1,6 @@
 """What tables call cells and classes: one name for one thing, and one rule for what has no name.
 
-A name is missing where it is empty, ``nan``, ``NA``, ``None`` or ``null`` (``samples.MISSING``). Whole
+A name is missing where it is empty, ``nan``, ``NA``, ``None`` or ``null`` (``labels.MISSING``). Whole
 numbers are written whole: a column of 1, 2 and a hole, which many tools store as 1.0 and 2.0, names 1
 and 2. What is in no cell has the id -1, the largest value of an unsigned type, or one of the words of
 :data:`NOWHERE`; the id 0 says so too, unless the table of cells has a cell 0 (some vendors count from
