@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.kernels.streams import stream
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -62,5 +64,5 @@ def alike(first: Sketch, second: Sketch) -> bool:
 @lru_cache(maxsize=4)
 def _signs(number: int) -> NDArray[np.float64]:
     """Return the signs of the rows of a block, the same for every array."""
-    bits = np.random.default_rng(number).integers(0, 2, (_SIGNS, _BLOCK))
+    bits = stream(number, "signs of a sketch").integers(2, (_SIGNS, _BLOCK))
     return np.asarray(bits * 2.0 - 1.0, dtype=np.float64)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pytest_stbench.kernels.sketch import sketch
 from pytest_stbench.metrics.aggregate import SlideValue, mean_value, slide_value
 from pytest_stbench.metrics.arguments import arguments
@@ -59,7 +61,12 @@ class Scorer:
             },
             seconds=prediction.seconds,
             peak_memory_mb=prediction.peak_memory_mb,
-            sketches={key: sketch(values) for key, values in prediction.values.items()},
+            # Statistics that stand in a prediction's place (a mean of training patients) are no arrays.
+            sketches={
+                key: sketch(values)
+                for key, values in prediction.values.items()
+                if isinstance(values, np.ndarray)
+            },
         )
 
     @property

@@ -53,8 +53,10 @@ def test_large_parameters_keep_mean_and_spread():
         (binomial(u, np.full(len(u), 10**10), np.full(len(u), 0.5)), 5e9, 5e4),
         (negative_binomial(u, np.full(len(u), 1e5), SHAPE), 1e5, np.sqrt(1e5 + 1e10 / SHAPE)),
     ):
-        assert abs(draws.mean() - mean) < 0.01 * spread
-        assert abs(draws.std() / spread - 1) < 0.01
+        # Pieces of the unit interval lie around the mode in turn, so that numbers at even distances
+        # say as much as random ones: three SD of the mean and of the SD of 2000 of these.
+        assert abs(draws.mean() - mean) < 3 * spread / np.sqrt(len(u))
+        assert abs(draws.std() / spread - 1) < 3 / np.sqrt(len(u))
 
 
 @given(

@@ -5,6 +5,7 @@ import pytest
 
 from pytest_stbench.kernels import matched_pairs
 from pytest_stbench.kernels.bivariate import Standardised
+from pytest_stbench.kernels.streams import stream
 from pytest_stbench.kernels.matched_pairs import _draw, matched_thresholds
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -57,7 +58,7 @@ def test_deciles_split_the_detection_rates_evenly(monkeypatch):
 def test_draws_are_different_pairs_and_never_known_ones():
     left, right = np.arange(40), np.arange(20, 60)
     known = np.array([0 << 32 | 20, 7 << 32 | 30])
-    rng = np.random.default_rng(0)
+    rng = stream(0, "pairs")
     counts = np.zeros((60, 60))
     for _ in range(200):
         first, second = _draw(left, right, known, rng)

@@ -167,10 +167,11 @@ def scale_of(
     middle = median(sizes)
     tested = not any(unit.where.startswith(NEIGHBOURS) for unit in known.values())
     one, *_ = known.values()
-    if all(abs(size / middle - 1) <= SAME for size in sizes) and tested:
+    if all(abs(size / middle - 1) <= SAME for size in sizes):
         if abs(middle - 1) <= EXACT:
             return None, None
-        return {"um_per_px": float(f"{middle:.4g}")}, one.where
+        if tested:
+            return {"um_per_px": float(f"{middle:.4g}")}, one.where
     shown = listing((f"{slide} {unit.um:.4g}" for slide, unit in known.items()), 3)
     doubt = "" if tested else "; nothing else says it, so the check of these distances cannot test it"
     return {"um_per_px": "file"}, f"{shown} um, by {one.where}{doubt}"
