@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,8 @@ def run_cases(
     """Yield the outcome of every case, in their order; `jobs` processes work side by side."""
     wanted = list(wanted)
     if jobs > 1:
-        with ProcessPoolExecutor(max_workers=jobs) as pool:
+        # Started anew: a copy of a process with threads can wait forever, and Python 3.12 warns of it.
+        with ProcessPoolExecutor(max_workers=jobs, mp_context=get_context("spawn")) as pool:
             for outcome in pool.map(run_case, wanted, chunksize=4):
                 yield outcome
                 if progress:

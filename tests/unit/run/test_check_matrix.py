@@ -61,6 +61,7 @@ def test_a_check_speaks_at_threshold_strength(defect, level, strength):
     assert found.detected or found.refused
 
 
+@pytest.mark.filterwarnings("error")
 def test_processes_give_what_one_gives():
     wanted = [case("gene_ids", "above", 0.5), case("empty_units", "above", 0.5)]
     told = []
