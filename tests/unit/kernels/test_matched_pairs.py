@@ -5,8 +5,8 @@ import pytest
 
 from pytest_stbench.kernels import matched_pairs
 from pytest_stbench.kernels.bivariate import Standardised
-from pytest_stbench.kernels.streams import stream
 from pytest_stbench.kernels.matched_pairs import _draw, matched_thresholds
+from pytest_stbench.kernels.streams import stream
 
 pytestmark = pytest.mark.filterwarnings("error")
 

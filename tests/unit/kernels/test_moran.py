@@ -8,9 +8,9 @@ from scipy.sparse import coo_matrix, csc_matrix, csr_matrix, diags
 
 from pytest_stbench.kernels import joined
 from pytest_stbench.kernels.graph import lattice_graph
-from pytest_stbench.kernels.streams import stream
 from pytest_stbench.kernels.moran import morans_i
 from pytest_stbench.kernels.moran_null import moran_null, moran_permutation_p
+from pytest_stbench.kernels.streams import stream
 
 
 def chain(n):
