@@ -131,6 +131,7 @@ def test_with_warnings_as_errors_a_check_that_warns_fails_and_nothing_else_does(
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout
     assert re.findall(r"^FAILED (\S+)", done.stdout, flags=re.MULTILINE) == [
         "mini.stbench.yaml::shared_corpus",
+        "mini.stbench.yaml::ubiquitous_low_variability[sim]",
         "mini.stbench.yaml::too_few_patients[sim]",
         "mini.stbench.yaml::patient_effect[sim]",
         "mini.stbench.yaml::preprocessing_unstable",

@@ -46,7 +46,7 @@ def neighbour():
 @pytest.fixture
 def worse():
     model = Neighbour()
-    model.noise = 20.0
+    model.noise = 200.0
     return model
 
 
@@ -581,7 +581,7 @@ class TestCompare:
     @pytest.mark.parametrize(
         ("change", "named"),
         [
-            ({"preprocess": {"normalise": "log1p"}}, "normalis"),
+            ({"preprocess": {"normalise": "log1p_median"}}, "normalis"),
             ({"datasets": {"sim": {"params": {"seed": 5}}}}, "sim"),
             ({"version": 2}, "version"),
             ({"splits": [{"pgkf": {"k": 3}}]}, ""),

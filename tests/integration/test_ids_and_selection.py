@@ -181,7 +181,7 @@ def test_junit_properties_are_flat_and_scalar(gated):
     found = {p.get("name"): p.get("value") for p in cases["spearman_gene[sim-pgkf]"].iter("property")}
     expected = {
         "task", "family", "dataset", "variant", "split", "model", "metric", "value", "ci_low", "ci_high",
-        "n_patients", "n_units", "n_genes", "trivial", "baseline", "undefined", "verdict", "organ",
+        "n_patients", "n_units", "n_genes", "trivial", "baseline", "undefined", "standing", "organ",
         "disease", "technology", "resolution", "input_class",
     }  # fmt: skip
     assert {name.removeprefix("stbench.") for name in found} >= expected
@@ -225,12 +225,12 @@ class TestPlan:
         assert not (bench.folder / ".stbench").exists()
 
     def test_plan_of_too_few_patients(self, bench):
-        bench.task(**FOLDS, datasets={"sim": {"params": {"patients": 4}}})
-        run = bench.run("--stbench-plan")
-        assert (
-            "cannot be decided, 4 of the 6 patients needed (population claim: fails as underpowered)"
-            in run.out
-        )
+        few = {"sim": {"params": {"patients": 4}}}
+        needed = "cannot be decided, 4 of the 6 patients needed"
+        bench.task(**FOLDS, datasets=few)
+        assert f"{needed} (no gate in the file: shown only)" in bench.run("--stbench-plan").out
+        bench.task(**FOLDS, datasets=few, gates={"spearman_gene": {"beats": {"margin": 0.01}}})
+        assert f"{needed} (population claim: fails as underpowered)" in bench.run("--stbench-plan").out
 
     def test_plan_follows_the_selection(self, bench):
         run = bench.run("--stbench-plan", "-k", "P01 and contract")

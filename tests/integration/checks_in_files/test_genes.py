@@ -168,7 +168,7 @@ CASES = [
     ("hvg_not_svg", "median_without_pattern", panel_by_rank(16, slice(260, 300)), "fail", ()),
     ("no_spatial_signal", "shuffled", shuffled_places, "fail", (LAST,)),
     ("no_spatial_signal", "1_percent", pattern_left(0.01), "fail", (LAST,)),
-    ("no_spatial_signal", "6_percent", pattern_left(0.06), "warn", (LAST,)),
+    ("no_spatial_signal", "5_percent", pattern_left(0.05), "warn", (LAST,)),
     ("no_spatial_signal", "14_percent", pattern_left(0.14), "pass", ()),
 ]  # fmt: skip
 

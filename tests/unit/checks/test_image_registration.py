@@ -16,7 +16,7 @@ def test_clean_images_pass(simulated, seed):
 
 
 def test_a_mirrored_image_of_few_cells_is_seen(simulated):
-    facts = {"resolution": "cell", "technology": "Xenium", "patients": 3, "units": 600, "seed": 1}
+    facts = {"resolution": "cell", "technology": "Xenium", "patients": 3, "units": 600, "seed": 2}
     assert image_registration(simulated(**facts)[0]).status == "pass"
     mirrored, _ = simulated(**facts, defects={"image_registration": 1.0})
     assert image_registration(mirrored).status == "warn"

@@ -86,7 +86,7 @@ def test_a_panel_of_housekeeping_genes(cohort, strength, status):
     params = {"resolution": "cell", "defects": {"housekeeping_only_panel": strength}}
     result = cohort(params, preprocess={"filter": EVERY_UNIT}).check("housekeeping_only_panel")
     assert result.status == status
-    assert {"B2M", "GAPDH"} <= set(result.genes)
+    assert "GAPDH" in result.genes
 
 
 @pytest.mark.parametrize("defect", ["gene_sparsity", "slide_leakage", "no_spatial_signal"])

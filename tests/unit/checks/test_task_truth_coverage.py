@@ -92,7 +92,7 @@ def test_slides_too_shallow_for_pairs(cohort, depth, status):
 @pytest.mark.parametrize(("folds", "status"), [(2, "pass"), (6, "fail")])
 def test_too_few_hidden_genes_for_lists(cohort, folds, status):
     """Of 100 genes a sixth is hidden: 17 are not the 20 that a list of five needs."""
-    hidden = {**HIDDEN, "imputation": {"hide": {"folds": folds, "fold": 0}}}
+    hidden = {**HIDDEN, "imputation": {"hide": {"folds": folds, "fold": 1}}}
     found = cohort({"genes": 100, "depth": 6000, "seed": 4}, family="niche_signatures", **hidden)
     assert found.check("task_truth_coverage").status == status
 
