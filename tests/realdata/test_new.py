@@ -71,6 +71,8 @@ def test_cells_of_files_that_differ(tmp_path, monkeypatch):
     done = CliRunner().invoke(
         main, ["new", "t", "--data", "cosmx_nsclc/cells/*.h5ad", "--data-root", str(DATA)]
     )
-    assert done.exit_code == 0, done.output
-    text = (tmp_path / "t.stbench.yaml").read_text()
-    assert 'scale: {um_per_px: "uns:um_per_px"}' in text, "the files that are left all say it"
+    # The crops of three slides share one coordinate system, and only their file has a column for it.
+    assert done.exit_code == 2
+    assert "transcript_crops.h5ad holds several sections" in done.output
+    assert "obs['sample']" in done.output
+    assert not (tmp_path / "t.stbench.yaml").exists()
