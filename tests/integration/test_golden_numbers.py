@@ -117,7 +117,7 @@ def test_the_largest_differences_are_shown_first():
     assert not agree
     shown = [line for line in text.splitlines() if line.startswith("  ")]
     assert len(shown) == compare.SHOWN
-    assert shown[0].startswith("  2.9e-04 scores [t d lopo model m rmse] per_patient.P29: 0.29 / 0.29029")
+    assert shown[0].startswith("  2.9e-04  scores [t d lopo model m rmse] per_patient.P29: 0.29 / 0.29029")
     assert text.splitlines()[-1].startswith("29 numbers differ by more than 1e-06, 0 texts differ, 0 values")
 
 
