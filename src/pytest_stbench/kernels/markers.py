@@ -6,19 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import issparse
 
-from pytest_stbench.kernels.blocks import MIN_BLOCK_COLUMNS, blocks
 from pytest_stbench.kernels.compiled import compiled
+from pytest_stbench.kernels.packed import packed_columns
 from pytest_stbench.kernels.ranks import average_ranks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
-    Packed = tuple[slice, NDArray[Any], NDArray[np.int64]]
 
 CONSTANT_TOLERANCE = 1e-9
 TIE_DECIMALS = 9
@@ -69,7 +65,7 @@ def one_vs_rest(values: Any, groups: NDArray[np.integer[Any]], n_groups: int) ->
     codes = np.ascontiguousarray(groups, dtype=np.int64)
     sums = np.zeros((3, g, n_groups))
     spread, extent = np.zeros(g), np.zeros((2, g))
-    for columns, packed, group_of in _packed_columns(values, codes):
+    for columns, packed, group_of in packed_columns(values, codes):
         ranks = np.ascontiguousarray(average_ranks(packed.T).T)
         _add_up(packed, ranks, group_of, codes, sums[:, columns], spread[columns], extent[:, columns])
     rank_sum, total, above = sums
@@ -113,38 +109,6 @@ def edge_is_tied(rounded: Floats, ranked: NDArray[np.intp], length: int) -> bool
     return bool(tied and rounded[ranked[length]] == last)
 
 
-def _packed_columns(values: Any, codes: NDArray[np.int64]) -> Iterator[Packed]:
-    """Yield blocks of columns: their values other than 0 (c, w), padded with NaN, and the group of each."""
-    n, g = values.shape
-    sparse = values.tocsc(copy=True) if issparse(values) else None
-    if sparse is not None:
-        sparse.sum_duplicates()
-        sparse.eliminate_zeros()
-    for columns in blocks(g, n * values.dtype.itemsize, MIN_BLOCK_COLUMNS):
-        if sparse is not None:
-            starts = sparse.indptr[columns.start : columns.stop + 1]
-            stored = slice(starts[0], starts[-1])
-            yield columns, *_pack(np.diff(starts), sparse.data[stored], codes[sparse.indices[stored]])
-            continue
-        block = np.ascontiguousarray(values[:, columns].T)
-        other = block != 0
-        group_of = np.broadcast_to(codes, block.shape)
-        if other.all():
-            yield columns, block, group_of
-        else:
-            yield columns, *_pack(other.sum(axis=1), block[other], group_of[other])
-
-
-def _pack(
-    counts: NDArray[np.integer[Any]], data: NDArray[Any], groups: NDArray[np.int64]
-) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    taken = np.arange(counts.max()) < counts[:, None]
-    packed = np.full(taken.shape, np.nan, np.float32 if data.dtype == np.float32 else np.float64)
-    group_of = np.zeros(taken.shape, np.int64)
-    packed[taken], group_of[taken] = data, groups
-    return packed, group_of
-
-
 @compiled
 def _add_up(
     packed: NDArray[Any],
@@ -169,7 +133,8 @@ def _add_up(
     zeros_of = np.zeros(n_groups)
     middle = (n + 1) / 2.0
     for k in range(c):
-        zeros_of[:] = units
+        for group in range(n_groups):
+            zeros_of[group] = units[group]
         negative = stored = 0
         for i in range(width):
             if np.isnan(packed[k, i]):

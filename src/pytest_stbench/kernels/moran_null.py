@@ -139,11 +139,13 @@ def _exchanged_pairs(
     near = np.empty(width)
     total = np.empty(width)
     for b in range(len(places)):
-        total[:] = 0.0
+        for c in range(width):
+            total[c] = 0.0
         for i in range(len(indptr) - 1):
             if indptr[i] == indptr[i + 1]:
                 continue
-            near[:] = 0.0
+            for c in range(width):
+                near[c] = 0.0
             for e in range(indptr[i], indptr[i + 1]):
                 j, w = places[b, indices[e]], weights[e]
                 for c in range(width):
@@ -151,4 +153,5 @@ def _exchanged_pairs(
             k = places[b, i]
             for c in range(width):
                 total[c] += near[c] * z[k, c]
-        pairs[b] = total
+        for c in range(width):
+            pairs[b, c] = total[c]

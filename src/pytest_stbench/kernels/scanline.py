@@ -72,7 +72,8 @@ def _draw(
         if top >= bottom:
             continue
         # how many edges cross each row, then where those of each row begin
-        starts[top : bottom + 1] = 0
+        for row in range(top, bottom + 1):
+            starts[row] = 0
         for ring in range(polygons[polygon], polygons[polygon + 1]):
             for vertex in range(rings[ring], rings[ring + 1] - 1):
                 y_a, y_b = xy[vertex, 1], xy[vertex + 1, 1]

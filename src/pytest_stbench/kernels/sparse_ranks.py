@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import csc_matrix, issparse
+from scipy.sparse import csc_matrix
 
-from pytest_stbench.kernels.compiled import compiled
+from pytest_stbench.kernels.packed import packed_columns
 from pytest_stbench.kernels.ranks import average_ranks
 
 if TYPE_CHECKING:
@@ -37,56 +37,23 @@ def spearman_with(values: Any, variable: NDArray[np.floating[Any]]) -> NDArray[n
     other = np.asarray(variable, dtype=np.float64)
     if n < 2 or not np.isfinite(other).all() or np.ptp(other) == 0:
         return result
-    columns = values.tocsc() if issparse(values) else csc_matrix(np.asarray(values))
-    if not columns.has_canonical_format:
-        columns = columns.copy()
-        columns.sum_duplicates()
-    ranks = average_ranks(other[:, None])[:, 0] - (n + 1) / 2
-    _correlate(columns.data.astype(np.float64, copy=False), columns.indices, columns.indptr, ranks, result)
-    return result
-
-
-@compiled
-def _correlate(
-    data: NDArray[np.float64],
-    indices: NDArray[np.integer[Any]],
-    indptr: NDArray[np.integer[Any]],
-    centred: NDArray[np.float64],
-    result: NDArray[np.float64],
-) -> None:
-    """Write the correlation of every column's ranks with the `centred` ranks into `result`."""
-    n = len(centred)
+    sparse = csc_matrix(values)
+    if sparse.dtype != np.float32:
+        sparse = sparse.astype(np.float64)
+    unknown = np.searchsorted(sparse.indptr, np.flatnonzero(~np.isfinite(sparse.data)), side="right") - 1
     middle = (n + 1) / 2
-    ss_other = (centred * centred).sum()
-    for j in range(len(indptr) - 1):
-        stored = data[indptr[j] : indptr[j + 1]]
-        rows = indices[indptr[j] : indptr[j + 1]]
-        order = np.argsort(stored)
-        n_below = 0
-        n_zero = n - len(stored)
-        finite = True
-        for value in stored:
-            n_below += value < 0
-            n_zero += value == 0
-            finite &= np.isfinite(value)
-        if not finite:
-            continue
+    centred = average_ranks(other[:, None])[:, 0] - middle
+    for columns, packed, beside in packed_columns(sparse, centred):
+        padding = np.isnan(packed)
+        zeros = padding.sum(axis=1) + n - packed.shape[1]
         # Centred ranks; all zeros have one, and what they add is known from the sum of the others.
-        of_zero = n_below + (n_zero + 1) / 2 - middle
-        ss = n_zero * of_zero * of_zero
-        product = 0.0
-        first = 0
-        while first < len(order):
-            value = stored[order[first]]
-            end = first + 1
-            while end < len(order) and stored[order[end]] == value:
-                end += 1
-            if value != 0:
-                before = first if value < 0 else first + n - len(stored)
-                rank = before + (1 + end - first) / 2 - middle
-                ss += (end - first) * rank * rank
-                for k in range(first, end):
-                    product += (rank - of_zero) * centred[rows[order[k]]]
-            first = end
-        if ss > 0:
-            result[j] = min(1.0, max(-1.0, product / np.sqrt(ss * ss_other)))
+        of_zero = (packed < 0).sum(axis=1) + (zeros + 1) / 2 - middle
+        ranks = average_ranks(packed.T).T - middle + zeros[:, None] * (packed > 0)
+        ranks[padding] = 0.0
+        squares = np.einsum("ij,ij->i", ranks, ranks) + zeros * of_zero**2
+        product = np.einsum("ij,ij->i", ranks, beside) - of_zero * beside.sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = product / np.sqrt(squares * (centred @ centred))
+        result[columns] = np.where(squares > 0, np.clip(found, -1.0, 1.0), np.nan)
+    result[unknown] = np.nan
+    return result

@@ -65,3 +65,11 @@ def test_the_callers_matrix_stays_as_it_is():
     found = spearman_with(twice, np.array([1.0, 2.0, 3.0]))
     assert found == pytest.approx(by_scipy(np.array([[3.0], [4.0], [0.0]]), np.array([1.0, 2.0, 3.0])))
     assert twice.nnz == 3
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_column_that_is_not_finite_or_empty_is_undefined(dtype):
+    values = np.array([[1, 0, 2, 0], [np.nan, 0, np.inf, 0], [0, 0, 1, 3], [4, 0, 0, 0]], dtype)
+    found = spearman_with(sp.csc_matrix(values), np.arange(4.0))
+    assert np.isnan(found).tolist() == [True, True, True, False]
+    assert found[3] == pytest.approx(spearmanr(values[:, 3], range(4)).statistic)
