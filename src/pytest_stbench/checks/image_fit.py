@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import rankdata
 
 from pytest_stbench.checks.values import as_numbers
 from pytest_stbench.kernels.stain import STAINS
 from pytest_stbench.kernels.streams import stream
+from pytest_stbench.kernels.subset_fit import explained, spearman
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,27 +93,27 @@ def _rank(
     colours = np.stack([_mean_around(channel, side) for channel in _densities(pixels)], axis=2)
     places = at[rows]
     seen = _at(colours, places)
-    own = _explained(seen, expression)
+    everywhere = np.ones((1, len(rows)), np.bool_)
+    own = float(explained(seen[None], expression, everywhere)[0])
     angle = 2 * np.pi * rng.uniform(SHIFTS)
     shortest, longest = _lengths(places * mpp)
     length = (shortest + (longest - shortest) * rng.uniform(SHIFTS)) / mpp
     height, width = colours.shape[:2]
-    follows = _correlation(seen @ HAEMATOXYLIN, amount)
-    explained: list[bool] = []
-    correlated: list[bool] = []
-    for step in np.column_stack([np.cos(angle) * length, np.sin(angle) * length]):
-        moved = places + step
-        left = ((moved >= 0) & (moved < [width, height])).all(axis=1)
-        if left.sum() >= max(MIN_UNITS, len(rows) / 2):
-            # Fewer units are fitted better by chance, so both places are asked for the same ones.
-            there = _at(colours, moved[left])
-            explained.append(_explained(there, expression[left]) >= _explained(seen[left], expression[left]))
-            right = _correlation(seen[left] @ HAEMATOXYLIN, amount[left])
-            correlated.append(_correlation(there @ HAEMATOXYLIN, amount[left]) >= right)
-    if len(explained) < SHIFTS // 4 or np.isnan(own):
+    steps = np.column_stack([np.cos(angle) * length, np.sin(angle) * length])
+    moved = places + steps[:, None]
+    left = ((moved >= 0) & (moved < [width, height])).all(axis=2)
+    usable = left.sum(axis=1) >= max(MIN_UNITS, len(rows) / 2)
+    if usable.sum() < SHIFTS // 4 or np.isnan(own):
         return None, None
-    ranks = [float(np.mean(explained))] + ([] if np.isnan(follows) else [float(np.mean(correlated))])
-    return min(ranks), own
+    moved, left = moved[usable], left[usable]
+    there = _at(colours, np.where(left[:, :, None], moved, 0.0))
+    # Fewer units are fitted better by chance, so both places are asked for the same ones.
+    ranks = [(explained(there, expression, left) >= explained(seen[None], expression, left)).mean()]
+    stain, amount = (seen @ HAEMATOXYLIN)[None], amount[None]
+    if not np.isnan(spearman(stain, amount, everywhere)[0]):
+        as_high = spearman(there @ HAEMATOXYLIN, amount, left) >= spearman(stain, amount, left)
+        ranks.append(as_high.mean())
+    return float(min(ranks)), own
 
 
 def _lengths(places_um: NDArray[np.float64]) -> tuple[float, float]:
@@ -127,14 +127,6 @@ def _densities(pixels: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
     table = -np.log10(np.maximum(np.arange(256), 1) / 255.0)
     masked = (pixels < BLACK).all(axis=2)
     return [np.where(masked, 0.0, table[pixels[..., channel]]) for channel in range(3)]
-
-
-def _correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    a, b = rankdata(x), rankdata(y)
-    a -= a.mean()
-    b -= b.mean()
-    size = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / size if size > 0 else float("nan")
 
 
 def _expression(slide: Slide, rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -163,19 +155,6 @@ def _standard(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return scaled
 
 
-def _explained(colours: NDArray[np.float64], values: NDArray[np.float64]) -> float:
-    """Return the share of the variance of `values` that a linear model of the colours explains, or nan."""
-    centred = values - values.mean(axis=0)
-    whole = float((centred**2).sum())
-    features = _standard(colours)
-    features = features[:, np.abs(features).sum(axis=0) > 0]
-    if not features.shape[1] or whole <= 1e-9 * len(values):
-        return float("nan")
-    basis, size, _ = np.linalg.svd(features, full_matrices=False)
-    basis = basis[:, size > 1e-9 * size[0]]
-    return float(((basis.T @ centred) ** 2).sum()) / whole
-
-
 def _is_cell(slide: Slide) -> bool:
     return slide.meta.resolution in ("cell", "transcript")
 
@@ -197,8 +176,8 @@ def _mean_around(values: NDArray[np.float64], side: float) -> NDArray[np.float64
 
 
 def _at(values: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:
-    column, row = places.astype(np.intp).T
-    found: NDArray[np.float64] = values[row, column]
+    whole = places.astype(np.intp)
+    found: NDArray[np.float64] = values[whole[..., 1], whole[..., 0]]
     return found
 
 
