@@ -82,8 +82,11 @@ def _pooled(
 ) -> tuple[float | None, float | None]:
     run.require_data(pool)
     run.require_method(contestant)
+    simple = run.ladder(pool.dataset).simple
     for cell in pool.cells:
-        run.ready(contestant, cell)
+        run.ready_model(contestant, cell)
+        if simple is not None:
+            run.ready_baseline(simple, cell)
     return recorder.headlines(contestant, pool, primary_of(run.spec, run.family))
 
 

@@ -103,11 +103,7 @@ class Recorder:
             for name, other in beside.items()
         )  # fmt: skip
         comparison = self._stored.comparison(self.facts, record, pool, better) if self._stored else None
-        place = f"{pool.dataset}-{pool.split}"
-        self._headlines[metric, contestant.label, place, pool.variant or "main"] = (
-            record.value,
-            record.baseline,
-        )
+        self._headlines[_headline_key(contestant, pool, metric)] = (record.value, record.baseline)
 
         def of_both(name: str) -> tuple[PooledScore, PooledScore | None]:
             yardstick = self._yardstick(ladder.simple, pool, name) if ladder.simple else None
@@ -121,9 +117,13 @@ class Recorder:
 
     def headlines(self, contestant: Contestant, pool: Pool, metric: str) -> tuple[float | None, float | None]:
         """Return the pooled headline of a model and that of the simple baseline, made once."""
-        key = (metric, contestant.label, f"{pool.dataset}-{pool.split}", pool.variant or "main")
+        key = _headline_key(contestant, pool, metric)
         if key not in self._headlines:
-            self.pooled(contestant, pool, metric)
+            simple = self._run.ladder(pool.dataset).simple
+            self._headlines[key] = (
+                self._model(contestant, pool, metric).headline.value,
+                self._yardstick(simple, pool, metric).headline.value if simple else None,
+            )
         return self._headlines[key]
 
     def known_headlines(self, metric: str) -> dict[str, dict[str, dict[str, float | None]]]:
@@ -210,6 +210,10 @@ class Recorder:
             input_class=(contestant.handle.input_class if contestant else None)
             or input_class_of(self._spec, self._run.family),
         )
+
+
+def _headline_key(contestant: Contestant, pool: Pool, metric: str) -> tuple[str, str, str, str]:
+    return metric, contestant.label, f"{pool.dataset}-{pool.split}", pool.variant or "main"
 
 
 def _first_seed(pool: Pool) -> tuple[Cell, ...]:

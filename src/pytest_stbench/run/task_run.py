@@ -259,23 +259,30 @@ class TaskRun:
 
         Raises ``Blocked`` with the item that failed: the contract, or the baselines.
         """
+        ladder = self.ladder(cell.dataset)
+        self.ready_model(contestant, cell)
+        cause = f"baselines[{cell.id}]"
+        if ladder.missing:
+            raise Blocked(cause=cause, detail=f"{ladder.missing[0][0]}: {ladder.missing[0][1]}")
+        for record in ladder.baselines:
+            self.ready_baseline(record, cell)
+        try:
+            self.ceilings(cell)
+        except CellFailed as error:
+            raise Blocked(cause=cause, detail=first_line(error)) from None
+
+    def ready_model(self, contestant: Contestant, cell: Cell) -> None:
+        """Predict and score a cell for the model alone. Raises ``Blocked`` with the contract that failed."""
         try:
             self.scores(contestant, cell)
         except CellFailed as error:
             raise Blocked(
                 cause=f"contract[{contestant.label}, {cell.id}]", detail=first_line(error)
             ) from None
-        self.ready_baselines(cell)
 
-    def ready_baselines(self, cell: Cell) -> None:
-        """Predict and score the ladder of a cell. Raises ``Blocked``."""
-        ladder = self.ladder(cell.dataset)
-        cause = f"baselines[{cell.id}]"
-        if ladder.missing:
-            raise Blocked(cause=cause, detail=f"{ladder.missing[0][0]}: {ladder.missing[0][1]}")
+    def ready_baseline(self, record: Baseline, cell: Cell) -> None:
+        """Predict and score a cell for one baseline. Raises ``Blocked`` with the item of baselines."""
         try:
-            for record in ladder.baselines:
-                self.baseline_scores(record, cell)
-            self.ceilings(cell)
+            self.baseline_scores(record, cell)
         except CellFailed as error:
-            raise Blocked(cause=cause, detail=first_line(error)) from None
+            raise Blocked(cause=f"baselines[{cell.id}]", detail=first_line(error)) from None
