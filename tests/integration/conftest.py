@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import gc
 import importlib
 import io
 import os
@@ -229,6 +230,9 @@ def _everything_is_imported():
     for module in pkgutil.walk_packages(pytest_stbench.__path__, "pytest_stbench."):
         if module.name != "pytest_stbench.collection.schedule":
             importlib.import_module(module.name)
+    # pytest collects garbage five times at the end of every run: what is imported is none.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
