@@ -300,7 +300,7 @@ ARROW = {
     "table": lambda: pa.table({"a": [f"{WORD}_A"]}),
     "column of a table": lambda: pa.table({f"{WORD}_A": [1]}),
     "metadata of a table": lambda: pa.table({"a": [1]}).replace_schema_metadata({"a": f"{WORD}_A"}),
-    "batch": lambda: pa.record_batch({"a": [f"{WORD}_A"]}),
+    "batch": lambda: pa.RecordBatch.from_pydict({"a": [f"{WORD}_A"]}),
     "scalar": lambda: pa.scalar(f"{WORD}_A"),
     "numbers": lambda: pa.array(LIBSIZE),
     "numbers of other rows": lambda: pa.array(np.concatenate([[1.0], LIBSIZE]))[:1],

@@ -263,7 +263,7 @@ def test_transparent_parts_become_white(tmp_path):
 
 def test_images_with_more_than_8_bits_are_refused(tmp_path):
     PillowImage.fromarray(np.full((4, 4), 4000, dtype=np.uint16)).save(tmp_path / "a.png")
-    with pytest.raises(DataError, match=r"a\.png: image of mode I;16; 8 bits a channel"):
+    with pytest.raises(DataError, match=r"a\.png: image of mode I(;16)?; 8 bits a channel"):
         Image(tmp_path / "a.png", mpp=1.0).check()
 
 

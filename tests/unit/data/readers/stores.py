@@ -13,7 +13,11 @@ import struct
 import anndata
 import numpy as np
 import pandas as pd
+import zarr
 from scipy import sparse
+
+FORMATS = (2, 3) if int(zarr.__version__.partition(".")[0]) >= 3 else (2,)
+"""Formats that the installed zarr reads."""
 
 GENES = ("EPCAM", "CD3E", "MS4A1", "PTPRC", "NegControlProbe_00001")
 PX = 0.25

@@ -153,7 +153,7 @@ def test_intensities_with_fractions_beside_counts(tmp_path):
 
 @pytest.mark.filterwarnings("ignore:Variable names are not unique", "ignore:zarr v3 autosharding:UserWarning")
 @pytest.mark.parametrize("column", KINDS)
-@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("zarr_format", stores.FORMATS)
 def test_a_table_of_a_store(tmp_path, column, zarr_format):
     zarr = pytest.importorskip("zarr")
     stores.write_group(tmp_path / "S1.zarr", zarr_format=zarr_format)
@@ -305,7 +305,8 @@ def test_labels_of_annotated_matrices(tmp_path, kind):
     with ad.settings.override(allow_write_nullable_strings=True):
         adata.write_h5ad(tmp_path / "S1.h5ad")
     stores.write_group(tmp_path / "S1.zarr", zarr_format=2)
-    with ad.settings.override(allow_write_nullable_strings=True, zarr_write_format=2):
+    older = {"zarr_write_format": 2} if "zarr_write_format" in dir(ad.settings) else {}
+    with ad.settings.override(allow_write_nullable_strings=True, **older):
         (tmp_path / "S1.zarr" / "tables").mkdir()
         adata.write_zarr(tmp_path / "S1.zarr" / "tables" / "table")
     first, second = CLASSES.get(kind, ("1", "2"))
