@@ -279,6 +279,4 @@ class Preparing:
         if isinstance(error, DataMissing | NotSupported):
             skip(self._item, str(error))
         if isinstance(error, Blocked):
-            task = self._item.getparent(pytest.Module).obj.__stbench__.task.spec.name  # type: ignore[union-attr]  # items always have a module
-            payload(self._item).update(outcome="blocked", task=task, cause=error.cause, detail=error.detail)
-            raise BlockedItem(str(error)) from None
+            raise BlockedItem(cause=error.cause, detail=error.detail) from None

@@ -16,11 +16,11 @@ from pytest_stbench.run.contestants import Contestant, baseline_contestant
 from pytest_stbench.run.folding import Folding, listed_genes
 from pytest_stbench.run.keys import cell_key
 from pytest_stbench.run.ladder import Ladder, make_ladder
+from pytest_stbench.run.model_calls import built
 from pytest_stbench.run.moments import Moments
 from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported, first_line
 from pytest_stbench.run.resolutions import Resolutions
 from pytest_stbench.run.scoring import CellScores, Scorer
-from pytest_stbench.run.tracebacks import user_traceback
 from pytest_stbench.run.truth_facts import TruthFacts
 from pytest_stbench.run.views import Views
 from pytest_stbench.spec.defaults import family_of, methods_of, with_defaults
@@ -115,7 +115,6 @@ class TaskRun:
         Raises ``Blocked`` when it cannot be built, or says something impossible of itself.
         """
         wanted = methods_of(self.spec, self.family)
-        cause = f"model {contestant.label}"
         if contestant.files is not None and contestant.key not in self._complete:
             mark = fingerprint(with_defaults(self.spec, self.registry)).digest
             cells = [cell for pool in self.grid.pools for cell in pool.cells]
@@ -126,13 +125,9 @@ class TaskRun:
             except ModelError as error:
                 raise Blocked(cause=f"predictions:{contestant.label}", detail=str(error)) from None
             self._complete.add(contestant.key)
-        try:
-            methods = contestant.handle.methods
-        except ModelError as error:
-            raise Blocked(cause=cause, detail=str(error)) from None
-        except Exception as error:  # noqa: BLE001  # a user's factory may raise anything
-            what = first_line(f"building it raised {type(error).__name__}: {error}")
-            raise Blocked(cause=cause, detail=f"{what}\n{user_traceback(error)}") from None
+        methods: frozenset[str] = built(
+            contestant.label, lambda: contestant.handle.methods, self.spec.timeout
+        )
         if not methods.intersection(wanted):
             which = " or ".join(wanted)
             message = f"{contestant.label} has no method {which}, which the family {self.family.name} asks"
