@@ -47,6 +47,7 @@ class ModelHandle:
             self._source = self._copy(source)
         self._facts: tuple[Identity | None, frozenset[str], str | None, tuple[str, ...], bool] | None = None
         self._failed: BaseException | None = None
+        self._digest: str | None = None
 
     def fresh(self) -> Any:
         """Return a model that nobody has fitted; one with ``embed`` alone comes as a probe.
@@ -62,6 +63,14 @@ class ModelHandle:
     def identity(self) -> Identity | None:
         """Identity of a fresh model, None when it has none."""
         return self._known()[0]
+
+    @property
+    def digest(self) -> str:
+        """Digest of that identity, made once; empty where there is none."""
+        if self._digest is None:
+            found = self.identity
+            self._digest = found.digest if found else ""
+        return self._digest
 
     @property
     def methods(self) -> frozenset[str]:

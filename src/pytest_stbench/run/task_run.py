@@ -81,6 +81,9 @@ class TaskRun:
         self.resolutions = Resolutions(task.spec, grid, self.views, predictor.store)
         self._scorer = Scorer(metrics, registry.metrics)
         self._complete: set[str] = set()
+        self._baselines: dict[tuple[str, frozenset[str]], Contestant] = {}
+        self._ladders: dict[str, Ladder] = {}
+        self._ready: set[tuple[str, str]] = set()
         self._ceilings = Ceilings(self._scorer, predictor.store)
         self._anchors = Anchors(self._scorer, predictor.store)
         self._found_ceilings: dict[str, Mapping[str, Mapping[str, float]]] = {}
@@ -92,11 +95,17 @@ class TaskRun:
 
     def ladder(self, name: str) -> Ladder:
         """Return the yardsticks of a data set."""
-        return make_ladder(self.spec, self.family, self.views.offered(name), self.registry.baselines)
+        if name not in self._ladders:
+            offered = self.views.offered(name)
+            self._ladders[name] = make_ladder(self.spec, self.family, offered, self.registry.baselines)
+        return self._ladders[name]
 
     def baseline(self, name: str, dataset: str) -> Contestant:
         """Return a built-in baseline as the model under test. Raises ``ModelError``."""
-        return baseline_contestant(name, self.family, self.views.offered(dataset), self.registry.baselines)
+        key = (name, self.views.offered(dataset))
+        if key not in self._baselines:
+            self._baselines[key] = baseline_contestant(name, self.family, key[1], self.registry.baselines)
+        return self._baselines[key]
 
     def require_data(self, cell: Cell | Pool) -> None:
         """Open the data and run the checks that can hold back the cell.
@@ -254,6 +263,9 @@ class TaskRun:
 
         Raises ``Blocked`` with the item that failed: the contract, or the baselines.
         """
+        key = (contestant.key, cell.id)
+        if key in self._ready:
+            return
         ladder = self.ladder(cell.dataset)
         self.ready_model(contestant, cell)
         cause = f"baselines[{cell.id}]"
@@ -265,6 +277,7 @@ class TaskRun:
             self.ceilings(cell)
         except CellFailed as error:
             raise Blocked(cause=cause, detail=first_line(error)) from None
+        self._ready.add(key)
 
     def ready_model(self, contestant: Contestant, cell: Cell) -> None:
         """Predict and score a cell for the model alone. Raises ``Blocked`` with the contract that failed."""
