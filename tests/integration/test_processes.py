@@ -269,7 +269,7 @@ def test_two_runs_at_once_fit_once(place):
     here = place("both")
     here.deaths(**dict.fromkeys(FOLDS, "slow"))
     both = [here.start(f"--stbench-save=run{n}.json") for n in (1, 2)]
-    outs = [process.communicate(timeout=120)[0] for process in both]
+    outs = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], "\n".join(outs)
     assert sorted(here.fits()) == FOLDS
     saved = [json.loads((here.bench.folder / f"run{n}.json").read_text())["scores"] for n in (1, 2)]
