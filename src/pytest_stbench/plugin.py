@@ -6,6 +6,7 @@ nothing beyond the standard library and pytest.
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Before a conftest.py can take ``os._exit`` for itself, see to it that no model passes by it."""
+    if getattr(early_config.known_args_namespace, "stbench_model", None):
+        from pytest_stbench.collection.skips import keep_exits_honest
+
+        keep_exits_honest(early_config)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and, for named models, the fixtures they fall back to."""
     for marker in MARKERS:
@@ -110,7 +120,10 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     if not file_path.name.endswith(TASK_SUFFIX):
         return None
     from pytest_stbench.collection.module import TaskModule
+    from pytest_stbench.collection.skips import Guard
 
+    if not parent.config.pluginmanager.has_plugin("stbench-guard"):
+        parent.config.pluginmanager.register(Guard(), "stbench-guard")
     module: pytest.Collector = TaskModule.from_parent(parent, path=file_path)
     return module
 
@@ -137,13 +150,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Any:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     """Attach what an item has to tell to its report, which xdist carries to the controller."""
-    report = yield
-    if item.get_closest_marker("stbench") is not None:
-        from pytest_stbench.collection.reports import attach
+    if item.get_closest_marker("stbench") is None:
+        return (yield)
+    from pytest_stbench.collection.reports import attach
+    from pytest_stbench.collection.skips import PROCESS, own_outcome
+    from pytest_stbench.run.death import end_forked_child
 
-        attach(item, report)
+    end_forked_child(item.stash.get(PROCESS, os.getpid()))
+    report = yield
+    own_outcome(item, call, report)
+    attach(item, report)
     return report
 
 

@@ -167,9 +167,10 @@ def test_other_schedulers_fit_once_as_well(prepared, alone, dist):
     assert len(verdicts(run)) == 2 * len(FOLDS) + 1
 
 
-def test_a_model_that_ends_a_worker_is_reported_and_the_other_cells_go_on(prepared):
+@pytest.mark.parametrize("how", [("-n", "2"), ("-n", "1"), ("-n", "2", "--dist", "worksteal")], ids=" ".join)
+def test_a_model_that_ends_a_worker_is_reported_and_the_other_cells_go_on(prepared, how):
     made = prepared("exits", deaths="P02")
-    run = made.run(*OWN, "-n", "2", "mini.stbench.yaml::contract", "mini.stbench.yaml::rmse")
+    run = made.run(*OWN, *how, "mini.stbench.yaml::contract", "mini.stbench.yaml::rmse")
     assert run.code == pytest.ExitCode.TESTS_FAILED
     assert fits(made) == FOLDS
     assert re.search(r"worker 'gw\d' crashed while running '\S*::contract\[sim-lopo-P02\]'", run.out)
@@ -177,7 +178,7 @@ def test_a_model_that_ends_a_worker_is_reported_and_the_other_cells_go_on(prepar
         assert run.outcome(f"rmse[sim-lopo-{fold}]") == ("blocked" if fold == "P02" else "passed")
     assert run.outcome("contract[sim-lopo-P02]") == "failed"
     assert run.outcome("rmse[sim-lopo]") == "blocked"
-    assert "ended the process (phase fit)" in run.line("blocked 2 items")
+    assert "ended the process by os._exit(3) (phase fit)" in run.line("blocked 2 items")
 
 
 def test_a_run_without_xdist_installed(prepared, alone):

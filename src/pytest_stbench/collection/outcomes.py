@@ -46,9 +46,14 @@ class GateUndecided(ItemFailed):
 
 
 class BlockedItem(ItemFailed):
-    """An item that was not measured because something before it failed."""
+    """An item that was not measured because something before it failed: `cause`, with its message."""
 
     __module__ = "builtins"
+
+    def __init__(self, *, cause: str, detail: str) -> None:
+        self.cause = cause
+        self.detail = detail
+        super().__init__(f"blocked by {cause}: {detail}")
 
 
 def payload(item: pytest.Item) -> dict[str, Any]:

@@ -218,8 +218,12 @@ def _tell_facts(item: pytest.Item, recorder: Recorder, contestant: Contestant, c
     _tell_once(item, "tasks", "", recorder.facts.task)
     _tell_once(item, "datasets", cell.view, lambda: recorder.facts.dataset(cell.view))
     _tell_once(item, "models", contestant.key, lambda: recorder.facts.model(contestant))
-    for part in cell.cells if isinstance(cell, Pool) else (cell,):
-        _tell_once(item, "lock", part.id, partial(recorder.facts.lock, part))
+    known = item.config.stash.setdefault(TOLD_ONCE, set())
+    place = (str(item.path), "locks", cell.id, isinstance(cell, Pool))
+    if place not in known:
+        known.add(place)
+        for part in cell.cells if isinstance(cell, Pool) else (cell,):
+            _tell_once(item, "lock", part.id, partial(recorder.facts.lock, part))
 
 
 def _tell_once(item: pytest.Item, kind: str, key: str, make: Callable[[], Any]) -> None:
@@ -279,6 +283,4 @@ class Preparing:
         if isinstance(error, DataMissing | NotSupported):
             skip(self._item, str(error))
         if isinstance(error, Blocked):
-            task = self._item.getparent(pytest.Module).obj.__stbench__.task.spec.name  # type: ignore[union-attr]  # items always have a module
-            payload(self._item).update(outcome="blocked", task=task, cause=error.cause, detail=error.detail)
-            raise BlockedItem(str(error)) from None
+            raise BlockedItem(cause=error.cause, detail=error.detail) from None

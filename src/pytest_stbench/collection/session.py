@@ -8,6 +8,7 @@ import pytest
 
 from pytest_stbench.collection.plan_items import TaskItems
 from pytest_stbench.collection.progress import Progress
+from pytest_stbench.collection.skips import keep_exits_honest
 from pytest_stbench.data.roots import data_roots
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.run.cells import make_grid
@@ -82,6 +83,7 @@ def runner_of(config: pytest.Config) -> Runner:
     if RUNNER not in config.stash:
         from pytest_stbench.run.runner import Runner
 
+        keep_exits_honest(config)
         config.stash[RUNNER] = Runner(settings_of(config), builtin_registry(), Progress(config))
     return config.stash[RUNNER]
 

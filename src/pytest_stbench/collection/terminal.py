@@ -141,6 +141,12 @@ def _write_blocked(reporter: Any, told: Told, checks: tuple[CheckRecord, ...]) -
 
 def _write_comparisons(reporter: Any, told: Told) -> None:
     refused: dict[str, list[str]] = {}
+    without = {found["name"] for found in told.records["comparisons"] if not found["digests"]}
+    for name in sorted(without):
+        reporter.write_line(
+            f"compare {name}: has no digests (an older version wrote it, or another tool): its scores follow "
+            "from their patients, but whether a record was changed cannot be told"
+        )
     for found in told.records["comparisons"]:
         place = f"{found['metric']}[{found['pool']}]"
         if found["refused"]:

@@ -10,6 +10,7 @@ from pytest_stbench.collection.model_choice import BaselineChoice, NoModel, mode
 from pytest_stbench.collection.plan_items import MODEL_NAME
 from pytest_stbench.errors import ModelError
 from pytest_stbench.run.contestants import Contestant, user_contestant
+from pytest_stbench.run.model_calls import built
 from pytest_stbench.run.outcomes import Blocked
 
 if TYPE_CHECKING:
@@ -30,16 +31,17 @@ def contestant_of(item: pytest.Item, dataset: str, cell: str, given: Any, run: T
     try:
         if isinstance(given, BaselineChoice):
             return run.baseline(given.name, dataset)
-        return _from_user(item.config, label, given)
+        return _from_user(item.config, label, given, run.spec.timeout)
     except ModelError as error:
         raise Blocked(cause=f"model {label}", detail=str(error)) from None
 
 
-def _from_user(config: pytest.Config, label: str, given: object) -> Contestant:
+def _from_user(config: pytest.Config, label: str, given: object, timeout: float | None) -> Contestant:
     """Return the contestant of a fixture's value; the same value gives the same one, copied once."""
     latest = config.stash.setdefault(LATEST, {})
     if label not in latest or latest[label][0] is not given:
-        latest[label] = (given, user_contestant(label, given))
+        made: Contestant = built(label, lambda: user_contestant(label, given), timeout)
+        latest[label] = (given, made)
     return latest[label][1]
 
 

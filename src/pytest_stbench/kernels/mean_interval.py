@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,9 +73,14 @@ def mean_interval(values: Sequence[float], bounds: Range = (None, None)) -> Inte
     n, mean = len(values), math.fsum(values) / len(values)
     error = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1) / n)
     a, b = _holding(values, bounds)
-    low, high = interval_in_range(mean, float(stdtrit(n - 1, 1 - ALPHA)) * error, (a, b))
+    low, high = interval_in_range(mean, _quantile(n - 1) * error, (a, b))
     method = "t" if a is None and b is None else "t_log" if a is None or b is None else "t_logit"
     return Interval(low=float(low), high=float(high), method=method, n=n)
+
+
+@cache
+def _quantile(degrees: int) -> float:
+    return float(stdtrit(degrees, 1 - ALPHA))
 
 
 def interval_in_range(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -60,8 +61,10 @@ def accept_expression(
         if len(raw) != 2 or not isinstance(raw[1], str) or raw[1] != "counts":
             refuse(where, 'one matrix, or (matrix, "counts")', _describe(raw), "return the matrix alone")
         raw = raw[0]
+    shape = (n, len(genes))
+    check_shape(claimed_shape(raw, shape), shape, where)
     values, rows, columns = to_array(raw, where)
-    _check_shape(values, (n, len(genes)), where)
+    check_shape(values.shape, shape, where)
     check_names(rows, unit_names, "row", where)
     check_names(columns, genes, "column", where)
     asked = Asked(where=where, units=unit_names, columns=genes, column_word="gene")
@@ -92,8 +95,10 @@ def accept_signatures(
     ContractError
         What was expected, what was found and what to do.
     """
+    shape = (len(unit_names), len(names))
+    check_shape(claimed_shape(raw, shape), shape, where, "signature")
     values, rows, columns = to_array(raw, where)
-    _check_shape(values, (len(unit_names), len(names)), where, "signature")
+    check_shape(values.shape, shape, where, "signature")
     check_names(rows, unit_names, "row", where)
     check_names(columns, names, "column", where)
     asked = Asked(where=where, units=unit_names, columns=names, column_word="signature")
@@ -108,12 +113,9 @@ def accept_embedding(
 
     Labelled rows are compared with `unit_names` where these are given. Raises ``ContractError``.
     """
+    _check_width(claimed_shape(raw, (n, 1)), n, where)
     values, rows, _ = to_array(raw, where)
-    if values.ndim != 2 or values.shape[0] != n or values.shape[1] == 0:
-        fix = "return one row per unit of slide.units, in its order"
-        if values.ndim == 2 and values.shape[1] == n != values.shape[0]:
-            fix = "the matrix is transposed: return units as rows (.T)"
-        refuse(where, f"shape ({n}, d) with d >= 1", f"shape {values.shape}", fix)
+    _check_width(values.shape, n, where)
     names: Names = unit_names if unit_names is not None else [str(row) for row in range(n)]
     if unit_names is not None:
         check_names(rows, unit_names, "row", where)
@@ -121,6 +123,15 @@ def accept_embedding(
     asked = Asked(where=where, units=names, columns=dimensions, column_word="dimension")
     asked.check_finite(values)
     return asked.as_float32(values)
+
+
+def _check_width(found: tuple[int, ...], n: int, where: str) -> None:
+    if len(found) == 2 and found[0] == n and found[1] > 0:
+        return
+    fix = "return one row per unit of slide.units, in its order"
+    if len(found) == 2 and found[1] == n != found[0]:
+        fix = "the matrix is transposed: return units as rows (.T)"
+    refuse(where, f"shape ({n}, d) with d >= 1", f"shape {found}", fix)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -242,15 +253,28 @@ def _check_dtype(dtype: Any, where: str, what: str = "") -> None:
     refuse(where, "float32 (float64 is cast)", f"{what}dtype {dtype}", fix)
 
 
-def _check_shape(values: NDArray[Any], shape: tuple[int, int], where: str, word: str = "gene") -> None:
-    if values.shape == shape:
+def claimed_shape(raw: object, asked: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape that `raw` says it has where it is larger than what was `asked`, else the latter.
+
+    A sparse matrix or a lazy array of the wrong shape may not fit into memory: nothing is made of it.
+    """
+    shape = getattr(raw, "shape", None)
+    if not isinstance(shape, tuple) or not all(isinstance(length, int | np.integer) for length in shape):
+        return asked
+    claimed = tuple(int(length) for length in shape)
+    return claimed if math.prod(claimed) > math.prod(asked) else asked
+
+
+def check_shape(found: tuple[int, ...], shape: tuple[int, int], where: str, word: str = "gene") -> None:
+    """Refuse another shape than was asked for."""
+    if found == shape:
         return
     fix = f"return one row per unit of slide.units and one column per {word} asked for, in their order"
-    if values.shape == shape[::-1]:
+    if found == shape[::-1]:
         fix = f"the matrix is transposed: return units as rows and {word}s as columns (.T)"
-    elif values.ndim == 1 and values.size == shape[0] * shape[1]:
+    elif found == (shape[0] * shape[1],):
         fix = f"return two dimensions: .reshape({shape[0]}, {shape[1]})"
-    refuse(where, f"shape {shape} (units, {word}s)", f"shape {values.shape}", fix)
+    refuse(where, f"shape {shape} (units, {word}s)", f"shape {found}", fix)
 
 
 def check_names(found: list[str] | None, asked: Names, what: str, where: str) -> None:

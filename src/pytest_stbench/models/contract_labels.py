@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.models.contract import Asked, check_names, refuse, to_array
+from pytest_stbench.models.contract import Asked, check_names, claimed_shape, refuse, to_array
 from pytest_stbench.registry import nearest
 
 if TYPE_CHECKING:
@@ -79,18 +79,10 @@ def accept_proportions(
 def _accept_simplex(
     raw: object, columns: Sequence[str], unit_names: Names, where: str, *, column_word: str, fix: str
 ) -> NDArray[np.float32]:
-    values, rows, found = to_array(raw, where)
     shape = (len(unit_names), len(columns))
-    if values.shape != shape:
-        transposed = values.ndim == 2 and values.shape == shape[::-1]
-        refuse(
-            where,
-            f"shape {shape} (units, {_PLURAL[column_word]})",
-            f"shape {values.shape}",
-            "the matrix is transposed: return units as rows (.T)"
-            if transposed
-            else f"return one row per unit of slide.units and one column per {column_word} asked for",
-        )
+    _check_shape(claimed_shape(raw, shape), shape, where, column_word)
+    values, rows, found = to_array(raw, where)
+    _check_shape(values.shape, shape, where, column_word)
     check_names(rows, unit_names, "row", where)
     check_names(found, columns, "column", where)
     asked = Asked(where=where, units=unit_names, columns=columns, column_word=column_word)
@@ -110,6 +102,15 @@ def _accept_simplex(
             fix,
         )
     return asked.as_float32(values / sums[:, None])
+
+
+def _check_shape(found: tuple[int, ...], shape: tuple[int, int], where: str, column_word: str) -> None:
+    if found == shape:
+        return
+    fix = f"return one row per unit of slide.units and one column per {column_word} asked for"
+    if found == shape[::-1]:
+        fix = "the matrix is transposed: return units as rows (.T)"
+    refuse(where, f"shape {shape} (units, {_PLURAL[column_word]})", f"shape {found}", fix)
 
 
 def _as_labels(raw: Any) -> list[str] | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.models.contract import plain_array, refuse
+from pytest_stbench.models.contract import claimed_shape, plain_array, refuse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,11 +33,15 @@ def accept_mask(raw: object, shape: tuple[int, int], where: str = "segment") -> 
     ContractError
         What was expected, what was found and what to do.
     """
+    claimed = claimed_shape(raw, shape)
+    if claimed != shape:
+        refuse(where, f"shape {shape} (rows, columns)", f"shape {claimed}", _to_shape(claimed, shape))
     values = plain_array(raw, where, array="a numpy array of int32 (or tensor on the CPU)", dtype="int32")
     if values.dtype.kind not in "iu":
         refuse(where, "whole numbers, one for each instance", f"dtype {values.dtype}", _to_instances(values))
     if values.shape != shape:
-        refuse(where, f"shape {shape} (rows, columns)", f"shape {values.shape}", _to_shape(values, shape))
+        found, fix = f"shape {values.shape}", _to_shape(values.shape, shape)
+        refuse(where, f"shape {shape} (rows, columns)", found, fix)
     if values.size:
         low, high = int(values.min()), int(values.max())
         if low < 0:
@@ -60,9 +64,9 @@ def _to_instances(values: NDArray[Any]) -> str:
     return "return an integer array: 0 background, 1..N instances"
 
 
-def _to_shape(values: NDArray[Any], shape: tuple[int, int]) -> str:
-    if values.shape == shape[::-1]:
+def _to_shape(found: tuple[int, ...], shape: tuple[int, int]) -> str:
+    if found == shape[::-1]:
         return "the mask is transposed: rows are y, columns are x (.T)"
-    if values.squeeze().shape == shape:
+    if tuple(length for length in found if length != 1) == tuple(x for x in shape if x != 1):
         return "drop the axes of length 1 (.squeeze())"
     return "return one label for each pixel of region.image, at its resolution"

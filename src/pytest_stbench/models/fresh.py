@@ -46,6 +46,8 @@ class ModelHandle:
             self._refuse_no_model(source)
             self._source = self._copy(source)
         self._facts: tuple[Identity | None, frozenset[str], str | None, tuple[str, ...], bool] | None = None
+        self._failed: BaseException | None = None
+        self._digest: str | None = None
 
     def fresh(self) -> Any:
         """Return a model that nobody has fitted; one with ``embed`` alone comes as a probe.
@@ -61,6 +63,14 @@ class ModelHandle:
     def identity(self) -> Identity | None:
         """Identity of a fresh model, None when it has none."""
         return self._known()[0]
+
+    @property
+    def digest(self) -> str:
+        """Digest of that identity, made once; empty where there is none."""
+        if self._digest is None:
+            found = self.identity
+            self._digest = found.digest if found else ""
+        return self._digest
 
     @property
     def methods(self) -> frozenset[str]:
@@ -83,11 +93,20 @@ class ModelHandle:
         return self._known()[4]
 
     def _known(self) -> tuple[Identity | None, frozenset[str], str | None, tuple[str, ...], bool]:
+        """Build a model and ask it; one that could not be built is not built again."""
+        if self._failed is not None:
+            raise self._failed
         if self._facts is None:
-            self._unused = self._make()
-            model = self._unused
-            said = getattr(model, "pretraining", None) is not None
-            self._facts = (identity(model), methods(model), input_class(model), pretraining(model), said)
+            try:
+                self._unused = self._make()
+                model = self._unused
+                said = getattr(model, "pretraining", None) is not None
+                self._facts = (identity(model), methods(model), input_class(model), pretraining(model), said)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                self._failed = error
+                raise
         return self._facts
 
     def _make(self) -> Any:

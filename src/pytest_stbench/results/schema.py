@@ -10,12 +10,13 @@ import json
 import os
 import shutil
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pytest_stbench.errors import ResultsError
 from pytest_stbench.results.checklist import ChecklistRecord, checklist_of
+from pytest_stbench.results.consistent import digests_of, first_of, mistakes
 from pytest_stbench.results.merge import conflicts, merged
 from pytest_stbench.results.provenance import (  # noqa: TC001  # pydantic reads the annotations when it runs
     DatasetRecord,
@@ -64,6 +65,8 @@ class Results(Stored):
     """Slides and genes of each fold."""
     contamination: tuple[ContaminationRecord, ...] = ()
     """Slides that models declare to have seen in pretraining."""
+    digests: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    """Digest of each record by kind, in their order; empty in files of older versions."""
 
 
 def load(path: str | Path) -> Results:
@@ -72,7 +75,8 @@ def load(path: str | Path) -> Results:
     Raises
     ------
     ResultsError
-        When there is no such file, or it is not JSON of this schema; says what to do.
+        When there is no such file, it is not JSON of this schema, or a record was changed or does not
+        follow from its values; says what to do.
     """
     path = Path(path)
     try:
@@ -97,6 +101,14 @@ def load(path: str | Path) -> Results:
     except ResultsError as error:
         message = f"{path}: {error}; {_ADVICE}"
         raise ResultsError(message) from None
+    wrong = list(mistakes(results))
+    if wrong:
+        message = (
+            f"{path}: the records are not those that a run wrote: {first_of(wrong)}. Restore the file from "
+            "where it was kept, or run again with --stbench-save to another path (predictions are kept in "
+            "the store, a rerun is quick); nothing was overwritten"
+        )
+        raise ResultsError(message)
     return results
 
 
@@ -126,9 +138,14 @@ def save(path: str | Path, results: Results) -> Results:
             raise ResultsError(message)
         joined = merged(stored, results)
     joined = settled(replace(joined, checklist=checklist_of(joined)))
+    joined = replace(joined, digests=digests_of(joined))
     text = json.dumps(joined.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     # A file that could not be read again would lose everything at the next save.
-    parse(Results, text, "what a results file can hold (a mistake in a record of this run, please report it)")
+    what = "what a results file can hold (a mistake in a record of this run, please report it)"
+    wrong = list(mistakes(parse(Results, text, what)))
+    if wrong:
+        message = f"{path}: {first_of(wrong)} (a mistake in a record of this run, please report it)"
+        raise ResultsError(message)
     try:
         _replace(path, text)
     except OSError as error:

@@ -31,7 +31,10 @@ class Stored:
 
     def __post_init__(self) -> None:
         for name in self.names():
-            value = to_builtin(getattr(self, name))
+            given = getattr(self, name)
+            if type(given) in _PLAIN:
+                continue
+            value = to_builtin(given)
             # The classes are frozen; this is the one place that sets their fields.
             object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
 
@@ -90,6 +93,8 @@ def to_builtin(value: Any) -> Any:
         return int(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
+    if type(value) is dict and all(type(key) is str for key in value):
+        return {key: item if type(item) in _PLAIN else to_builtin(item) for key, item in value.items()}
     if isinstance(value, Mapping):
         return {str(to_builtin(key)): to_builtin(item) for key, item in value.items()}
     if isinstance(value, (set, frozenset)):
@@ -131,6 +136,8 @@ def adapter(cls: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    if type(value) in _PLAIN or type(value) is float:
+        return value
     if isinstance(value, Stored):
         return value.to_dict()
     if isinstance(value, tuple):

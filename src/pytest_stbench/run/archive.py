@@ -22,10 +22,11 @@ KINDS = (np.dtype(np.float32), np.dtype(np.int32))
 HEAD = "head"
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable: bool = True) -> None:
     """Write `path` through a temporary file beside it; readers see the old file or the new one.
 
-    The temporary file is called ``NAME.TOKEN.tmp`` and removed when anything goes wrong.
+    The temporary file is called ``NAME.TOKEN.tmp`` and removed when anything goes wrong. `durable`: the
+    machine may lose power at once.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f"{path.name}.{secrets.token_hex(8)}.tmp"
@@ -33,19 +34,21 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         with temporary.open("xb") as file:
             write(file)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         with suppress(OSError):
             temporary.unlink()
         raise
-    _sync_folder(path.parent)
+    if durable:
+        _sync_folder(path.parent)
 
 
-def write_json(path: Path, value: object) -> None:
+def write_json(path: Path, value: object, *, durable: bool = True) -> None:
     """Write `value` as JSON, atomically."""
     text = json.dumps(value, indent=1, sort_keys=True)
-    write_atomically(path, lambda file: file.write(text.encode()))
+    write_atomically(path, lambda file: file.write(text.encode()), durable=durable)
 
 
 def write_archive(

@@ -35,8 +35,7 @@ class Contestant:
     @property
     def key(self) -> str:
         """What distinguishes this model from every other one in a run."""
-        identity = self.handle.identity
-        return f"{self.label}:{identity.digest if identity else ''}"
+        return f"{self.label}:{self.handle.digest}"
 
 
 def simple_baseline(

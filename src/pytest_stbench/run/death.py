@@ -1,17 +1,19 @@
-"""The end of a process whose model cannot be stopped otherwise."""
+"""The end of a process: of one whose model cannot be stopped otherwise, or by the model itself."""
 
 from __future__ import annotations
 
 import faulthandler
 import os
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
 EXIT_CODE = 70
+_EXIT = os._exit
 _STDERR: list[int] = [2]
 
 
@@ -23,6 +25,70 @@ def keep_stderr() -> None:
     """
     with suppress(OSError):
         _STDERR[:] = [os.dup(2)]
+
+
+def end_forked_child(process: int) -> None:
+    """End this process if it is a child that was forked in `process`: nothing of a run is its business."""
+    if os.getpid() != process:
+        _say("a child that a model forked came back from it and was ended")
+        _EXIT(EXIT_CODE)
+
+
+_HEARD: list[Callable[[str], object]] = []
+"""Told how the process ends, the latest first, by :class:`HonestExits`."""
+
+
+@contextmanager
+def told_of_exit(hear: Callable[[str], object]) -> Iterator[None]:
+    """Call `hear` with ``os._exit(3)`` when the block ends the process that way."""
+    _HEARD.append(hear)
+    try:
+        yield
+    finally:
+        _HEARD.pop()
+
+
+class HonestExits:
+    """While it is on, ``os._exit(0)`` ends the process with code 70: a run that was cut off did not pass.
+
+    Native code that ends the process by itself is not seen. Children are none of its business.
+    """
+
+    def __init__(self) -> None:
+        self._process = os.getpid()
+        self._exit: Any = os._exit
+        self._ours: Any = None
+
+    def start(self) -> None:
+        """Take the place of ``os._exit``."""
+
+        def _exit(status: int) -> Any:
+            self._leave(status)
+
+        self._ours = os._exit = _exit
+
+    def stop(self) -> None:
+        """Put back what was there."""
+        if os._exit is self._ours:
+            os._exit = self._exit
+
+    def _leave(self, status: int) -> Any:
+        if os.getpid() != self._process:
+            self._exit(status)
+        try:
+            for hear in reversed(_HEARD):
+                hear(f"os._exit({status})")
+            if status & 0xFF == 0:
+                _say(f"os._exit({status}) was called before the run had ended; exit code {EXIT_CODE}")
+                faulthandler.dump_traceback(file=_STDERR[0], all_threads=False)
+                status = EXIT_CODE
+        finally:
+            self._exit(status)
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):
+        os.write(_STDERR[0], f"\npytest-stbench: {text}\n".encode())
 
 
 class Watchdog:
@@ -58,8 +124,7 @@ class Watchdog:
             self._last_act()
         finally:
             try:
-                text = f"\npytest-stbench: {self._reason} and cannot be interrupted: exit code {EXIT_CODE}\n"
-                os.write(_STDERR[0], text.encode())
+                _say(f"{self._reason} and cannot be interrupted: exit code {EXIT_CODE}")
                 faulthandler.dump_traceback(file=_STDERR[0], all_threads=True)
             finally:
-                os._exit(EXIT_CODE)
+                _EXIT(EXIT_CODE)

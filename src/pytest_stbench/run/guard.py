@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import threading
 import time
 import warnings
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from pytest_stbench.run.death import EXIT_CODE, Watchdog, keep_stderr
+from pytest_stbench.run.death import EXIT_CODE, Watchdog, end_forked_child, keep_stderr
 from pytest_stbench.run.tracebacks import ModelExited, exit_call, user_traceback
 
 if TYPE_CHECKING:
@@ -86,15 +87,22 @@ def guarded_call(
 
     Notes
     -----
+    A child that the call forked and that comes back from it is ended there, with code 70: it would
+    go on as a second run.
+
     Another owner of the alarm (pytest-timeout, an outer guarded call) is served in time by its own
     handler, and gets back its handler and what is left of its timer.
     """
-    if timeout is not None:
-        reason = timeout_unsupported()
-        if reason is None:
-            return _timed(function, timeout, grace, on_death)
-        _say_once(reason)
-    return _exits_as_errors(function)
+    process = os.getpid()
+    try:
+        if timeout is not None:
+            reason = timeout_unsupported()
+            if reason is None:
+                return _timed(function, timeout, grace, on_death)
+            _say_once(reason)
+        return _exits_as_errors(function)
+    finally:
+        end_forked_child(process)
 
 
 def _exits_as_errors(function: Callable[[], T]) -> T:

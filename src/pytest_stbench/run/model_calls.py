@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.errors import StbenchError
+from pytest_stbench.errors import ModelError, StbenchError
+from pytest_stbench.models.contract import ContractError
 from pytest_stbench.run.guard import ModelTimeout, guarded_call
-from pytest_stbench.run.outcomes import CellFailed
+from pytest_stbench.run.outcomes import Blocked, CellFailed
 from pytest_stbench.run.settings import GRACE
-from pytest_stbench.run.tracebacks import user_traceback
+from pytest_stbench.run.tracebacks import outcome_call, said, user_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_stbench.run.store import Claim
+
+OUTPUT = "output"
+"""The phase in which what a model returned is looked at."""
+ADVICE = "choose a model that runs here, or let it raise an error of its own"
+
+
+def built(label: str, make: Callable[[], Any], timeout: float | None) -> Any:
+    """Return ``make()``, which runs a model's code before any cell: its constructor, its attributes.
+
+    Raises ``Blocked`` for whatever it raises, but for Ctrl-C.
+    """
+    try:
+        return guarded_call(make, timeout=timeout, grace=GRACE)
+    except KeyboardInterrupt:
+        raise
+    except ModelError as error:
+        detail = str(error)
+    except BaseException as error:  # noqa: BLE001  # a user's factory may raise anything
+        verb = "called" if outcome_call(error) else "raised"
+        detail = f"building it {verb} {said(error)}\n{user_traceback(error)}"
+    raise Blocked(cause=f"model {label}", detail=detail)
 
 
 class ModelCalls:
@@ -40,32 +63,50 @@ class ModelCalls:
         self._ours = ours
 
     def do(self, phase: str, function: Callable[[], Any]) -> Any:
-        """Return ``function()``. Raises ``CellFailed`` for whatever it raises."""
+        """Return ``function()``. Raises ``CellFailed`` for whatever it raises, but for Ctrl-C.
+
+        Also what tests raise to say how they ended (``pytest.skip``): a model has no say in that.
+        """
         if self._claim is not None:
             self._claim.phase(phase)
         try:
-            return guarded_call(function, timeout=self._timeout, grace=GRACE, on_death=self._died)
-        except ModelTimeout as error:
-            message = (
+            return self._guarded(function)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001  # a model may raise anything
+            raise CellFailed(self._told(phase, error)) from None
+
+    def _guarded(self, function: Callable[[], Any]) -> Any:
+        return guarded_call(function, timeout=self._timeout, grace=GRACE, on_death=self._died)
+
+    def _told(self, phase: str, error: BaseException) -> str:
+        """Return the message; the text of an exception is the model's code as well."""
+        try:
+            text: str = self._guarded(lambda: self._text(phase, error))
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001  # a model's exception may do anything
+            text = f"{self._label} raised {type(error).__name__} (in {phase}), whose text cannot be shown"
+        return text
+
+    def _text(self, phase: str, error: BaseException) -> str:
+        if isinstance(error, ModelTimeout):
+            return (
                 f"{self._label}: {phase} took longer than the {self._timeout:g} s of `timeout` and was "
                 "stopped; raise `timeout` in the task file, or make it faster. It was here:\n"
                 f"{user_traceback(error)}"
             )
-            raise CellFailed(message) from None
-        except StbenchError as error:
-            if error.__cause__ is None:
-                message = f"{self._label}: {error}"
-                raise CellFailed(message) from None
-            raise CellFailed(self._raised(phase, error)) from None
-        except Exception as error:  # noqa: BLE001  # a model may raise anything
-            raise CellFailed(self._raised(phase, error)) from None
-
-    def _raised(self, phase: str, error: Exception) -> str:
-        import traceback
-
-        text = "".join(traceback.format_exception(error)) if self._ours else user_traceback(error)
-        what = f"{type(error).__name__}: {error}".partition("\n")[0]
-        return f"{self._label} raised {what} (in {phase})\n{text}"
+        if isinstance(error, ContractError) and phase == OUTPUT:
+            return str(error)  # says whose output it is
+        if isinstance(error, StbenchError) and error.__cause__ is None:
+            return f"{self._label}: {error}"
+        call = outcome_call(error)
+        if call:
+            what = f"called {said(error)} (in {phase})\nA model that ends its test has not passed: {ADVICE}"
+        else:
+            what = f"raised {said(error)} (in {phase})"
+        trace = "".join(traceback.format_exception(error)) if self._ours else user_traceback(error)
+        return f"{self._label} {what}\n{trace}"
 
     def _died(self) -> None:
         if self._claim is not None:

@@ -64,7 +64,9 @@ def pool_scores(
             units[slide] = scores.n_units[slide]
     per_slide = {slide: _mean(values) for slide, values in by_slide.items()}
     per_patient = patient_values(per_slide, patient_of)
-    over_seeds = [headline(patient_values(values, patient_of)).value for values in by_seed.values()]
+    over_seeds = [
+        headline(patient_values(values, patient_of)).value for values in by_seed.values() if len(by_seed) > 1
+    ]
     genes = {scores.n_genes[metric] for _, scores in cells}
     return PooledScore(
         per_patient=per_patient,

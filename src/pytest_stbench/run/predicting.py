@@ -11,7 +11,7 @@ from pytest_stbench.data.inputs import digest
 from pytest_stbench.errors import StbenchError
 from pytest_stbench.run.contestants import control_predictions, diagnostic_predictions
 from pytest_stbench.run.memory import PeakMemory
-from pytest_stbench.run.model_calls import ModelCalls
+from pytest_stbench.run.model_calls import OUTPUT, ModelCalls
 from pytest_stbench.run.outcomes import CellFailed
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pytest_stbench.data.inputs import TaskInfo, TrainSlide
+    from pytest_stbench.data.inputs import ModelSlide, TaskInfo, TrainSlide
     from pytest_stbench.families.fold import FoldData
     from pytest_stbench.families.question import Request
     from pytest_stbench.models.predictions import Place, PredictionFolder
@@ -155,7 +155,7 @@ class Predictor:
         with PeakMemory() as memory, self._progress(label):
             for course in fold.question.courses(fold):
                 model = calls.do("build", contestant.handle.fresh)
-                if hasattr(model, "fit"):
+                if calls.do("build", partial(hasattr, model, "fit")):
                     train = fold.train_inputs(None if course.train is fold.train else course.train)
                     calls.do("fit", partial(_fit, model, train, fold.task))
                     del train
@@ -163,10 +163,11 @@ class Predictor:
                     given = fold.question.given(request, fold)
                     before = digest(given)
                     raw = calls.do("predict", partial(fold.question.ask, model, given, request, fold.task))
-                    if digest(given) != before:
-                        remarks.append(_changes_input(contestant.label, request.key))
                     where = f"{contestant.label}, slide {request.key}"
-                    values[request.key] = fold.question.accept(raw, request, fold, where)
+                    look = partial(_looked_at, fold, raw, request, given, where)
+                    values[request.key], after = calls.do(OUTPUT, look)
+                    if after != before:
+                        remarks.append(_changes_input(contestant.label, request.key))
             fold.question.complete(values, contestant.label)
         return Prediction(
             values=values,
@@ -178,6 +179,16 @@ class Predictor:
 
 def _fit(model: Any, train: list[TrainSlide], task: TaskInfo) -> None:
     model.fit(train, task)
+
+
+def _looked_at(
+    fold: FoldData, raw: object, request: Request, given: ModelSlide, where: str
+) -> tuple[NDArray[Any], str]:
+    """Return a checked copy of what a model returned, and the digest of what its input is by then.
+
+    Runs what the model wrote (``__array__``, ``shape``), as the model itself does.
+    """
+    return fold.question.accept(raw, request, fold, where), digest(given)
 
 
 def _accepted(files: PredictionFolder, place: Place, request: Request, fold: FoldData) -> NDArray[Any]:

@@ -19,9 +19,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.run.archive import read_archive, write_archive, write_atomically, write_json
+from pytest_stbench.run.death import told_of_exit
 from pytest_stbench.run.keys import cell_key, code_version
 from pytest_stbench.run.lock import LocksUnsupportedError, locked
 from pytest_stbench.run.marker import TIMEOUT, ModelEndedProcess, StartMarker
+from pytest_stbench.run.outside import noted_signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -143,7 +145,7 @@ class Store:
         When a prediction is there, or another process has made one meanwhile, ``Claim.stored``
         has it. Otherwise a start marker lies in the store during the block. It goes when the
         block ends in whatever way that runs Python code (a model that raises, Ctrl-C); what
-        remains is the marker of a model that ended the process.
+        remains is the marker of a process that ended there, with who ended it as far as is known.
 
         Parameters
         ----------
@@ -157,7 +159,8 @@ class Store:
         Raises
         ------
         ModelEndedProcess
-            When the marker of a dead process is found and `retry` is off.
+            When the marker of a dead process is found that tells against the model (see
+            :meth:`StartMarker.refuse`) and `retry` is off.
         """
         stored = self.load(key)
         if stored is not None:
@@ -190,14 +193,15 @@ class Store:
             return
         left = marker.left_by_a_dead_process()
         if left is not None and not (retry and left.get("run") != self.run_id):
-            raise ModelEndedProcess(label, left, marker.path)
+            marker.refuse(left)
         owner = os.getpid()
         try:
             try:
                 marker.write("start")
             except OSError as error:
                 self._warn_disk(error)
-            yield Claim(stored=None, marker=marker)
+            with told_of_exit(marker.ended_by), noted_signals(marker.ended_by):
+                yield Claim(stored=None, marker=marker)
         finally:
             # A child that the model forked leaves this block too, and must not clear its parent's.
             if os.getpid() == owner:

@@ -29,12 +29,14 @@ class StoredRun:
         """Return how `score` compares with the stored run, in builtin values.
 
         ``refused`` lists why it must not be compared (then nothing else is given); ``per_patient``
-        are the stored values, ``changes`` what every patient and slide gained or lost.
+        are the stored values, ``changes`` what every patient and slide gained or lost; ``digests``
+        tells whether the file has any, by which a change by accident would have been seen.
         """
         found: dict[str, Any] = {
             "name": self.name,
             "metric": score.metric,
             "pool": pool.id,
+            "digests": bool(self._results.digests),
         }
         refused = self._why_not(facts, pool)
         try:

@@ -16,11 +16,11 @@ from pytest_stbench.run.contestants import Contestant, baseline_contestant
 from pytest_stbench.run.folding import Folding, listed_genes
 from pytest_stbench.run.keys import cell_key
 from pytest_stbench.run.ladder import Ladder, make_ladder
+from pytest_stbench.run.model_calls import built
 from pytest_stbench.run.moments import Moments
 from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported, first_line
 from pytest_stbench.run.resolutions import Resolutions
 from pytest_stbench.run.scoring import CellScores, Scorer
-from pytest_stbench.run.tracebacks import user_traceback
 from pytest_stbench.run.truth_facts import TruthFacts
 from pytest_stbench.run.views import Views
 from pytest_stbench.spec.defaults import family_of, methods_of, with_defaults
@@ -81,6 +81,9 @@ class TaskRun:
         self.resolutions = Resolutions(task.spec, grid, self.views, predictor.store)
         self._scorer = Scorer(metrics, registry.metrics)
         self._complete: set[str] = set()
+        self._baselines: dict[tuple[str, frozenset[str]], Contestant] = {}
+        self._ladders: dict[str, Ladder] = {}
+        self._ready: set[tuple[str, str]] = set()
         self._ceilings = Ceilings(self._scorer, predictor.store)
         self._anchors = Anchors(self._scorer, predictor.store)
         self._found_ceilings: dict[str, Mapping[str, Mapping[str, float]]] = {}
@@ -92,11 +95,17 @@ class TaskRun:
 
     def ladder(self, name: str) -> Ladder:
         """Return the yardsticks of a data set."""
-        return make_ladder(self.spec, self.family, self.views.offered(name), self.registry.baselines)
+        if name not in self._ladders:
+            offered = self.views.offered(name)
+            self._ladders[name] = make_ladder(self.spec, self.family, offered, self.registry.baselines)
+        return self._ladders[name]
 
     def baseline(self, name: str, dataset: str) -> Contestant:
         """Return a built-in baseline as the model under test. Raises ``ModelError``."""
-        return baseline_contestant(name, self.family, self.views.offered(dataset), self.registry.baselines)
+        key = (name, self.views.offered(dataset))
+        if key not in self._baselines:
+            self._baselines[key] = baseline_contestant(name, self.family, key[1], self.registry.baselines)
+        return self._baselines[key]
 
     def require_data(self, cell: Cell | Pool) -> None:
         """Open the data and run the checks that can hold back the cell.
@@ -115,7 +124,6 @@ class TaskRun:
         Raises ``Blocked`` when it cannot be built, or says something impossible of itself.
         """
         wanted = methods_of(self.spec, self.family)
-        cause = f"model {contestant.label}"
         if contestant.files is not None and contestant.key not in self._complete:
             mark = fingerprint(with_defaults(self.spec, self.registry)).digest
             cells = [cell for pool in self.grid.pools for cell in pool.cells]
@@ -126,13 +134,9 @@ class TaskRun:
             except ModelError as error:
                 raise Blocked(cause=f"predictions:{contestant.label}", detail=str(error)) from None
             self._complete.add(contestant.key)
-        try:
-            methods = contestant.handle.methods
-        except ModelError as error:
-            raise Blocked(cause=cause, detail=str(error)) from None
-        except Exception as error:  # noqa: BLE001  # a user's factory may raise anything
-            what = first_line(f"building it raised {type(error).__name__}: {error}")
-            raise Blocked(cause=cause, detail=f"{what}\n{user_traceback(error)}") from None
+        methods: frozenset[str] = built(
+            contestant.label, lambda: contestant.handle.methods, self.spec.timeout
+        )
         if not methods.intersection(wanted):
             which = " or ".join(wanted)
             message = f"{contestant.label} has no method {which}, which the family {self.family.name} asks"
@@ -259,6 +263,9 @@ class TaskRun:
 
         Raises ``Blocked`` with the item that failed: the contract, or the baselines.
         """
+        key = (contestant.key, cell.id)
+        if key in self._ready:
+            return
         ladder = self.ladder(cell.dataset)
         self.ready_model(contestant, cell)
         cause = f"baselines[{cell.id}]"
@@ -270,6 +277,7 @@ class TaskRun:
             self.ceilings(cell)
         except CellFailed as error:
             raise Blocked(cause=cause, detail=first_line(error)) from None
+        self._ready.add(key)
 
     def ready_model(self, contestant: Contestant, cell: Cell) -> None:
         """Predict and score a cell for the model alone. Raises ``Blocked`` with the contract that failed."""

@@ -19,6 +19,35 @@ def exit_call(error: SystemExit) -> str:
     return f"sys.exit({'' if error.code is None else repr(error.code)})"
 
 
+OUTCOMES = {
+    "Skipped": "pytest.skip()",
+    "XFailed": "pytest.xfail()",
+    "Failed": "pytest.fail()",
+    "Exit": "pytest.exit()",
+    "SkipTest": "unittest.SkipTest",
+}
+"""What a test may raise to say how it ended, by the name of its class: pytest itself stays outside."""
+_OF_TESTS = ("_pytest.outcomes", "unittest.case", "builtins")
+
+
+def outcome_call(error: BaseException) -> str | None:
+    """Return the call by which a test says how it ended, such as ``pytest.skip()``; None for other errors."""
+    kind = type(error)
+    return OUTCOMES.get(kind.__name__) if kind.__module__ in _OF_TESTS else None
+
+
+def said(error: BaseException) -> str:
+    """Return the first line of `error`, as ``ValueError: no such file``, also where its text raises."""
+    call = outcome_call(error)
+    try:
+        text = str(error).partition("\n")[0]
+    except KeyboardInterrupt:
+        raise
+    except BaseException as other:  # noqa: BLE001  # code of a user, as any other
+        text = f"(its text cannot be shown: {type(other).__name__})"
+    return f"{call}: {text}" if call else f"{type(error).__name__}: {text}"
+
+
 def user_traceback(error: BaseException) -> str:
     """Return the traceback of `error` as text, without frames of this package.
 

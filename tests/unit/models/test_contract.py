@@ -11,7 +11,14 @@ from scipy import sparse
 
 from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.errors import ModelError
-from pytest_stbench.models.contract import ContractError, accept_embedding, accept_expression
+from pytest_stbench.models.contract import (
+    ContractError,
+    accept_embedding,
+    accept_expression,
+    accept_signatures,
+)
+from pytest_stbench.models.contract_labels import accept_proportions
+from pytest_stbench.models.contract_masks import accept_mask
 
 GENES = ("EPCAM", "KRT7")
 UNITS = ("u1", "u2", "u3")
@@ -241,3 +248,32 @@ def test_embeddings_that_are_refused(raw, message):
 def test_an_embedding_without_unit_names_is_placed_by_number():
     with pytest.raises(ContractError, match="unit '2', dimension '0'"):
         accept_embedding(np.array([[1.0], [2.0], [np.nan]]), 3)
+
+
+class Claims:
+    """Says it is far too large, and must not be asked for its values."""
+
+    def __init__(self, *shape):
+        self.shape = shape
+
+    def __array__(self, *arguments, **named):
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    "raw", [Claims(10**6, 10**6), sparse.csr_matrix((10**6, 10**6), dtype=np.float32)], ids=["lazy", "sparse"]
+)
+def test_a_shape_is_looked_at_before_the_values(raw):
+    for accept in (
+        lambda: accept_expression(raw, n=3, genes=["a", "b"], unit_names="xyz", normalise_counts=None),
+        lambda: accept_signatures(raw, names=["a", "b"], unit_names="xyz"),
+        lambda: accept_embedding(raw, 3),
+        lambda: accept_proportions(raw, types=["a", "b"], unit_names="xyz"),
+    ):
+        with pytest.raises(ContractError, match=r"found shape \("):
+            accept()
+
+
+def test_a_mask_is_not_made_of_what_is_too_large():
+    with pytest.raises(ContractError, match=r"found shape \(1000000, 1000000\)"):
+        accept_mask(Claims(10**6, 10**6), (3, 2))

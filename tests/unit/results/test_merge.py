@@ -66,7 +66,12 @@ def test_every_kind_of_record_is_kept_from_both_sides():
     assert merged(EVERYTHING, Results()) == EVERYTHING
     assert merged(Results(), EVERYTHING) == EVERYTHING
     assert merged(EVERYTHING, EVERYTHING) == EVERYTHING
-    kinds = {field.name for field in dataclasses.fields(Results)} - {"schema", "run", "earlier_runs"}
+    kinds = {field.name for field in dataclasses.fields(Results)} - {
+        "schema",
+        "run",
+        "earlier_runs",
+        "digests",
+    }
     assert kinds == set(ONE_OF_EACH)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -83,3 +84,59 @@ def test_the_stacks_go_to_the_stderr_that_was_kept(tmp_path):
     )
     assert "cannot be interrupted" in done.stderr
     assert (tmp_path / "captured").read_text() == ""
+
+
+EXITS = """
+import os, subprocess, sys
+from pytest_stbench.run.death import HonestExits, end_forked_child, told_of_exit
+
+exits = HonestExits()
+exits.start()
+
+
+def hear(how):
+    print("heard", how, flush=True)
+
+
+"""
+
+
+def exits_with(body):
+    command = [sys.executable, "-c", EXITS + textwrap.dedent(body)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="statuses of POSIX")
+@pytest.mark.parametrize(("status", "code"), [(0, EXIT_CODE), (256, EXIT_CODE), (3, 3)])
+def test_a_process_never_ends_well_by_os_exit(status, code):
+    done = exits_with(f"""
+        with told_of_exit(hear):
+            os._exit({status})
+    """)
+    assert done.returncode == code
+    assert done.stdout == f"heard os._exit({status})\n"
+    assert ("before the run had ended; exit code 70" in done.stderr) == (code == EXIT_CODE)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
+def test_children_end_as_they_want_and_so_does_the_process_afterwards():
+    done = exits_with("""
+        if os.fork() == 0:
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+        exits.stop()
+        os._exit(0)
+    """)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
+def test_a_child_that_comes_back_is_ended():
+    done = exits_with("""
+        process = os.getpid()
+        os.fork()
+        end_forked_child(process)
+        print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+    """)
+    assert (done.returncode, done.stdout) == (0, "70\n")
+    assert "came back from it" in done.stderr
