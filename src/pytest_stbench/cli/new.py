@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from pytest_stbench.cli.check import PARAM
 from pytest_stbench.cli.files import write_all
+from pytest_stbench.cli.said import PARAM
 from pytest_stbench.errors import StbenchError
 from pytest_stbench.spec import TASK_SUFFIX
 

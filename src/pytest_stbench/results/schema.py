@@ -27,6 +27,7 @@ from pytest_stbench.results.provenance import (  # noqa: TC001  # pydantic reads
 from pytest_stbench.results.record import (  # noqa: TC001  # as above
     CheckRecord,
     ContaminationRecord,
+    LeftOutRecord,
     ScoreRecord,
     VerdictRecord,
 )
@@ -64,6 +65,8 @@ class Results(Stored):
     """Slides and genes of each fold."""
     contamination: tuple[ContaminationRecord, ...] = ()
     """Slides that models declare to have seen in pretraining."""
+    left_out: tuple[LeftOutRecord, ...] = ()
+    """What ``stbench check`` did not judge, with reasons."""
 
 
 def load(path: str | Path) -> Results:
