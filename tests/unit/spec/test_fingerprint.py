@@ -278,7 +278,7 @@ def test_every_field_of_the_model_is_classified():
     }
     parts = {
         kind
-        for kind in vars(model).values()
+        for kind in (*vars(model).values(), *vars(family_settings).values())
         if isinstance(kind, type) and issubclass(kind, model.Part) and not issubclass(kind, Block)
     } - {model.Part}
     assert parts == places.keys() | WHOLE
