@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from pytest_stbench.checks.genomes import genomes
 from pytest_stbench.checks.result import (
-    MAX_GENES,
     CheckResult,
     Finding,
     conclude,
@@ -52,6 +51,7 @@ def gene_ids(
     symbols are in mouse case (``Erbb2``; open reading frames such as ``C1orf159`` excepted), when
     slides disagree on either, when a name is blank or a date of a spreadsheet (``1-Mar``), and when
     `mixed_low` of a slide's names begin with a genome (``GRCh38_TP53``) or are ids of several species.
+    Of findings of one status the one on most names is the gravest.
     Warns on Ensembl ids throughout, duplicates, retired symbols, and when less than
     `min_reference` of the symbols (20 or more) are known, retired ones included: those of GENCODE
     release 48, or of the list `reference` (a file with one symbol a line or a column ``gene``).
@@ -91,12 +91,14 @@ def gene_ids(
                 fix="name the genes by HGNC symbol",
                 statistic=len(ensembl) / len(names),
                 threshold=mixed_high,
+                genes=tuple(sorted(ensembl)),
             )
         )
     renamed: Mapping[str, str] = getattr(dataset, "renamed", {})
     retired = sorted((set(names) & gene_aliases().keys()) | renamed.keys())
     findings += _retired(retired, renamed)
     findings += unknown_symbols(symbols, reference, min_reference)
+    findings.sort(key=lambda finding: -len(finding.genes))
     return conclude(
         findings,
         passed=f"{count(len(names), 'gene name')}, current symbols of one species as far as can be told",
@@ -215,7 +217,7 @@ def _mixed(
             statistic=share,
             threshold=low,
             slides=where,
-            genes=tuple(sorted(set(panels[where[0]]) & set(kind))[:MAX_GENES]),
+            genes=tuple(sorted(set(panels[where[0]]) & set(kind))),
         )
     ]
 

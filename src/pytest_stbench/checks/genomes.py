@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks.result import MAX_GENES, Finding, count, others, percent, ranked, some
+from pytest_stbench.checks.result import Finding, count, others, percent, ranked, some
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,6 +74,6 @@ def _found(
             statistic=share,
             threshold=min_share,
             slides=slides,
-            genes=tuple(sorted(named)[:MAX_GENES]),
+            genes=tuple(sorted(named)),
         )
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pytest_stbench.checks import local_ids
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, on_slides, some
 from pytest_stbench.checks.subject import known, normalised
 
@@ -56,7 +57,8 @@ def too_few_patients(
     Up to `exploratory_max` patients fail under the claim ``population`` and warn under ``exploratory``,
     whose gates then stay underpowered; up to `approximate_max` warn. With `folds` only patients that are
     tested in some fold count. A slide without patient id adds no patient: it cannot be shown to be another
-    person.
+    person. Ids that studies give anew (``patient 1``) on slides of several studies, as a column such as
+    ``title`` or ``accession`` tells them, warn where no column ``corpus`` keeps them apart.
     """
     tested = None if folds is None else {slide for fold in folds for slide in fold.test}
     samples = list(dataset.samples)
@@ -69,7 +71,7 @@ def too_few_patients(
     what += f", {len(nameless):,} without a patient id)" if nameless else ")"
     if tested is not None and len(everyone) != n:
         what += f" in test of {len(everyone):,} in all"
-    findings: list[Finding] = []
+    findings: list[Finding] = local_ids.met(samples)
     if n <= exploratory_max:
         strict = claim != "exploratory"
         fix = f"add patients ({approximate_max + 1} or more for a decision)"
@@ -177,13 +179,15 @@ def _leaks(folds: Iterable[Fold], table: Mapping[str, Sample], dataset: str) -> 
     if train_sample.patient != test_sample.patient:
         written += f" and {test_sample.patient!r}, one id apart from spelling,"
     others = f" ({count(len(leaks) - 1, 'other')} too)" if len(leaks) > 1 else ""
+    unscoped = local_ids.is_bare(train_sample.patient) and not known(train_sample.corpus)
+    apart = local_ids.FIX if unscoped else "give them different ids"
     return [
         Finding(
             status="fail",
             text=f"patient {written} in train (slide {train_sample.slide}) and in test "
             f"(slide {test_sample.slide}) of fold {fold_name}{others}",
             fix="put all slides of a person on one side (split lopo or pgkf); "
-            "if they are different people, give them different ids",
+            f"if they are different people, {apart}",
             statistic=len(leaks),
             threshold=0.0,
             slides=tuple(slides),

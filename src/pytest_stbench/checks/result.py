@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
 Status = Literal["pass", "warn", "fail", "skip"]
 
 MAX_GENES = 20
-MAX_TEXT = 200
 MAX_NAME = 40
 _RANK = {"fail": 0, "warn": 1, "skip": 2}
 
@@ -21,11 +20,11 @@ _RANK = {"fail": 0, "warn": 1, "skip": 2}
 class CheckResult:
     """Outcome of one check on one data set, split or task.
 
-    ``message`` is complete: what was found with its figures and, unless the check passed, ends
-    with ``fix``. ``statistic`` and ``threshold`` belong to the rule that decided; they are None
-    where the rule is not a number. ``slides`` names the slides at fault, worst first, ``genes``
-    at most 20 genes. ``details`` holds builtin values only (it goes into results files).
-    ``waived`` marks a failure that the task file accepts for a written reason.
+    ``message`` is the gravest finding with its figures and, unless the check passed, ends with its
+    ``fix``. ``statistic`` and ``threshold`` belong to the rule that decided; they are None where the
+    rule is not a number. ``slides`` names the slides at fault, worst first, ``genes`` at most 20
+    genes. ``findings`` are all, gravest first. ``details`` holds builtin values only (it goes into
+    results files). ``waived`` marks a failure that is accepted for a written reason.
     """
 
     status: Status
@@ -35,6 +34,7 @@ class CheckResult:
     fix: str = ""
     slides: tuple[str, ...] = ()
     genes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     details: dict[str, Any] = field(default_factory=dict)
     waived: bool = False
 
@@ -62,40 +62,29 @@ def conclude(
 ) -> CheckResult:
     """Return the result of a check from its `findings`.
 
-    The gravest finding decides (fail before warn before skip, else the order given) and gives
-    statistic, threshold and fix; findings of the same status are added to the message as long as
-    it stays short. Without findings the check passed with the message `passed`. All texts stand
-    in ``details["findings"]``.
+    The gravest finding decides (fail before warn before skip, else the order given): the message is
+    its text and fix, with how many findings there are. Without findings the check passed with the
+    message `passed`.
     """
-    ordered = sorted(findings, key=lambda finding: _RANK[finding.status])
+    ordered = tuple(sorted(findings, key=lambda finding: _RANK[finding.status]))
     info = dict(details or {})
     if not ordered:
         return CheckResult(
             status="pass", message=passed, statistic=statistic, threshold=threshold, details=info
         )
     first = ordered[0]
-    info["findings"] = [f"{finding.status}: {finding.text}: {finding.fix}" for finding in ordered]
+    more = f" (the gravest of {len(ordered):,} findings)" if len(ordered) > 1 else ""
     return CheckResult(
         status=first.status,
-        message=f"{_texts(ordered)}: {first.fix}",
+        message=f"{first.text}{more}: {first.fix}",
         statistic=first.statistic,
         threshold=first.threshold,
         fix=first.fix,
         slides=first.slides,
         genes=first.genes[:MAX_GENES],
+        findings=ordered,
         details=info,
     )
-
-
-def _texts(ordered: Sequence[Finding]) -> str:
-    text = ordered[0].text
-    rest = ordered[1:]
-    for finding in list(rest):
-        if finding.status != ordered[0].status or len(text) + len(finding.text) > MAX_TEXT:
-            break
-        text = f"{text}; {finding.text}"
-        rest = rest[1:]
-    return f"{text} (and {count(len(rest), 'further finding')})" if rest else text
 
 
 def over(

@@ -58,7 +58,10 @@ def run_check(
     result = _call(record, function, arguments, changed)
     if result.status == "skip" and record.skip_fails:
         result = replace(
-            result, status="fail", message=f"cannot be judged, and {UNTRUSTED}: {result.message}"
+            result,
+            status="fail",
+            message=f"cannot be judged, and {UNTRUSTED}: {result.message}",
+            findings=tuple(replace(finding, status="fail") for finding in result.findings),
         )
     if override is None:
         return result
@@ -146,6 +149,10 @@ def _waive(result: CheckResult, override: CheckSpec, void: str) -> CheckResult:
         result,
         status="warn",
         waived=True,
+        findings=tuple(
+            replace(finding, status="warn") if finding.status == "fail" else finding
+            for finding in result.findings
+        ),
         message=f"waived{who}{until} ({override.reason}): {result.message}",
         details={
             **result.details,

@@ -6,32 +6,35 @@ import json
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_stbench.cli.said import (
+    NUMBER_KEYS,
+    TEXT_KEYS,
+    left_out,
+    said_of,
+    unused,
+    waivers,
+    with_waivers,
+)
 from pytest_stbench.errors import StbenchError
-from pytest_stbench.registry import nearest
 from pytest_stbench.spec import TASK_SUFFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pytest_stbench.data.propose.for_check import Said
     from pytest_stbench.registry import Registry
     from pytest_stbench.report.lint import Report
     from pytest_stbench.run.linting import Judged
+    from pytest_stbench.spec.model import CheckSpec
     from pytest_stbench.splits.table import Sample
 
 EXIT_FAILED, EXIT_UNREADABLE = 1, 2
-TEXT_KEYS = (
-    "technology", "resolution", "panel", "organ", "disease", "preservation", "site", "corpus", "counts",
-    "spatial", "absent_gene",
-)  # fmt: skip
-NUMBER_KEYS = ("um_per_px", "pitch_um")
-PARAM = "params."
-"""Before the name of one of the reader's own settings."""
 
 
 @click.command()
@@ -64,6 +67,12 @@ PARAM = "params."
 )
 @click.option("--select", multiple=True, metavar="CHECK", help="Run only these checks (name or id).")
 @click.option("--skip", multiple=True, metavar="CHECK", help="Leave these checks out.")
+@click.option(
+    "--waive",
+    multiple=True,
+    metavar="CHECK=REASON",
+    help="Let a failure of this check warn, for a written reason; task files say it under `checks:`.",
+)
 @click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data of task files.")
 def check(sources: tuple[str, ...], form: str, output: Path | None, **options: Any) -> None:
     """Judge data before it is published or trained on.
@@ -79,13 +88,19 @@ def check(sources: tuple[str, ...], form: str, output: Path | None, **options: A
 
     started = time.time()
     registry = builtin_registry()
-    names = chosen(options["select"], options["skip"], registry)
+    asked = _Asked(
+        left_out(options["select"], options["skip"], registry),
+        waivers(options["waive"], registry),
+        said_of(options),
+        registry,
+        options,
+    )
     reports: list[Report] = []
     errors: list[str] = []
     with tempfile.TemporaryDirectory(prefix="stbench-") as store:
         for group in grouped(sources):
             try:
-                reports += _judge(group, names, registry, Path(store), options)
+                reports += _judge(group, asked, Path(store))
             except StbenchError as error:
                 errors.append(str(error))
     text = _rendered(reports, form, started)
@@ -101,21 +116,26 @@ def check(sources: tuple[str, ...], form: str, output: Path | None, **options: A
     sys.exit(EXIT_FAILED if any(report.failed for report in reports) else 0)
 
 
-def chosen(select: tuple[str, ...], skip: tuple[str, ...], registry: Registry) -> frozenset[str]:
-    """Return the names of the checks to run. Raises ``UsageError`` for what is no check."""
-    by_id = {record.id: record.name for record in registry.checks}
-    sets = []
-    for option, given in (("--select", select), ("--skip", skip)):
-        names = {by_id.get(name.upper(), name) for value in given for name in value.split(",")}
-        for name in sorted(names - set(registry.checks.names)):
-            message = (
-                f"{option}: there is no check {name!r}{nearest(name, registry.checks.names)}; "
-                f"allowed: {', '.join(registry.checks.names)}"
-            )
-            raise click.UsageError(message)
-        sets.append(names)
-    selected, skipped = sets
-    return frozenset((selected or set(registry.checks.names)) - skipped)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the command line asks: checks left out with reasons, waivers, what it says of the data."""
+
+    left_out: Mapping[str, str]
+    waivers: Mapping[str, CheckSpec]
+    said: Said
+    registry: Registry
+    options: Mapping[str, Any]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The checks to run."""
+        return frozenset(self.registry.checks.names) - self.left_out.keys()
+
+    def parts(self, found: Judged) -> dict[str, Any]:
+        """Return what a report takes from what was judged."""
+        kinds = ("checks", "datasets", "tasks", "unreadable")
+        not_run = {**self.left_out, **found.not_run}
+        return {"not_run": not_run, **{kind: getattr(found, kind) for kind in kinds}}
 
 
 def grouped(sources: tuple[str, ...]) -> list[tuple[str, ...]]:
@@ -128,49 +148,19 @@ def grouped(sources: tuple[str, ...]) -> list[tuple[str, ...]]:
     return [tuple(group) for group in groups.values()]
 
 
-def _judge(
-    group: tuple[str, ...], names: frozenset[str], registry: Registry, store: Path, options: dict[str, Any]
-) -> list[Report]:
+def _judge(group: tuple[str, ...], asked: _Asked, store: Path) -> list[Report]:
     """Return what was found in one source, a report for each of its data sets or task files."""
     from pytest_stbench.data.propose.sheet import SUFFIXES
 
     path = Path(group[0])
     if path.name.endswith(TASK_SUFFIX):
-        return [_task(path, names, registry, store, options["data_root"])]
-    said = said_of(options)
+        return [_task(path, asked, store)]
     if path.suffix.lower() in SUFFIXES:
-        return _sheet(path, said, names, registry, store, options)
-    return [_files(group, said, names, registry, store, options["claim"])]
+        return _sheet(path, asked, store)
+    return [_files(group, asked, store)]
 
 
-def said_of(options: dict[str, Any]) -> Said:
-    """Return what the options say of the data. Raises ``UsageError`` for an unknown key."""
-    from pytest_stbench.data.propose.for_check import Said
-
-    keys: dict[str, Any] = {}
-    for setting in options["settings"]:
-        key, equals, value = setting.partition("=")
-        if equals and key.startswith(PARAM) and key != PARAM:
-            keys.setdefault("params", {})[key.removeprefix(PARAM)] = value
-            continue
-        if not equals or key not in (*TEXT_KEYS, *NUMBER_KEYS):
-            allowed = (*TEXT_KEYS, *NUMBER_KEYS, "params.NAME")
-            listed = f"{', '.join(allowed)}{nearest(key, allowed)}"
-            message = f"--set {setting}: expected KEY=VALUE with KEY one of {listed}"
-            raise click.UsageError(message)
-        try:
-            keys[key] = float(value) if key in NUMBER_KEYS else value
-        except ValueError:
-            message = f"--set {setting}: {value!r} is no number"
-            raise click.UsageError(message) from None
-    if "um_per_px" in keys:
-        keys["scale"] = {"um_per_px": keys.pop("um_per_px")}
-    return Said(patient=options["patient"], slide=options["slide"], samples=options["samples"], keys=keys)
-
-
-def _task(
-    path: Path, names: frozenset[str], registry: Registry, store: Path, data_root: Path | None
-) -> Report:
+def _task(path: Path, asked: _Asked, store: Path) -> Report:
     from pytest_stbench.data.roots import data_roots
     from pytest_stbench.data.samples import load_samples
     from pytest_stbench.report.lint import Report
@@ -179,35 +169,39 @@ def _task(
     from pytest_stbench.run.panels import separate_panels
     from pytest_stbench.spec.validate import load_task
 
-    roots = data_roots(path.resolve().parent, data_root)
+    registry = asked.registry
+    roots = data_roots(path.resolve().parent, asked.options["data_root"])
 
     def samples(name: str, config: Any) -> Any:
         return load_samples(config, name, roots, store, readers=registry.readers)
 
-    task = separate_panels(load_task(path, registry), samples)
+    task = with_waivers(separate_panels(load_task(path, registry), samples), asked.waivers)
     grid = make_grid(task, samples, registry.splits)
     with _Progress() as progress:
-        found = judge(task, grid, roots, registry, store=store, names=names, whole=True, progress=progress)
-    return Report(title=task.spec.name, what=f"task file {path}", **_parts(found))
+        found = judge(
+            task, grid, roots, registry, store=store, names=asked.names, whole=True, progress=progress
+        )
+    words = ("samples", "patient", "slide", "by", "split", "settings")
+    notes = unused(asked.options, words, "a task file says it itself")
+    return Report(title=task.spec.name, what=f"task file {path}", notes=tuple(notes), **asked.parts(found))
 
 
-def _files(
-    group: tuple[str, ...], said: Said, names: frozenset[str], registry: Registry, store: Path, claim: str
-) -> Report:
+def _files(group: tuple[str, ...], asked: _Asked, store: Path) -> Report:
     from pytest_stbench.data.dataset import Dataset
     from pytest_stbench.data.propose.for_check import describe_files
     from pytest_stbench.report.lint import Report
     from pytest_stbench.run.linting import judge, task_of_data, unreadable_slides
 
-    several = len(group) > 1
+    registry, several = asked.registry, len(group) > 1
     pattern = str(Path(group[0]).parent / "*.h5ad") if several else group[0]
-    described = describe_files(pattern, said, [Path(source) for source in group] if several else ())
+    described = describe_files(pattern, asked.said, [Path(source) for source in group] if several else ())
     name, roots = described.name, (described.root,)
 
     def run(samples: tuple[Sample, ...]) -> Judged:
-        task, grid = task_of_data(name, described.config, samples, None, claim)
+        task, grid = task_of_data(name, described.config, samples, None, asked.options["claim"])
+        task = with_waivers(task, asked.waivers)
         with _Progress() as progress:
-            return judge(task, grid, roots, registry, store=store, names=names, progress=progress)
+            return judge(task, grid, roots, registry, store=store, names=asked.names, progress=progress)
 
     found = run(described.samples)
     broken: dict[str, str] = {}
@@ -220,36 +214,35 @@ def _files(
         found = run(rest) if rest and broken else found
     slides = len(described.samples)
     what = f"{described.what} at {pattern}, {slides} slide{'' if slides == 1 else 's'}"
-    parts = _parts(found)
-    parts["unreadable"] = broken or found.unreadable
-    return Report(title=name, what=what, notes=described.notes, **parts)
+    parts = {**asked.parts(found), "unreadable": broken or found.unreadable}
+    notes = (*described.notes, *unused(asked.options, ("by", "split"), "they are for sheets"))
+    return Report(title=name, what=what, notes=notes, **parts)
 
 
-def _sheet(
-    path: Path, said: Said, names: frozenset[str], registry: Registry, store: Path, options: dict[str, Any]
-) -> list[Report]:
+def _sheet(path: Path, asked: _Asked, store: Path) -> list[Report]:
+    from pytest_stbench.data.propose.for_check import config_of
     from pytest_stbench.data.propose.sheet import read_sheet
     from pytest_stbench.report.lint import Report
-    from pytest_stbench.run.linting import judge, task_of_data
-    from pytest_stbench.spec.model import DatasetSpec
+    from pytest_stbench.run.linting import judge, task_of_data, validation_note
 
+    options, said = asked.options, asked.said
     sheets = read_sheet(
         path, patient=said.patient, slide=said.slide, by=options["by"], split=options["split"]
     )
-    config = DatasetSpec.model_validate({"source": "h5ad", **said.keys})
+    config = config_of({"source": "h5ad"}, said)
+    unread = unused(options, ("samples",), "a sheet is a samples table itself")
     reports = []
     for sheet in sheets:
         task, grid = task_of_data(sheet.name, config, sheet.samples, sheet.folds or None, options["claim"])
-        found = judge(task, grid, (path.parent,), registry, store=store, names=names, counts=False)
+        task = with_waivers(task, asked.waivers)
+        found = judge(
+            task, grid, (path.parent,), asked.registry, store=store, names=asked.names, counts=False
+        )
         slides = len(sheet.samples)
         what = f"metadata of {slides} slide{'' if slides == 1 else 's'} in {path}"
-        reports.append(Report(title=sheet.name, what=what, **_parts(found)))
+        notes = (*sheet.notes, *validation_note(sheet.samples, sheet.parts, sheet.name), *unread)
+        reports.append(Report(title=sheet.name, what=what, notes=notes, **asked.parts(found)))
     return reports
-
-
-def _parts(found: Judged) -> dict[str, Any]:
-    kinds = ("checks", "datasets", "tasks", "not_run", "unreadable")
-    return {kind: getattr(found, kind) for kind in kinds}
 
 
 def _rendered(reports: list[Report], form: str, started: float) -> str:

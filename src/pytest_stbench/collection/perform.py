@@ -24,6 +24,7 @@ from pytest_stbench.collection.properties import add_properties, gate_properties
 from pytest_stbench.collection.session import task_run_of
 from pytest_stbench.collection.under_test import contestant_of
 from pytest_stbench.errors import DataError, DataMissing
+from pytest_stbench.report.findings import SAVED, further_lines
 from pytest_stbench.run.cells import Cell, Pool
 from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported
 from pytest_stbench.run.records import check_record
@@ -92,7 +93,7 @@ def judged(
     place = dataset or model
     message = f"{record.name}[{place}]: {result.message}" if place else f"{record.name}: {result.message}"
     if result.status == "fail":
-        raise ItemFailed(f"{record.name}: {result.message}")  # noqa: EM102  # the message is the finding
+        raise ItemFailed("\n".join([f"{record.name}: {result.message}", *further_lines(found, SAVED)]))
     if result.status == "warn":
         _warn(item, message)
     if result.status == "skip":

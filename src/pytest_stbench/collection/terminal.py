@@ -8,11 +8,13 @@ from pytest_stbench.collection.reports import SAVE_ERROR, UNAPPLIED, results_of,
 from pytest_stbench.gate.within_slide import LABEL
 from pytest_stbench.report.depth import depth_lines
 from pytest_stbench.report.findings import (
+    SAVED,
     check_name,
     checklist_lines,
     concession_lines,
     counted,
     finding_line,
+    further_lines,
 )
 from pytest_stbench.report.tables import make_tables, table_lines, undefined_line
 from pytest_stbench.report.verdicts import PASSED, several_lines, shown, verdict_lines
@@ -120,6 +122,8 @@ def _write_checks(reporter: Any, checks: tuple[CheckRecord, ...], told: Told) ->
         task = f"{check.task}: " if several else ""
         markup = {"fail": {"red": True}, "warn": {"yellow": True}}.get(check.status, {})
         reporter.write_line(f"  {check.status.upper():4}  {task}{finding_line(check)}{behind}", **markup)
+        for line in further_lines(check, SAVED):
+            reporter.write_line(f"        {line}")
     conceded = concession_lines(checks)
     if conceded:
         reporter.write_line("waivers and changed thresholds")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", "<na>", "#n/a", "#na", "nat"})
 """Words for "no value", in lower case: of R, pandas, spreadsheets."""
 
-_WHOLE = re.compile(r"(-?\d+)\.0*")
+_WHOLE = re.compile(r"\+?(-?\d+)\.0*")
 
 
 def class_name(value: Any) -> str | None:
@@ -37,9 +37,12 @@ def class_name(value: Any) -> str | None:
 
 
 def whole(text: str) -> str:
-    """Return `text`, without the point where it is a whole number: ``1.0`` is ``1``."""
+    """Return `text`, without the point where it is a whole number: ``1.0`` is ``1``, ``01.0`` is ``01``.
+
+    The rule for names of cells, classes, slides and patients alike; what has no point stays as it is.
+    """
     number = _WHOLE.fullmatch(text)
-    return text if number is None else str(int(number[1]))
+    return text if number is None else "0" if number[1] == "-0" else number[1]
 
 
 def labels_of(values: Any) -> NDArray[np.object_]:

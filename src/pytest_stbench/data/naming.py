@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.data.labels import MISSING
+from pytest_stbench.data.labels import MISSING, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable
@@ -47,7 +47,6 @@ EXACT = {4: 2.0**24, 8: 2.0**53}
 _ROUND = (2.0**64, float(np.iinfo(np.int64).min))
 """Larger floats that still say what they stand for: the largest and the smallest of 64 bits."""
 
-_WHOLE = re.compile(r"\+?(-?\d+)\.0+")
 _SEPARATORS = re.compile(r"[\s_-]+")
 _IN_FIELD = re.compile(r"c_(\d+)_(\d+)_(\d+)")
 
@@ -182,17 +181,17 @@ def _with_field(cell: str, field: str) -> str:
 
 def _in_field(name: str, slides: set[str]) -> str:
     """Return ``FIELD_NUMBER`` of a name of CosMx, any other as it is."""
-    whole = _IN_FIELD.fullmatch(name)
-    if whole is None:
+    parts = _IN_FIELD.fullmatch(name)
+    if parts is None:
         return name
-    slides.add(whole[1])
+    slides.add(parts[1])
     if len(slides) > 1:
         message = (
             f"cells of slides {' and '.join(sorted(slides))} of CosMx, such as {name!r}, in one table: their "
             "numbers and places repeat; keep one table a slide"
         )
         raise ValueError(message)
-    return f"{whole[2]}_{whole[3]}"
+    return f"{parts[2]}_{parts[3]}"
 
 
 def _nowhere(name: str) -> bool:
@@ -239,7 +238,4 @@ def _text(value: Any) -> str | None:
     if isinstance(value, float | np.floating):
         return _number(float(value), EXACT[8])
     text = (value.decode() if isinstance(value, bytes) else str(value)).strip()
-    if text.casefold() in MISSING:
-        return None
-    whole = _WHOLE.fullmatch(text)
-    return whole[1] if whole is not None else text
+    return None if text.casefold() in MISSING else whole(text)

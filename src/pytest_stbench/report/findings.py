@@ -10,8 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pytest_stbench.results.checklist import ChecklistRecord
-    from pytest_stbench.results.record import CheckRecord
+    from pytest_stbench.results.record import CheckRecord, FindingRecord
 
+SHOWN = 12
+"""How many findings of a check are lines of text: more than any check has kinds of findings."""
+SAVED = "the file of `--stbench-save`"
 WORDS = {"pass": "passed", "warn": "warned", "fail": "failed", "skip": "skipped"}
 
 
@@ -34,11 +37,27 @@ def counted(checks: Iterable[CheckRecord]) -> str:
 def finding_line(check: CheckRecord) -> str:
     """Return a result that is no pass in one line: message with its fix, statistic and threshold."""
     message = check.message if check.message.endswith(check.fix) else f"{check.message}: {check.fix}"
-    numbers = figures(check)
-    return f"{check_name(check)}  {message}{f'  [{numbers}]' if numbers else ''}"
+    return f"{check_name(check)}  {message}{_in_brackets(figures(check))}"
 
 
-def figures(check: CheckRecord) -> str:
+def further_lines(check: CheckRecord, whole: str) -> list[str]:
+    """Return the findings of a check after the gravest, one line each, gravest first.
+
+    Of more than :data:`SHOWN` findings the last line says how many are not shown, and that the `whole`
+    list has them.
+    """
+    further = check.findings[1:SHOWN]
+    lines = [
+        f"{finding.status.upper():4}  {finding.text}: {finding.fix}{_in_brackets(figures(finding))}"
+        for finding in further
+    ]
+    rest = len(check.findings) - 1 - len(further)
+    if rest > 0:
+        lines.append(f"and {rest:,} more, none of them graver: {whole} has all")
+    return lines
+
+
+def figures(check: CheckRecord | FindingRecord) -> str:
     """Return statistic and threshold as text; empty where the rule is not a number."""
     named = {"statistic": check.statistic, "threshold": check.threshold}
     return ", ".join(f"{name} {_number(value)}" for name, value in named.items() if value is not None)
@@ -86,6 +105,10 @@ def _why(step: ChecklistRecord) -> str:
     if step.status == "open":
         return "(no check answers this)"
     return f"<- {', '.join(step.findings)}" if step.findings else ""
+
+
+def _in_brackets(numbers: str) -> str:
+    return f"  [{numbers}]" if numbers else ""
 
 
 def _number(value: float) -> str:

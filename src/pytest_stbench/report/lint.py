@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.results.checklist import checklist_of
+from pytest_stbench.results.record import LeftOutRecord
 from pytest_stbench.results.schema import Results
 
 if TYPE_CHECKING:
@@ -35,11 +36,21 @@ class Report:
 
 
 def lint_data(reports: Iterable[Report], run: RunRecord | None = None) -> dict[str, Any]:
-    """Return everything as a results file (``stbench-results/1``), checklist and the `run` included."""
+    """Return everything as a results file (``stbench-results/1``), with what is left out."""
     reports = list(reports)
     results = Results(
         checks=tuple(check for report in reports for check in report.checks),
         datasets=tuple(dataset for report in reports for dataset in report.datasets),
         tasks=tuple(task for report in reports for task in report.tasks),
     )
-    return replace(results, run=run, checklist=checklist_of(results)).to_dict()
+    left_out: list[LeftOutRecord] = []
+    for report in reports:
+        left_out += [
+            LeftOutRecord(source=report.title, kind="check", name=name, reason=reason)
+            for name, reason in report.not_run.items()
+        ]
+        left_out += [
+            LeftOutRecord(source=report.title, kind="data", name=name, reason=reason)
+            for name, reason in report.unreadable.items()
+        ]
+    return replace(results, run=run, checklist=checklist_of(results), left_out=tuple(left_out)).to_dict()

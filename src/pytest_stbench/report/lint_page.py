@@ -80,11 +80,16 @@ def _section(report: Report) -> str:
 
 def _check(check: CheckRecord) -> list[str]:
     message = check.message if check.message.endswith(check.fix) else f"{check.message}: {check.fix}"
+    further = "".join(
+        f'<li><b class="{finding.status}">{finding.status.upper()}</b> '
+        f"{escape(f'{finding.text}: {finding.fix}')} {escape(figures(finding))}</li>"
+        for finding in check.findings[1:]
+    )
     where = [*check.slides[:SHOWN], *check.genes[:SHOWN]]
     return [
         _status(check.status),
         f"<td><code>{escape(check.id)}</code> {escape(check_name(check))}</td>",
-        f"<td>{escape(message)}</td>",
+        f"<td>{escape(message)}{f'<ul>{further}</ul>' if further else ''}</td>",
         f"<td>{escape(figures(check))}</td>",
         f"<td>{escape(', '.join(where))}</td>",
     ]

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_stbench.report.findings import checklist_lines, concession_lines, counted, finding_line
+from pytest_stbench.report.findings import (
+    checklist_lines,
+    concession_lines,
+    counted,
+    finding_line,
+    further_lines,
+)
 from pytest_stbench.results.checklist import checklist_of
 from pytest_stbench.results.schema import Results
 
@@ -12,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_stbench.report.lint import Report
+
+
+WHOLE = "`--format json` or `html`"
 
 
 def lint_text(reports: Iterable[Report]) -> str:
@@ -24,11 +33,10 @@ def _section(report: Report) -> list[str]:
     lines += [f"  note: {note}" for note in report.notes]
     lines += [f"  UNREADABLE  {name}: {why}" for name, why in report.unreadable.items()]
     lines.append(f"checks  {counted(report.checks)}")
-    lines += [
-        f"  {check.status.upper():4}  {finding_line(check)}"
-        for check in report.checks
-        if check.status != "pass"
-    ]
+    for check in report.checks:
+        if check.status != "pass":
+            lines.append(f"  {check.status.upper():4}  {finding_line(check)}")
+            lines += [f"        {line}" for line in further_lines(check, WHOLE)]
     conceded = concession_lines(report.checks)
     if conceded:
         lines += ["waivers and changed thresholds", *(f"  {line}" for line in conceded)]

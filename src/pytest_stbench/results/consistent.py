@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 
 RELATIVE, ABSOLUTE = 1e-9, 1e-12
 """How far a mean may be off: other tools write floats with 15 digits, and sum in another order."""
-KINDS = ("models", "tasks", "datasets", "checks", "checklist", "scores", "verdicts", "lock", "contamination")
+KINDS = (
+    "models",
+    "tasks",
+    "datasets",
+    "checks",
+    "checklist",
+    "scores",
+    "verdicts",
+    "lock",
+    "contamination",
+    "left_out",
+)
 DIGITS = 16
 """Hexadecimal digits kept of a digest: they find accidents, and stop nobody who means to deceive."""
 

@@ -36,6 +36,7 @@ def merged(stored: Results, new: Results) -> Results:
         verdicts=_joined(stored.verdicts, new.verdicts),
         lock=_joined(stored.lock, new.lock),
         contamination=_joined(stored.contamination, new.contamination),
+        left_out=_joined(stored.left_out, new.left_out),
         digests={},
     )
 

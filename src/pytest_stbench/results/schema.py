@@ -28,6 +28,7 @@ from pytest_stbench.results.provenance import (  # noqa: TC001  # pydantic reads
 from pytest_stbench.results.record import (  # noqa: TC001  # as above
     CheckRecord,
     ContaminationRecord,
+    LeftOutRecord,
     ScoreRecord,
     VerdictRecord,
 )
@@ -65,6 +66,8 @@ class Results(Stored):
     """Slides and genes of each fold."""
     contamination: tuple[ContaminationRecord, ...] = ()
     """Slides that models declare to have seen in pretraining."""
+    left_out: tuple[LeftOutRecord, ...] = ()
+    """What ``stbench check`` did not judge, with reasons."""
     digests: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
     """Digest of each record by kind, in their order; empty in files of older versions."""
 

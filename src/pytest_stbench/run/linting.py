@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.checks.patients import person
+from pytest_stbench.checks.result import count
 from pytest_stbench.errors import DataError, DataMissing
 from pytest_stbench.results.provenance import DatasetRecord
 from pytest_stbench.run.cells import Cell, Grid, Pool, view_parts
@@ -19,8 +21,9 @@ from pytest_stbench.splits.designs import make_folds
 from pytest_stbench.splits.table import Fold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from pytest_stbench.checks.patients import Person
     from pytest_stbench.data.dataset import Dataset
     from pytest_stbench.registry import Check, Registry
     from pytest_stbench.results.provenance import TaskRecord
@@ -95,6 +98,26 @@ def _one_out(samples: Sequence[Sample]) -> tuple[Fold, ...]:
         Fold(name=who, train=tuple(s for s in slides if s not in own), test=tuple(own))
         for who, own in people.items()
     )
+
+
+def validation_note(
+    samples: Sequence[Sample], parts: Mapping[str, Sequence[str]], dataset: str
+) -> tuple[str, ...]:
+    """Return a note on the validation slides of a published split: the test counts them as seen."""
+    people: dict[str, set[Person]] = {}
+    for part, slides in parts.items():
+        found = (person(sample, dataset) for sample in samples if sample.slide in set(slides))
+        people[part] = {who for who in found if who is not None}
+    slides = parts.get("val", ())
+    if not slides or not parts.get("test"):
+        return ()
+    both = people["val"] & people["train"]
+    twice = f"; {count(len(both), 'patient')} of them in training too" if both else ""
+    note = (
+        f"validation: {count(len(slides), 'slide')} of {count(len(people['val']), 'patient')}{twice}; they "
+        "count as seen by the test, as in the split `fixed` of a task file, and not as tested"
+    )
+    return (note,)
 
 
 def judge(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_stbench.results.record import CheckRecord, ContaminationRecord
+from pytest_stbench.results.record import CheckRecord, ContaminationRecord, FindingRecord
 
 if TYPE_CHECKING:
     from pytest_stbench.checks.result import CheckResult
@@ -38,6 +38,18 @@ def check_record(
         fix=result.fix,
         slides=result.slides,
         genes=result.genes,
+        findings=tuple(
+            FindingRecord(
+                status=finding.status,
+                text=finding.text,
+                fix=finding.fix,
+                statistic=finding.statistic,
+                threshold=finding.threshold,
+                slides=finding.slides,
+                genes=finding.genes,
+            )
+            for finding in result.findings
+        ),
         blocks=record.blocks,
         waived=result.waived,
         reason=override.reason if override else None,

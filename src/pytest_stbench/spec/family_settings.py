@@ -179,3 +179,24 @@ class SegmentationBlock(Block):
     truth: str | None = None
     max_tiles: Annotated[Integer, Field(ge=1)] | None = 32
     trust: Literal["gold", "silver"] = "gold"
+
+
+class GeneListSpec(Part):
+    """Genes by name, or a file with one gene a line or a column ``gene``."""
+
+    names: tuple[str, ...] | None = None
+    file: str | None = None
+
+
+class HideSpec(Part):
+    """Hide one of `folds` random groups of genes, stratified by detection rate."""
+
+    folds: Integer = Field(default=5, ge=2)
+    fold: Integer = Field(default=0, ge=0)
+
+
+class ImputationSpec(Part):
+    """Settings of the family ``imputation``: the observed genes, or a random part hidden."""
+
+    observed: GeneListSpec | None = None
+    hide: HideSpec | None = None

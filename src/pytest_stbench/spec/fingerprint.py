@@ -17,7 +17,8 @@ from pytest_stbench.spec.defaults import BLOCKS, dataset_of, preprocess_of
 from pytest_stbench.spec.paths import PAIRS, path_fields
 
 if TYPE_CHECKING:
-    from pytest_stbench.spec.model import DatasetSpec, ImputationSpec, PreprocessSpec, TaskSpec
+    from pytest_stbench.spec.family_settings import ImputationSpec
+    from pytest_stbench.spec.model import DatasetSpec, PreprocessSpec, TaskSpec
 
 # Fields that change no number; every other field of the model is part of the fingerprint.
 IGNORED_TASK = frozenset(

@@ -16,6 +16,7 @@ from pytest_stbench.spec.family_settings import (  # noqa: TC001 - pydantic read
     CellTypesBlock,
     CommunicationBlock,
     EmbeddingBlock,
+    ImputationSpec,
     NicheDetectionBlock,
     NichesBlock,
     ProportionsBlock,
@@ -180,27 +181,6 @@ class PreprocessSpec(Part):
     normalise: Normalisation | None = None
     genes: GenesSpec = GenesSpec()
     variants: dict[str, VariantSpec] = Field(default_factory=dict)
-
-
-class GeneListSpec(Part):
-    """Genes by name, or a file with one gene a line or a column ``gene``."""
-
-    names: tuple[str, ...] | None = None
-    file: str | None = None
-
-
-class HideSpec(Part):
-    """Hide one of `folds` random groups of genes, stratified by detection rate."""
-
-    folds: Integer = Field(default=5, ge=2)
-    fold: Integer = Field(default=0, ge=0)
-
-
-class ImputationSpec(Part):
-    """Settings of the family ``imputation``: the observed genes, or a random part hidden."""
-
-    observed: GeneListSpec | None = None
-    hide: HideSpec | None = None
 
 
 class MetricSpec(Part):

@@ -129,7 +129,7 @@ def test_no_duplicate_noted_is_no_finding(make_dataset):
 def test_an_old_and_a_new_symbol_on_one_slide_are_two_columns_of_a_gene(make_dataset):
     result = _judge(make_dataset, (*_human(100), "CTGF", "CCN2"))
     assert result.status == "warn"
-    assert any("more than one column" in finding for finding in result.details["findings"])
+    assert any("more than one column" in finding.text for finding in result.findings)
 
 
 @pytest.mark.parametrize("name", [None, "", "  ", float("nan"), np.nan])
@@ -165,7 +165,16 @@ def test_a_handful_of_genes_and_retired_symbols_are_not_held_against_the_annotat
     assert _judge(make_dataset, [f"NOVEL{i}X" for i in range(19)]).status == "pass"
     assert _judge(make_dataset, [f"NOVEL{i}X" for i in range(20)]).status == "warn"
     retired = _judge(make_dataset, [*list(gene_aliases())[:30], *_human(70)])
-    assert not any("are known" in finding for finding in retired.details["findings"])
+    assert not any("are known" in finding.text for finding in retired.findings)
+
+
+def test_thousands_of_unknown_names_do_not_stand_behind_a_few_retired_ones(make_dataset):
+    unknown = [f"NOVEL{i}X" for i in range(6168)]
+    result = _judge(make_dataset, [*list(gene_aliases())[:30], *unknown, *_human(100)])
+    assert [len(finding.genes) for finding in result.findings] == [6168, 30]
+    assert result.status == "warn"
+    assert "are known (GENCODE 48)" in result.message
+    assert "30 retired symbols" in result.findings[1].text
 
 
 @pytest.mark.parametrize("header", ["", "id,gene\n"])

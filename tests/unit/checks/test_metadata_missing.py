@@ -63,8 +63,8 @@ def test_an_image_needs_its_pixel_size(make_dataset, size, status):
 def test_a_required_field_outranks_expected_ones(make_dataset):
     result = metadata_missing(make_dataset(samples=_samples(panel=None, organ=None)))
     assert result.status == "fail"
-    assert len(result.details["findings"]) == 2
-    assert "further finding" in result.message
+    assert len(result.findings) == 2
+    assert "the gravest of 2 findings" in result.message
 
 
 def test_no_sample_is_a_skip(make_dataset):

@@ -149,7 +149,7 @@ def test_agrees_with_sets_whatever_the_order(sets, rng):
 
 def test_below_the_failing_share_the_warning_is_not_repeated(make_dataset):
     result = panel_mismatch(make_dataset(panels={"a": _genes(1000), "b": _genes(1000, start=800)}))
-    assert len(result.details["findings"]) == 1
+    assert len(result.findings) == 1
 
 
 def test_two_equal_panels_cost_nothing(make_dataset):

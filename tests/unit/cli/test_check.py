@@ -154,7 +154,7 @@ def test_a_samples_table_says_who_is_who(slides, tmp_path):
         (["--patient", "doner"], "did you mean 'donor'"),
         (["--select", "panel_mismach"], "did you mean 'panel_mismatch'"),
         (["--set", "colour=red"], "expected KEY=VALUE"),
-        (["--set", "um_per_px=many"], "is no number"),
+        (["--set", "um_per_px=many"], "not a length"),
         (["--samples", "none.csv"], "there is no such file"),
     ],
 )
@@ -223,7 +223,9 @@ def test_a_catalogue_is_judged_without_counts(sheet):
     assert by_task["skin"]["split_within_slide"].slides == ("T117",)
     assert by_task["skin"]["patient_leakage"].status == "fail"
     assert by_task["lung"]["split_within_slide"].status == "pass"
-    assert "patient is empty on 1 of 2 slides (L2)" in by_task["lung"]["metadata_missing"].message
+    assert "patient is empty on 1 of 2 slides (L2)" in "".join(
+        finding.text for finding in by_task["lung"]["metadata_missing"].findings
+    )
     assert "panel_mismatch" not in by_task["skin"]
 
 
@@ -241,6 +243,114 @@ def test_tables_that_cannot_be_used(tmp_path, text, word):
     done = check(path)
     assert done.exit_code == 2
     assert word in done.output
+
+
+VALIDATED = "slide,patient,split\n" + "".join(
+    f"S{i},P{i},{part}\n" for i, part in enumerate(["train"] * 2 + ["val"] * 4 + ["test"] * 2)
+)
+
+
+def test_patients_of_the_validation_are_not_tested(tmp_path):
+    """Sheet and task file count the same patients behind a claim, whatever trains and whatever validates."""
+    (tmp_path / "mini.csv").write_text(VALIDATED)
+    done = check(tmp_path / "mini.csv", "--select", "Q02", "--split", "split")
+    assert done.exit_code == 1
+    assert "2 patients (2 slides) in test of 8 in all" in done.output
+    assert "note: validation: 4 slides of 4 patients; they count as seen" in done.output
+    (tmp_path / "mini.csv").write_text(VALIDATED.replace("val", "train"))
+    trained = check(tmp_path / "mini.csv", "--select", "Q02", "--split", "split")
+    assert found_lines(trained) == found_lines(done)
+    path = tmp_path / "t.stbench.yaml"
+    spec = {
+        "stbench": 1, "name": "t", "version": 1, "family": "expression",
+        "datasets": {"mini": {"source": "simulated", "samples": "mini.csv", "params": {"patients": 8}}},
+        "splits": [{"fixed": {"column": "split"}}],
+    }  # fmt: skip
+    path.write_text(yaml.safe_dump(spec))
+    (tmp_path / "mini.csv").write_text(VALIDATED)
+    assert found_lines(check(path, "--select", "Q02", said=())) == found_lines(done)
+
+
+def found_lines(done):
+    return [line.strip() for line in done.output.splitlines() if line.startswith(("  FAIL", "  WARN"))]
+
+
+def test_a_column_without_test_slides_is_not_passed_over(tmp_path):
+    (tmp_path / "mini.csv").write_text(VALIDATED.replace("test", "holdout"))
+    done = check(tmp_path / "mini.csv", "--select", "Q02", "--split", "split")
+    assert "column 'split' names no test slide, so no split was judged by it" in done.output
+    (tmp_path / "mini.csv").write_text(VALIDATED + "S9,P9,holdout\n")
+    done = check(tmp_path / "mini.csv", "--select", "Q02", "--split", "split")
+    assert "column 'split' holds 'holdout' in 1 rows" in done.output
+
+
+def test_numbers_with_a_hole_are_one_patient(tmp_path):
+    (tmp_path / "mini.csv").write_text("slide,patient\nA,1.0\nB,1\nC,\n")
+    records, _ = found(check(tmp_path / "mini.csv", "--select", "Q02", "--format", "json"))
+    assert records["too_few_patients"].statistic == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "word"),
+    [
+        ("resolution=spott", "did you mean 'spot'?; allowed: spot, xisium, bin, cell, transcript"),
+        ("absent_gene=zerro", "did you mean 'zero'?; allowed: zero, intersect, mask"),
+        ("um_per_px=-1", "not a length"), ("um_per_px=nan", "not a length"),
+        ("pitch_um=0", "must be more than 0"), ("pitch_um=x", "expected a number"), ("panel=", "KEY=VALUE"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["sheet", "files"])
+def test_what_is_set_is_held_to_the_words_of_a_task_file(slides, sheet, kind, setting, word):
+    done = check(sheet if kind == "sheet" else slides, "--set", setting, "--select", "Q02", said=())
+    assert done.exit_code == 2
+    assert word in done.output
+    assert "pydantic" not in done.output
+
+
+def test_a_failure_is_waived_for_a_reason(sheet):
+    done = check(sheet, "--select", "Q02", "--waive", "Q02=a pilot", "--claim", "population", "--by", "task")
+    assert done.exit_code == 0, done.output
+    assert "waived (a pilot)" in done.output
+    assert "too_few_patients[skin]  waived: a pilot" in done.output
+    assert "FAIL  too_few" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("waiver", "word"),
+    [
+        ("too_few_patients", "a waived check needs a written reason"),
+        ("Q02= ", "a waived check needs a written reason"),
+        ("to_few_patients=pilot", "did you mean 'too_few_patients'?"),
+    ],
+)  # fmt: skip
+def test_waivers_that_do_not_count(sheet, waiver, word):
+    done = check(sheet, "--waive", waiver)
+    assert done.exit_code == 2
+    assert word in done.output
+
+
+@pytest.mark.parametrize("form", ["text", "json", "html"])
+def test_what_is_left_out_stands_in_every_format(sheet, form):
+    done = check(sheet, "--skip", "Q02", "--format", form)
+    if form == "json":
+        reasons = {record.name: record.reason for record in parse(Results, done.stdout, "r").left_out}
+        assert reasons["too_few_patients"] == "left out by --skip"
+        assert reasons["gene_ids"] == "needs the counts, and metadata alone was given"
+    else:
+        assert "left out by --skip" in done.output
+        assert "too_few_patients" in done.output
+
+
+@pytest.mark.parametrize("form", ["text", "json", "html"])
+def test_every_finding_stands_in_every_format(sheet, form):
+    done = check(sheet, "--select", "metadata_missing", "--format", form, said=())
+    for field in ("resolution", "panel", "organ", "preservation"):
+        assert f"{field} is empty on" in done.output
+    assert "further finding" not in done.output
+
+
+def test_options_that_say_nothing_to_a_source_are_told(sheet, tmp_path):
+    assert "--samples: not used, a sheet is" in check(sheet, "--select", "Q02", "--samples", sheet).output
 
 
 def test_a_task_file_is_judged_with_its_waivers(tmp_path):

@@ -31,8 +31,11 @@ def write_slide(path, patient, *, n=64, genes=60, seed=0, column="donor"):
     ).write_h5ad(path)
 
 
-def propose(folder, monkeypatch, *arguments):
+def propose(folder, monkeypatch, *arguments, tried=False):
+    """Run `stbench new`; only where slides are `tried` do they have to be large enough for a score."""
     monkeypatch.chdir(folder)
+    if not tried:
+        monkeypatch.setattr("pytest_stbench.cli.new.MAX_BYTES", 0)
     return CliRunner().invoke(main, ["new", "mine", *arguments])
 
 
@@ -55,11 +58,18 @@ def test_the_file_names_what_was_found(slides, monkeypatch):
     assert config.keys.niche == "region"
 
 
-def test_the_file_runs(slides, monkeypatch):
+def write_sections(folder, patients, side=12, genes=140):
+    for number, patient in enumerate(patients):
+        write_slide(folder / f"S{number}.h5ad", patient, n=side * side, genes=genes, seed=number)
+
+
+def test_the_file_runs(tmp_path, monkeypatch):
     import subprocess
     import sys
 
-    propose(slides, monkeypatch, "--data", "slides/*.h5ad")
+    slides = tmp_path
+    write_sections(slides / "slides", ("P1", "P1", "P2"))
+    assert propose(slides, monkeypatch, "--data", "slides/*.h5ad", tried=True).exit_code == 0
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "mine.stbench.yaml", "--stbench-model=ridge", "-q", "-p",
          "no:cacheprovider"],
@@ -69,6 +79,64 @@ def test_the_file_runs(slides, monkeypatch):
     assert "Traceback" not in done.stdout
     assert "INTERNALERROR" not in done.stdout + done.stderr
     assert " error" not in done.stdout.splitlines()[-1]
+
+
+def test_one_patient_on_slides_too_small_to_cut_has_no_task(tmp_path, monkeypatch):
+    write_sections(tmp_path / "slides", ("P1", "P1"), side=4)
+    done = propose(tmp_path, monkeypatch, "--data", "slides/*.h5ad", tried=True)
+    assert done.exit_code == 2
+    (line,) = done.output.splitlines()
+    assert "slide S0: units span 300 x 300 um" in line
+    assert "(1 other slide likewise)" in line
+    assert "add slides of a second patient" in line
+    assert list(tmp_path.iterdir()) == [tmp_path / "slides"]
+
+
+def test_small_slides_are_held_out_where_patients_are_known(tmp_path, monkeypatch):
+    write_sections(tmp_path / "slides", ("P1", "P2"), side=4)
+    done = propose(tmp_path, monkeypatch, "--data", "slides/*.h5ad", tried=True)
+    assert done.exit_code == 0, done.output
+
+
+def test_unknown_patients_on_small_slides_are_asked_for(tmp_path, monkeypatch):
+    for number in range(2):
+        write_slide(
+            tmp_path / "slides" / f"A{number}.h5ad", "x", n=16, genes=140, column="cluster", seed=number
+        )
+    done = propose(tmp_path, monkeypatch, "--data", "slides/*.h5ad", tried=True)
+    assert done.exit_code == 2
+    assert "samples.csv beside the data (columns slide and patient)" in done.output
+    guessed = propose(tmp_path, monkeypatch, "--data", "slides/*.h5ad", "--patient-from-name", tried=True)
+    assert guessed.exit_code == 2
+    assert "all slides are of one patient" in guessed.output
+
+
+def test_a_slide_that_cannot_be_cut_is_left_out_and_named(tmp_path, monkeypatch):
+    write_sections(tmp_path / "slides", ("P1",))
+    write_slide(tmp_path / "slides" / "small.h5ad", "P1", n=16, genes=140)
+    done = propose(tmp_path, monkeypatch, "--data", "slides/*.h5ad", tried=True)
+    assert done.exit_code == 0, done.output
+    assert "left out: small: units span 300 x 300 um" in done.output
+    config = load_task(tmp_path / "mine.stbench.yaml", builtin_registry()).spec.datasets["mine"]
+    assert config.slides == ("S0",)
+
+
+def test_units_that_no_filter_lets_through_have_no_task(tmp_path, monkeypatch):
+    write_sections(tmp_path / "slides", ("P1", "P2"), genes=60)
+    done = propose(tmp_path, monkeypatch, "--data", "slides/*.h5ad", tried=True)
+    assert done.exit_code == 2
+    assert "slide S0: none of its units has 200 counts and 100 genes" in done.output
+
+
+def test_an_unwritten_scale_is_asked_for_first(tmp_path, monkeypatch):
+    from pytest_stbench.cli.new import _that_runs
+    from pytest_stbench.data.propose.proposal import Proposal, Row
+
+    dataset = {"source": "spatialdata", "path": "none.zarr", "resolution": "cell"}
+    proposal = Proposal(
+        what="files", dataset=dataset, rows=[Row(slide="S")], n_genes=50, missing={"scale": "x"}
+    )
+    assert list(_that_runs("mine", proposal, tmp_path, [])) == ["mine.stbench.yaml"]
 
 
 def test_without_patients_a_sheet_is_written(tmp_path, monkeypatch):
@@ -129,7 +197,6 @@ def test_transcripts_go_before_cells_and_the_rest_is_named(slides, monkeypatch):
     done = propose(slides, monkeypatch, "--data", ".")
     assert done.exit_code == 0, done.output
     assert "not taken: h5ad files: slides/*.h5ad; --data names it" in done.output
-    assert "slides no larger than a block of 500 um (A, B)" in done.output
     config = load_task(slides / "mine.stbench.yaml", builtin_registry()).spec.datasets["mine"]
     assert (config.source, config.path) == ("xenium", "xenium/*.parquet")
 

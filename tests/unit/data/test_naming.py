@@ -150,3 +150,15 @@ def test_every_way_to_hold_ids_names_the_same_cells(ids):
         assert names_of(way).tolist() == expected
         assert cells(way) == inside
         assert cells(way, {"0"}) == [None if i in (None, -1) else str(i) for i in ids]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("1.0", "1"), ("1.", "1"), ("+1.0", "1"), ("01.0", "01"), ("-0.0", "0"), ("-3.00", "-3"), ("01", "01"),
+     ("1.5", "1.5"), ("v1.0", "v1.0"), ("1.0.0", "1.0.0"), ("+1", "+1")],
+)  # fmt: skip
+def test_whole_numbers_as_text_have_one_rule(text, name):
+    from pytest_stbench.data.labels import class_name
+
+    assert class_name(text) == name
+    assert names_of([text]).tolist() == [name]

@@ -11,9 +11,10 @@ from pytest_stbench.report.findings import (
     counted,
     figures,
     finding_line,
+    further_lines,
 )
 from pytest_stbench.results.checklist import checklist_of
-from pytest_stbench.results.record import CheckRecord
+from pytest_stbench.results.record import CheckRecord, FindingRecord
 from pytest_stbench.results.schema import Results
 
 
@@ -35,6 +36,30 @@ def test_a_finding_shows_statistic_threshold_and_fix():
 
 def test_a_fix_that_the_message_lacks_is_added():
     assert "empty: filter them" in finding_line(check(message="34% of the units are empty"))
+
+
+def several(number):
+    return tuple(
+        FindingRecord(
+            status="fail" if place < 3 else "warn", text=f"found {place}", fix="mend it", statistic=place
+        )
+        for place in range(number)
+    )
+
+
+def test_all_findings_after_the_gravest_have_a_line():
+    assert further_lines(check(), "the file") == []
+    assert further_lines(check(findings=several(4)), "the file") == [
+        "FAIL  found 1: mend it  [statistic 1]",
+        "FAIL  found 2: mend it  [statistic 2]",
+        "WARN  found 3: mend it  [statistic 3]",
+    ]
+
+
+def test_text_says_where_it_stops():
+    lines = further_lines(check(findings=several(40)), "the file")
+    assert len(lines) == 12
+    assert lines[-1] == "and 28 more, none of them graver: the file has all"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pytest_stbench.results import (
     CheckRecord,
     ContaminationRecord,
     DatasetRecord,
+    LeftOutRecord,
     LockRecord,
     ModelRecord,
     Results,
@@ -54,6 +55,7 @@ ONE_OF_EACH = {
     "contamination": ContaminationRecord(
         task="t", model="m", dataset="d", declared="HEST", match="corpus", slides=("a",), test_slides=()
     ),
+    "left_out": LeftOutRecord(source="d", kind="check", name="gene_ids", reason="left out by --skip"),
 }
 EVERYTHING = Results(**{kind: (record,) for kind, record in ONE_OF_EACH.items()})
 

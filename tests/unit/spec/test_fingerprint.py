@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_stbench.spec import model
+from pytest_stbench.spec import family_settings, model
 from pytest_stbench.spec.defaults import BLOCKS, with_defaults
 from pytest_stbench.spec.family_settings import Block
 from pytest_stbench.spec.fingerprint import (
@@ -182,8 +182,8 @@ CLASSIFIED = {
     f"{V}.normalise": {"variant.raw"},
     f"{V}.genes.n": {"variant.raw"},
     f"{V}.bin.geometry": {"variant.raw"},
-    **{f"imputation.observed.{field}": {"imputation"} for field in model.GeneListSpec.model_fields},
-    **{f"imputation.hide.{field}": {"imputation"} for field in model.HideSpec.model_fields},
+    **{f"imputation.observed.{field}": {"imputation"} for field in family_settings.GeneListSpec.model_fields},
+    **{f"imputation.hide.{field}": {"imputation"} for field in family_settings.HideSpec.model_fields},
 }
 # Parts whose whole content is left out above (checks, gates), or whose fields stand under a parent.
 WHOLE = {model.CheckSpec, model.BeatsSpec, model.NotWorseSpec, model.GateSpec}
@@ -272,13 +272,13 @@ def test_every_field_of_the_model_is_classified():
         model.FilterSpec: f"{P}.filter",
         model.GenesSpec: f"{P}.genes",
         model.VariantSpec: V,
-        model.ImputationSpec: "imputation",
-        model.GeneListSpec: "imputation.observed",
-        model.HideSpec: "imputation.hide",
+        family_settings.ImputationSpec: "imputation",
+        family_settings.GeneListSpec: "imputation.observed",
+        family_settings.HideSpec: "imputation.hide",
     }
     parts = {
         kind
-        for kind in vars(model).values()
+        for kind in (*vars(model).values(), *vars(family_settings).values())
         if isinstance(kind, type) and issubclass(kind, model.Part) and not issubclass(kind, Block)
     } - {model.Part}
     assert parts == places.keys() | WHOLE

@@ -110,7 +110,7 @@ def _of_reader(name: str, found: Detected, root: Path, said: Said, only: Collect
     notes: list[str] = []
     if found.source == "spatialdata":
         basic["params"], notes = choices(found.paths, said.keys.get("params", {}))
-    config = _config({**basic, "resolution": resolution}, said)
+    config = config_of({**basic, "resolution": resolution}, said)
     samples = load_samples(config, name, (root,))
     if said.samples is not None:
         samples = _in_table(said, {sample.slide for sample in samples}, notes)
@@ -149,7 +149,7 @@ def _of_h5ad(name: str, found: Detected, root: Path, said: Said, only: Collectio
         if len({facts.genes for facts in files}) > 1:
             basic["absent_gene"] = "zero"
             notes.append("files of a whole transcriptome list different genes: an absent one counts as zero")
-    config = _config(basic, said)
+    config = config_of(basic, said)
     if said.samples is not None:
         samples = _in_table(said, {slide for facts in files for slide in facts.slides_by(by)}, notes)
     else:
@@ -236,7 +236,7 @@ def _sample(
     return Sample(slide=slide, patient=known[0] if known else None, **constants, extra=extra)
 
 
-def _config(basic: Mapping[str, Any], said: Said) -> DatasetSpec:
+def config_of(basic: Mapping[str, Any], said: Said) -> DatasetSpec:
     """Return the data set with what the user says laid over what the files say."""
     keys = dict(basic.get("keys", {}))
     columns = {} if said.samples else {"patient": said.patient, "slide": said.slide}

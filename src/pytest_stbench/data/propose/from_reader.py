@@ -4,34 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pytest_stbench.data.catalogue import READERS
 from pytest_stbench.data.propose.from_h5ad import note_unknown_patients
 from pytest_stbench.data.propose.panel import proposed_panel
 from pytest_stbench.data.propose.proposal import SPOT_GENES, Proposal, Row
 from pytest_stbench.data.propose.sheet_beside import use_sheet
 from pytest_stbench.data.propose.stores import choices, scale_in
-from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.registry import Catalogue, load_target
 from pytest_stbench.spec.model import DatasetSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from pytest_stbench.data.propose.detect import Detected
-    from pytest_stbench.data.readers.protocol import SlideSource
-    from pytest_stbench.splits.table import Sample
-
-MAX_BYTES = 200_000_000
-"""Slides are read to see how large they are, unless they are larger than this together."""
-
-BLOCK_UM = 500.0
-"""Smallest block of the split ``within``."""
 
 _SAYS = {
     "visium": ("Visium", "spot"),
@@ -124,30 +111,4 @@ def propose_by_reader(
         for row in proposal.rows:
             row.patient = None
         note_unknown_patients(proposal, patient_from_name=patient_from_name)
-    if proposal.split == "within" and _bytes(source, samples) <= MAX_BYTES:
-        proposal.notes += _too_small(source, samples)
     return proposal
-
-
-def _too_small(source: SlideSource, samples: Sequence[Sample]) -> list[str]:
-    """Say which slides no block split can cut, or what must be said before they can be read."""
-    try:
-        small = [s.slide for s in samples if _extent(source.read(s.slide).xy_um) <= BLOCK_UM]
-    except DataError as error:
-        return [f"slides cannot be read yet: {error}"]
-    if not small:
-        return []
-    note = (
-        f"slides no larger than a block of {BLOCK_UM:g} um ({listing(small)}): nothing is scored on them "
-        "until patients are known, because neighbours are near-copies"
-    )
-    return [note]
-
-
-def _extent(xy_um: NDArray[np.float64]) -> float:
-    known = xy_um[np.isfinite(xy_um).all(axis=1)]
-    return float(np.ptp(known, axis=0).max()) if len(known) else 0.0
-
-
-def _bytes(source: SlideSource, samples: Sequence[Sample]) -> int:
-    return sum(file.stat().st_size for sample in samples for file in source.files(sample.slide))

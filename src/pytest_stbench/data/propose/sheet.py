@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_stbench.data.column_names import SLIDE as SLIDE_COLUMNS
+from pytest_stbench.data.labels import class_name
 from pytest_stbench.data.propose import vocabulary
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError, DataMissing
@@ -15,7 +16,7 @@ from pytest_stbench.registry import nearest
 from pytest_stbench.splits.table import Fold, Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 SUFFIXES = (".csv", ".tsv")
@@ -41,11 +42,18 @@ _PART = {"training": "train", "valid": "val", "validation": "val", "dev": "val",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """One data set of a sheet: its slides, each once, and the folds that a column of splits makes."""
+    """One data set of a sheet: its slides, each once, and the split that a column makes of them.
+
+    ``parts`` are the slides of train, val and test. ``folds`` is test against all else, as the split
+    ``fixed`` of a task file makes it, and empty without test slides. ``notes`` say what of the column
+    was not used.
+    """
 
     name: str
     samples: tuple[Sample, ...]
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     folds: tuple[Fold, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def read_sheet(
@@ -125,9 +133,12 @@ def _rows(path: Path) -> list[dict[str, str]]:
 def _sheet(name: str, rows: Sequence[dict[str, str]], columns: dict[str, str], split: str | None) -> Sheet:
     samples: dict[str, Sample] = {}
     parts: dict[str, dict[str, None]] = {part: {} for part in PARTS}
+    others: dict[str, int] = {}
     for row in rows:
         said = {
-            field: row[column] for field, column in columns.items() if not vocabulary.is_unknown(row[column])
+            name: value
+            for name, column in columns.items()
+            if not vocabulary.is_unknown(row[column]) and (value := class_name(row[column])) is not None
         }
         if "slide" not in said:
             continue
@@ -137,14 +148,29 @@ def _sheet(name: str, rows: Sequence[dict[str, str]], columns: dict[str, str], s
         part = _PART.get(part, part)
         if part in parts:
             parts[part][said["slide"]] = None
-    return Sheet(name=name, samples=tuple(samples.values()), folds=_folds(parts))
-
-
-def _folds(parts: dict[str, dict[str, None]]) -> tuple[Fold, ...]:
-    """Return test against all else, and validation against training, where both sides have slides."""
-    train, val, test = (tuple(parts[part]) for part in PARTS)
-    pairs = (("test", tuple(dict.fromkeys((*train, *val))), test), ("val", train, val))
-    return tuple(Fold(name=name, train=seen, test=held) for name, seen, held in pairs if seen and held)
+        elif split:
+            others[row[split]] = others.get(row[split], 0) + 1
+    seen = tuple(dict.fromkeys((*parts["train"], *parts["val"])))
+    held = tuple(parts["test"])
+    folds = (Fold(name="test", train=seen, test=held),) if seen and held else ()
+    notes = []
+    if split and not folds:
+        notes.append(
+            f"column {split!r} names no {'training' if held else 'test'} slide, so no split was judged by it"
+        )
+    elif others:
+        words = listing([f"{word!r}" for word in others])
+        notes.append(
+            f"column {split!r} holds {words} in {sum(others.values()):,} rows: these slides are in no part "
+            "of the split (train, val and test are)"
+        )
+    return Sheet(
+        name=name,
+        samples=tuple(samples.values()),
+        parts={part: tuple(slides) for part, slides in parts.items()},
+        folds=folds,
+        notes=tuple(notes),
+    )
 
 
 def _name(text: str) -> str:

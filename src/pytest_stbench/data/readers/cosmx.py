@@ -37,7 +37,7 @@ from pytest_stbench.data.readers.imaging.source import (
     outlines_beside,
     stem_of,
 )
-from pytest_stbench.data.readers.imaging.tables import columns_of, ids_of, matrix_of, rows_of, whole
+from pytest_stbench.data.readers.imaging.tables import features_of, ids_of, matrix_of, rows_of, whole
 from pytest_stbench.data.readers.transcripts import open_transcripts
 from pytest_stbench.errors import DataError
 
@@ -136,12 +136,12 @@ def _scale(path: Path, config: DatasetSpec) -> float:
 
 
 def _genes(matrix: Path) -> tuple[str, ...]:
-    names = [name for name in columns_of(matrix) if name not in NO_GENE]
+    names, _ = features_of(matrix, NO_GENE)
     return tuple(dict.fromkeys(np.array(names, dtype=np.str_)[kinds_of(names) == GENE].tolist()))
 
 
 def _cells(matrix: Path, cells: Path, scale: float, config: DatasetSpec) -> CellTable:
-    features = [name for name in columns_of(matrix) if name not in NO_GENE]
+    features, numbers = features_of(matrix, NO_GENE)
     slides: set[str] = set()
 
     def named(table: pd.DataFrame) -> Coded:
@@ -161,5 +161,9 @@ def _cells(matrix: Path, cells: Path, scale: float, config: DatasetSpec) -> Cell
         xy_um=table[list(CENTRE)].to_numpy(np.float64)[rows] * scale,
         labels={key: labels_of(table[column])[rows] for key, column in labels.items()},
         measures=measured.measures,
-        notes={**measured.notes, "background_rows": background},
+        notes={
+            **measured.notes,
+            "background_rows": background,
+            **({"row_number_columns": numbers} if numbers else {}),
+        },
     )

@@ -35,6 +35,7 @@ from pytest_stbench.data.readers.imaging.source import (
 )
 from pytest_stbench.data.readers.imaging.tables import (
     columns_of,
+    features_of,
     ids_of,
     known_cells,
     matrix_of,
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     from pytest_stbench.splits.table import Sample
 
 RULES = "merscope/2"
-ENTITY = "EntityID"
+CELL, ENTITY = "cell", "EntityID"
 CENTRE = ("center_x", "center_y")
 
 
@@ -102,12 +103,19 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
 
 
 def _genes(matrix: Path) -> tuple[str, ...]:
-    names = columns_of(matrix)[1:]
+    names, _ = features_of(matrix, {_key(matrix)})
     return tuple(dict.fromkeys(np.array(names, dtype=np.str_)[kinds_of(names) == GENE].tolist()))
 
 
+def _key(matrix: Path) -> str:
+    """Return the column that names the cell: ``cell``, else the first, which older files leave unnamed."""
+    columns = columns_of(matrix)
+    return CELL if CELL in columns else columns[0]
+
+
 def _cells(matrix: Path, cells: Path, known: Container[object], config: DatasetSpec) -> CellTable:
-    key, *features = columns_of(matrix)
+    key = _key(matrix)
+    features, numbers = features_of(matrix, {key})
     names, found, background = matrix_of(matrix, features, [key], lambda part: cells_of(part[key], known))
     measured = only_genes(found, np.array(features, dtype=np.str_), kinds_of(features))
     labels = {k: c for k, c in (("niche", config.keys.niche), ("cell_type", config.keys.cell_type)) if c}
@@ -126,5 +134,9 @@ def _cells(matrix: Path, cells: Path, known: Container[object], config: DatasetS
         xy_um=table[list(CENTRE)].to_numpy(np.float64)[rows],
         labels={k: labels_of(table[column])[rows] for k, column in labels.items()},
         measures={**measured.measures, **volume},
-        notes={**measured.notes, "background_rows": background},
+        notes={
+            **measured.notes,
+            "background_rows": background,
+            **({"row_number_columns": numbers} if numbers else {}),
+        },
     )

@@ -21,7 +21,8 @@ from pytest_stbench.spec.rules.common import (
 )
 
 if TYPE_CHECKING:
-    from pytest_stbench.spec.model import BinSpec, DatasetSpec, GeneListSpec, GenesSpec, TaskSpec
+    from pytest_stbench.spec.family_settings import GeneListSpec
+    from pytest_stbench.spec.model import BinSpec, DatasetSpec, GenesSpec, TaskSpec
     from pytest_stbench.spec.source import Key
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9_.]+")

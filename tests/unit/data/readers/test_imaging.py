@@ -433,3 +433,24 @@ def test_shape_and_parts_of_a_matrix_must_fit(tmp_path):
         file["matrix/shape"][0] = 5
     with pytest.raises(DataError, match=r"shape .* for 2 features and 3 barcodes"):
         read_matrix(path)
+
+
+@pytest.mark.parametrize("vendor", ["cosmx", "merscope"])
+@pytest.mark.parametrize("header", ["Unnamed: 0", "", "index"])
+def test_row_numbers_of_a_saved_table_are_no_gene(tmp_path, vendor, header):
+    """A data frame that was saved with its row numbers has one column more, of large counts."""
+    write, name = {
+        "cosmx": (write_cosmx, "Run_exprMat_file.csv"),
+        "merscope": (write_merscope, "cell_by_gene.csv"),
+    }[vendor]
+    write(tmp_path / "S1")
+    scale = {"scale": {"um_per_px": 0.12}} if vendor == "cosmx" else {}
+    before = by_name(opened(tmp_path, vendor, "S1", **scale).slide("S1"))
+    table = pd.read_csv(tmp_path / "S1" / name, dtype={"cell": str})
+    if vendor == "merscope":
+        table = table.rename(columns={table.columns[0]: "cell"})
+    table.insert(0, header, np.arange(len(table)))
+    table.to_csv(tmp_path / "S1" / name, index=False)
+    dataset = opened(tmp_path, vendor, "S1", **scale)
+    pd.testing.assert_frame_equal(by_name(dataset.slide("S1")), before)
+    assert dataset.notes["row_number_columns"]["S1"] == 1

@@ -196,7 +196,7 @@ def test_a_store_without_unit_is_proposed_as_a_task(store, monkeypatch):
     monkeypatch.chdir(store.parent)
     done = CliRunner().invoke(main, ["new", "mine", "--data", "S2.zarr"])
     assert done.exit_code == 0, done.output
-    assert "slides cannot be read yet:" in done.output
+    assert "this file runs when `scale` is filled in" in done.output
     assert "not found: scale: um per unit of the coordinate system, which nothing" in done.output
     config = load_task(store.parent / "mine.stbench.yaml", builtin_registry()).spec.datasets["mine"]
     assert (config.source, config.path) == ("spatialdata", "S2.zarr")

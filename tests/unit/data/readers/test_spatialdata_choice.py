@@ -249,6 +249,7 @@ class TestSeveral:
 
     def test_check_and_new_say_which_table_they_take(self, store, monkeypatch):
         monkeypatch.chdir(store.parent)
+        monkeypatch.setattr("pytest_stbench.cli.new.MAX_BYTES", 0)
         retable(store, lambda data: None, name="other")
         done = CliRunner().invoke(main, ["new", "mine", "--data", "S.zarr"])
         assert done.exit_code == 0, done.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from pytest_stbench.data.naming import Coded
 
+ROW_NUMBERS = re.compile(r"|Unnamed: \d+|__index_level_\d+__|index")
+"""Names of columns in which pandas and R write row numbers; no gene is called so."""
+
 ROWS = 1_000_000
 CELLS = 1 << 24
 """Values of a matrix in text that are held at once."""
@@ -38,6 +42,16 @@ def columns_of(path: Path) -> tuple[str, ...]:
         import pandas as pd
 
         return tuple(pd.read_csv(path, sep=_separator(path), nrows=0).columns)
+
+
+def features_of(path: Path, keys: Container[str]) -> tuple[list[str], int]:
+    """Return the columns of a matrix that hold counts, and how many of row numbers are left aside.
+
+    `keys` are the columns that name the cell.
+    """
+    others = [name for name in columns_of(path) if name not in keys]
+    features = [name for name in others if not ROW_NUMBERS.fullmatch(name)]
+    return features, len(others) - len(features)
 
 
 def parts_of(
