@@ -35,6 +35,7 @@ DATA_RANGE = 2.0
 OFFSET = 1.0
 MIN_GENES = 15
 MIN_HEADROOM = 0.05
+TOLERANCE = 1e-9
 
 
 def coexpression_ssim(
@@ -240,7 +241,7 @@ def between(plain: Scores, ceiling: float, floor: float) -> Scores:
     reason, value = str(plain.reasons[0]), float(plain.values[0])
     extras = {name: float(values[0]) for name, values in plain.extras.items()}
     extras |= {"ssim": value, "ceiling": ceiling, "floor": floor}
-    if not reason and not ceiling - floor >= MIN_HEADROOM:
+    if not reason and not ceiling - floor >= MIN_HEADROOM - TOLERANCE:
         reason = "no_headroom"
     share = np.nan if reason else (value - floor) / (ceiling - floor)
     return slide_score(share, reason, plain.flags, **extras)

@@ -202,7 +202,8 @@ def novel_recall(
 ) -> Scores:
     """Share of true markers unknown from training that the predicted markers of a niche hold.
 
-    Range [0, 1], higher is better.
+    Range [0, 1], higher is better; chance is the extra ``chance``, predicted markers / candidates: what a
+    random list of the predicted length holds of any other list.
 
     Parameters
     ----------
@@ -215,7 +216,7 @@ def novel_recall(
     Returns
     -------
     Scores
-        As of :func:`niche_jaccard`, with the extra ``n_novel``. Undefined besides, after
+        As of :func:`niche_jaccard`, with the extras ``n_novel`` and ``chance``. Undefined besides, after
         ``empty_signature``: ``no_positive`` (no true marker is novel).
 
     Raises

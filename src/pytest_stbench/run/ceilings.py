@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 KIND = "ceilings"
 MIN_HEADROOM = 0.02
+TOLERANCE = 1e-9
 
 BySlide = dict[str, float]
 
@@ -68,6 +69,6 @@ def skill(value: float, simple: float, ceiling: float, better: str) -> float:
     """
     sign = {"up": 1.0, "down": -1.0}.get(better, math.nan)
     room = sign * (ceiling - simple)
-    if math.isnan(room) or math.isnan(value) or room < MIN_HEADROOM:
+    if math.isnan(room) or math.isnan(value) or room < MIN_HEADROOM - TOLERANCE:
         return math.nan
     return sign * (value - simple) / room

@@ -97,6 +97,7 @@ def test_each_score_follows_the_definition(seed, n):
         assert extras["expected"][row] == pytest.approx(floor)
         assert found[niche_jaccard_normalised].extras["jaccard"][row] == pytest.approx(share)
         assert found[novel_recall].extras["n_novel"][row] == len(novel)
+        assert found[novel_recall].extras["chance"][row] == pytest.approx(len(b) / candidates)
         assert niche_markers(truth, **same)[niche] == tuple(a)
 
 
@@ -437,3 +438,16 @@ def test_lists_are_fifty_genes_long_unless_told():
     found = niche_jaccard(truth, guess, niches=niches)
     assert (found.extras["n_candidates"] > 204).all()
     assert found.extras["n_truth"].tolist() == found.extras["n_prediction"].tolist() == [50.0] * 3
+
+
+def test_novel_markers_are_found_by_chance_as_often_as_the_extra_says():
+    truth, _, niches, genes = some(n=200, g=60, seed=5)
+    rng = np.random.default_rng(6)
+    found = [
+        novel_recall(truth, truth[:, rng.permutation(60)], niches=niches, genes=genes, known_markers={}, n=12)
+        for _ in range(200)
+    ]
+    for row in np.flatnonzero(found[0].reasons == ""):
+        values = np.array([scores.values[row] for scores in found])
+        chance = np.mean([scores.extras["chance"][row] for scores in found])
+        assert abs(values.mean() - chance) < 4 * values.std() / np.sqrt(len(values))
