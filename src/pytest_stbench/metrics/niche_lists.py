@@ -44,7 +44,8 @@ def score_lists(
     mark(reasons, longest < MIN_LIST, "too_few_genes")
     mark(reasons, extras["n_truth"] == 0, "empty_signature")
     if ceiling is not None:
-        mark(reasons, ~(ceiling - _expected(arms, true, longest) >= MIN_HEADROOM - TOLERANCE), "no_headroom")
+        headroom = ceiling - _expected(arms, true, longest)
+        mark(reasons, ~(headroom >= MIN_HEADROOM - TOLERANCE), "no_headroom")
     if known is not None:
         true = [markers[~old[markers]] for markers, old in zip(true, known, strict=True)]
         extras["n_novel"] = _sizes(true)
@@ -56,6 +57,12 @@ def score_lists(
         values[row] = compare(true[row], guess[row])
     flags = ("ties",) if tied_truth or tied_prediction else ()
     return Scores(values=values, reasons=reasons, labels=arms.niches, flags=flags, extras=extras)
+
+
+def full_length_chance(arms: Arms, n: int) -> Floats:
+    """Return the Jaccard index expected of the true list of each niche and a random one of full length."""
+    true, _ = arms.lists(n, predicted=False)
+    return _expected(arms, true, arms.lengths(n))
 
 
 def jaccard(first: Markers, second: Markers) -> float:

@@ -9,7 +9,7 @@ from pytest_stbench.models.identity import digest_of
 from pytest_stbench.models.predictions import Place
 from pytest_stbench.run.anchors import Anchors
 from pytest_stbench.run.beside import families_beside
-from pytest_stbench.run.ceilings import Ceilings
+from pytest_stbench.run.ceilings import Ceiling, Ceilings
 from pytest_stbench.run.cells import pool_id, view_id
 from pytest_stbench.run.checking import Checking
 from pytest_stbench.run.contestants import Contestant, baseline_contestant
@@ -83,7 +83,7 @@ class TaskRun:
         self._complete: set[str] = set()
         self._ceilings = Ceilings(self._scorer, predictor.store)
         self._anchors = Anchors(self._scorer, predictor.store)
-        self._found_ceilings: dict[str, Mapping[str, Mapping[str, float]]] = {}
+        self._found_ceilings: dict[str, Mapping[str, Mapping[str, Ceiling]]] = {}
         self._fold: FoldData | None = None
         self._truths: tuple[FoldData, dict[str, Truth]] | None = None
         self._scores: dict[tuple[str, str], CellScores] = {}
@@ -185,7 +185,7 @@ class TaskRun:
             "genes": digest_of(asked),
         }
 
-    def ceilings(self, cell: Cell) -> Mapping[str, Mapping[str, float]]:
+    def ceilings(self, cell: Cell) -> Mapping[str, Mapping[str, Ceiling]]:
         """Return the ceiling of every metric on the test slides of a cell, whatever its seed."""
         key = f"{cell.variant} {cell.dataset} {cell.split} {cell.fold.name}"
         if key not in self._found_ceilings:
