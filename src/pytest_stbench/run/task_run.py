@@ -207,13 +207,16 @@ class TaskRun:
         """
         key = (contestant.key, cell.id)
         if key not in self._scores:
-            prediction = self.prediction(contestant, cell)
-            for record in self.ladder(cell.dataset).controls:
-                control = self._predictor.control(record, prediction, record.name)
-                self._scores[f"{record.name} {contestant.key}", cell.id] = self._score(cell, control)
-            self._scores[key] = self._score(cell, prediction)
-            self._remarks[key] = prediction.remarks
+            self.adopt(contestant, cell, self.prediction(contestant, cell))
         return self._scores[key]
+
+    def adopt(self, contestant: Contestant, cell: Cell, prediction: Prediction) -> None:
+        """Score a prediction as that of a contestant, and the controls of it."""
+        for record in self.ladder(cell.dataset).controls:
+            control = self._predictor.control(record, prediction, record.name)
+            self._scores[f"{record.name} {contestant.key}", cell.id] = self._score(cell, control)
+        self._scores[contestant.key, cell.id] = self._score(cell, prediction)
+        self._remarks[contestant.key, cell.id] = prediction.remarks
 
     def contract(self, contestant: Contestant, cell: Cell) -> tuple[str, ...]:
         """Return the remarks on a model that met its contract. Raises ``CellFailed``.
