@@ -2,21 +2,32 @@
 
 ``python tests/calibration/gate_rule.py --write docs/statistics.md`` (some minutes on one core). Every cell
 has a random stream of its own, ``numpy.random.default_rng([SEED, table, row, column])``, so that one row can
-be made again alone.
+be made again alone. The table of shipped tasks looks for their data in ``$STBENCH_DATA``.
 """
 
 from __future__ import annotations
 
 import math
+import os
+from functools import partial
 from pathlib import Path
 
 import click
 import numpy as np
 from scipy import stats
 
+from pytest_stbench.data.samples import load_samples
+from pytest_stbench.gate import plan_gates, required_references, rules_for
 from pytest_stbench.kernels.agreement import holm
 from pytest_stbench.kernels.guarded import MIN_PATIENTS, detectable_effect, spread
 from pytest_stbench.kernels.mean_interval import interval_in_range
+from pytest_stbench.registry import SIMPLE
+from pytest_stbench.resources import tasks_dir
+from pytest_stbench.run.cells import make_grid
+from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.spec import TASK_SUFFIX
+from pytest_stbench.spec.defaults import family_of, primary_of
+from pytest_stbench.spec.validate import load_task
 
 SEED = 13
 REPEATS = 100_000
@@ -266,6 +277,38 @@ def power_table(repeats):
     )
 
 
+def shipped_table():
+    """Say what each shipped task can show: data that are not in $STBENCH_DATA give no number of patients."""
+    registry, data = builtin_registry(), os.environ.get("STBENCH_DATA")
+    rows = []
+    for path in sorted(tasks_dir().rglob(f"*{TASK_SUFFIX}")):
+        task = load_task(path, registry)
+        roots = (*([Path(data)] if data else []), path.parent)
+        family = family_of(task.spec, registry)
+        primary = primary_of(task.spec, family)
+        grid = make_grid(task, partial(_samples, roots=roots), registry.splits)
+        rules = rules_for(
+            task.spec.gates.get(primary), required=required_references(family, SIMPLE), primary=True
+        )
+        for pool in grid.pools:
+            patient = {s.slide: s.patient or s.slide for s in grid.samples[pool.dataset]}
+            n = len({patient[slide] for slide in pool.test_slides})
+            plans = plan_gates(n, rules, metric=primary, claim=task.spec.claim)
+            least = max((plan.effect_sd for plan in plans if plan.kind == "beats"), default=0.0)
+            if pool.within or math.isinf(least):
+                effect = "no comparison"
+            else:
+                effect = f"{least:.2f} SD" if least else "no baseline in the rule"
+            place = f"`{task.spec.name}`" + (f" {pool.id}" if len(grid.pools) > 1 else "")
+            rows.append([place, task.spec.claim, n, f"`{primary}`", effect])
+        rows += [[f"`{task.spec.name}`", task.spec.claim, "-", f"`{primary}`", "-"] for _ in grid.missing]
+    return table(["task", "claim", "test patients", "primary metric", "smallest effect that can pass"], rows)
+
+
+def _samples(name, dataset, roots):
+    return load_samples(dataset, name, roots)
+
+
 def page(repeats):
     return (Path(__file__).with_suffix(".md").read_text(encoding="utf-8")).format(
         repeats=repeats,
@@ -274,6 +317,7 @@ def page(repeats):
         interval=interval_table(repeats),
         holm=holm_table(repeats),
         power=power_table(repeats),
+        shipped=shipped_table(),
     )
 
 

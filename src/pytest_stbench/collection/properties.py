@@ -16,7 +16,7 @@ PREFIX = "stbench."
 SCORE_FIELDS = (
     "task", "family", "dataset", "variant", "split", "fold", "seed", "model", "metric", "value", "ci_low",
     "ci_high", "n_patients", "n_units", "n_genes", "trivial", "baseline", "ceiling", "skill", "standing",
-    "organ", "disease", "technology", "resolution", "input_class",
+    "monte_carlo_se", "ceiling_se", "organ", "disease", "technology", "resolution", "input_class",
 )  # fmt: skip
 
 GATE_FIELDS = ("verdict", "difference", "difference_low", "margin", "against")

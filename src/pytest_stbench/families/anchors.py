@@ -5,7 +5,9 @@ They depend on truth and training slides alone, so that every model is held to t
 
 from __future__ import annotations
 
+from collections import deque
 from functools import cached_property
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,24 +60,26 @@ class ExpressionAnchors:
         places = truth.places[record.genes]
         partial = "libsize" in record.inputs
         shared: dict[str, Any] = {"measured": truth.measured[places], "genes": truth.genes[places]}
-        halves, depths = [], []
-        for target, prediction in thinned_pairs(self._fold, slide, truth):
-            halves.append((prediction[:, places], target.values[:, places]))
-            depths.append(target.libsize)
         by_depth = self._libsize.predict(self._fold.test_truth(slide))[:, places]
         cohort = self._cohort.of(record)
         assert cohort is not None  # every metric of correlations has a statistic
+        floor = coexpression_floor(
+            truth.values[:, places], [by_depth, cohort], libsize=truth.libsize if partial else None, **shared
+        )
+        depths: deque[Floats] = deque()
+
+        def halves() -> Iterator[tuple[Floats, Floats]]:
+            for target, prediction in thinned_pairs(self._fold, slide, truth):
+                depths.append(target.libsize)
+                yield prediction[:, places], target.values[:, places]
+
+        sizes = (depths.popleft() for _ in count()) if partial else None
         return {
-            "ceiling": coexpression_ceiling(halves, libsize=depths if partial else None, **shared),
-            "floor": coexpression_floor(
-                truth.values[:, places],
-                [by_depth, cohort],
-                libsize=truth.libsize if partial else None,
-                **shared,
-            ),
+            "ceiling": coexpression_ceiling(halves(), floor=floor, libsize=sizes, **shared),
+            "floor": floor,
         }
 
-    def _niche_ceiling(self, slide: Slide, truth: ExpressionTruth, record: Metric) -> dict[str, float]:
+    def _niche_ceiling(self, slide: Slide, truth: ExpressionTruth, record: Metric) -> dict[str, list[float]]:
         places = truth.places[record.genes]
         return niche_ceiling(
             truth.values[:, places],
@@ -116,7 +120,7 @@ class ExpressionAnchors:
         return {niche: sorted(names) for niche, names in sorted(found.items())}
 
     def _lr_threshold(self, slide: Slide, truth: ExpressionTruth) -> list[float]:
-        """Return the thresholds of the slide's pairs, drawn from all genes that it detects."""
+        """Return the thresholds of the slide's pairs, from all genes that it detects."""
         pairs = truth.pairs
         often = np.asarray(slide.counts.getnnz(axis=0)).ravel() >= MIN_DETECTION * slide.n_units
         members = np.isin(slide.genes, [gene for pair in pairs.pairs for gene in pair])

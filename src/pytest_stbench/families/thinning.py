@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csc_matrix, csr_matrix
 
-from pytest_stbench.kernels.streams import stream
+from pytest_stbench.kernels.draws import MOST
+from pytest_stbench.kernels.streams import halves, stream
 from pytest_stbench.preprocess.normalise import normalise_counts
 
 if TYPE_CHECKING:
@@ -20,18 +21,17 @@ if TYPE_CHECKING:
     from pytest_stbench.families.fold import FoldData
     from pytest_stbench.families.predicted_expression import ExpressionTruth
 
-SEEDS = tuple(range(10))
-
 
 def thinned_pairs(
     fold: FoldData, slide: Slide, truth: ExpressionTruth
 ) -> Iterator[tuple[ExpressionTruth, NDArray[np.float64]]]:
-    """Yield (truth, prediction) from counts split in halves, one pair for each of ten seeds.
+    """Yield (truth, prediction) from counts split in halves, one pair after the other, 200 at most.
 
     Every count goes to one half or the other with equal chance; each half is normalised by its own
     library size, and the first is scored as the prediction of the second. Depth is halved, so the
     agreement of the halves is a conservative ceiling; a model that pools neighbours may exceed it.
-    Units that a half leaves without a count take no part in that pair.
+    Units that a half leaves without a count take no part in that pair. The draws of a gene belong to gene
+    and slide: they are the same whatever else is asked, and whoever is scored.
 
     Parameters
     ----------
@@ -51,9 +51,16 @@ def thinned_pairs(
     rest = slide.libsize - np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     if not (_whole(counts.data) and _whole(rest)):
         return
-    for seed in SEEDS:
-        rng = stream(seed, "halves")
-        part = rng.halves(counts.data)
+    by_gene = counts.tocsc()
+    entries = csr_matrix(csc_matrix((np.arange(by_gene.nnz), by_gene.indices, by_gene.indptr), counts.shape))
+    numbers = np.diff(by_gene.indptr).tolist()
+    name = slide.meta.slide_id
+    rngs = [stream(0, "halves", name, str(gene)) for gene in slide.genes[columns]]
+    rng = stream(0, "halves of other genes", name)
+    counts = csr_matrix((by_gene.data[entries.data], entries.indices, entries.indptr), counts.shape)
+    for _ in range(MOST):
+        words = [own.words(number) for own, number in zip(rngs, numbers, strict=True)]
+        part = halves(np.concatenate(words)[entries.data], counts.data)
         others = rng.halves(rest).astype(np.float64)
         first = csr_matrix((part, counts.indices, counts.indptr), shape=counts.shape)
         second = csr_matrix((counts.data - part, counts.indices, counts.indptr), shape=counts.shape)

@@ -1,8 +1,8 @@
 """The least margin of `beats`: what is below it is no difference, whatever the file declares.
 
 A model that equals a baseline up to rounding would else beat it by millionths. The convention: the margin
-is the largest of the declared one, twice the Monte Carlo standard error of the difference where that is
-known, and 2% of the distance between the trivial and the simple baseline.
+is the largest of the declared one, twice the Monte Carlo standard error of the difference to T or S where
+something is drawn, and 2% of the distance between the trivial (T) and the simple baseline (S).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def margin_floor(
     bounds
         Lower and upper end of the metric, None for no end.
     monte_carlo
-        Standard error of the model's headline over random draws, where it is known.
+        Standard error over random draws of the difference of two headlines, where it is known.
 
     Returns
     -------

@@ -36,6 +36,11 @@ class Standardised:
             result[pairs] = np.einsum("ij,ij->j", self.z[:, first[pairs]], self.lag[:, second[pairs]])
         return result / max(len(self.z), 1)
 
+    def crossed(self, first: NDArray[np.intp], second: NDArray[np.intp]) -> Floats:
+        """Return the association of every column of `first` with every one of `second`, (a, b)."""
+        result: Floats = self.z[:, first].T @ self.lag[:, second]
+        return result / max(len(self.z), 1)
+
     def local(self, first: NDArray[np.intp], second: NDArray[np.intp]) -> Floats:
         """Return z_i(first) lag_i(second) of each unit and pair, (m, p): the map of each pair."""
         return self.z[:, first] * self.lag[:, second]

@@ -126,19 +126,8 @@ class Stream:
         return drawn[:size]
 
     def halves(self, counts: ArrayLike) -> Whole:
-        """Return how many of each number of things, 0 or more, fall to the first of two equal halves.
-
-        Binomial with chance 1/2: the number of ones among as many random bits, and by inversion of
-        one number where more than 64 are needed.
-        """
-        n = np.asarray(counts, dtype=np.int64)
-        words = self.words(n.shape)
-        kept = np.where(n > 0, words >> (WORD - np.clip(n, 1, WORD)).astype(np.uint64), np.uint64(0))
-        result = _ones(kept)
-        many = n > WORD
-        if many.any():
-            result[many] = binomial(_fractions(words[many]), n[many], np.full(int(many.sum()), 0.5))
-        return result
+        """Return how many of each number of things, 0 or more, fall to the first of two equal halves."""
+        return halves(self.words(np.shape(counts)), counts)
 
     def binomial(self, counts: ArrayLike, chance: Floats) -> Whole:
         """Return how many of `counts` things are kept when each is with its `chance`, 0 to 1."""
@@ -152,6 +141,21 @@ class Stream:
     def negative_binomial(self, mean: Floats, shape: float) -> Whole:
         """Return Poisson counts whose rate is gamma of `mean`: variance mean + mean^2 / `shape`."""
         return negative_binomial(self.uniform(mean.shape), mean, shape)
+
+
+def halves(words: NDArray[np.uint64], counts: ArrayLike) -> Whole:
+    """Return how many of each number of things, 0 or more, fall to the first of two equal halves.
+
+    Binomial with chance 1/2: the number of ones among as many bits of the word of each number, and by
+    inversion of one number where more than 64 are needed.
+    """
+    n = np.asarray(counts, dtype=np.int64)
+    kept = np.where(n > 0, words >> (WORD - np.clip(n, 1, WORD)).astype(np.uint64), np.uint64(0))
+    result = _ones(kept)
+    many = n > WORD
+    if many.any():
+        result[many] = binomial(_fractions(words[many]), n[many], np.full(int(many.sum()), 0.5))
+    return result
 
 
 def _fractions(words: NDArray[np.uint64]) -> Floats:

@@ -25,7 +25,8 @@ class SlideValue:
     ``value`` is the mean over genes or units, nan if nothing was left to average. ``undefined``
     counts every undefined score by its reason, those that were filled included, so that
     ``n_total`` = ``n_valid`` + all of them. ``raw_median`` is the median of the defined scores as
-    they are, neither filled nor floored.
+    they are, neither filled nor floored. ``effects`` says by how much each random draw behind the value
+    moves it, () where nothing is drawn.
     """
 
     value: float
@@ -34,6 +35,7 @@ class SlideValue:
     undefined: dict[str, int] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     raw_median: float = float("nan")
+    effects: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +92,9 @@ def slide_value(scores: Scores, record: Metric) -> SlideValue:
     floored = defined if record.floor is None else np.maximum(defined, record.floor)
     fill = float("nan") if record.fill is None else record.fill
     averaged = np.concatenate([floored, np.full(n_filled, fill)])
+    moved: tuple[float, ...] = ()
+    if scores.effects is not None and len(averaged):
+        moved = tuple((scores.effects[scores.reasons == ""].sum(axis=0) / len(averaged)).tolist())
     return SlideValue(
         value=float(averaged.mean()) if len(averaged) else float("nan"),
         n_total=n_total,
@@ -97,6 +102,7 @@ def slide_value(scores: Scores, record: Metric) -> SlideValue:
         undefined=undefined,
         flags=scores.flags,
         raw_median=float(np.median(defined)) if n_valid else float("nan"),
+        effects=moved,
     )
 
 

@@ -7,10 +7,12 @@ similarity assumes values that are not negative; without it a matrix and its neg
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.kernels.draws import ceiling_draws, effects, mean_of_draws
 from pytest_stbench.kernels.ssim import WINDOW, mean_ssim
 from pytest_stbench.metrics.coexpression_arms import (
     MIN_NICHE_UNITS,
@@ -24,17 +26,21 @@ from pytest_stbench.metrics.labelled import slide_score, true_codes
 from pytest_stbench.metrics.scores import Scores
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
     from pytest_stbench.metrics.coexpression_arms import Genes
 
     Floats = NDArray[np.float64]
     Prediction = ArrayLike | GeneCorrelations
+    Ceiling = float | Sequence[float]
 
 DATA_RANGE = 2.0
 OFFSET = 1.0
 MIN_GENES = 15
 MIN_HEADROOM = 0.05
+TOLERANCE = 1e-9
 
 
 def coexpression_ssim(
@@ -96,7 +102,7 @@ def coexpression_ssim_normalised(
     truth: ArrayLike,
     prediction: Prediction,
     *,
-    ceiling: float,
+    ceiling: Ceiling,
     floor: float,
     measured: ArrayLike | None = None,
     genes: Genes = None,
@@ -113,7 +119,7 @@ def coexpression_ssim_normalised(
     truth, prediction, measured, genes, min_units, min_genes
         As in :func:`coexpression_ssim`.
     ceiling
-        What the depth of the truth allows: :func:`coexpression_ceiling`.
+        What the depth of the truth allows, or its draws: :func:`coexpression_ceiling`. Their mean is taken.
     floor
         What is reached without knowing the slide, the same for every model:
         :func:`coexpression_floor`.
@@ -235,15 +241,20 @@ def score_ssim(arms: CoexpressionArms, min_genes: int) -> Scores:
     )
 
 
-def between(plain: Scores, ceiling: float, floor: float) -> Scores:
-    """Return one score of a slide as a share of the way from `floor` to `ceiling`."""
+def between(plain: Scores, ceiling: Ceiling, floor: float) -> Scores:
+    """Return one score of a slide as a share of the way from `floor` to `ceiling`, the mean of its draws."""
+    draws = ceiling_draws([ceiling])
+    top = float(mean_of_draws(draws)[0])
     reason, value = str(plain.reasons[0]), float(plain.values[0])
     extras = {name: float(values[0]) for name, values in plain.extras.items()}
-    extras |= {"ssim": value, "ceiling": ceiling, "floor": floor}
-    if not reason and not ceiling - floor >= MIN_HEADROOM:
+    extras |= {"ssim": value, "ceiling": top, "floor": floor}
+    if not reason and not top - floor >= MIN_HEADROOM - TOLERANCE:
         reason = "no_headroom"
-    share = np.nan if reason else (value - floor) / (ceiling - floor)
-    return slide_score(share, reason, plain.flags, **extras)
+    if reason:
+        return slide_score(np.nan, reason, plain.flags, **extras)
+    share, room = (value - floor) / (top - floor), top - floor
+    moved = effects(draws, np.array([share]), np.array([room])).T
+    return replace(slide_score(share, "", plain.flags, **extras), effects=moved)
 
 
 def leaf_order(correlations: Floats) -> NDArray[np.intp]:

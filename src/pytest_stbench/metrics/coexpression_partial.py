@@ -16,7 +16,7 @@ from pytest_stbench.metrics.coexpression_structure import PERMUTATIONS, score_ma
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from pytest_stbench.metrics.coexpression import Prediction
+    from pytest_stbench.metrics.coexpression import Ceiling, Prediction
     from pytest_stbench.metrics.coexpression_arms import Genes
     from pytest_stbench.metrics.scores import Scores
 
@@ -71,7 +71,7 @@ def partial_coexpression_ssim_normalised(
     prediction: Prediction,
     *,
     libsize: ArrayLike,
-    ceiling: float,
+    ceiling: Ceiling,
     floor: float,
     measured: ArrayLike | None = None,
     genes: Genes = None,

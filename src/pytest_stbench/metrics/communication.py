@@ -52,7 +52,7 @@ def lr_auprc(
 
     Pairs are ranked by their predicted association; equal ones (after rounding to 9 decimals)
     share a threshold. A pair is active if its true association is above 0 and above that of
-    matched random pairs. Range [0, 1], higher is better; a constant prediction gets the share of
+    matched other pairs. Range [0, 1], higher is better; a constant prediction gets the share of
     active pairs (the extra ``prevalence``).
 
     Parameters
@@ -163,7 +163,7 @@ def lr_local(
     -------
     Scores
         One value per pair, called ``LIGAND_RECEPTOR``. Undefined, in this order: ``gene_missing``,
-        ``not_covered`` (detected too rarely, or no matched random pairs), ``too_few_units``,
+        ``not_covered`` (detected too rarely, or too few matched pairs), ``too_few_units``,
         ``no_positive`` (the pair is not active), ``gt_constant``, ``pred_constant``.
     """
     arms = compare_pairs(

@@ -26,6 +26,9 @@ DECIMALS = 9
 PRESENT = 0.01
 """A spot has a type from this share on: no spot holds a hundred cells, but no estimate is exactly 0."""
 
+TOLERANCE = 1e-9
+"""0.01 in single precision is a share of 0.01."""
+
 
 def type_spearman(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels = None) -> Scores:
     """Spearman rank correlation of the share of each cell type over the spots of a slide.
@@ -80,8 +83,9 @@ def type_rmse_present(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels 
     present = _present(found)
     n = present.sum(axis=0)
     found.mark(n == 0, "no_positive")
-    error = np.where(present, found.prediction - np.where(present, found.truth, 0.0), 0.0)
-    squares = np.einsum("ij,ij->j", error, error, dtype=np.float64)
+    difference = np.subtract(found.prediction, found.truth, dtype=np.float64)
+    error = np.where(present, difference, 0.0)
+    squares = np.einsum("ij,ij->j", error, error)
     return found.scores(np.sqrt(squares / np.maximum(n, 1)), extras={"n_present": n.astype(np.float64)})
 
 
@@ -107,7 +111,7 @@ def presence_auprc(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels = N
     n, total = present.sum(axis=0), known.sum(axis=0)
     found.mark(n == 0, "no_positive")
     found.mark(n == total, "no_negative")
-    values = average_precision(present, np.round(found.prediction, DECIMALS), known)
+    values = average_precision(present, np.round(found.prediction.astype(np.float64), DECIMALS), known)
     return found.scores(values, extras={"prevalence": n / np.maximum(total, 1)})
 
 
@@ -152,4 +156,4 @@ def dominant_type_accuracy(truth: ArrayLike, prediction: ArrayLike, *, units: La
 def _present(found: Comparison) -> NDArray[np.bool_]:
     """Return which spots have each type, False where that is not known."""
     known = np.isfinite(found.truth)
-    return np.asarray(known & (np.where(known, found.truth, 0.0) >= PRESENT))
+    return np.asarray(known & (np.where(known, found.truth, 0.0) >= PRESENT - TOLERANCE))

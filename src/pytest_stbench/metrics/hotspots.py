@@ -52,7 +52,8 @@ def hotspot_auprc(
     values, prevalence, n_positive = np.zeros(g), np.zeros(g), np.zeros(g)
     rare = np.zeros(g, bool)
     for columns in found.blocks(np.flatnonzero(found.reasons == "")):
-        true, predicted = found.take(columns)
+        # A percentile lies between two values, and nine decimals are more than single precision holds.
+        true, predicted = (part.astype(np.float64) for part in found.take(columns))
         mask = found.mask(columns)
         if mask is not None:
             true = np.where(mask, true, np.nan)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MIN_LIST = 5
 MIN_HEADROOM = 0.05
+TOLERANCE = 1e-9
 
 
 def score_lists(
@@ -43,10 +44,12 @@ def score_lists(
     mark(reasons, longest < MIN_LIST, "too_few_genes")
     mark(reasons, extras["n_truth"] == 0, "empty_signature")
     if ceiling is not None:
-        mark(reasons, ~(ceiling - _expected(arms, true, longest) >= MIN_HEADROOM), "no_headroom")
+        headroom = ceiling - _expected(arms, true, longest)
+        mark(reasons, ~(headroom >= MIN_HEADROOM - TOLERANCE), "no_headroom")
     if known is not None:
         true = [markers[~old[markers]] for markers, old in zip(true, known, strict=True)]
         extras["n_novel"] = _sizes(true)
+        extras["chance"] = extras["n_prediction"] / np.maximum(extras["n_candidates"], 1)
         mark(reasons, extras["n_novel"] == 0, "no_positive")
     mark(reasons, extras["n_prediction"] == 0, "empty_pred")
     values = np.full(len(reasons), np.nan)
@@ -54,6 +57,12 @@ def score_lists(
         values[row] = compare(true[row], guess[row])
     flags = ("ties",) if tied_truth or tied_prediction else ()
     return Scores(values=values, reasons=reasons, labels=arms.niches, flags=flags, extras=extras)
+
+
+def full_length_chance(arms: Arms, n: int) -> Floats:
+    """Return the Jaccard index expected of the true list of each niche and a random one of full length."""
+    true, _ = arms.lists(n, predicted=False)
+    return _expected(arms, true, arms.lengths(n))
 
 
 def jaccard(first: Markers, second: Markers) -> float:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.kernels.draws import drawn, settled_ceilings
 from pytest_stbench.metrics.niche_arms import MIN_UNITS, N_TOP, NicheFoldChanges, compare_niches, marker_lists
-from pytest_stbench.metrics.niche_lists import MIN_LIST, jaccard
+from pytest_stbench.metrics.niche_lists import MIN_HEADROOM, MIN_LIST, full_length_chance, jaccard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -67,8 +68,8 @@ def niche_ceiling(
     genes: Genes = None,
     n: int = N_TOP,
     min_units: int = MIN_UNITS,
-) -> dict[str, float]:
-    """Return the Jaccard index that two halves of the truth's counts reach, for each niche.
+) -> dict[str, list[float]]:
+    """Return the Jaccard index that two halves of the counts reach, for each niche and pair of halves.
 
     Parameters
     ----------
@@ -77,31 +78,33 @@ def niche_ceiling(
         truth.
     halves
         Pairs of matrices (n, g): thinned counts, each normalised by its own library size. The
-        first is scored as a prediction of the second.
+        first is scored as a prediction of the second. As many are taken as suffice for a score
+        between chance and ceiling (:func:`~pytest_stbench.kernels.draws.settled_ceilings`).
 
     Returns
     -------
     dict
-        Niche -> mean over the pairs in which the second half has a marker; nan where none has.
+        Niche -> one value a pair; nan where the second half has no marker.
     """
     whole = compare_niches(
         truth, _nothing(truth), niches=niches, measured=measured, genes=genes, min_units=min_units
     )
-    found: list[list[float]] = [[] for _ in whole.niches]
-    for first, second in halves:
-        arms = compare_niches(
-            second, first, niches=niches, measured=measured, genes=genes, min_units=min_units
-        )
-        shared = whole.candidates, whole.genes, whole.lengths(n)
-        reference, _ = marker_lists(arms.order_truth, arms.change_truth, *shared)
-        guess, _ = marker_lists(arms.order_prediction, arms.change_prediction, *shared)
-        for values, a, b in zip(found, reference, guess, strict=True):
-            if len(a):
-                values.append(jaccard(a, b))
-    return {
-        str(niche): float(np.mean(values)) if values else float("nan")
-        for niche, values in zip(whole.niches, found, strict=True)
-    }
+    shared = whole.candidates, whole.genes, whole.lengths(n)
+
+    def values() -> Iterator[NDArray[np.float64]]:
+        for first, second in halves:
+            arms = compare_niches(
+                second, first, niches=niches, measured=measured, genes=genes, min_units=min_units
+            )
+            reference, _ = marker_lists(arms.order_truth, arms.change_truth, *shared)
+            guess, _ = marker_lists(arms.order_prediction, arms.change_prediction, *shared)
+            both = zip(reference, guess, strict=True)
+            yield np.array([jaccard(a, b) if len(a) else np.nan for a, b in both])
+
+    floors = full_length_chance(whole, n)
+    found = drawn(values(), lambda so_far: settled_ceilings(so_far, floors, MIN_HEADROOM))
+    by_niche = found.T if len(found) else np.empty((len(whole.niches), 0))
+    return {str(niche): ceilings.tolist() for niche, ceilings in zip(whole.niches, by_niche, strict=True)}
 
 
 def _nothing(values: ArrayLike) -> NicheFoldChanges:

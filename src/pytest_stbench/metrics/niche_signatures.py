@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.kernels.draws import ceiling_draws, effects, mean_of_draws
 from pytest_stbench.kernels.markers import TIE_DECIMALS
 from pytest_stbench.kernels.moments import pair_moments
 from pytest_stbench.kernels.overlap import rank_biased_overlap
@@ -113,7 +114,7 @@ def niche_jaccard_normalised(
     prediction: Prediction,
     *,
     niches: ArrayLike,
-    ceiling: Mapping[str, float],
+    ceiling: Mapping[str, float | Sequence[float]],
     measured: ArrayLike | None = None,
     genes: Genes = None,
     n: int = N_TOP,
@@ -130,8 +131,8 @@ def niche_jaccard_normalised(
     truth, prediction, niches, measured, genes, n, min_units
         As in :func:`niche_jaccard`.
     ceiling
-        Niche -> Jaccard index that the depth of the truth allows, as made by
-        :func:`niche_ceiling`; a niche without a finite one has no headroom.
+        Niche -> Jaccard index that the depth of the truth allows, or its draws, as made by
+        :func:`niche_ceiling`: their mean is taken. A niche without a finite one has no headroom.
 
     Returns
     -------
@@ -148,7 +149,8 @@ def niche_jaccard_normalised(
     arms = compare_niches(
         truth, prediction, niches=niches, measured=measured, genes=genes, min_units=min_units
     )
-    top = np.array([ceiling.get(str(niche), np.nan) for niche in arms.niches])
+    draws = ceiling_draws([ceiling.get(str(niche), np.nan) for niche in arms.niches])
+    top = mean_of_draws(draws)
     plain = score_lists(arms, n, jaccard, ceiling=top)
     floor = plain.extras["expected"]
     defined = plain.reasons == ""
@@ -159,6 +161,7 @@ def niche_jaccard_normalised(
         labels=plain.labels,
         flags=plain.flags,
         extras={**plain.extras, "ceiling": top, "jaccard": plain.values},
+        effects=effects(draws, np.where(defined, values, 0.0), np.where(defined, top - floor, 1.0)).T,
     )
 
 
@@ -202,7 +205,8 @@ def novel_recall(
 ) -> Scores:
     """Share of true markers unknown from training that the predicted markers of a niche hold.
 
-    Range [0, 1], higher is better.
+    Range [0, 1], higher is better; chance is the extra ``chance``, predicted markers / candidates: what a
+    random list of the predicted length holds of any other list.
 
     Parameters
     ----------
@@ -215,7 +219,7 @@ def novel_recall(
     Returns
     -------
     Scores
-        As of :func:`niche_jaccard`, with the extra ``n_novel``. Undefined besides, after
+        As of :func:`niche_jaccard`, with the extras ``n_novel`` and ``chance``. Undefined besides, after
         ``empty_signature``: ``no_positive`` (no true marker is novel).
 
     Raises

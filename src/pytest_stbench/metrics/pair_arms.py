@@ -152,19 +152,18 @@ def lr_thresholds(
     libsize: ArrayLike,
     genes: Genes,
     measured: ArrayLike | None = None,
-    seed: int = 0,
 ) -> Floats:
     """Return the association each ligand-receptor pair must exceed to count as active on a slide.
 
-    The 95th percentile of 500 random gene pairs of the same slide that are no ligand-receptor
-    pair and whose genes are in the same deciles of detection. They share the tissue's
-    autocorrelation, which permutations on irregular tissue cannot keep.
+    The 95th percentile of all gene pairs of the same slide that are no ligand-receptor pair and whose
+    genes are in the same deciles of detection. They share the tissue's autocorrelation, which
+    permutations on irregular tissue cannot keep.
 
     Parameters
     ----------
     values
         Shape (n, g): true log-normalised expression of all genes of the slide, not only of the
-        ligands and receptors. Genes detected in fewer than 10% of units are never drawn.
+        ligands and receptors. Genes detected in fewer than 10% of units take no part.
     pairs
         Shape (p, 2): symbols of ligand and receptor.
     graph
@@ -175,8 +174,6 @@ def lr_thresholds(
         Shape (g,): gene symbols.
     measured
         Shape (g,), True where the slide measured the gene; all by default.
-    seed
-        Seed of the draws.
 
     Returns
     -------
@@ -195,14 +192,13 @@ def lr_thresholds(
         return result
     detection = (true > 0).mean(axis=0)
     pool = np.flatnonzero(known & (detection >= MIN_DETECTION))
-    pool = pool[np.argsort(symbols[pool], kind="stable")]
     place = np.full(len(symbols), -1)
     place[pool] = np.arange(len(pool))
     _, ligand, receptor = _columns(pairs, symbols)
     candidates = standardise(true[:, pool], graph, _log_depth(libsize, graph, len(true)))
     usable = arms.usable
     result[usable] = matched_thresholds(
-        candidates, detection[pool], place[ligand[usable]], place[receptor[usable]], seed=seed
+        candidates, detection[pool], place[ligand[usable]], place[receptor[usable]]
     )
     return result
 

@@ -59,7 +59,7 @@ def retained_fraction(
     gain = sign * (scores[""] - trivial)
     perturbed = np.array([scores[name] for name in names], dtype=np.float64)
     kept = sign * (perturbed - trivial)
-    nothing = not gain >= MIN_GAIN
+    nothing = not gain >= MIN_GAIN - TOLERANCE
     reasons = np.where(nothing, "no_headroom", np.where(np.isnan(kept), "pred_constant", "")).astype("U32")
     values = np.where(reasons == "", kept / (np.nan if nothing else gain), np.nan)
     return Scores(values=values, reasons=reasons, labels=_labels(names), extras={"score": perturbed})
@@ -120,7 +120,8 @@ def robust_share(
         As in :func:`retained_fraction`.
     expected
         For each perturbation the measure and its limit: ``retained`` and ``consistency`` are at
-        least, ``same`` (the largest difference from the clean prediction) at most as large.
+        least, ``same`` (the largest difference from the clean prediction) at most as large. A measure
+        may miss its limit by 1e-9, so that rounding errors fail nothing.
 
     Returns
     -------
@@ -138,10 +139,10 @@ def robust_share(
         if measure == "same":
             difference = np.abs(np.asarray(prediction[name], np.float64) - np.asarray(truth, np.float64))
             measured[place] = float(difference.max(initial=0.0))
-            met[place] = measured[place] <= limit
+            met[place] = measured[place] <= limit + TOLERANCE
         else:
             measured[place] = (retained if measure == "retained" else consistent).values[place]
-            met[place] = measured[place] >= limit
+            met[place] = measured[place] >= limit - TOLERANCE
     of_score = np.array([expected[name][0] == "retained" for name in names], dtype=bool)
     nothing = of_score & (retained.reasons == "no_headroom")
     return Scores(

@@ -27,6 +27,8 @@ class Scores:
     ``values`` is nan exactly where ``reasons`` is not the empty string; ``labels`` names what
     each value belongs to. ``flags`` are remarks that leave the value as it is; ``extras`` are
     further arrays of the same length. Never shortened: what is undefined stays, with its reason.
+    ``effects`` (n, draws) says by how much each random draw behind the values moves them, their mean 0;
+    None where nothing is drawn.
     """
 
     values: NDArray[np.float64]
@@ -34,6 +36,7 @@ class Scores:
     labels: NDArray[np.str_]
     flags: tuple[str, ...] = ()
     extras: Mapping[str, Any] = field(default_factory=dict)
+    effects: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         undefined = self.reasons != ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from statistics import stdev
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 Place = tuple[str, str, str, str]
 FEW_PATIENTS = 3
 APPROXIMATE_BELOW = 6
+SHARE_OF_PATIENTS = 0.1
+"""Largest part of the standard error over patients that random draws should add."""
 
 
 @dataclass(slots=True)
@@ -88,7 +92,7 @@ def table_lines(
                 _judged(verdict, score, ended),
             ]
         )
-    return [*aligned(rows), *_few_patients(table, primary)]
+    return [*aligned(rows), *_few_patients(table, primary), *_noise(table)]
 
 
 def number(value: float | None, places: int = 3) -> str:
@@ -136,6 +140,22 @@ def _few_patients(table: Table, primary: str) -> list[str]:
         + ", ".join(f"{patient} {number(value)}" for patient, value in score.per_patient.items())
         for score in shown
     ]
+
+
+def _noise(table: Table) -> list[str]:
+    """Return what error random draws leave to values and ceilings; nothing where nothing is drawn."""
+    parts = []
+    for score in table.scores:
+        if score.monte_carlo_se is not None:
+            values = [value for value in score.per_patient.values() if value is not None]
+            patients = stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.inf
+            more = score.monte_carlo_se > patients * SHARE_OF_PATIENTS
+            note = f", more than a tenth of the {patients:.2g} over patients" if more else ""
+            parts.append(f"{score.metric} {score.monte_carlo_se:.2g}{note}")
+    ceilings = max((score.ceiling_se for score in table.scores if score.ceiling_se is not None), default=None)
+    if ceilings is not None:
+        parts.append(f"ceilings up to {ceilings:.2g}")
+    return [f"  standard error of random draws: {'; '.join(parts)}"] if parts else []
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -92,6 +92,10 @@ class ScoreRecord(Stored):
     """The same metric of the simple learned baseline."""
     ceiling: float | None = None
     """What the noise of the truth allows at most; null when not estimated."""
+    ceiling_se: float | None = None
+    """Monte Carlo standard error of `ceiling` (halves of counts are drawn); null where nothing is drawn."""
+    monte_carlo_se: float | None = None
+    """Monte Carlo standard error of `value`, from the draws of its ceilings; null where nothing is drawn."""
     skill: float | None = None
     """(value - baseline) / (ceiling - baseline), sign-flipped where lower is better."""
     standing: Standing | None = None

@@ -1,9 +1,15 @@
-"""Ceilings of scores: computed once a fold and kept in the store, since no model changes them."""
+"""Ceilings of scores: computed once a fold and kept in the store, since no model changes them.
+
+A ceiling stands beside scores and moves none of them, so that ten repeats are enough: their standard error is
+shown with it.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from statistics import stdev
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_stbench.models.identity import digest_of
 from pytest_stbench.run.keys import code_version
@@ -16,10 +22,21 @@ if TYPE_CHECKING:
     from pytest_stbench.run.scoring import Scorer
     from pytest_stbench.run.store import Store
 
-KIND = "ceilings"
-MIN_HEADROOM = 0.02
+    Stored = list[float | None]
 
-BySlide = dict[str, float]
+KIND = "ceilings"
+REPEATS = 10
+MIN_HEADROOM = 0.02
+TOLERANCE = 1e-9
+
+BySlide = dict[str, "Ceiling"]
+
+
+class Ceiling(NamedTuple):
+    """Mean over repeats and the standard error of that mean; nan where there is none."""
+
+    value: float
+    error: float
 
 
 class Ceilings:
@@ -30,7 +47,7 @@ class Ceilings:
         self._store = store
 
     def of(self, fold: FoldData, truths: Mapping[str, Truth], parts: Mapping[str, Any]) -> dict[str, BySlide]:
-        """Return the ceiling of every metric on every test slide; nan where it has none.
+        """Return the ceiling of every metric on every test slide.
 
         `parts` says what the fold was made from, as in the key of a prediction.
         """
@@ -40,23 +57,37 @@ class Ceilings:
             known = self._compute(fold, truths)
             self._store.remember(KIND, key, known)
         return {
-            metric: {slide: math.nan if value is None else value for slide, value in values.items()}
+            metric: {
+                slide: Ceiling(*(math.nan if value is None else value for value in pair))
+                for slide, pair in values.items()
+            }
             for metric, values in known.items()
         }
 
-    def _compute(self, fold: FoldData, truths: Mapping[str, Truth]) -> dict[str, dict[str, float | None]]:
+    def _compute(self, fold: FoldData, truths: Mapping[str, Truth]) -> dict[str, dict[str, Stored]]:
         slides = {slide.meta.slide_id: slide for slide in fold.test}
-        found: dict[str, dict[str, float | None]] = {}
+        found: dict[str, dict[str, Stored]] = {name: {} for name in self._scorer.names}
         for slide_id, truth in truths.items():
-            sums: dict[str, list[float]] = {}
-            for target, predicted in fold.question.repeats(slides[slide_id], fold, truth):
+            values: dict[str, list[float]] = {name: [] for name in self._scorer.names}
+            repeats = fold.question.repeats(slides[slide_id], fold, truth)
+            for target, predicted in islice(repeats, REPEATS):
                 for metric, value in self._scorer.slide(target, predicted).items():
-                    sums.setdefault(metric, []).append(value.value)
-            for metric in self._scorer.names:
-                defined = [value for value in sums.get(metric, ()) if not math.isnan(value)]
-                mean = math.fsum(defined) / len(defined) if defined else None
-                found.setdefault(metric, {})[slide_id] = mean
+                    values[metric].append(value.value)
+            for metric, drawn in values.items():
+                mean, error = _summary(drawn)
+                found[metric][slide_id] = [_known(mean), _known(error)]
         return found
+
+
+def _summary(drawn: list[float]) -> tuple[float, float]:
+    """Return the mean of the defined values and its standard error."""
+    values = [value for value in drawn if not math.isnan(value)]
+    mean = math.fsum(values) / len(values) if values else math.nan
+    return mean, stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def skill(value: float, simple: float, ceiling: float, better: str) -> float:
@@ -68,6 +99,6 @@ def skill(value: float, simple: float, ceiling: float, better: str) -> float:
     """
     sign = {"up": 1.0, "down": -1.0}.get(better, math.nan)
     room = sign * (ceiling - simple)
-    if math.isnan(room) or math.isnan(value) or room < MIN_HEADROOM:
+    if math.isnan(room) or math.isnan(value) or room < MIN_HEADROOM - TOLERANCE:
         return math.nan
     return sign * (value - simple) / room

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_stbench.gate import judge, judge_within, margin_floor, required_references, rules_for
 from pytest_stbench.registry import SIMPLE
 from pytest_stbench.run.likeness import same_as
+from pytest_stbench.run.pooling import difference_error
 from pytest_stbench.spec.defaults import primary_of, shows_itself
 
 if TYPE_CHECKING:
@@ -27,10 +28,22 @@ SHOWS_ITSELF = (
 )
 
 
-def floor_of(run: TaskRun, metric: str, trivial: PooledScore | None, simple: PooledScore | None) -> Floor:
-    """Return the least margin of `beats` on a metric, from the headlines of T and S."""
+def floor_of(
+    run: TaskRun,
+    metric: str,
+    model: PooledScore,
+    trivial: PooledScore | None,
+    simple: PooledScore | None,
+    patient_of: Mapping[str, str],
+) -> Floor:
+    """Return the least margin of `beats` on a metric.
+
+    From the headlines of T and S, and the larger Monte Carlo standard error of the differences to them.
+    """
     t, s = (score.headline.value if score else None for score in (trivial, simple))
-    return margin_floor(t, s, run.registry.metrics[metric].bounds)
+    errors = [difference_error(model, score, patient_of) for score in (trivial, simple) if score]
+    noise = max((error for error in errors if error is not None), default=None)
+    return margin_floor(t, s, run.registry.metrics[metric].bounds, monte_carlo=noise)
 
 
 def verdict_of(

@@ -12,7 +12,7 @@ from pytest_stbench.run.ceilings import skill
 from pytest_stbench.run.cells import Pool
 from pytest_stbench.run.facts import Facts
 from pytest_stbench.run.judging import floor_of, verdict_of
-from pytest_stbench.run.pooling import pool_scores
+from pytest_stbench.run.pooling import headline_error, pool_scores
 from pytest_stbench.spec.defaults import input_class_of
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Recorder:
         simple = beside[ladder.simple.name] if ladder.simple else None
         ceiling = self._ceiling(_first_seed(pool), metric)
         better = run.registry.metrics[metric].better
-        floor = floor_of(run, metric, trivial, simple)
+        floor = floor_of(run, metric, score, trivial, simple, self.facts.patients(pool.dataset))
         found = None
         if simple is not None and not pool.within:
             found = stand(score.per_patient, simple.per_patient, metric=metric, better=better, floor=floor)
@@ -150,12 +150,15 @@ class Recorder:
         bounds = self._run.registry.metrics[metric].bounds
         return pool_scores(parts, metric, self.facts.patients(place.dataset), bounds)
 
-    def _ceiling(self, cells: Sequence[Cell], metric: str) -> float:
-        """Return the ceiling of a headline: over slides, patients and folds as the scores are."""
+    def _ceiling(self, cells: Sequence[Cell], metric: str) -> tuple[float, float | None]:
+        """Return the ceiling of a headline, over slides, patients and folds as the scores are, and its SE."""
         by_slide = {
-            slide: value for cell in cells for slide, value in self._run.ceilings(cell)[metric].items()
+            slide: found for cell in cells for slide, found in self._run.ceilings(cell)[metric].items()
         }
-        return headline(patient_values(by_slide, self.facts.patients(cells[0].dataset))).value
+        values = {slide: found.value for slide, found in by_slide.items()}
+        errors = {slide: found.error for slide, found in by_slide.items()}
+        patients = self.facts.patients(cells[0].dataset)
+        return headline(patient_values(values, patients)).value, headline_error(errors, values, patients)
 
     def _record(
         self,
@@ -167,7 +170,7 @@ class Recorder:
         name: str,
         trivial: PooledScore | None,
         simple: PooledScore | None,
-        ceiling: float,
+        ceiling: tuple[float, float | None],
         contestant: Contestant | None = None,
         fold: str | None = None,
         seed: int | None = None,
@@ -197,8 +200,10 @@ class Recorder:
             max=score.headline.max,
             trivial=trivial.headline.value if trivial else None,
             baseline=simple.headline.value if simple else None,
-            ceiling=ceiling,
-            skill=skill(score.headline.value, simple.headline.value, ceiling, better) if simple else None,
+            ceiling=ceiling[0],
+            ceiling_se=ceiling[1],
+            monte_carlo_se=score.error,
+            skill=skill(score.headline.value, simple.headline.value, ceiling[0], better) if simple else None,
             standing=found.word if found else None,
             difference=found.difference if found else None,
             difference_low=found.low if found else None,

@@ -9,7 +9,7 @@ from pytest_stbench.models.identity import digest_of
 from pytest_stbench.models.predictions import Place
 from pytest_stbench.run.anchors import Anchors
 from pytest_stbench.run.beside import families_beside
-from pytest_stbench.run.ceilings import Ceilings
+from pytest_stbench.run.ceilings import Ceiling, Ceilings
 from pytest_stbench.run.cells import pool_id, view_id
 from pytest_stbench.run.checking import Checking
 from pytest_stbench.run.contestants import Contestant, baseline_contestant
@@ -86,7 +86,7 @@ class TaskRun:
         self._ready: set[tuple[str, str]] = set()
         self._ceilings = Ceilings(self._scorer, predictor.store)
         self._anchors = Anchors(self._scorer, predictor.store)
-        self._found_ceilings: dict[str, Mapping[str, Mapping[str, float]]] = {}
+        self._found_ceilings: dict[str, Mapping[str, Mapping[str, Ceiling]]] = {}
         self._fold: FoldData | None = None
         self._truths: tuple[FoldData, dict[str, Truth]] | None = None
         self._scores: dict[tuple[str, str], CellScores] = {}
@@ -189,7 +189,7 @@ class TaskRun:
             "genes": digest_of(asked),
         }
 
-    def ceilings(self, cell: Cell) -> Mapping[str, Mapping[str, float]]:
+    def ceilings(self, cell: Cell) -> Mapping[str, Mapping[str, Ceiling]]:
         """Return the ceiling of every metric on the test slides of a cell, whatever its seed."""
         key = f"{cell.variant} {cell.dataset} {cell.split} {cell.fold.name}"
         if key not in self._found_ceilings:
@@ -211,13 +211,16 @@ class TaskRun:
         """
         key = (contestant.key, cell.id)
         if key not in self._scores:
-            prediction = self.prediction(contestant, cell)
-            for record in self.ladder(cell.dataset).controls:
-                control = self._predictor.control(record, prediction, record.name)
-                self._scores[f"{record.name} {contestant.key}", cell.id] = self._score(cell, control)
-            self._scores[key] = self._score(cell, prediction)
-            self._remarks[key] = prediction.remarks
+            self.adopt(contestant, cell, self.prediction(contestant, cell))
         return self._scores[key]
+
+    def adopt(self, contestant: Contestant, cell: Cell, prediction: Prediction) -> None:
+        """Score a prediction as that of a contestant, and the controls of it."""
+        for record in self.ladder(cell.dataset).controls:
+            control = self._predictor.control(record, prediction, record.name)
+            self._scores[f"{record.name} {contestant.key}", cell.id] = self._score(cell, control)
+        self._scores[contestant.key, cell.id] = self._score(cell, prediction)
+        self._remarks[contestant.key, cell.id] = prediction.remarks
 
     def contract(self, contestant: Contestant, cell: Cell) -> tuple[str, ...]:
         """Return the remarks on a model that met its contract. Raises ``CellFailed``.

@@ -6,8 +6,14 @@ from skimage.color import rgb2hed
 
 from pytest_stbench.baselines.otsu_watershed import OtsuWatershed, grown, nuclear_stain, nuclei
 from pytest_stbench.baselines.voronoi_nuclei import VoronoiNuclei
+from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.region import Region, tile_starts
+from pytest_stbench.data.samples import load_samples
+from pytest_stbench.families.catalogue import FAMILIES
+from pytest_stbench.families.tiles import region_of, tiles_of
 from pytest_stbench.metrics import pq
+from pytest_stbench.spec.family_settings import SegmentationBlock
+from pytest_stbench.spec.model import DatasetSpec
 
 MPP = 0.5
 CENTRES_UM = [(10.0, 10.0), (30.0, 12.0), (20.0, 40.0), (27.5, 40.0), (47.0, 30.0)]
@@ -124,3 +130,21 @@ def test_a_region_says_where_it_lies():
     tile = Region(origin_um=(10.0, 20.0), mpp=0.5, kind="cell", image=np.zeros((40, 60, 3), np.uint8))
     assert tile.shape == (40, 60)
     assert tile.window_um == (10.0, 20.0, 40.0, 40.0)
+
+
+def test_the_simple_baseline_outlines_whole_cells_better_than_the_trivial_one():
+    params = {"resolution": "cell", "patients": 2, "units": 200, "genes": 60, "seed": 0}
+    spec = DatasetSpec(source="simulated", params=params, technology="Xenium", organ="breast")
+    dataset = Dataset("sim", spec, load_samples(spec, "sim", []), [])
+    slide = next(iter(dataset.slides()))
+    tiles = tiles_of(slide, SegmentationBlock(object="cell", tile_px=512, max_tiles=2))
+    truth = [slide.segmentations["cell"].labels(tile.mpp, tile.window_um) for tile in tiles]
+    regions = [region_of(slide, tile, "cell") for tile in tiles]
+    models = {"voronoi_nuclei": VoronoiNuclei(), "otsu_watershed": OtsuWatershed()}
+    value = {
+        name: pq(truth, [model.segment(None, region) for region in regions]).values[0]
+        for name, model in models.items()
+    }
+    family = next(family for family in FAMILIES if family.name == "segmentation")
+    (simple,) = family.simple
+    assert value[simple] > value[family.trivial] + 0.05

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
 from pytest_stbench.families.imputation import Imputation
-from pytest_stbench.families.thinning import SEEDS, thinned_pairs
+from pytest_stbench.families.thinning import thinned_pairs
 
 from .test_fold import counted_slide, fold_of
+
+PAIRS = 10
 
 
 @pytest.fixture
@@ -21,12 +24,12 @@ def slide():
 def pairs_of(slide, **changes):
     fold = fold_of(Imputation(), [slide], [slide])
     fold = replace(fold, fitted=replace(fold.fitted, **changes))
-    return fold, list(thinned_pairs(fold, slide, fold.truth(slide)))
+    return fold, list(islice(thinned_pairs(fold, slide, fold.truth(slide)), PAIRS))
 
 
 def test_the_halves_add_up_to_the_counts(slide):
     _, pairs = pairs_of(slide, normalise="log1p")
-    assert len(pairs) == len(SEEDS)
+    assert len(pairs) == PAIRS
     for truth, prediction in pairs:
         total = np.expm1(truth.values) + np.expm1(prediction)
         np.testing.assert_allclose(total, slide.counts.toarray()[:, 1:], atol=1e-9)
@@ -79,7 +82,7 @@ def test_units_that_a_half_leaves_empty_take_no_part():
 def test_neighbours_are_found_once_where_no_unit_is_left_out(slide):
     fold = fold_of(Imputation(), [slide], [slide])
     truth = fold.truth(slide)
-    for target, _ in thinned_pairs(fold, slide, truth):
+    for target, _ in islice(thinned_pairs(fold, slide, truth), 3):
         assert target.surroundings is truth.surroundings
 
 
@@ -100,12 +103,12 @@ def test_what_are_no_counts_cannot_be_split(slide, spoilt):
     assert pairs == []
 
 
-def test_ten_seeds_whatever_the_genes_outside_the_task_hold(slide):
+def test_there_are_pairs_whatever_the_genes_outside_the_task_hold(slide):
     """Units whose counts all lie in the genes of the task have nothing else to split."""
     counts = slide.counts.toarray()
     counts[:, 0] = 0
     _, pairs = pairs_of(replace(slide, counts=csr_matrix(counts), libsize=counts.sum(axis=1).astype(float)))
-    assert len(pairs) == 10
+    assert len(pairs) == PAIRS
 
 
 def test_counts_without_end_have_no_halves(slide):
@@ -113,3 +116,26 @@ def test_counts_without_end_have_no_halves(slide):
     endless[0] = np.inf
     _, pairs = pairs_of(replace(slide, libsize=endless))
     assert pairs == []
+
+
+def test_there_are_two_hundred_pairs_at_most():
+    counts = np.random.default_rng(1).poisson(3, (12, 4))
+    slide = counted_slide("s1", "p1", counts)
+    fold = fold_of(Imputation(), [slide], [slide])
+    assert sum(1 for _ in thinned_pairs(fold, slide, fold.truth(slide))) == 200
+
+
+def test_the_halves_of_a_gene_are_its_own_and_the_slides_whatever_else_is_asked(slide):
+    def halves(asked, which=slide):
+        fold = fold_of(Imputation(), [which], [which], targets=asked)
+        fold = replace(fold, fitted=replace(fold.fitted, normalise="log1p"))
+        return [
+            {int(column): values for column, values in zip(asked, np.expm1(guess).T, strict=True)}
+            for _, guess in islice(thinned_pairs(fold, which, fold.truth(which)), 3)
+        ]
+
+    few, many = halves([2]), halves([1, 2, 3])
+    for one, other in zip(few, many, strict=True):
+        np.testing.assert_array_equal(one[2], other[2])
+    elsewhere = replace(slide, meta=replace(slide.meta, slide_id="s2"))
+    assert not np.array_equal(halves([2], elsewhere)[0][2], few[0][2])

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pytest_stbench.kernels import matched_pairs
 from pytest_stbench.kernels.bivariate import Standardised
-from pytest_stbench.kernels.matched_pairs import _draw, matched_thresholds
-from pytest_stbench.kernels.streams import stream
+from pytest_stbench.kernels.matched_pairs import matched_thresholds
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -38,11 +39,12 @@ def test_with_few_candidates_the_threshold_is_that_of_all_matched_pairs():
 def test_deciles_split_the_detection_rates_evenly(monkeypatch):
     seen = []
 
-    def remember(left, right, known, rng):
+    def remember(self, left, right):
         seen.append((left.tolist(), right.tolist()))
-        return np.zeros(0, int), np.zeros(0, int)
+        return np.zeros((len(left), len(right)))
 
-    monkeypatch.setattr(matched_pairs, "_draw", remember)
+    monkeypatch.setattr(Standardised, "crossed", remember)
+    monkeypatch.setattr(matched_pairs, "MIN_PAIRS", 0)
     order = np.random.default_rng(0).permutation(50)
     detection = np.linspace(0.1, 1.0, 50)[order]
     lowest, fourth = np.argsort(detection)[:5], np.argsort(detection)[15:20]
@@ -50,37 +52,44 @@ def test_deciles_split_the_detection_rates_evenly(monkeypatch):
     assert seen == [(sorted(lowest), sorted(fourth))]
     # A gene at the edge of two deciles belongs to the upper one.
     seen.clear()
-    matched_thresholds(genes_of(g=11), np.arange(11.0), np.array([0]), np.array([1]))
     matched_thresholds(genes_of(g=11), np.arange(11.0), np.array([8]), np.array([10]))
-    assert seen == [([0], [1]), ([8], [9, 10])]
+    assert seen == [([8], [9, 10])]
 
 
-def test_draws_are_different_pairs_and_never_known_ones():
-    left, right = np.arange(40), np.arange(20, 60)
-    known = np.array([0 << 32 | 20, 7 << 32 | 30])
-    rng = stream(0, "pairs")
-    counts = np.zeros((60, 60))
-    for _ in range(200):
-        first, second = _draw(left, right, known, rng)
-        assert len(first) == 500
-        assert len(np.unique(first * 100 + second)) == 500
-        counts[first, second] += 1
-    assert counts[0, 20] == counts[7, 30] == 0
-    assert not np.diag(counts).any()
-    # 1,600 pairs, 22 of them refused: every other one is drawn 500 times in 1,578.
-    allowed = counts[:40, 20:][(counts[:40, 20:] > 0)]
-    assert len(allowed) == 1578
-    assert allowed.mean() == pytest.approx(200 * 500 / 1578)
-    assert allowed.std() == pytest.approx(np.sqrt(200 * (500 / 1578) * (1 - 500 / 1578)), rel=0.1)
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 2**32 - 1))
+def test_thresholds_are_those_of_every_other_pair(seed):
+    rng = np.random.default_rng(seed)
+    g = int(rng.integers(60, 120))
+    genes, detection = genes_of(g=g, seed=seed), np.round(rng.random(g), 2)
+    first, second = rng.integers(0, g, 30), rng.integers(0, g, 30)
+    decile = np.searchsorted(np.quantile(detection, np.arange(1, 10) / 10), detection, side="right")
+    given_pairs = {*zip(first, second, strict=True), *zip(second, first, strict=True)}
+    for found, a, b in zip(matched_thresholds(genes, detection, first, second), first, second, strict=True):
+        values = [
+            genes.z[:, i] @ genes.lag[:, j] / 30
+            for i in np.flatnonzero(decile == decile[a])
+            for j in np.flatnonzero(decile == decile[b])
+            if i != j and (i, j) not in given_pairs
+        ]
+        expected = np.quantile(values, 0.95) if len(values) >= 20 else np.nan
+        np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
-def test_thresholds_do_not_depend_on_other_orders_and_follow_the_seed():
+def test_thresholds_do_not_depend_on_the_order_of_pairs_or_genes():
     genes, detection = genes_of(g=300), np.random.default_rng(1).random(300)
     first, second = np.arange(20), np.arange(100, 120)
     found = matched_thresholds(genes, detection, first, second)
     assert np.isfinite(found).all()
-    assert np.array_equal(matched_thresholds(genes, detection, first[::-1], second[::-1])[::-1], found)
-    assert not np.array_equal(matched_thresholds(genes, detection, first, second, seed=1), found)
+    np.testing.assert_allclose(
+        matched_thresholds(genes, detection, first[::-1], second[::-1])[::-1], found, atol=1e-12
+    )
+    order = np.random.default_rng(2).permutation(300)
+    moved = Standardised(z=genes.z[:, order], lag=genes.lag[:, order])
+    place = np.argsort(order)
+    np.testing.assert_allclose(
+        matched_thresholds(moved, detection[order], place[first], place[second]), found, atol=1e-12
+    )
     # Independent genes: 5% of the pairs of one of the combinations lie above.
     assert found.mean() == pytest.approx(1.645 / np.sqrt(30), rel=0.1)
 

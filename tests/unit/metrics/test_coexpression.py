@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import permutations as all_orders
+from itertools import repeat
 
 import numpy as np
 import pytest
@@ -343,11 +344,13 @@ def test_ceiling_and_floor():
     truth, guess = slide()
     other, worse = slide(1)
     pair = [only(run(coexpression_ssim, truth, guess))[0], only(run(coexpression_ssim, other, worse))[0]]
-    ceiling = coexpression_ceiling([(guess, truth), (worse, other)], genes=GENES)
-    assert ceiling == pytest.approx(np.mean(pair))
-    partial = coexpression_ceiling([(guess, truth)], genes=GENES, libsize=[DEPTH])
-    assert partial == pytest.approx(only(run(partial_coexpression_ssim, truth, guess))[0])
-    assert np.isnan(coexpression_ceiling([(guess[:5], truth[:5])]))
+    ceiling = coexpression_ceiling([(guess, truth), (worse, other)], genes=GENES, floor=0.1)
+    assert ceiling == pytest.approx(pair)
+    partial = coexpression_ceiling([(guess, truth)], genes=GENES, libsize=[DEPTH], floor=0.1)
+    assert partial == pytest.approx([only(run(partial_coexpression_ssim, truth, guess))[0]])
+    assert np.isnan(coexpression_ceiling([(guess[:5], truth[:5])], floor=0.1)).all()
+    endless = coexpression_ceiling(repeat((guess, truth)), genes=GENES, floor=0.1)
+    assert len(endless) == 10, "draws that do not differ suffice at once"
     zero = run(coexpression_ssim, truth, guess).extras["zero_matrix"][0]
     assert coexpression_floor(truth, [], genes=GENES) == pytest.approx(zero)
     assert coexpression_floor(truth, [-guess, guess], genes=GENES) == pytest.approx(pair[0])
@@ -367,3 +370,22 @@ def test_the_fewest_units_that_give_a_value():
 @pytest.mark.parametrize(("correlation", "one"), [(0.81, True), (0.79, False)])
 def test_two_genes_can_share_one_axis(correlation, one):
     assert rank_one(np.array([[1.0, correlation], [correlation, 1.0]])) is one
+
+
+def test_what_each_draw_of_the_ceiling_does_to_the_score():
+    truth, guess = slide()
+    draws = np.array([0.6, 0.62, 0.58, 0.61])
+    found = coexpression_ssim_normalised(truth, guess, ceiling=draws.tolist(), floor=0.1, genes=GENES)
+    mean = coexpression_ssim_normalised(truth, guess, ceiling=float(draws.mean()), floor=0.1, genes=GENES)
+    np.testing.assert_allclose(found.values, mean.values)
+    step = 1e-6
+    for number in range(4):
+        moved = np.delete(draws, number).tolist()
+        moved.insert(number, draws[number] + step)
+        more = coexpression_ssim_normalised(truth, guess, ceiling=moved, floor=0.1, genes=GENES).values[0]
+        slope = (more - found.values[0]) / step * 4
+        np.testing.assert_allclose(
+            found.effects[0, number], slope * (draws[number] - draws.mean()), rtol=1e-3
+        )
+    nothing = coexpression_ssim_normalised(truth, guess, ceiling=[0.12, 0.13], floor=0.1, genes=GENES)
+    assert nothing.reasons.tolist() == ["no_headroom"]

@@ -115,3 +115,14 @@ def test_bad_input_is_refused(metric):
         metric(TRUTH, GUESS[:, :2])
     with pytest.raises(ValueError, match="not finite"):
         metric(TRUTH, np.full((4, 3), np.nan))
+
+
+@pytest.mark.parametrize("metric", PER_TYPE)
+def test_single_precision_loses_no_digit(metric):
+    rng = np.random.default_rng(2)
+    truth, guess = (rng.dirichlet(np.ones(4), 300).astype(np.float32) for _ in range(2))
+    # Nearer to each other than single precision tells after a product with 10^9.
+    guess[:, 0] = 0.5 + np.arange(300) * 2.0**-24
+    truth[:5, 1] = 0.01
+    double = metric(truth.astype(np.float64), guess.astype(np.float64))
+    np.testing.assert_array_equal(metric(truth, guess).values, double.values)

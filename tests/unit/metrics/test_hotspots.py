@@ -82,3 +82,12 @@ def test_missing_truth_and_genes():
 def test_predictions_that_differ_in_the_tenth_decimal_are_tied():
     truth = np.arange(100.0)[:, None]
     assert hotspot_auprc(truth, 0.3 + 4e-12 * truth).values == pytest.approx([0.1])
+
+
+def test_single_precision_loses_no_digit():
+    rng = np.random.default_rng(3)
+    truth = np.log1p(rng.poisson(2.0, (403, 8)) * rng.lognormal(0, 0.5, (403, 1))).astype(np.float32)
+    prediction = (0.4 * truth + rng.normal(0, 0.5, truth.shape) + 3).astype(np.float32)
+    prediction[:, 0] = 3 + np.arange(403) * np.float32(2.0**-22)
+    double = hotspot_auprc(truth.astype(np.float64), prediction.astype(np.float64))
+    np.testing.assert_array_equal(hotspot_auprc(truth, prediction).values, double.values)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -97,6 +99,7 @@ def test_each_score_follows_the_definition(seed, n):
         assert extras["expected"][row] == pytest.approx(floor)
         assert found[niche_jaccard_normalised].extras["jaccard"][row] == pytest.approx(share)
         assert found[novel_recall].extras["n_novel"][row] == len(novel)
+        assert found[novel_recall].extras["chance"][row] == pytest.approx(len(b) / candidates)
         assert niche_markers(truth, **same)[niche] == tuple(a)
 
 
@@ -384,9 +387,12 @@ def test_the_ceiling_is_the_mean_over_halves_on_the_candidates_of_the_whole():
             a, _ = slow_list(second, truth, inside, genes, 50, np.ones(80, bool))
             b, _ = slow_list(first, truth, inside, genes, 50, np.ones(80, bool))
             values.append(len(set(a) & set(b)) / len(set(a) | set(b)))
-        assert found[niche] == pytest.approx(np.mean(values))
-        assert found[niche] < 1
-    assert niche_ceiling(truth, [(truth, truth)], niches=niches) == dict.fromkeys(NAMES, 1.0)
+        assert found[niche] == pytest.approx(values)
+        assert max(found[niche]) < 1
+    assert niche_ceiling(truth, [(truth, truth)], niches=niches) == {name: [1.0] for name in NAMES}
+    endless = niche_ceiling(truth, itertools.repeat((truth, truth)), niches=niches)
+    assert endless == {name: [1.0] * 10 for name in NAMES}, "draws that do not differ suffice at once"
+    assert niche_ceiling(truth, [], niches=niches) == {name: [] for name in NAMES}
     empty = niche_ceiling(truth, [(truth, 0 * truth)], niches=niches)
     assert np.isnan(list(empty.values())).all()
 
@@ -437,3 +443,32 @@ def test_lists_are_fifty_genes_long_unless_told():
     found = niche_jaccard(truth, guess, niches=niches)
     assert (found.extras["n_candidates"] > 204).all()
     assert found.extras["n_truth"].tolist() == found.extras["n_prediction"].tolist() == [50.0] * 3
+
+
+def test_novel_markers_are_found_by_chance_as_often_as_the_extra_says():
+    truth, _, niches, genes = some(n=200, g=60, seed=5)
+    rng = np.random.default_rng(6)
+    found = [
+        novel_recall(truth, truth[:, rng.permutation(60)], niches=niches, genes=genes, known_markers={}, n=12)
+        for _ in range(200)
+    ]
+    for row in np.flatnonzero(found[0].reasons == ""):
+        values = np.array([scores.values[row] for scores in found])
+        chance = np.mean([scores.extras["chance"][row] for scores in found])
+        assert abs(values.mean() - chance) < 4 * values.std() / np.sqrt(len(values))
+
+
+def test_what_each_draw_of_the_ceilings_does_to_the_scores():
+    truth, guess, niches, genes = some()
+    rng = np.random.default_rng(3)
+    draws = {niche: rng.uniform(0.7, 0.9, 5) for niche in NAMES}
+    given_draws = {niche: values.tolist() for niche, values in draws.items()}
+    found = niche_jaccard_normalised(truth, guess, niches=niches, genes=genes, ceiling=given_draws)
+    means = {niche: float(values.mean()) for niche, values in draws.items()}
+    mean = niche_jaccard_normalised(truth, guess, niches=niches, genes=genes, ceiling=means)
+    np.testing.assert_allclose(found.values, mean.values)
+    floor = found.extras["expected"]
+    for row, niche in enumerate(found.labels):
+        deviation = draws[niche] - means[niche]
+        slope = -found.values[row] / (means[niche] - floor[row])
+        np.testing.assert_allclose(found.effects[row], slope * deviation)

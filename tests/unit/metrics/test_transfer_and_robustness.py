@@ -127,3 +127,15 @@ def test_a_gain_of_two_hundredths_can_be_retained(clean, reason):
     matrix = np.ones((3, 2))
     found = retained_fraction(matrix, {"blur": matrix}, scores={"": clean, "blur": 0.01}, trivial=0.0)
     assert found.reasons.tolist() == [reason]
+
+
+def test_a_limit_that_is_just_met_is_met():
+    # (0.47 - 0.2) / (0.5 - 0.2) is 0.8999999999999999.
+    scores = {"": 0.5, "a": 0.47, "b": 0.47, "c": 0.47}
+    at_limit = {"a": CLEAN, "b": CLEAN, "c": (CLEAN + 1.0 + 1e-3) - 1.0}
+    found = shares(at_limit, scores, trivial=0.2)
+    assert found.values.tolist() == [1, 1, 1]
+    assert shares({**at_limit, "c": CLEAN + 1.001e-3}, {**scores, "a": 0.4699}, trivial=0.2).values[0] == 0
+    just = retained_fraction(CLEAN, {"a": CLEAN}, scores={"": 0.42, "a": 0.42}, trivial=0.4)
+    assert 0.42 - 0.4 < 0.02
+    assert just.reasons.tolist() == [""]

@@ -225,3 +225,23 @@ def test_what_was_undefined():
         == "pearson_gene: gt_constant 12, pred_constant 1"
     )
     assert undefined_line([score_of(), score_of(undefined={})]) is None
+
+
+def test_the_error_of_draws_is_said_and_what_is_too_much_of_it():
+    spread = {f"P{i}": 0.1 * i for i in range(6)}  # SE .076
+    quiet = score_of(metric="coexpression_ssim_normalised", per_patient=spread, monte_carlo_se=0.007)
+    loud = replace(quiet, metric="niche_jaccard_normalised", monte_carlo_se=0.0312, ceiling_se=0.02)
+    plain = score_of(ceiling_se=0.001)
+    lines = table_lines(
+        make_tables(Results(scores=(quiet, loud, plain)))[0], "pearson_gene", "train_mean", "ridge"
+    )
+    assert lines[-1] == (
+        "  standard error of random draws: coexpression_ssim_normalised 0.007; "
+        "niche_jaccard_normalised 0.031, more than a tenth of the 0.076 over patients; ceilings up to 0.02"
+    )
+    assert (
+        "random draws"
+        not in table_lines(
+            make_tables(Results(scores=(score_of(),)))[0], "pearson_gene", "train_mean", "ridge"
+        )[-1]
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -112,9 +113,9 @@ def test_similarity_lies_between_the_best_reference_and_two_halves(fold_of, tmp_
 
     halves = [
         ssim(target.values, columns(truth, guess, name), target.libsize)
-        for target, guess in thinned_pairs(fold, fold.test[0], truth)
+        for target, guess in islice(thinned_pairs(fold, fold.test[0], truth), len(found["ceiling"]))
     ]
-    assert found["ceiling"] == pytest.approx(np.mean(halves))
+    assert found["ceiling"] == pytest.approx(halves)
     by_depth = Libsize()
     by_depth.fit(fold.train_truths(), fold.task)
     matrices = [
@@ -144,12 +145,13 @@ def test_ceiling_and_known_markers_of_niches(fold_of, tmp_path):
         niche_jaccard(
             columns(truth, target.values, name), columns(truth, guess, name), niches=niches, genes=genes, n=6
         ).values
-        for target, guess in thinned_pairs(fold, fold.test[0], truth)
+        for target, guess in islice(thinned_pairs(fold, fold.test[0], truth), 10)
     ]
     ceiling = truth.anchors[name]["ceiling"]
     assert list(ceiling) == ["fat", "stroma", "tumour"]
     # Candidates of the halves are those of the whole truth: detection differs a little.
-    np.testing.assert_allclose(list(ceiling.values()), np.mean(halves, axis=0), atol=0.1)
+    found = [np.mean(draws[:10]) for draws in ceiling.values()]
+    np.testing.assert_allclose(found, np.mean(halves, axis=0), atol=0.1)
     known = truth.anchors["novel_recall"]["known_markers"]
     for niche in ceiling:
         lists = [
@@ -182,12 +184,14 @@ def test_thresholds_of_pairs_and_a_table_of_ones_own(fold_of, tmp_path):
 def test_anchors_are_made_once_and_read_back_as_they_were(fold_of, tmp_path, monkeypatch):
     fold = fold_of("coexpression")
     metric = "coexpression_ssim_normalised"
-    monkeypatch.setattr("pytest_stbench.families.anchors.coexpression_ceiling", lambda *_, **__: float("nan"))
+    monkeypatch.setattr(
+        "pytest_stbench.families.anchors.coexpression_ceiling", lambda *_, **__: [float("nan")]
+    )
     first = anchored(fold, tmp_path, metric).anchors[metric]
-    assert np.isnan(first["ceiling"])
+    assert np.isnan(first["ceiling"]).all()
     monkeypatch.setattr(ExpressionAnchors, "of", lambda *_: pytest.fail("made again"))
     again = anchored(fold, tmp_path, metric).anchors[metric]
-    assert np.isnan(again["ceiling"])
+    assert np.isnan(again["ceiling"]).all()
     assert again["floor"] == first["floor"]
     plain = anchored(fold, tmp_path, "coexpression_ssim")
     assert not plain.anchors, "metrics without anchors ask for none"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -46,8 +47,8 @@ def test_the_ceiling_rises_with_depth(tmp_path, make_task, make_dataset, make_sl
     deep = fold_of(tmp_path, make_task, make_dataset, make_slide, scale=20.0)
     low = ceilings_of(tmp_path, shallow, "pearson_gene", "rmse", parts={"depth": 1})
     high = ceilings_of(tmp_path, deep, "pearson_gene", "rmse", parts={"depth": 20})
-    assert 0 < low["pearson_gene"]["C1"] < high["pearson_gene"]["C1"] < 1
-    assert low["rmse"]["C1"] > high["rmse"]["C1"] > 0
+    assert 0 < low["pearson_gene"]["C1"].value < high["pearson_gene"]["C1"].value < 1
+    assert low["rmse"]["C1"].value > high["rmse"]["C1"].value > 0
 
 
 def test_a_ceiling_is_computed_once_and_then_recalled(
@@ -70,7 +71,7 @@ def test_another_question_is_another_ceiling(
     metrics = ("pearson_gene", "rmse") if other == "metrics" else ("pearson_gene",)
     found = ceilings_of(tmp_path, fold, *metrics, parts={"fold": "D"} if other == "parts" else None)
     assert asked == [1]
-    assert math.isnan(found["pearson_gene"]["C1"]), "nothing to split: no ceiling"
+    assert math.isnan(found["pearson_gene"]["C1"].value), "nothing to split: no ceiling"
 
 
 def test_skill_by_hand():
@@ -101,3 +102,17 @@ def test_the_baseline_has_skill_nought_and_the_ceiling_one(simple, room):
     assert skill(simple + room, simple, simple + room, "up") == pytest.approx(1)
     assert skill(-simple, -simple, -simple - room, "down") == pytest.approx(0, abs=1e-9)
     assert np.isclose(skill(-simple - room, -simple, -simple - room, "down"), 1)
+
+
+def test_the_error_of_a_ceiling_is_that_of_the_mean_of_ten_repeats(
+    tmp_path, make_task, make_dataset, make_slide, monkeypatch
+):
+    fold = fold_of(tmp_path, make_task, make_dataset, make_slide)
+    truth = fold.truth(fold.test[0])
+    scorer = Scorer([MetricSpec(name="pearson_gene")], REGISTRY.metrics)
+    repeats = islice(fold.question.repeats(fold.test[0], fold, truth), 10)
+    values = [scorer.slide(target, guess)["pearson_gene"].value for target, guess in repeats]
+    found = ceilings_of(tmp_path, fold, "pearson_gene")["pearson_gene"]["C1"]
+    assert found.value == pytest.approx(np.mean(values))
+    assert found.error == pytest.approx(np.std(values, ddof=1) / math.sqrt(10))
+    assert 0 < found.error < 0.05

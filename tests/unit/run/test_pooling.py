@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from statistics import mean, stdev
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_stbench.run.pooling import pool_scores
+from pytest_stbench.run.pooling import difference_error, headline_error, pool_scores
 
 NAN = math.nan
 
@@ -145,3 +147,53 @@ def test_the_order_of_cells_does_not_matter(values, order):
     )
     assert first.headline.value == pytest.approx(second.headline.value, abs=1e-12)
     assert first.headline.value == pytest.approx(by_hand, abs=1e-12)
+
+
+PATIENTS = {"A1": "A", "A2": "A", "B1": "B", "C1": "C"}
+
+
+def test_the_error_of_a_headline_weighs_slides_as_the_headline_does():
+    values = {"A1": 0.5, "A2": 0.7, "B1": 0.2, "C1": NAN}
+    errors = {"A1": 0.04, "A2": 0.02, "B1": 0.05, "C1": 9.0}
+    expected = math.hypot(0.04 / 2, 0.02 / 2, 0.05) / 2
+    assert headline_error(errors, values, PATIENTS) == pytest.approx(expected)
+    assert headline_error({**errors, "A1": NAN}, values, PATIENTS) == pytest.approx(
+        math.hypot(0.02 / 2, 0.05) / 2
+    )
+    assert headline_error({}, values, PATIENTS) is None
+    assert headline_error({"A1": 0.1}, dict.fromkeys(values, NAN), PATIENTS) is None
+
+
+def with_effects(scores, effects):
+    (metric,) = scores.values
+    for slide, draws in effects.items():
+        scores.values[metric][slide] = replace(scores.values[metric][slide], effects=draws)
+    return scores
+
+
+def test_draws_that_move_two_models_alike_leave_no_error_to_their_difference(make_cell, make_scores):
+    rng = np.random.default_rng(0)
+    draws = {slide: rng.normal(0, 0.1, 30) for slide in PATIENTS}
+    values = {"A1": 0.5, "A2": 0.7, "B1": 0.2, "C1": 0.4}
+
+    def pooled(factor):
+        effects = {slide: tuple((factor * found).tolist()) for slide, found in draws.items()}
+        return pool_scores([(make_cell("A"), with_effects(make_scores(values), effects))], "rmse", PATIENTS)
+
+    one, same, more = pooled(1.0), pooled(1.0), pooled(1.25)
+    own = {slide: found.std(ddof=1) / math.sqrt(30) for slide, found in draws.items()}
+    assert one.error == pytest.approx(headline_error(own, values, PATIENTS))
+    assert difference_error(one, same, PATIENTS) == 0
+    assert difference_error(more, one, PATIENTS) == pytest.approx(one.error / 4)
+    plain = pool_scores([(make_cell("A"), make_scores(values))], "rmse", PATIENTS)
+    assert plain.error is None
+    assert difference_error(one, plain, PATIENTS) is None
+
+
+def test_seeds_share_their_draws(make_cell, make_scores):
+    parts = [
+        (make_cell("A", seed=0, seeds=2), with_effects(make_scores({"A1": 0.0}), {"A1": (0.1, -0.1)})),
+        (make_cell("A", seed=1, seeds=2), with_effects(make_scores({"A1": 1.0}), {"A1": (0.3, -0.3)})),
+    ]
+    pooled = pool_scores(parts, "rmse", {"A1": "A"})
+    assert pooled.effects == {"A1": (pytest.approx(0.2), pytest.approx(-0.2))}

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_stbench.kernels.sketch import sketch
 from pytest_stbench.metrics.aggregate import SlideValue
+from pytest_stbench.run.ceilings import Ceiling
 from pytest_stbench.run.cells import make_grid
 from pytest_stbench.run.contestants import baseline_contestant, user_contestant
 from pytest_stbench.run.ladder import make_ladder
@@ -70,7 +71,9 @@ class FakeRun:
         )
 
     def ceilings(self, cell):
-        return {metric.name: dict.fromkeys(cell.fold.test, CEILING) for metric in self.spec.metrics}
+        return {
+            metric.name: dict.fromkeys(cell.fold.test, Ceiling(CEILING, 0.03)) for metric in self.spec.metrics
+        }
 
     def scores(self, contestant, cell):
         return self._scores("model", cell)
@@ -312,3 +315,31 @@ def test_the_fingerprint_follows_the_task_and_not_its_gates(recorder):
     assert recorder(seeds=[1]).facts.task().fingerprint != first
     assert recorder(preprocess={"genes": {"select": "hvg"}}).facts.task().fingerprint != first
     assert recorder(title="another title").facts.task().fingerprint == first
+
+
+def test_the_error_of_draws_stands_in_the_record_and_reaches_the_margin(recorder, model):
+    made = recorder()
+    pool = pool_of(made)
+    plain = made.pooled(model, pool, "spearman_gene")
+    assert plain.scores[0].monte_carlo_se is None
+    # One slide a patient, six of them: .03 / sqrt(6).
+    assert plain.scores[0].ceiling_se == pytest.approx(0.03 / math.sqrt(6))
+    moved = recorder()
+    scores = moved._run._scores
+
+    def noisy(name, cell):
+        found = scores(name, cell)
+        shift = (0.4, -0.4, 0.1, -0.1) if name == "model" else (0.0, 0.0, 0.0, 0.0)
+        for metric, values in found.values.items():
+            for slide, value in values.items():
+                found.values[metric][slide] = replace(value, effects=shift)
+        return found
+
+    moved._run._scores = noisy
+    found = moved.pooled(model, pool_of(moved), "spearman_gene")
+    error = np.std([0.4, -0.4, 0.1, -0.1], ddof=1) / math.sqrt(4) / math.sqrt(6)
+    assert found.scores[0].monte_carlo_se == pytest.approx(error)
+    assert found.scores[1].monte_carlo_se == 0
+    beats = [gate for gate in found.verdict.gates if gate.kind == "beats"]
+    assert {gate.margin_floor for gate in beats} == {"twice the Monte Carlo standard error"}
+    assert [gate.margin for gate in beats] == [pytest.approx(2 * error)] * len(beats)

@@ -56,7 +56,7 @@ RECORDS: tuple[Metric, ...] = (
     Metric(
         id="M20",
         name="novel_recall",
-        summary="Share of true markers unknown from training patients that the predicted ones hold",
+        summary="Share of the true markers unknown from training that are predicted; chance is an extra",
         bounds=(0.0, 1.0),
         better="up",
         fill=0.0,
