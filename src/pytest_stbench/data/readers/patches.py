@@ -90,9 +90,7 @@ def image_of_patches(
     return image, xy_px, len(names) - len(known)
 
 
-def _side(
-    path: Path, away: NDArray[np.float64], said_um: float | None, size: int, um_per_px: float
-) -> float:
+def _side(path: Path, away: NDArray[np.float64], said_um: float | None, size: int, um_per_px: float) -> float:
     """Return the side of a patch in um; `away` (n, 2) are units as seen from the corners of their patches.
 
     Raises ``DataError`` where units are not the middles of their patches, or the file says another side.
