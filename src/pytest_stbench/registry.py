@@ -86,6 +86,8 @@ class Check:
 
     ``blocks`` says which metrics a failure holds back: those of its ``dataset``, ``split`` or
     ``task``, or ``nothing``. ``reasons`` gives, for every default threshold, why it stands there.
+    ``after`` names a check whose failure may leave nothing to judge: then this one is skipped, with what
+    was found there.
     """
 
     id: str
@@ -100,6 +102,7 @@ class Check:
     needs: Literal["metadata", "slides", "spec"] = "slides"
     checklist: tuple[str, ...] = ()
     skip_fails: bool = False
+    after: str = ""
     source: str = ""
 
 
