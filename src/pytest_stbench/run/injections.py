@@ -116,6 +116,7 @@ INJECTIONS: Mapping[str, Injection] = MappingProxyType(
         "controls_in_matrix.antibodies": Injection(at=0.05, above=1.0),
         "batch_corrected_eval": Injection(at=0.3, above=1.0),
         "panel_mismatch": Injection(below=0.05, at=0.12, above=0.4),
+        "panel_mismatch.zeros": Injection(below=0.01, at=0.05, above=0.4),
         "housekeeping_only_panel": Injection(below=0.15, at=0.25, above=0.6, task=ALL_GENES),
         "task_gene_coverage": Injection(below=0.2, at=0.8, above=0.95, task=SIGNATURES),
         "gene_sparsity": Injection(below=0.05, at=0.15, above=0.5, task=ALL_GENES),

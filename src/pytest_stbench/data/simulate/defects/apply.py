@@ -112,6 +112,8 @@ def spoil_slide(params: SimulationParams, slide: RawSlide, place: int) -> RawSli
         panel = patient % max(len(params.panels), 2)
         rng = _stream(params, "panel_effect", slide)
         slide = features.probes_of_panel(slide, defects["panel_effect"], rng, params.seed, panel)
+    if "panel_mismatch.zeros" in defects and place in last_share(0.5, number):
+        slide = features.not_measured(slide, defects["panel_mismatch.zeros"], params.seed)
     for name, spoil in ON_GENES.items():
         if name in defects:
             slide = spoil(slide, defects[name], _stream(params, name, slide), params.seed)

@@ -41,6 +41,7 @@ DEFECTS = MappingProxyType(
         "batch_corrected_eval": "log values, from which this share of each slide's gene means is taken out",
         # genes
         "panel_mismatch": "every slide lacks this share of the genes, each others",
+        "panel_mismatch.zeros": "this share of the genes has no count on the last half of the slides",
         "housekeeping_only_panel": "so many others are left out that this share of the genes is housekeeping",
         "task_gene_coverage": "this share of the signature, ligand and receptor genes is not measured",
         "gene_sparsity": "this share of the genes is seen in 2% of the units only",
