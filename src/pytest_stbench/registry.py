@@ -187,7 +187,8 @@ class Reader:
 
     ``index`` names the function that lists the slides where no samples table is given; empty where
     a table is always needed. ``files`` says which files are read; ``technology`` and ``resolution``
-    are those of its slides where nobody says another.
+    are those of its slides where nobody says another. ``settings`` are the ``params`` that it knows; None
+    where it judges them itself.
     """
 
     id: str
@@ -195,6 +196,7 @@ class Reader:
     summary: str
     target: str
     index: str = ""
+    settings: tuple[str, ...] | None = None
     needs_path: bool = False
     files: str = ""
     technology: str = ""

@@ -121,7 +121,7 @@ def test_patients_are_separable(check):
 def test_genes_that_people_hardly_have_are_no_joined_panels(data):
     """Subsets of the sections, of whole patients too: many genes are missing on some, and none is a panel."""
     config = DatasetSpec(source="h5ad", path="her2st/sections/*.h5ad", technology="ST", resolution="spot",
-                         samples="her2st/samples.csv")  # fmt: skip
+                         keys={"slide": "sample"}, samples="her2st/samples.csv")  # fmt: skip
     samples = load_samples(config, "her2st", [data])
     whole = Dataset("her2st", config, samples, [data])
     seen = {slide.meta.slide_id: slide for slide in whole.slides()}

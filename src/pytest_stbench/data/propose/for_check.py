@@ -26,7 +26,7 @@ from pytest_stbench.data.propose.h5ad_keys import (
 )
 from pytest_stbench.data.propose.proposal import SPOT_GENES
 from pytest_stbench.data.propose.sheet import read_sheet
-from pytest_stbench.data.samples import load_samples
+from pytest_stbench.data.samples import load_samples, refuse_settings
 from pytest_stbench.data.technology import lattice_of
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
@@ -110,7 +110,9 @@ def _of_reader(name: str, found: Detected, root: Path, said: Said, only: Collect
     if params:
         basic["params"] = params
     config = _config({**basic, "resolution": says(found.source)[1]}, said)
-    listed = load_target(Catalogue("source", READERS)[found.source].index)(config, (root,), None)
+    record = Catalogue("source", READERS)[found.source]
+    refuse_settings(config, record)
+    listed = load_target(record.index)(config, (root,), None)
     technology, resolution = said_by(found.source, listed)
     config = _config({**basic, "technology": technology, "resolution": resolution}, said)
     samples = load_samples(config, name, (root,))

@@ -13,6 +13,7 @@ from pytest_stbench.data.propose.panel import proposed_panel
 from pytest_stbench.data.propose.proposal import SPOT_GENES, Proposal, Row
 from pytest_stbench.data.propose.sheet_beside import use_sheet
 from pytest_stbench.data.propose.stores import scale_in
+from pytest_stbench.data.samples import refuse_settings
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.registry import Catalogue, load_target
@@ -80,6 +81,7 @@ def propose_by_reader(
     if settings:
         dataset["params"] = settings
     config = DatasetSpec.model_validate({**dataset, "resolution": says(found.source)[1]})
+    refuse_settings(config, record)
     samples = tuple(load_target(record.index)(config, (root,), None))
     source = load_target(record.target)(config, samples, (root,))
     technology, resolution = said_by(found.source, samples)

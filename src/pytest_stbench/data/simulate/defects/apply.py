@@ -58,6 +58,9 @@ ON_SLIDES: Mapping[str, Callable[[RawSlide], RawSlide]] = {
     "missing_coords.zero": geometry.at_one_place,
     "missing_coords.index": geometry.in_index,
     "missing_coords.pixels": geometry.in_pixels,
+    "missing_coords.exchanged": geometry.exchanged,
+    "duplicate_units.sections": identity.two_sections,
+    "label_alignment.codes": labels.as_codes,
     "xisium_geometry": geometry.square_lattice,
     "image_registration": geometry.mirrored,
 }
