@@ -86,6 +86,8 @@ class Check:
 
     ``blocks`` says which metrics a failure holds back: those of its ``dataset``, ``split`` or
     ``task``, or ``nothing``. ``reasons`` gives, for every default threshold, why it stands there.
+    ``after`` names a check whose failure may leave nothing to judge: then this one is skipped, with what
+    was found there.
     """
 
     id: str
@@ -100,6 +102,7 @@ class Check:
     needs: Literal["metadata", "slides", "spec"] = "slides"
     checklist: tuple[str, ...] = ()
     skip_fails: bool = False
+    after: str = ""
     source: str = ""
 
 
@@ -184,7 +187,8 @@ class Reader:
 
     ``index`` names the function that lists the slides where no samples table is given; empty where
     a table is always needed. ``files`` says which files are read; ``technology`` and ``resolution``
-    are those of its slides where nobody says another.
+    are those of its slides where nobody says another. ``settings`` are the ``params`` that it knows; None
+    where it judges them itself.
     """
 
     id: str
@@ -192,6 +196,7 @@ class Reader:
     summary: str
     target: str
     index: str = ""
+    settings: tuple[str, ...] | None = None
     needs_path: bool = False
     files: str = ""
     technology: str = ""

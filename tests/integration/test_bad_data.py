@@ -130,6 +130,18 @@ def test_what_is_fine_is_scored(run):
     assert not [name for name in run.of("failed") if "[fine" in name]
 
 
+def test_what_judges_by_places_is_not_asked_where_they_are_wrong(run):
+    """One fault, one finding."""
+    for check in ("no_spatial_signal", "ubiquitous_low_variability", "library_size_confounding"):
+        assert run.outcome(f"{check}[pixels]") == "skipped"
+        assert "missing_coords fails" in run.message(f"{check}[pixels]")
+        assert run.outcome(f"{check}[fine]") == "passed"
+    # a unit without coordinates leaves the others to judge
+    assert run.outcome("no_spatial_signal[no_coordinates]") != "skipped" or (
+        "missing_coords fails" not in run.message("no_spatial_signal[no_coordinates]")
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "check"),
     [

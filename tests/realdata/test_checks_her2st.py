@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from pytest_stbench.checks.panel_joined import joined_with_zeros
+from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.resources import tasks_dir
 from pytest_stbench.run.cells import make_grid
@@ -16,6 +20,7 @@ from pytest_stbench.run.shelf import Shelf
 from pytest_stbench.run.store import Store
 from pytest_stbench.run.task_run import TaskRun
 from pytest_stbench.spec.defaults import metrics_of
+from pytest_stbench.spec.model import DatasetSpec
 from pytest_stbench.spec.validate import load_task
 
 FRAGMENT = "_her2st.stbench-inc.yaml"
@@ -111,3 +116,19 @@ def test_patients_are_separable(check):
     assert 0.5 < result.statistic < 0.75
     assert result.details["slide"] > result.statistic
     assert result.details["classifier_accuracy"] > 0.95
+
+
+def test_genes_that_people_hardly_have_are_no_joined_panels(data):
+    """Subsets of the sections, of whole patients too: many genes are missing on some, and none is a panel."""
+    config = DatasetSpec(source="h5ad", path="her2st/sections/*.h5ad", technology="ST", resolution="spot",
+                         keys={"slide": "sample"}, samples="her2st/samples.csv")  # fmt: skip
+    samples = load_samples(config, "her2st", [data])
+    whole = Dataset("her2st", config, samples, [data])
+    seen = {slide.meta.slide_id: slide for slide in whole.slides()}
+    rng = np.random.default_rng(0)
+    names = sorted(seen)
+    subsets = [names, *(rng.choice(names, n, replace=False) for n in rng.integers(2, 20, 40))]
+    subsets += [[name for name in names if name[0] in pair] for pair in ("AB", "BE", "DE", "EF", "GH")]
+    for subset in subsets:
+        part = SimpleNamespace(panels=whole.panels, slides=lambda names=subset: (seen[n] for n in names))
+        assert joined_with_zeros(part, min_block=5, min_detection=0.05) == [], subset

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks.result import Finding, others, ranked
+from pytest_stbench.checks.result import Finding, others, percent, ranked
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.data.readers.fields import OVERLAP, WHOLE
 from pytest_stbench.data.readers.units import DISAGREES
+from pytest_stbench.data.sections import MIXED
 from pytest_stbench.data.technology import lattice_of
 from pytest_stbench.kernels.grid_fit import MAX_RESIDUAL, grid_fit
 
@@ -100,3 +102,35 @@ def other_units(notes: Mapping[str, Mapping[str, int]]) -> list[Finding]:
         for text, slides in said.items()
         if slides
     ]
+
+
+def overlapping_fields(notes: Mapping[str, Mapping[str, int]], n_units: Mapping[str, int]) -> list[Finding]:
+    """Return the slides whose fields of view lie on each other."""
+    findings = []
+    for note, numbers in notes.items():
+        shares = {slide: n / n_units[slide] for slide, n in numbers.items() if n and slide in n_units}
+        if not note.startswith(OVERLAP) or not shares:
+            continue
+        slides = ranked(shares)
+        worst, column = slides[0], note.removeprefix(OVERLAP)
+        whole = [
+            other.removeprefix(WHOLE)
+            for other, found in notes.items()
+            if other.startswith(WHOLE) and found.get(worst)
+        ]
+        findings.append(
+            Finding(
+                status="fail",
+                text=f"{percent(shares[worst])} of the units of slide {worst} lie within another field of "
+                f"view (obs[{column!r}]){others(slides)}: their places are counted anew in every field",
+                fix=f"name the places on the whole slide: `keys: {{{whole[0]}}}`"
+                if whole
+                else "write the places on the whole slide into the files (CosMx calls them "
+                "CenterX_global_px, CenterY_global_px) and name them by `keys: {spatial: ...}` or "
+                "`keys: {x: ..., y: ...}`",
+                statistic=shares[worst],
+                threshold=MIXED,
+                slides=slides,
+            )
+        )
+    return findings

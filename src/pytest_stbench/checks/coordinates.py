@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import cKDTree
 
-from pytest_stbench.checks.axes import fit_of, misplaced, other_units
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, on_slides, others, ranked
+from pytest_stbench.checks.axes import fit_of, misplaced, other_units, overlapping_fields
+from pytest_stbench.checks.result import (
+    WITHHOLDS,
+    CheckResult,
+    Finding,
+    conclude,
+    count,
+    on_slides,
+    others,
+    ranked,
+)
 from pytest_stbench.checks.subject import normalised
 from pytest_stbench.checks.table import PITCH_COLUMNS, number_in
 from pytest_stbench.checks.values import as_numbers
@@ -53,7 +62,8 @@ def missing_coords(
     nothing: ``skip``. A file that says another unit than the one that is used fails, with both sizes. Units
     with array indices whose places are stretched by more than `max_stretch` in one direction, or do not
     follow the indices, fail; places that are a mirror image of the indices, as by an exchange of x and y,
-    warn.
+    warn. Fields of view that lie on each other fail: a fifth of the units, or more, is in the middle of
+    another field. What judges by places is not asked where these are in a wrong unit or in wrong fields.
     """
     findings: list[Finding] = []
     ratios: dict[str, float] = {}
@@ -65,10 +75,10 @@ def missing_coords(
     crowded: dict[str, float] = {}
     fits: dict[str, GridFit] = {}
     measured = sorted(slide for slide, number in notes.get(MEASURED, {}).items() if number)
-    n_slides = 0
+    n_units: dict[str, int] = {}
     for slide in dataset.slides():
-        n_slides += 1
         name = slide.meta.slide_id
+        n_units[name] = slide.n_units
         fit = fit_of(slide, dataset.config)
         if fit is not None:
             fits[name] = fit
@@ -95,6 +105,8 @@ def missing_coords(
             ratios[name], medians[name] = median / pitch, (median, pitch)
         elif resolution == "cell" and (median := _median_neighbour(xy)) < min_cell_um:
             crowded[name] = median
+    astray = overlapping_fields(notes, {name: n for name, n in n_units.items() if n})
+    findings += astray
     findings += other_units(notes)
     findings += _declared(dataset, min_ratio, max_ratio)
     if missing:
@@ -121,21 +133,12 @@ def missing_coords(
                 slides=tuple(sorted(flat)),
             )
         )
-    findings += _wrong_scale(ratios, medians, min_ratio, max_ratio)
+    astray += (scale := _wrong_scale(ratios, medians, min_ratio, max_ratio))
+    findings += scale
     findings += misplaced(fits, max_stretch)
     if crowded:
-        slides = tuple(sorted(crowded, key=lambda name: (crowded[name], name)))
-        findings.append(
-            Finding(
-                status="fail",
-                text=f"cells of slide {slides[0]} are {crowded[slides[0]]:.3g} apart (median), nearer than "
-                f"cells can lie in um{others(slides)}",
-                fix="set `scale: {um_per_px: ...}` to get um: these may be array indices or millimetres",
-                statistic=crowded[slides[0]],
-                threshold=min_cell_um,
-                slides=slides,
-            )
-        )
+        astray.append(_crowded(crowded, min_cell_um))
+        findings.append(astray[-1])
     if unknown:
         findings.append(
             Finding(
@@ -156,7 +159,7 @@ def missing_coords(
                 slides=tuple(measured),
             )
         )
-    if single or not n_slides:
+    if single or not n_units:
         findings.append(
             Finding(
                 status="skip",
@@ -169,10 +172,13 @@ def missing_coords(
     spacing = f", median spacing {worst:.3g} x the pitch at worst" if worst else ""
     return conclude(
         findings,
-        passed=f"coordinates of {count(n_slides, 'slide')} are complete{spacing}",
+        passed=f"coordinates of {count(len(n_units), 'slide')} are complete{spacing}",
         statistic=worst,
         threshold=None if worst is None else (min_ratio if worst < 1 else max_ratio),
-        details={"spacing_over_pitch": ratios},
+        details={
+            "spacing_over_pitch": ratios,
+            **({WITHHOLDS: "; ".join(finding.text for finding in astray)} if astray else {}),
+        },
     )
 
 
@@ -222,6 +228,19 @@ def _median_neighbour(xy: NDArray[np.float64]) -> float:
     places = np.unique(xy, axis=0)
     distances, _ = cKDTree(places).query(places, k=2)
     return float(np.median(distances[:, 1]))
+
+
+def _crowded(medians: Mapping[str, float], least: float) -> Finding:
+    slides = tuple(sorted(medians, key=lambda name: (medians[name], name)))
+    return Finding(
+        status="fail",
+        text=f"cells of slide {slides[0]} are {medians[slides[0]]:.3g} apart (median), nearer than "
+        f"cells can lie in um{others(slides)}",
+        fix="set `scale: {um_per_px: ...}` to get um: these may be array indices or millimetres",
+        statistic=medians[slides[0]],
+        threshold=least,
+        slides=slides,
+    )
 
 
 def _wrong_scale(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pytest_stbench.checks.panel_joined import joined_with_zeros
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, others, percent, some
 from pytest_stbench.checks.subject import is_whole_transcriptome, panel_of
 from pytest_stbench.checks.table import gene_count_findings
@@ -25,6 +26,8 @@ def panel_mismatch(
     min_share: float = 0.3,
     warn_share: float = 0.6,
     max_missing: float = 0.2,
+    min_block: int = 5,
+    min_detection: float = 0.05,
 ) -> CheckResult:
     """Q01: how many genes all slides share, and which slides lack genes of the task.
 
@@ -38,6 +41,10 @@ def panel_mismatch(
     zero there, warns, above `max_missing` of them it fails. Under ``absent_gene: mask`` slides of several
     panels are scored on the genes of their own; it fails when a slide shares fewer than
     `min_genes` with any other.
+
+    A block of `min_block` genes without a count on a slide that every other slide of its technology has in
+    `min_detection` of its units fails: it was not measured there
+    (see :func:`~pytest_stbench.checks.panel_joined.joined_with_zeros`).
 
     Numbers of genes that the samples table declares (``n_genes``) stand in for lists that are not
     known; a slide that declares many more genes than its panel has warns.
@@ -69,6 +76,7 @@ def panel_mismatch(
             if masked
             else _overlap(panels, shared, smallest, share, min_genes=min_genes, min_share=min_share)
         ),
+        *joined_with_zeros(dataset, min_block=min_block, min_detection=min_detection),
         *_requested(panels, union, complete, task_genes, max_missing),
         *(_taken_as_zero(panels, union, complete, max_missing) if zero else ()),
         *declared,

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 Status = Literal["pass", "warn", "fail", "skip"]
 
+WITHHOLDS = "withholds"
+"""In the details of a failure: why checks that come ``after`` it cannot be judged."""
+
 MAX_GENES = 20
 MAX_NAME = 40
 _RANK = {"fail": 0, "warn": 1, "skip": 2}

@@ -11,6 +11,7 @@ READERS: tuple[Reader, ...] = (
         summary="AnnData files: one slide a file, or several slides in one file told apart by `keys.slide`",
         target="pytest_stbench.data.readers.h5ad:open_source",
         index="pytest_stbench.data.index:index_source",
+        settings=(),
         needs_path=True,
         files="the h5ad files named by `path`, and an image per slide where `image` is declared",
         source="https://anndata.readthedocs.io/en/stable/fileformat-prose.html",
@@ -25,12 +26,14 @@ READERS: tuple[Reader, ...] = (
     Reader(
         id="R03",
         name="visium",
-        summary="output folders of Space Ranger: Visium spots (versions 1 to 3) and Visium HD bins",
+        summary="output folders of Space Ranger: Visium spots (versions 1 to 4), bins and cells of Visium HD",
         target="pytest_stbench.data.readers.visium:open_source",
         index="pytest_stbench.data.readers.visium:index_source",
+        settings=("bin",),
         needs_path=True,
         files="`filtered_feature_bc_matrix.h5`, `spatial/tissue_positions*.csv` (HD: `.parquet`), "
-        "`spatial/scalefactors_json.json`, `spatial/tissue_hires_image.png` of the folders named by `path`",
+        "`spatial/scalefactors_json.json`, `spatial/tissue_hires_image.png` of the folders named by `path`; "
+        "of `segmented_outputs` `filtered_feature_cell_matrix.h5`, `*_segmentations.geojson`",
         source="https://www.10xgenomics.com/support/software/space-ranger",
     ),
     Reader(
@@ -39,6 +42,7 @@ READERS: tuple[Reader, ...] = (
         summary="Xenium bundles, or tables of transcripts alone; cells, transcripts and outlines",
         target="pytest_stbench.data.readers.xenium:open_source",
         index="pytest_stbench.data.readers.xenium:index_source",
+        settings=(),
         technology="Xenium",
         resolution="cell",
         needs_path=True,
@@ -53,6 +57,7 @@ READERS: tuple[Reader, ...] = (
         summary="CosMx flat files, or tables of transcripts alone; cells, transcripts and outlines",
         target="pytest_stbench.data.readers.cosmx:open_source",
         index="pytest_stbench.data.readers.cosmx:index_source",
+        settings=(),
         technology="CosMx",
         resolution="cell",
         needs_path=True,
@@ -66,6 +71,7 @@ READERS: tuple[Reader, ...] = (
         summary="MERSCOPE regions, or tables of transcripts alone; cells, transcripts and outlines",
         target="pytest_stbench.data.readers.merscope:open_source",
         index="pytest_stbench.data.readers.merscope:index_source",
+        settings=(),
         technology="MERSCOPE",
         resolution="cell",
         needs_path=True,
@@ -90,6 +96,7 @@ READERS: tuple[Reader, ...] = (
         summary="a folder of HEST-1k, or of one task of HEST-Benchmark with its published splits",
         target="pytest_stbench.data.readers.hest:open_source",
         index="pytest_stbench.data.readers.hest:index_source",
+        settings=(),
         needs_path=True,
         files="`st/*.h5ad` or `adata/*.h5ad`, `metadata/*.json`, `HEST_v*.csv`, `splits/train_*.csv`, "
         "`splits/test_*.csv`, `patches/*.h5` of the folder named by `path`",

@@ -54,6 +54,7 @@ def load_samples(
         ``slides``, unreadable file.
     """
     record = Catalogue("source", readers)[config.source]
+    refuse_settings(config, record)
     if config.samples is not None:
         path = resolve_one(config.samples, roots, get=config.get, what=f"datasets.{name}.samples")
         rows: Iterable[Sample] = read_samples(path, config)
@@ -67,6 +68,18 @@ def load_samples(
     table = tuple(_filled(sample, config, name, record) for sample in rows)
     _refuse_repeats(table, name)
     return _restricted(table, config.slides, name)
+
+
+def refuse_settings(config: DatasetSpec, record: Reader) -> None:
+    """Raise ``DataError`` for ``params`` that the reader does not know."""
+    known = record.settings
+    if known is None:
+        return
+    for name in config.params:
+        if name not in known:
+            knows = f"knows {listing(known)}" if known else "has no settings: leave it out"
+            message = f"params.{name}: unknown{nearest(name, known)}; source {record.name} {knows}"
+            raise DataError(message)
 
 
 def read_samples(path: Path, config: DatasetSpec) -> list[Sample]:

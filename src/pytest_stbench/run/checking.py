@@ -7,6 +7,7 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.checks.result import WITHHOLDS, CheckResult
 from pytest_stbench.checks.run import run_check
 from pytest_stbench.errors import DataError, DataMissing
 from pytest_stbench.registry import load_target
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pytest_stbench.checks.measured import Measured
-    from pytest_stbench.checks.result import CheckResult
     from pytest_stbench.data.dataset import Dataset
     from pytest_stbench.registry import Check, Family, Metric, Registry
     from pytest_stbench.run.cells import Cell, Grid, Pool
@@ -85,6 +85,10 @@ class Checking:
         """
         place = about.name if about else pool.id if pool else view
         if (record.name, place) not in self._results:
+            withheld = self._withheld(record, pool.dataset if pool else view)
+            if withheld is not None:
+                self._results[record.name, place] = withheld
+                return withheld
             facts = {**self._facts(record, view, pool), **(about.facts if about else {})}
             function = load_target(record.target)
             accepted = inspect.signature(function).parameters
@@ -93,6 +97,16 @@ class Checking:
                 record, function, arguments, self._spec.checks.get(record.name)
             )
         return self._results[record.name, place]
+
+    def _withheld(self, record: Check, view: str) -> CheckResult | None:
+        """Return the skip of a check that another one leaves nothing to judge; None where it is judged."""
+        first = next((other for other in self._registry.checks if other.name == record.after), None)
+        result = self.run(first, view) if first is not None else None
+        if result is None or result.status != "fail" or WITHHOLDS not in result.details:
+            return None
+        fix = f"correct first what {record.after} names"
+        message = f"places of the units are wrong ({record.after} fails), so that nothing can be said: {fix}"
+        return CheckResult(status="skip", message=message, fix=fix, slides=result.slides)
 
     def require(self, cell: Cell | Pool) -> None:
         """Raise ``Blocked`` for the first check that failed and holds back the cell."""

@@ -100,6 +100,7 @@ INJECTIONS: Mapping[str, Injection] = MappingProxyType(
         "duplicate_units.names": Injection(at=0.01, above=0.2),
         "duplicate_units.places": Injection(at=0.01, above=0.2),
         "duplicate_units.counts": Injection(at=0.03, above=0.2),
+        "duplicate_units.sections": Injection(at=0.01, above=1.0),
         "empty_units": Injection(below=0.05, at=0.12, above=0.5),
         "empty_units.gathered": Injection(below=0.005, at=0.2, above=0.5),
         "normalised_not_counts": Injection(at=0.01, above=1.0),
@@ -108,6 +109,7 @@ INJECTIONS: Mapping[str, Injection] = MappingProxyType(
         "gene_ids": Injection(below=0.01, at=0.03, above=0.5),
         "gene_ids.dates": Injection(at=0.01, above=0.05),
         "gene_ids.mouse": Injection(below=0.01, at=0.03, above=0.5),
+        "gene_ids.genomes": Injection(at=0.05, above=0.5),
         "gene_ids.aliases": Injection(at=0.05, above=1.0),
         "nonfinite_negative": Injection(at=0.0001, above=0.05),
         "nonfinite_negative.negative": Injection(at=0.0001, above=0.05),
@@ -116,6 +118,7 @@ INJECTIONS: Mapping[str, Injection] = MappingProxyType(
         "controls_in_matrix.antibodies": Injection(at=0.05, above=1.0),
         "batch_corrected_eval": Injection(at=0.3, above=1.0),
         "panel_mismatch": Injection(below=0.05, at=0.12, above=0.4),
+        "panel_mismatch.zeros": Injection(below=0.01, at=0.05, above=0.4),
         "housekeeping_only_panel": Injection(below=0.15, at=0.25, above=0.6, task=ALL_GENES),
         "task_gene_coverage": Injection(below=0.2, at=0.8, above=0.95, task=SIGNATURES),
         "gene_sparsity": Injection(below=0.05, at=0.15, above=0.5, task=ALL_GENES),
@@ -131,6 +134,7 @@ INJECTIONS: Mapping[str, Injection] = MappingProxyType(
         "missing_coords.zero": Injection(at=0.01, above=1.0),
         "missing_coords.index": Injection(at=0.01, above=1.0),
         "missing_coords.pixels": Injection(at=0.01, above=1.0),
+        "missing_coords.exchanged": Injection(at=0.01, above=1.0),
         "xisium_geometry": Injection(at=0.01, above=1.0),
         "xisium_geometry.pitch": Injection(below=0.05, at=0.2, above=1.0),
         "image_registration": Injection(at=0.5, above=1.0),
@@ -141,11 +145,14 @@ INJECTIONS: Mapping[str, Injection] = MappingProxyType(
         "class_imbalance.one_patient": Injection(at=0.01, above=0.15, task=LABELS),
         "label_alignment": Injection(below=0.02, at=0.1, above=0.5, task=LABELS),
         "label_alignment.shifted": Injection(at=0.5, above=1.0, task=LABELS),
+        "label_alignment.codes": Injection(at=0.01, above=1.0, task=LABELS),
     }
 )
 """Defects of the simulation, at which strength their check must speak."""
 
-ON_LATTICES = frozenset({"xisium_geometry", "xisium_geometry.pitch", "missing_coords.pixels"})
+ON_LATTICES = frozenset(
+    {"xisium_geometry", "xisium_geometry.pitch", "missing_coords.pixels", "missing_coords.exchanged"}
+)
 """Defects that only units on a lattice show: cells have no pitch to compare with."""
 
 NEEDS_MODEL = frozenset({"shared_corpus"})

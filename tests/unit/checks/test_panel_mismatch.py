@@ -138,7 +138,10 @@ def test_agrees_with_sets_whatever_the_order(sets, rng):
     ]
     rng.shuffle(items)
     dataset = SimpleNamespace(
-        panels=dict(items), samples=(), config=SimpleNamespace(absent_gene="intersect", panel=None)
+        panels=dict(items),
+        samples=(),
+        config=SimpleNamespace(absent_gene="intersect", panel=None),
+        slides=lambda: iter(()),
     )
     result = panel_mismatch(dataset)
     shared = set.intersection(*sets)

@@ -20,6 +20,7 @@ RECORDS: tuple[Check, ...] = (
         },
         checklist=("S10",),
         source="Andersson et al. 2021",
+        after="missing_coords",
         target="pytest_stbench.checks.depth:library_size_confounding",
     ),
     Check(

@@ -97,6 +97,7 @@ RECORDS: tuple[Check, ...] = (
             "fail_biology": "about what names alone miss: unlisted genes that are constant in tissue",
         },
         checklist=("S3",),
+        after="missing_coords",
         target="pytest_stbench.checks.housekeeping:housekeeping_only_panel",
     ),
     Check(
@@ -129,6 +130,7 @@ RECORDS: tuple[Check, ...] = (
         },
         checklist=("S9",),
         source="Andersson et al. 2021",
+        after="missing_coords",
         target="pytest_stbench.checks.sparsity:gene_sparsity",
     ),
     Check(
@@ -154,6 +156,7 @@ RECORDS: tuple[Check, ...] = (
         },
         checklist=("S9", "S8"),
         source="Andersson et al. 2021",
+        after="missing_coords",
         target="pytest_stbench.checks.sparsity:ubiquitous_low_variability",
     ),
     Check(
@@ -177,6 +180,7 @@ RECORDS: tuple[Check, ...] = (
         },
         checklist=("S8",),
         source="Andersson et al. 2021",
+        after="missing_coords",
         target="pytest_stbench.checks.spatial:hvg_not_svg",
     ),
     Check(
@@ -194,6 +198,7 @@ RECORDS: tuple[Check, ...] = (
         },
         checklist=("S8",),
         source="Andersson et al. 2021",
+        after="missing_coords",
         target="pytest_stbench.checks.spatial:no_spatial_signal",
     ),
 )

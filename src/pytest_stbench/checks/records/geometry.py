@@ -105,6 +105,7 @@ RECORDS: tuple[Check, ...] = (
         },
         checklist=("S1",),
         source="Ruifrok and Johnston 2001",
+        after="missing_coords",
         target="pytest_stbench.checks.registration:image_registration",
     ),
 )

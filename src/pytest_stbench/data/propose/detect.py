@@ -23,7 +23,13 @@ _SIGNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
         "visium",
         "Space Ranger outs",
-        ("filtered_feature_bc_matrix.h5", "filtered_feature_bc_matrix", "binned_outputs"),
+        (
+            "filtered_feature_bc_matrix.h5",
+            "filtered_feature_bc_matrix",
+            "binned_outputs",
+            "segmented_outputs",
+            "filtered_feature_cell_matrix.h5",
+        ),
     ),
     ("hest", "a HEST folder", ("st/*.h5ad", "adata/*.h5ad")),
     ("xenium", "Xenium transcripts", ("transcripts.parquet",)),

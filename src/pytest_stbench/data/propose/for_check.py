@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from pytest_stbench.data.catalogue import READERS
 from pytest_stbench.data.index import CODE
 from pytest_stbench.data.propose import vocabulary
+from pytest_stbench.data.propose.alternatives import settings_of
 from pytest_stbench.data.propose.detect import Detected, detect
 from pytest_stbench.data.propose.from_h5ad import coded_column, shared_column
-from pytest_stbench.data.propose.from_reader import says
+from pytest_stbench.data.propose.from_reader import said_by, says
 from pytest_stbench.data.propose.h5ad import IN_OBS, H5adFacts, look_at
 from pytest_stbench.data.propose.h5ad_keys import (
     notes_on_counts,
@@ -25,12 +26,11 @@ from pytest_stbench.data.propose.h5ad_keys import (
 )
 from pytest_stbench.data.propose.proposal import SPOT_GENES
 from pytest_stbench.data.propose.sheet import read_sheet
-from pytest_stbench.data.propose.stores import choices
-from pytest_stbench.data.samples import load_samples
+from pytest_stbench.data.samples import load_samples, refuse_settings
 from pytest_stbench.data.technology import lattice_of
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
-from pytest_stbench.registry import Catalogue, nearest
+from pytest_stbench.registry import Catalogue, load_target, nearest
 from pytest_stbench.spec.model import DatasetSpec
 from pytest_stbench.splits.table import Sample
 
@@ -105,12 +105,16 @@ def _of_reader(name: str, found: Detected, root: Path, said: Said, only: Collect
     if found.source not in Catalogue("source", READERS):
         message = f"{found.what} ({found.pattern}): there is no reader for it; write h5ad, one file per slide"
         raise DataError(message)
-    technology, resolution = says(found.source)
-    basic: dict[str, Any] = {"source": found.source, "path": found.pattern, "technology": technology}
-    notes: list[str] = []
-    if found.source == "spatialdata":
-        basic["params"], notes = choices(found.paths, said.keys.get("params", {}))
-    config = config_of({**basic, "resolution": resolution}, said)
+    basic: dict[str, Any] = {"source": found.source, "path": found.pattern}
+    params, notes = settings_of(found.source, found.paths, said.keys.get("params", {}))
+    if params:
+        basic["params"] = params
+    config = config_of({**basic, "resolution": says(found.source)[1]}, said)
+    record = Catalogue("source", READERS)[found.source]
+    refuse_settings(config, record)
+    listed = load_target(record.index)(config, (root,), None)
+    technology, resolution = said_by(found.source, listed)
+    config = config_of({**basic, "technology": technology, "resolution": resolution}, said)
     samples = load_samples(config, name, (root,))
     if said.samples is not None:
         samples = _in_table(said, {sample.slide for sample in samples}, notes)

@@ -5,20 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.catalogue import READERS
+from pytest_stbench.data.propose.alternatives import settings_of
 from pytest_stbench.data.propose.from_h5ad import note_unknown_patients
 from pytest_stbench.data.propose.panel import proposed_panel
 from pytest_stbench.data.propose.proposal import SPOT_GENES, Proposal, Row
 from pytest_stbench.data.propose.sheet_beside import use_sheet
-from pytest_stbench.data.propose.stores import choices, scale_in
+from pytest_stbench.data.propose.stores import scale_in
+from pytest_stbench.data.samples import refuse_settings
 from pytest_stbench.errors import DataError
 from pytest_stbench.registry import Catalogue, load_target
 from pytest_stbench.spec.model import DatasetSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pytest_stbench.data.propose.detect import Detected
+    from pytest_stbench.splits.table import Sample
 
 _SAYS = {
     "visium": ("Visium", "spot"),
@@ -33,6 +36,16 @@ _SAYS = {
 def says(source: str) -> tuple[str | None, str]:
     """Return technology (None where there are several) and resolution of what a reader reads."""
     return _SAYS.get(source, (None, "cell"))
+
+
+def said_by(source: str, samples: Sequence[Sample]) -> tuple[str | None, str]:
+    """Return technology and resolution that all files say, else what their reader reads."""
+    technology, resolution = says(source)
+    technologies = {sample.technology for sample in samples}
+    resolutions = {sample.resolution for sample in samples} - {None}
+    if len(technologies) == 1:
+        technology = technologies.pop() or technology
+    return technology, (resolutions.pop() or resolution) if len(resolutions) == 1 else resolution
 
 
 def propose_by_reader(
@@ -51,21 +64,15 @@ def propose_by_reader(
         )
         raise DataError(message)
     record = readers[found.source]
-    technology, resolution = says(found.source)
     dataset: dict[str, Any] = {"source": found.source, "path": found.pattern}
-    settings = dict(params or {})
-    notes: list[str] = []
-    if found.source == "spatialdata":
-        settings, notes = choices(found.paths, settings)
+    settings, notes = settings_of(found.source, found.paths, params or {})
     if settings:
         dataset["params"] = settings
-    config = DatasetSpec.model_validate({**dataset, "resolution": resolution})
+    config = DatasetSpec.model_validate({**dataset, "resolution": says(found.source)[1]})
+    refuse_settings(config, record)
     samples = tuple(load_target(record.index)(config, (root,), None))
     source = load_target(record.target)(config, samples, (root,))
-    said = {sample.technology for sample in samples}
-    technology = said.pop() if len(said) == 1 and None not in said else technology
-    resolutions = {sample.resolution for sample in samples} - {None}
-    resolution = resolutions.pop() if len(resolutions) == 1 else resolution
+    technology, resolution = said_by(found.source, samples)
     genes = [set(source.genes(sample.slide)) for sample in samples]
     shared = set.intersection(*genes)
     proposal = Proposal(

@@ -22,7 +22,7 @@ from pytest_stbench.data.readers.spatialdata.images import level_of
 from pytest_stbench.data.readers.spatialdata.places import extent_of
 from pytest_stbench.data.readers.spatialdata.source import opened
 from pytest_stbench.data.readers.spatialdata.store import last, open_store
-from pytest_stbench.data.readers.visium import HD_DEFAULT
+from pytest_stbench.data.readers.visium_outs import HD_DEFAULT
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 

@@ -3,7 +3,8 @@
 Of a folder (which names the slide) these are read: ``*_tx_file.csv`` (transcripts),
 ``*_exprMat_file.csv`` with ``*_metadata_file.csv`` (cells) and ``*-polygons.csv`` (outlines), each
 plain or as ``.csv.gz``. Either the transcripts or the matrix with its metadata must be there.
-Coordinates are pixels of the whole slide: ``scale: UM_PER_PX`` is needed. Where `path` names a
+Coordinates are pixels of the whole slide; their size is told by ``*_fov_positions_file.csv`` (pixels
+and mm), by the areas of cells in pixels and um2, or by ``scale: UM_PER_PX``. Where `path` names a
 table of transcripts, its name is that of the slide; outlines are looked for in ``../boundaries/NAME``
 (``.parquet``, ``.csv``, ``.csv.gz``, ``.geojson``, ``.geojson.gz``) and a label image in
 ``../labels/NAME.npz``.
@@ -24,9 +25,11 @@ import numpy as np
 from pytest_stbench.data.features import GENE, kinds_of
 from pytest_stbench.data.labels import labels_of
 from pytest_stbench.data.naming import cells_in_fields, spread
+from pytest_stbench.data.readers.cosmx_scale import FIELD_FILES, um_per_px
 from pytest_stbench.data.readers.counts import only_genes
 from pytest_stbench.data.readers.imaging.cells import CellTable
 from pytest_stbench.data.readers.imaging.outlines import LabelImage, Polygons
+from pytest_stbench.data.readers.imaging.scale import of_table
 from pytest_stbench.data.readers.imaging.source import (
     Bundle,
     ImagingSource,
@@ -52,7 +55,7 @@ if TYPE_CHECKING:
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample
 
-RULES = "cosmx/2"
+RULES = "cosmx/3"
 KEYS = ("fov", "cell_ID")
 CENTRE = ("CenterX_global_px", "CenterY_global_px")
 NUMBER = re.compile(r"c_\d+_\d+_(?=\d+$)")
@@ -93,11 +96,12 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
             "*_metadata_file.csv; `path` names the folders"
         )
         raise DataError(message)
-    scale = _scale(path, config)
+    fields = companion(path, *FIELD_FILES)
+    scale = um_per_px(path, config, fields, cells)
     with_matrix = matrix is not None and cells is not None
     return Bundle(
         slide_id=stem_of(path),
-        files=tuple(file for file in (transcripts, matrix, cells, polygons) if file is not None),
+        files=tuple(file for file in (transcripts, matrix, cells, polygons, fields) if file is not None),
         transcripts=None if transcripts is None else partial(open_transcripts, transcripts, um_per_px=scale),
         cells=partial(_cells, matrix, cells, scale, config) if with_matrix else None,  # type: ignore[arg-type]  # both are there
         genes=partial(_genes, matrix) if with_matrix else None,  # type: ignore[arg-type]  # it is there
@@ -106,8 +110,7 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
 
 
 def _table(path: Path, config: DatasetSpec) -> Bundle:
-    scale = config.scale.um_per_px if config.scale is not None else None
-    um_per_px = float(scale) if isinstance(scale, int | float) else None
+    scale = of_table(path, config, "CosMx")
     name = stem_of(path)
     outlines = outlines_beside(path)
     image = companion(path.parent.parent / "labels", f"{name}.npz")
@@ -115,24 +118,13 @@ def _table(path: Path, config: DatasetSpec) -> Bundle:
     if outlines is not None:
         segmentations["cell"] = Polygons(outlines, "cell")
     if image is not None:
-        segmentations["cell_labels"] = LabelImage(image, "cell", um_per_px)
+        segmentations["cell_labels"] = LabelImage(image, "cell", scale)
     return Bundle(
         slide_id=name,
         files=tuple(file for file in (path, outlines, image) if file is not None),
-        transcripts=partial(open_transcripts, path, um_per_px=um_per_px),
+        transcripts=partial(open_transcripts, path, um_per_px=scale),
         segmentations=segmentations,
     )
-
-
-def _scale(path: Path, config: DatasetSpec) -> float:
-    scale = config.scale.um_per_px if config.scale is not None else None
-    if not isinstance(scale, int | float):
-        message = (
-            f"{path}: coordinates of CosMx flat files are pixels; write `scale: UM_PER_PX` in the task file "
-            "(0.12028, in the first public data sets 0.18; the documents of the instrument say it)"
-        )
-        raise DataError(message)
-    return float(scale)
 
 
 def _genes(matrix: Path) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pytest_stbench.data.corrections import names_correction
 from pytest_stbench.data.features import GENE
 from pytest_stbench.data.readers import codes, hdf5
 from pytest_stbench.data.readers.counts import only_genes, read_rows, shape_of
+from pytest_stbench.data.readers.fields import notes_of_fields
 from pytest_stbench.data.readers.formed import formed_units
 from pytest_stbench.data.readers.geometry import coordinates, image_of
 from pytest_stbench.data.readers.matrices import matrices
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample
 
-READING_RULES = "h5ad/3"
+READING_RULES = "h5ad/4"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +174,7 @@ class H5adSource:
             recorded = {f"records:{name}": 1 for name in file.get("uns", ()) if names_correction(name)}
             unit_names = _taken(names, rows)
             signs, apart = signs_in(file, where.xy_um, rows, unit_names)
+            fields = notes_of_fields(file, where.xy_um, rows)
             sections = notes_of_sections(file, signs, apart, len(unit_names)) if place.column is None else {}
         return RawSlide(
             slide_id=slide_id,
@@ -194,6 +196,7 @@ class H5adSource:
                 **where.notes,
                 **label_notes,
                 **sections,
+                **fields,
                 **recorded,
             },
         )

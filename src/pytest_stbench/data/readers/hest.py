@@ -12,7 +12,7 @@ test): ``splits: [{fixed: {columns: [hest_fold_0, hest_fold_1]}}]``. The genes o
 are a list: ``genes: {select: list, file: TASK/var_50genes.json}``.
 
 The image is the one declared as ``image``. Without it, where every slide has ``patches/ID.h5``
-(``img``, ``coords``, ``barcode``, 0.5 um per pixel), it is put together from these patches when it
+(``img``, ``coords``, ``barcode``), it is put together from these patches when it
 is asked for; units without a patch see white.
 """
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.readers.protocol import RawSlide
     from pytest_stbench.spec.model import DatasetSpec
 
-RULES = "hest/3"
+RULES = "hest/4"
 EXPRESSION = ("adata", "st")
 PIXEL_UM = (0.05, 10.0)
 TECHNOLOGIES = {

@@ -24,6 +24,7 @@ from pytest_stbench.data.naming import cells_of, names_of
 from pytest_stbench.data.readers.counts import only_genes
 from pytest_stbench.data.readers.imaging.cells import CellTable
 from pytest_stbench.data.readers.imaging.outlines import Polygons
+from pytest_stbench.data.readers.imaging.scale import of_table, of_um
 from pytest_stbench.data.readers.imaging.source import (
     Bundle,
     ImagingSource,
@@ -74,7 +75,11 @@ def index_source(
 def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
     """Return the files at `path`, a folder or a table of transcripts."""
     if is_table(path):
-        return Bundle(slide_id=stem_of(path), files=(path,), transcripts=partial(open_transcripts, path))
+        return Bundle(
+            slide_id=stem_of(path),
+            files=(path,),
+            transcripts=partial(open_transcripts, path, um_per_px=of_table(path, config, "MERSCOPE")),
+        )
     if not path.is_dir():
         message = f"{path}: neither a MERSCOPE folder nor a table of transcripts (.csv, .parquet)"
         raise DataError(message)
@@ -90,6 +95,7 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
             "cell_metadata.csv; `path` names the folders of the regions"
         )
         raise DataError(message)
+    of_um(path, config, "MERSCOPE")
     with_matrix = matrix is not None and cells is not None
     known = known_cells(cells, ENTITY)
     return Bundle(

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_stbench.data.readers import tissue
 from pytest_stbench.data.readers.imaging.tables import columns_of, text, whole
+from pytest_stbench.data.readers.libraries import EXACT
 from pytest_stbench.errors import DataError
 from pytest_stbench.kernels.graph import median_nn_distance
+from pytest_stbench.kernels.grid_fit import MAX_RESIDUAL, grid_fit
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from pytest_stbench.data.readers.visium_outs import Outs
+
 POSITIONS = ("barcode", "in_tissue", "array_row", "array_col", "pxl_row_in_fullres", "pxl_col_in_fullres")
+BINS = re.compile(r"square_(\d{3})um")
+"""How Space Ranger calls the folder of bins, by their side."""
+
 SPOT_PITCH_UM = 100.0
 SPOT_DIAMETER_UM = 55.0
-PITCH_TOLERANCE = 0.1
-"""Relative difference of the two ways to the pixel size above which one of them is wrong."""
+SPACE_RANGER_1_UM = 65.0
+"""What Space Ranger draws for the diameter of a spot where it counts the blur in."""
+
+AT_MOST = 100_000
+"""Units that the lattice is measured on; of more, every k-th."""
 
 
 def positions_of(path: Path) -> tuple[list[str], NDArray[np.int64], NDArray[np.float64]]:
@@ -61,52 +73,80 @@ def scales_of(path: Path) -> dict[str, Any]:
 
 
 def pixel_size(
-    places: Path,
-    factors: Path,
-    scales: dict[str, Any],
-    pixels: NDArray[np.float64],
-    index: NDArray[np.int64],
-    *,
-    hd: bool,
+    outs: Outs, scales: Mapping[str, Any], pixels: NDArray[np.float64], index: NDArray[np.int64]
 ) -> tuple[float, float]:
     """Return the size of a pixel of the full-resolution image, and the pitch in um.
 
-    Spots: the pitch of 100 um over the distance of neighbours; the spot diameter of the scale
-    factors must agree. HD: the file says it. `places` and `factors` are the files, for messages.
+    Both are told by ``microns_per_pixel`` and ``bin_size_um`` of the scale factors, by the name of the
+    folder of bins, and, by least squares of places on array indices, by the lattice: 100 um for spots, whose
+    diameter is 55 um, or 65.
+
+    Raises
+    ------
+    DataError
+        Nothing tells them, or two of these differ by more than 5 %.
     """
-    if hd:
-        scale = positive(scales, "microns_per_pixel", factors)
-        return scale, positive(scales, "bin_size_um", factors)
-    distance = _lattice_pitch(pixels, index)
-    if not np.isfinite(distance) or distance <= 0:
-        message = f"{places}: neighbouring spots have no distance in pixels; the coordinates are damaged"
+    hd = outs.kind == "bin"
+    step = -(-len(index) // AT_MOST)
+    distance = _pitch_px(pixels[::step], index[::step], hexagonal=not hd)
+    where = outs.matrix.parent if outs.positions is None else outs.positions
+    if not distance > 0:
+        message = f"{where}: neighbouring spots have no distance in pixels; the coordinates are damaged"
         raise DataError(message)
-    scale = SPOT_PITCH_UM / distance
-    diameter = scales.get("spot_diameter_fullres")
-    if isinstance(diameter, int | float) and diameter > 0:
-        # Space Ranger's diameter is that of the fiducial-calibrated spot: 55 um, in version 1 about 65.
-        by_spot = (SPOT_DIAMETER_UM / diameter, 65.0 / diameter)
-        if min(abs(scale / other - 1) for other in by_spot) > PITCH_TOLERANCE:
+    pitch, said = (_bin_size(outs, scales), "bins") if hd else (SPOT_PITCH_UM, "spots")
+    lattice = pitch / distance
+    if hd or "microns_per_pixel" in scales:
+        scale = positive(scales, "microns_per_pixel", outs.scales)
+        if abs(scale / lattice - 1) > EXACT:
             message = (
-                f"{factors}: a spot of {diameter:g} pixels is 55 um, so a pixel is {by_spot[0]:.3g} um; "
-                f"by the pitch of 100 um in {places.name} it is {scale:.3g} um: the two files are of "
-                "different images"
+                f"{outs.scales}: a pixel is {scale:.4g} um by microns_per_pixel, and {lattice:.4g} um by the "
+                f"pitch of {said}, {pitch:g} um, in {where.name}: the two files are of different images or "
+                "bins"
             )
             raise DataError(message)
-    return scale, SPOT_PITCH_UM
+        return scale, pitch
+    diameter = scales.get("spot_diameter_fullres")
+    if isinstance(diameter, int | float) and diameter > 0:
+        by_spot = (SPOT_DIAMETER_UM / diameter, SPACE_RANGER_1_UM / diameter)
+        if min(abs(lattice / other - 1) for other in by_spot) > EXACT:
+            message = (
+                f"{outs.scales}: a spot of {diameter:g} pixels is 55 um, so a pixel is {by_spot[0]:.3g} um "
+                f"({by_spot[1]:.3g} um where it is 65 um); by the pitch of 100 um in {where.name} it is "
+                f"{lattice:.3g} um: the two files are of different images"
+            )
+            raise DataError(message)
+    return lattice, SPOT_PITCH_UM
 
 
-def _lattice_pitch(pixels: NDArray[np.float64], index: NDArray[np.int64]) -> float:
-    """Return the distance of neighbouring spots in pixels, from indices that differ by two columns."""
+def _bin_size(outs: Outs, scales: Mapping[str, Any]) -> float:
+    """Return the side of the bins in um, by the scale factors or the name of the folder."""
+    named = BINS.fullmatch(outs.matrix.parent.name)
+    if "bin_size_um" not in scales and named is not None:
+        return float(named[1])
+    size = positive(scales, "bin_size_um", outs.scales)
+    if named is not None and abs(size / float(named[1]) - 1) > EXACT:
+        message = (
+            f"{outs.scales}: bin_size_um is {size:g}, and the folder is called {named[0]}: rename the "
+            "folder, or copy it anew"
+        )
+        raise DataError(message)
+    return size
+
+
+def _pitch_px(pixels: NDArray[np.float64], index: NDArray[np.int64], *, hexagonal: bool) -> float:
+    """Return the distance of neighbours in pixels: over all units, where they follow their array indices."""
+    fit = grid_fit(pixels, index, hexagonal=hexagonal)
+    if fit is not None and fit.residual <= MAX_RESIDUAL:
+        return fit.pitch
     order = np.lexsort((index[:, 1], index[:, 0]))
     steps = np.diff(index[order], axis=0)
-    beside = (steps[:, 0] == 0) & (steps[:, 1] == 2)
+    beside = (steps[:, 0] == 0) & (steps[:, 1] == (2 if hexagonal else 1))
     if not beside.any():
         return median_nn_distance(pixels)
     return float(np.median(np.linalg.norm(np.diff(pixels[order], axis=0)[beside], axis=1)))
 
 
-def positive(scales: dict[str, Any], key: str, path: Path) -> float:
+def positive(scales: Mapping[str, Any], key: str, path: Path) -> float:
     """Return a scale factor, a number above 0. Raises ``DataError``."""
     value = scales.get(key)
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < float("inf"):

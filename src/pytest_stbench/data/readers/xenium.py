@@ -26,6 +26,7 @@ from pytest_stbench.data.naming import names_of
 from pytest_stbench.data.readers.counts import only_genes
 from pytest_stbench.data.readers.imaging.cells import CellTable
 from pytest_stbench.data.readers.imaging.outlines import Polygons
+from pytest_stbench.data.readers.imaging.scale import of_table, of_um
 from pytest_stbench.data.readers.imaging.source import (
     Bundle,
     ImagingSource,
@@ -86,7 +87,7 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
         return Bundle(
             slide_id=stem_of(path),
             files=(path, *(() if beside is None else (beside,))),
-            transcripts=partial(open_transcripts, path, um_per_px=_scale(config)),
+            transcripts=partial(open_transcripts, path, um_per_px=of_table(path, config, "Xenium")),
             segmentations=outlines,
         )
     if not path.is_dir():
@@ -106,6 +107,7 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
             "cells.parquet; `path` names the folders of the bundles"
         )
         raise DataError(message)
+    of_um(path, config, "Xenium")
     facts = _experiment(experiment)
     with_matrix = matrix is not None and cells is not None
     known = known_cells(cells, "cell_id")
@@ -113,9 +115,7 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
     return Bundle(
         slide_id=stem_of(path),
         files=tuple(file for file in used if file is not None),
-        transcripts=None
-        if transcripts is None
-        else partial(open_transcripts, transcripts, um_per_px=_scale(config), known=known),
+        transcripts=None if transcripts is None else partial(open_transcripts, transcripts, known=known),
         cells=partial(_cells, matrix, cells, config) if with_matrix else None,  # type: ignore[arg-type]  # both are there
         genes=partial(_genes, matrix) if with_matrix else None,  # type: ignore[arg-type]  # it is there
         segmentations={
@@ -125,11 +125,6 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
         },
         panel=facts.get("panel_name"),
     )
-
-
-def _scale(config: DatasetSpec) -> float | None:
-    scale = config.scale
-    return float(scale.um_per_px) if scale is not None and isinstance(scale.um_per_px, int | float) else None
 
 
 def _experiment(path: Path | None) -> dict[str, Any]:

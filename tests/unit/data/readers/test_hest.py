@@ -231,8 +231,8 @@ def test_a_number_as_scale_places_patches(patched):
         ({"barcode": np.array([[b"0x1"]] * 3)}, "3 barcodes"),
         ({"img": np.zeros((18, SIZE, SIZE), np.uint8)}, r"found uint8 of shape \(18, 16, 16\)"),
         ({"coords": np.full((18, 2), np.nan)}, "coords are not all finite numbers"),
-        ({"shift": 900.0}, r"patches lie 45\d um \(median\) away from their units"),
-        ({"coords": np.array([(0, 0)] * 17 + [(10**6, 10**6)])}, "away from their units"),
+        ({"shift": 900.0}, r"units lie -446 and -446 um .* not in their middles"),
+        ({"coords": np.array([(0, 0)] * 17 + [(10**6, 10**6)])}, "not in their middles: the patches are not"),
     ],
 )  # fmt: skip
 def test_bad_patches(patched, changes, message):
@@ -249,3 +249,42 @@ def test_too_large_to_put_together(patched):
         file["coords"][17] = 10**6
     with pytest.raises(DataError, match="too many to put together: declare the whole-slide image as `image`"):
         opened(root).slide("TENX1")
+
+
+def enlarged(folder, um_per_px, size, shown_um, side=None):
+    """Patches that show `shown_um` um in `size` pixels, a dark disc of a third of that in the middle."""
+    xy = np.array([(200 * x, 200 * y) for x in range(5) for y in range(4)], float)
+    y, x = np.mgrid[:size, :size] + 0.5
+    dark = np.hypot(x - size / 2, y - size / 2) < size / 6
+    img = np.where(dark[None, ..., None], 60, 240).astype(np.uint8)
+    write_patches(
+        folder, "TENX1", um_per_px, units=20,
+        img=np.broadcast_to(img, (20, size, size, 3)),
+        coords=np.floor(xy + 0.3 - shown_um / um_per_px / 2).astype(np.int64),
+    )  # fmt: skip
+    if side is not None:
+        with h5py.File(folder / "patches" / "TENX1.h5", "r+") as file:
+            file["img"].attrs["patch_size_src"] = side
+    return shown_um / 3
+
+
+@pytest.mark.parametrize(
+    ("size", "shown_um", "side"),
+    [(224, 112, None), (256, 112, None), (256, 112, 224), (112, 112, None), (256, 128, 256), (224, 90, None)],
+)
+def test_what_a_patch_shows_is_said_by_the_file(hest, size, shown_um, side):
+    disc = enlarged(hest / "hest", 0.5, size, shown_um, side)
+    slide = opened(hest, slides=("TENX1",)).slide("TENX1")
+    assert slide.image.mpp == pytest.approx(shown_um / size, rel=0.012)
+    if side is not None or shown_um == size / 2:
+        assert slide.image.mpp == shown_um / size, "exact where the file says it, and as published"
+    # of another slide nothing lies in the patch: the pitch is 100 um
+    patch = slide.image.input(slide.xy_px).patches(size=100, mpp=0.5)[7]
+    across = 2 * np.sqrt((patch.mean(axis=-1) < 150).sum() * 0.25 / np.pi)
+    assert across == pytest.approx(disc, rel=0.03)
+
+
+def test_a_side_that_the_corners_contradict(hest):
+    enlarged(hest / "hest", 0.5, 256, 112, side=256)
+    with pytest.raises(DataError, match=r"shows 128 um by its attribute patch_size_src and 11\d.* um by its"):
+        opened(hest, slides=("TENX1",)).slide("TENX1")

@@ -321,7 +321,7 @@ def test_cosmx_polygons_cover_the_cells(tmp_path):
 
 def test_cosmx_needs_the_size_of_a_pixel(tmp_path):
     write_cosmx(tmp_path / "S1")
-    with pytest.raises(DataError, match=r"are pixels; write `scale: UM_PER_PX`.*0\.12028"):
+    with pytest.raises(DataError, match=r"no file says how large: write `scale: UM_PER_PX`.*0\.12028"):
         opened(tmp_path, "cosmx", "S1")
 
 
@@ -454,3 +454,59 @@ def test_row_numbers_of_a_saved_table_are_no_gene(tmp_path, vendor, header):
     dataset = opened(tmp_path, vendor, "S1", **scale)
     pd.testing.assert_frame_equal(by_name(dataset.slide("S1")), before)
     assert dataset.notes["row_number_columns"]["S1"] == 1
+
+
+# -- the unit of vendors' coordinates ----------------------------------------------------------
+
+
+def say_mm(folder, um, name="Run_fov_positions_file.csv"):
+    places = np.array([0.0, 5000.0, 12000.0])
+    pd.DataFrame(
+        {
+            "FOV": [1, 2, 3],
+            "x_global_px": places,
+            "y_global_px": places,
+            "x_global_mm": 3 - places * um / 1000,
+        }
+    ).to_csv(folder / name, index=False)
+
+
+def say_um2(folder, um):
+    path = folder / "Run_metadata_file.csv"
+    table = pd.read_csv(path)
+    table.assign(**{"Area.um2": table["Area"] * um**2}).to_csv(path, index=False)
+
+
+@pytest.mark.parametrize("say", [say_mm, say_um2])
+def test_files_of_cosmx_say_the_size_of_a_pixel(tmp_path, say):
+    write_cosmx(tmp_path / "S1")
+    unsaid = opened(tmp_path, "cosmx", "S1", scale={"um_per_px": 0.18})
+    say(tmp_path / "S1", 0.18)
+    dataset = opened(tmp_path, "cosmx", "S1")
+    np.testing.assert_allclose(dataset.slide("S1").xy_um, unsaid.slide("S1").xy_um)
+    opened(tmp_path, "cosmx", "S1", scale={"um_per_px": 0.1803}).slide("S1")
+    with pytest.raises(DataError, match=r"a pixel is 0\.1203 um by `scale` and 0\.18 um by (x_global|Area)"):
+        opened(tmp_path, "cosmx", "S1", scale={"um_per_px": 0.12028}).slide("S1")
+
+
+def test_two_files_of_cosmx_that_differ(tmp_path):
+    write_cosmx(tmp_path / "S1")
+    say_mm(tmp_path / "S1", 0.18)
+    say_um2(tmp_path / "S1", 0.12)
+    with pytest.raises(DataError, match=r"a pixel is 0\.12 um by Area and Area\.um2 of .* and 0\.18 um by"):
+        opened(tmp_path, "cosmx", "S1").slide("S1")
+
+
+@pytest.mark.parametrize("number", [0.2125, 1.2])
+@pytest.mark.parametrize(("source", "write"), [("xenium", write_xenium), ("merscope", write_merscope)])
+def test_a_scale_for_files_in_um_is_refused(tmp_path, source, write, number):
+    write(tmp_path / "S1")
+    expected = opened(tmp_path, source, "S1").slide("S1").xy_um
+    np.testing.assert_allclose(
+        opened(tmp_path, source, "S1", scale={"um_per_px": 1.0}).slide("S1").xy_um, expected
+    )
+    with pytest.raises(DataError, match=rf"a unit is {number} um by `scale`, and 1 um by the files"):
+        opened(tmp_path, source, "S1", scale={"um_per_px": number}).slide("S1")
+    table = next((tmp_path / "S1").glob("*transcripts.*"))
+    with pytest.raises(DataError, match=rf"a unit is {number} um by `scale`, and 1 um by the files"):
+        opened(tmp_path, source, f"S1/{table.name}", scale={"um_per_px": number}).slide(table.stem)

@@ -356,10 +356,68 @@ def test_labels_of_four_channels_are_no_picture(store):
     assert opened(store.parent).slide("S").image is None
 
 
-def test_a_table_of_anndata_is_named_as_one(tmp_path):
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_an_anndata_in_zarr_is_its_own_table(tmp_path, zarr_format):
     import anndata
+    import zarr
 
-    data = anndata.AnnData(COUNTS.astype(np.float32), var=pd.DataFrame(index=list(GENES)))
-    data.write_zarr(tmp_path / "A.zarr")
-    with pytest.raises(DataError, match="a table of AnnData and no SpatialData store: write `source: h5ad`"):
-        opened(tmp_path, "A.zarr")
+    data = anndata.AnnData(
+        COUNTS.astype(np.float32), obs=pd.DataFrame({"kind": list("TBTBB")}, index=list(NAMES)),
+        var=pd.DataFrame(index=list(GENES)), obsm={"spatial": XY / PX},
+    )  # fmt: skip
+    with anndata.settings.override(zarr_write_format=zarr_format):
+        anndata.io.write_elem(zarr.open_group(tmp_path / "A.zarr", zarr_format=zarr_format), "/", data)
+    slide = opened(tmp_path, "A.zarr", keys={"cell_type": "kind"}).slide("A")
+    assert slide.unit_names.tolist() == list(NAMES)
+    expected = dict(zip(GENES, COUNTS.T.tolist(), strict=True))
+    found = dict(zip(slide.genes.tolist(), slide.counts.toarray().T.tolist(), strict=True))
+    assert found == {gene: expected[gene] for gene in found}
+    assert len(found) == len(GENES) - 1, "all but the control"
+    np.testing.assert_allclose(slide.xy_um, XY)
+    assert slide.labels["cell_type"].tolist() == list("TBTBB")
+    with pytest.raises(DataError, match=r"A\.zarr: .* write `scale: UM_PER_UNIT`"):
+        opened(tmp_path, "A.zarr", scale=None).slide("A")
+
+
+def test_bins_are_chosen_by_their_name(store):
+    """Of the tables of Visium HD the 16 um one is taken, as of its folders, wherever it stands."""
+    for name in ("square_002um", "square_016um", "square_008um"):
+        retable(store, lambda data: None, name=name)
+    shutil.rmtree(store / "tables/table")
+    params, notes = choices([store], {})
+    assert params["table"] == "square_016um"
+    assert [note for note in notes if "3 tables" in note and "--set params.table=NAME takes another" in note]
+    assert choices([store], {"table": "square_008um"})[0]["table"] == "square_008um"
+    with pytest.raises(DataError, match=r"3 tables.*params: \{table: square_002um\}"):
+        opened(store.parent)
+    shutil.rmtree(store / "tables/square_016um")
+    assert choices([store], {})[0]["table"] == "square_002um"
+
+
+@pytest.mark.parametrize("index", ["cell", "cell_id", None])
+def test_geometry_as_nested_lists_with_an_index(store, index):
+    """GeoArrow, as geopandas writes it: the index is a column of its own, and may be the only other one."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = store / "shapes/cell_boundaries"
+    corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)]) * stores.SIDE / 2
+    rings = [[[{"x": float(x), "y": float(y)} for x, y in corners + place]] for place in XY]
+    kind = pa.list_(pa.list_(pa.struct([("x", pa.float64()), ("y", pa.float64())])))
+    frame = pa.Table.from_pandas(pd.DataFrame(index=pd.Index(NAMES, name=index)))
+    geo = {"version": "1.0.0", "primary_column": "geometry",
+           "columns": {"geometry": {"encoding": "polygon", "geometry_types": ["Polygon"]}}}  # fmt: skip
+    table = pa.table({"geometry": pa.array(rings, kind), frame.schema.names[0]: frame.column(0)})
+    said = {**(frame.schema.metadata or {}), b"geo": json.dumps(geo).encode()}
+    expected = opened(store.parent).slide("S")
+    pq.write_table(table.replace_schema_metadata(said), folder / "shapes.parquet")
+    slide = opened(store.parent).slide("S")
+    np.testing.assert_allclose(slide.xy_um, expected.xy_um)
+    assert slide.segmentations["cell"].names.tolist() == expected.segmentations["cell"].names.tolist()
+
+
+@pytest.mark.parametrize("source", ["xenium", "cosmx", "merscope", "hest", "h5ad", "visium"])
+def test_settings_that_a_reader_has_not(source, tmp_path):
+    config = DatasetSpec(source=source, path="S1", params={"tabel": "x"})
+    with pytest.raises(DataError, match=f"params.tabel: unknown; source {source} (has no|knows bin)"):
+        load_samples(config, "d", [tmp_path])

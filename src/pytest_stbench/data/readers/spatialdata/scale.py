@@ -27,6 +27,7 @@ from pytest_stbench.data.readers.spatialdata.points import point_files
 from pytest_stbench.data.readers.spatialdata.shapes import is_circles, read_shapes
 from pytest_stbench.data.readers.spatialdata.store import kind_of, last
 from pytest_stbench.errors import DataError
+from pytest_stbench.kernels.grid_fit import MAX_RESIDUAL, grid_fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +47,9 @@ TOLERANCE = 0.05
 VISIUM_UM = 100.0
 SPOT_UM = (55.0, 65.0)
 """Diameter of a spot of Visium, and what Space Ranger draws for it."""
+
+MAX_STRETCH = 1.1
+"""Ratio of the scales in two directions above which an array is not that of Visium."""
 
 CELLS = re.compile(r"(cell|nucleus)_segmentations$")
 
@@ -183,15 +187,17 @@ def _by_lattice(store: Store, table: Table, frame: Frame) -> Iterator[Said]:
     if found is None:
         return
     index, xy = found
-    pitch = hexagonal_pitch(index, xy)
+    fit = None if (index.sum(axis=1) % 2 == 1).any() else grid_fit(xy, index, hexagonal=True)
     radius = read_shapes(store, circles[0]).radius
-    if pitch is None or radius is None or np.ptp(radius) > TOLERANCE * radius.max():
+    if fit is None or fit.residual > MAX_RESIDUAL or fit.stretch > MAX_STRETCH:
+        return
+    if radius is None or np.ptp(radius) > TOLERANCE * radius.max():
         return
     diameter = 2 * radius.mean() * np.sqrt(abs(np.linalg.det(frame.raw(circles[0])[:2, :2])))
-    drawn = VISIUM_UM * diameter / pitch
+    drawn = VISIUM_UM * diameter / fit.pitch
     if min(abs(drawn / um - 1) for um in SPOT_UM) <= TOLERANCE:
         yield Said(
-            VISIUM_UM / pitch,
+            VISIUM_UM / fit.pitch,
             f"the pitch of {last(circles[0])!r}, {VISIUM_UM:g} um by array_row and array_col",
         )
 
@@ -201,20 +207,3 @@ def _by_resolution(table: Table) -> Iterator[Said]:
     nm = np.ravel(attributes.get("resolution", np.nan))
     if nm.size == 1 and np.issubdtype(nm.dtype, np.number) and 0 < nm[0] < np.inf:
         yield Said(float(nm[0]) / 1000, f"uns['cellBin_attrs']['resolution'], {nm[0]:g} nm")
-
-
-def hexagonal_pitch(index: Floats, xy: Floats) -> float | None:
-    """Return the pitch of Visium's hexagonal lattice in units of `xy`, None where units do not lie on one.
-
-    Least squares over all units of places on array indices (row, column).
-    """
-    if len(index) < 4 or ((index.sum(axis=1)) % 2 == 1).any():
-        return None
-    ideal = index[:, ::-1] * (0.5, np.sqrt(0.75))
-    ideal, moved = ideal - ideal.mean(axis=0), xy - xy.mean(axis=0)
-    fit, _, rank, _ = np.linalg.lstsq(ideal, moved, rcond=None)
-    if rank < 2:
-        return None
-    long, short = np.linalg.svd(fit, compute_uv=False)
-    off = np.sqrt(((moved - ideal @ fit) ** 2).sum(axis=1).mean())
-    return float(np.sqrt(long * short)) if long < 1.1 * short and off < 0.25 * long else None

@@ -27,6 +27,8 @@ FOLDERS = {
 SIGNS = ("zarr.json", ".zgroup")
 READER = "spatialdata_io_reader"
 ANNDATA = "anndata"
+WHOLE = "."
+"""What the table of a store is called that is an AnnData and nothing else."""
 
 
 class Store:
@@ -41,7 +43,12 @@ class Store:
         self._attributes: dict[str, dict[str, Any]] = {}
 
     def elements(self, *kinds: str) -> tuple[str, ...]:
-        """Return the elements of some kinds, those of the first kind first, each kind by name."""
+        """Return the elements of some kinds, those of the first kind first, each kind by name.
+
+        An AnnData that was written as zarr is its own table, :data:`WHOLE`.
+        """
+        if self._is_table:
+            return (WHOLE,) if "tables" in kinds else ()
         folders = [folder for kind in kinds for folder in FOLDERS[kind] if (self.path / folder).is_dir()]
         return tuple(
             f"{folder}/{entry.name}"
@@ -104,6 +111,10 @@ class Store:
         return self._attributes[element]
 
     @cached_property
+    def _is_table(self) -> bool:
+        return self.attributes().get("encoding-type") == ANNDATA
+
+    @cached_property
     def reader(self) -> str | None:
         """The reader of spatialdata-io that made the store, None where it does not say so (old versions)."""
         found = self.attributes().get(READER)
@@ -135,9 +146,6 @@ def open_store(path: Path, params: Mapping[str, Any]) -> Store:
         raise DataError(message)
     store = Store(path, params)
     if not store.elements(*FOLDERS):
-        if store.attributes().get("encoding-type") == ANNDATA:
-            message = f"{path}: a table of AnnData and no SpatialData store: write `source: h5ad`"
-            raise DataError(message)
         message = (
             f"{path}: no element in {', '.join(FOLDERS)}: the store is empty, damaged or of an old format: "
             "write it anew"

@@ -58,6 +58,9 @@ ON_SLIDES: Mapping[str, Callable[[RawSlide], RawSlide]] = {
     "missing_coords.zero": geometry.at_one_place,
     "missing_coords.index": geometry.in_index,
     "missing_coords.pixels": geometry.in_pixels,
+    "missing_coords.exchanged": geometry.exchanged,
+    "duplicate_units.sections": identity.two_sections,
+    "label_alignment.codes": labels.as_codes,
     "xisium_geometry": geometry.square_lattice,
     "image_registration": geometry.mirrored,
 }
@@ -112,6 +115,8 @@ def spoil_slide(params: SimulationParams, slide: RawSlide, place: int) -> RawSli
         panel = patient % max(len(params.panels), 2)
         rng = _stream(params, "panel_effect", slide)
         slide = features.probes_of_panel(slide, defects["panel_effect"], rng, params.seed, panel)
+    if "panel_mismatch.zeros" in defects and place in last_share(0.5, number):
+        slide = features.not_measured(slide, defects["panel_mismatch.zeros"], params.seed)
     for name, spoil in ON_GENES.items():
         if name in defects:
             slide = spoil(slide, defects[name], _stream(params, name, slide), params.seed)

@@ -43,6 +43,15 @@ def sparse_genes(slide: RawSlide, share: float, rng: Stream, seed: int) -> RawSl
     return _rewritten(slide, chosen_genes(seed, "gene_sparsity", slide.genes.tolist(), share), thin)
 
 
+def not_measured(slide: RawSlide, share: float, seed: int) -> RawSlide:
+    """Take all counts from a share of the genes, as where panels are joined and zeros filled in."""
+    hidden = np.isin(slide.genes, chosen_genes(seed, "not measured", slide.genes.tolist(), share))
+    counts = slide.counts.copy()
+    counts.data[hidden[counts.indices]] = 0
+    counts.eliminate_zeros()
+    return replace(slide, counts=counts)
+
+
 def flat_genes(slide: RawSlide, share: float, rng: Stream, seed: int) -> RawSlide:
     """Let a share of the genes be everywhere, in proportion to depth."""
     total = np.asarray(slide.counts.sum(axis=1), dtype=np.float64).ravel()

@@ -110,6 +110,9 @@ def _renamed(params: SimulationParams, genes: Sequence[str]) -> tuple[str, ...]:
     if "gene_ids.mouse" in defects:
         chosen = chosen_genes(params.seed, "mouse", genes, defects["gene_ids.mouse"])
         new |= {gene: gene.capitalize() for gene in chosen}
+    if "gene_ids.genomes" in defects:
+        chosen = chosen_genes(params.seed, "genomes", genes, defects["gene_ids.genomes"])
+        new |= {gene: f"GRCh38_{gene}" for gene in genes} | {gene: f"mm10_{gene}" for gene in chosen}
     if "gene_ids.aliases" in defects:
         retired = {symbol: alias for alias, symbol in gene_aliases().items()}
         there = [gene for gene in genes if gene in retired]

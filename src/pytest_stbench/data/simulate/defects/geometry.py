@@ -52,6 +52,11 @@ def in_pixels(slide: RawSlide) -> RawSlide:
     return replace(slide, xy_um=slide.xy_um / PIXEL_UM)
 
 
+def exchanged(slide: RawSlide) -> RawSlide:
+    """Exchange x and y; the image and the array stay."""
+    return replace(slide, xy_um=slide.xy_um[:, ::-1].copy())
+
+
 def square_lattice(slide: RawSlide) -> RawSlide:
     """Put the units, row by row, on a square lattice of 55 um."""
     n = len(slide.unit_names)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from pytest_stbench.data.readers.protocol import RawSlide
     from pytest_stbench.kernels.streams import Stream
 
+OVERLAP_UM = (37.0, 21.0)
+"""Where a second section lies beside the first: no unit on another."""
+
 
 def crop(slide: RawSlide, share: float) -> RawSlide:
     """Keep the left `share` of the units; all at 1."""
@@ -43,6 +46,28 @@ def same_places(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
 def same_counts(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
     """Give a share of the units the counts of another."""
     return replace(slide, counts=slide.counts[_repeated(slide, share, rng)])
+
+
+def two_sections(slide: RawSlide) -> RawSlide:
+    """Let the second half of the units lie on the first, as a section joined to another does.
+
+    Names get the suffixes of a concatenation; array positions are those of the first half, places are
+    moved by a part of the pitch.
+    """
+    half = len(slide.unit_names) // 2
+    rows = np.r_[:half, :half]
+    places = moved(slide, rows)
+    xy = places.xy_um.copy()
+    xy[half:] += OVERLAP_UM
+    names = [f"{name}-{part}" for part in "AB" for name in slide.unit_names[:half].tolist()]
+    kept = take(slide, np.arange(2 * half))
+    return replace(
+        kept,
+        unit_names=np.array(names, dtype=np.str_),
+        xy_um=xy,
+        xy_px=places.xy_px,
+        array_index=places.array_index,
+    )
 
 
 def moved(slide: RawSlide, rows: NDArray[np.int64]) -> RawSlide:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.data.readers.codes import NOTE
 from pytest_stbench.data.simulate.defects.matrix import some_of
 
 if TYPE_CHECKING:
@@ -48,3 +49,14 @@ def of_others(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
     chosen = some_of(rng, len(rows), share)
     rows[chosen] = chosen[rng.permutation(len(chosen))]
     return replace(slide, labels={name: values[rows] for name, values in slide.labels.items()})
+
+
+def as_codes(slide: RawSlide) -> RawSlide:
+    """Put the number of each class in the place of its name, as a reader finds codes without names."""
+    labels, notes = {}, dict(slide.notes)
+    for name, values in slide.labels.items():
+        known = sorted({value for value in values.tolist() if value is not None})
+        code = {value: str(number) for number, value in enumerate(known)}
+        labels[name] = np.array([code.get(value) for value in values.tolist()], dtype=object)
+        notes[f"{NOTE}{name}"] = sum(value is not None for value in values.tolist())
+    return replace(slide, labels=labels, notes=notes)

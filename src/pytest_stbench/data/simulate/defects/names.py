@@ -23,6 +23,7 @@ DEFECTS = MappingProxyType(
         "duplicate_units.names": "this share of the units has the name of another",
         "duplicate_units.places": "this share of the units lies where another lies",
         "duplicate_units.counts": "this share of the units has the counts of another",
+        "duplicate_units.sections": "this share of the slides is two sections that lie on each other",
         # matrix
         "empty_units": "this share of the units has no counts",
         "empty_units.gathered": "the last unit of every slide holds this share of the counts of all others",
@@ -32,6 +33,7 @@ DEFECTS = MappingProxyType(
         "gene_ids": "this share of the genes is named by made-up Ensembl ids",
         "gene_ids.dates": "this share of the genes (at most 24) is named 1-Mar, 2-Sep, as spreadsheets do",
         "gene_ids.mouse": "this share of the genes is written as mouse genes are",
+        "gene_ids.genomes": "this share of the genes is named mm10_GENE, the others GRCh38_GENE",
         "gene_ids.aliases": "this share of the genes with a retired symbol in the alias table has it",
         "nonfinite_negative": "this share of the stored counts is nan",
         "nonfinite_negative.negative": "this share of the stored counts is negative",
@@ -41,6 +43,7 @@ DEFECTS = MappingProxyType(
         "batch_corrected_eval": "log values, from which this share of each slide's gene means is taken out",
         # genes
         "panel_mismatch": "every slide lacks this share of the genes, each others",
+        "panel_mismatch.zeros": "this share of the genes has no count on the last half of the slides",
         "housekeeping_only_panel": "so many others are left out that this share of the genes is housekeeping",
         "task_gene_coverage": "this share of the signature, ligand and receptor genes is not measured",
         "gene_sparsity": "this share of the genes is seen in 2% of the units only",
@@ -56,6 +59,7 @@ DEFECTS = MappingProxyType(
         "missing_coords.zero": "all units of this share of the slides lie at one place",
         "missing_coords.index": "coordinates of this share of the slides are a hundredth of what they are",
         "missing_coords.pixels": "coordinates of this share of the slides are pixels of 0.5 um",
+        "missing_coords.exchanged": "x and y are exchanged on this share of the slides",
         "xisium_geometry": "a square lattice of 55 um named xisium on this share of the slides",
         "xisium_geometry.pitch": "a xisium lattice whose pitch is wrong by this share of 20%",
         "image_registration": "the image is mirrored on this share of the slides",
@@ -67,6 +71,7 @@ DEFECTS = MappingProxyType(
         "class_imbalance.one_patient": "only this share of the patients has the label immune, others stroma",
         "label_alignment": "this share of the units has no label",
         "label_alignment.shifted": "this share of the units has the label of another",
+        "label_alignment.codes": "classes are codes without names on this share of the slides",
     }
 )
 """What each defect does, with the meaning of its strength."""
