@@ -133,8 +133,9 @@ def save(session: pytest.Session, started: float) -> None:
 
 def results_of(told: Told, run: object = None) -> Results:
     """Return the records of a run, the latest of each key."""
+    from pytest_stbench.results.check_record import CheckRecord
     from pytest_stbench.results.provenance import DatasetRecord, LockRecord, ModelRecord, TaskRecord
-    from pytest_stbench.results.record import CheckRecord, ContaminationRecord, ScoreRecord, VerdictRecord
+    from pytest_stbench.results.record import ContaminationRecord, ScoreRecord, VerdictRecord
     from pytest_stbench.results.schema import Results
     from pytest_stbench.results.several import settled
 

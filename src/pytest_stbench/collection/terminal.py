@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from pytest_stbench.collection.collector import Told
     from pytest_stbench.report.tables import Table
+    from pytest_stbench.results.check_record import CheckRecord
     from pytest_stbench.results.provenance import TaskRecord
-    from pytest_stbench.results.record import CheckRecord
     from pytest_stbench.results.schema import Results
 
 CHANGES_SHOWN = 3

@@ -9,8 +9,8 @@ from pytest_stbench.report.tables import aligned
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from pytest_stbench.results.check_record import CheckRecord, FindingRecord
     from pytest_stbench.results.checklist import ChecklistRecord
-    from pytest_stbench.results.record import CheckRecord, FindingRecord
 
 SHOWN = 12
 """How many findings of a check are lines of text: more than any check has kinds of findings."""

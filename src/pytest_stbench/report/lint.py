@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.results.check_record import LeftOutRecord
 from pytest_stbench.results.checklist import checklist_of
-from pytest_stbench.results.record import LeftOutRecord
 from pytest_stbench.results.schema import Results
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pytest_stbench.results.check_record import CheckRecord
     from pytest_stbench.results.provenance import DatasetRecord, RunRecord, TaskRecord
-    from pytest_stbench.results.record import CheckRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pytest_stbench.report.lint import Report
-    from pytest_stbench.results.record import CheckRecord
+    from pytest_stbench.results.check_record import CheckRecord
 
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #222 }

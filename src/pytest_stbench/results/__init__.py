@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pytest_stbench.results.check_record import CheckRecord, FindingRecord, LeftOutRecord
     from pytest_stbench.results.comparable import (
         PatientChange,
         SlideChange,
@@ -22,25 +23,17 @@ if TYPE_CHECKING:
         RunRecord,
         TaskRecord,
     )
-    from pytest_stbench.results.record import (
-        CheckRecord,
-        ContaminationRecord,
-        FindingRecord,
-        GateRecord,
-        LeftOutRecord,
-        ScoreRecord,
-        VerdictRecord,
-    )
+    from pytest_stbench.results.record import ContaminationRecord, GateRecord, ScoreRecord, VerdictRecord
     from pytest_stbench.results.schema import Results, load, results_schema, save
     from pytest_stbench.results.stored import to_builtin
 
 _HOMES = {
-    "CheckRecord": "record",
+    "CheckRecord": "check_record",
     "ContaminationRecord": "record",
     "DatasetRecord": "provenance",
-    "FindingRecord": "record",
+    "FindingRecord": "check_record",
     "GateRecord": "record",
-    "LeftOutRecord": "record",
+    "LeftOutRecord": "check_record",
     "LockRecord": "provenance",
     "ModelRecord": "provenance",
     "PatientChange": "comparable",

@@ -11,8 +11,8 @@ from pytest_stbench.results.stored import Stored
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_stbench.results.check_record import CheckRecord
     from pytest_stbench.results.provenance import DatasetRecord
-    from pytest_stbench.results.record import CheckRecord
     from pytest_stbench.results.schema import Results
 
 Step = Literal["resolution", "sample size", "panels", "preprocessing", "splits", "evaluation"]

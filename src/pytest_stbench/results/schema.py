@@ -15,6 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pytest_stbench.errors import ResultsError
+from pytest_stbench.results.check_record import (  # noqa: TC001  # as above
+    CheckRecord,
+    LeftOutRecord,
+)
 from pytest_stbench.results.checklist import ChecklistRecord, checklist_of
 from pytest_stbench.results.consistent import digests_of, first_of, mistakes
 from pytest_stbench.results.merge import conflicts, merged
@@ -26,9 +30,7 @@ from pytest_stbench.results.provenance import (  # noqa: TC001  # pydantic reads
     TaskRecord,
 )
 from pytest_stbench.results.record import (  # noqa: TC001  # as above
-    CheckRecord,
     ContaminationRecord,
-    LeftOutRecord,
     ScoreRecord,
     VerdictRecord,
 )

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pytest_stbench.checks.patients import Person
     from pytest_stbench.data.dataset import Dataset
     from pytest_stbench.registry import Check, Registry
+    from pytest_stbench.results.check_record import CheckRecord
     from pytest_stbench.results.provenance import TaskRecord
-    from pytest_stbench.results.record import CheckRecord
     from pytest_stbench.run.task_run import TaskRun
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_stbench.results.record import CheckRecord, ContaminationRecord, FindingRecord
+from pytest_stbench.results.check_record import CheckRecord, FindingRecord
+from pytest_stbench.results.record import ContaminationRecord
 
 if TYPE_CHECKING:
     from pytest_stbench.checks.result import CheckResult

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from scipy.sparse import csr_matrix
 
 from pytest_stbench.cli import main
-from pytest_stbench.results.record import CheckRecord
+from pytest_stbench.results.check_record import CheckRecord
 from pytest_stbench.results.schema import Results
 from pytest_stbench.results.stored import parse
 

@@ -13,8 +13,8 @@ from pytest_stbench.report.findings import (
     finding_line,
     further_lines,
 )
+from pytest_stbench.results.check_record import CheckRecord, FindingRecord
 from pytest_stbench.results.checklist import checklist_of
-from pytest_stbench.results.record import CheckRecord, FindingRecord
 from pytest_stbench.results.schema import Results
 
 
