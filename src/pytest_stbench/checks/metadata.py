@@ -53,7 +53,8 @@ def metadata_missing(
             threshold=0.0,
             slides=empty[name],
         )
-        for name in (*required, *expected)
+        # Who the patients are first: no split and no interval means anything without them.
+        for name in sorted((*required, *expected), key=lambda name: name not in PER_SLIDE)
         if empty[name]
     ]
     if not _pixel_size_known(dataset):
