@@ -52,6 +52,7 @@ MOVES: Sequence[Move] = (
                 "niche_signatures",
                 "proportions",
                 "segmentation",
+                "signatures",
             }
         ),
     ),
