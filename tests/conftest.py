@@ -12,9 +12,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Workers side by side share the cores: each computes on one thread. Read when numpy is imported.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# A shell starts what runs in its background so, and nohup what it runs: processes that tests end inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell starts what runs in its background so, and processes that tests interrupt inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Machines that run tests side by side have no steady clock.
 settings.register_profile("default", deadline=None)
