@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 NAMES = ("SIGTERM", "SIGHUP", "SIGXCPU")
 _TAKEN: list[int] = []
 """Signals whose default this process has replaced: its children get the default back."""
+_HELD: list[set[int | signal.Signals]] = []
+"""Masks of signals of before a fork that is going on."""
 
 
 @contextmanager
@@ -69,6 +71,17 @@ def _watch(reader: int, mine: dict[int, str], note: Callable[[str], object]) -> 
     os.close(reader)
 
 
+def _hold() -> None:
+    """Before a fork: what is sent to the child waits until the child has its own handlers."""
+    if _TAKEN:
+        _HELD.append(signal.pthread_sigmask(signal.SIG_BLOCK, _TAKEN))
+
+
+def _let_go() -> None:
+    if _HELD:
+        signal.pthread_sigmask(signal.SIG_SETMASK, _HELD.pop())
+
+
 def _as_before() -> None:
     """In a forked child: what ends it is no business of its parent's marker."""
     if _TAKEN:
@@ -77,7 +90,8 @@ def _as_before() -> None:
             for number in _TAKEN:
                 signal.signal(number, signal.SIG_DFL)
         _TAKEN.clear()
+    _let_go()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_as_before)
+    os.register_at_fork(before=_hold, after_in_parent=_let_go, after_in_child=_as_before)
