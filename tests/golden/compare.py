@@ -29,7 +29,7 @@ KEYS = {
 }
 """What tells one record of a section from another."""
 
-LEFT_OUT = {"seconds", "peak_memory_mb", "message", "fix", "question", "answer"}
+LEFT_OUT = {"seconds", "peak_memory_mb", "message", "text", "fix", "question", "answer", "digests"}
 """Fields that differ from run to run, and sentences, which repeat numbers."""
 
 

@@ -27,8 +27,8 @@ TASKS = (
 DIGITS = 9
 SECTIONS = ("tasks", "datasets", "checks", "scores", "verdicts", "lock")
 LEFT_OUT = {
-    "seconds", "peak_memory_mb", "message", "fix", "reason", "fingerprint", "fingerprint_parts", "claim",
-    "primary", "wraps", "family", "task_version", "organ", "disease", "technology", "resolution",
+    "seconds", "peak_memory_mb", "message", "text", "fix", "reason", "fingerprint", "fingerprint_parts",
+    "claim", "primary", "wraps", "family", "task_version", "organ", "disease", "technology", "resolution",
     "input_class", "panels", "id", "scope", "severity", "blocks", "checklist", "ci_method",
 }  # fmt: skip
 """Measurements of the run, sentences, and what says where a number belongs beside its keys."""

@@ -70,6 +70,7 @@ class Project:
         file = self.bench.folder / f"run{self.number}.json"
         results = json.loads(file.read_text()) if file.exists() else {"run": None, "scores": []}
         del results["run"]
+        results.pop("digests", None)  # of records with the seconds they took
         for score in results["scores"]:
             del score["seconds"], score["peak_memory_mb"]
         return done, results

@@ -69,7 +69,7 @@ def test_records_are_told_apart_as_results_files_tell_them():
         (kind,) = (kinds[known] for known in kinds if known in str(field.type))
         assert compare.KEYS[name] == kind.KEY, name
     others = {name for name in Results.__dataclass_fields__ if name not in compare.KEYS}
-    assert others == {"schema", "run", "earlier_runs"}
+    assert others == {"schema", "run", "earlier_runs", "left_out", "digests"}
 
 
 def test_equal_files_agree():
@@ -138,7 +138,7 @@ def test_results_of_a_run_are_read(tmp_path):
     """The table's own form is that of a results file, cut down."""
     path = tmp_path / "results.json"
     path.write_text(json.dumps({"schema": "stbench-results/1", "scores": [
-        {**SCORE, "task_version": 1, "family": "imputation", "value": 1.0, "per_patient": {}, "n_patients": 0}
+        {**SCORE, "task_version": 1, "family": "imputation", "value": 1.0, "per_patient": {"A": 1.0}, "n_patients": 1}
     ]}))  # fmt: skip
     assert load(path).scores[0].metric == "rmse"
     assert compare.main([str(path), str(path)]) == 0

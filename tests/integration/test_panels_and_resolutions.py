@@ -116,7 +116,10 @@ def test_lists_and_data_agree_on_names(cohort):
     assert saved["lock"][0]["genes"][0] == "CCN2"
     assert saved["datasets"][0]["genes_renamed"] == {"CTGF": "CCN2"}
     assert run.outcome("contract[lung-lopo-C]") == "passed", run.out
-    assert any("read under the current symbol" in line for line in run.lines("gene_ids[lung]"))
+    (check,) = (
+        check for check in saved["checks"] if (check["name"], check["dataset"]) == ("gene_ids", "lung")
+    )
+    assert any("read under the current symbol" in finding["text"] for finding in check["findings"])
 
 
 SIZES = {"visium": "visium", "tiled": "tiled", "b100": 100}
