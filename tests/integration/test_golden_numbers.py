@@ -138,7 +138,10 @@ def test_results_of_a_run_are_read(tmp_path):
     """The table's own form is that of a results file, cut down."""
     path = tmp_path / "results.json"
     path.write_text(json.dumps({"schema": "stbench-results/1", "scores": [
-        {**SCORE, "task_version": 1, "family": "imputation", "value": 1.0, "per_patient": {"A": 1.0}, "n_patients": 1}
+        {
+            **SCORE, "task_version": 1, "family": "imputation", "value": 1.0, "per_patient": {"A": 1.0},
+            "n_patients": 1,
+        }
     ]}))  # fmt: skip
     assert load(path).scores[0].metric == "rmse"
     assert compare.main([str(path), str(path)]) == 0
