@@ -64,7 +64,8 @@ def image_registration(
             outside,
             lambda slide: f"{percent(outside[slide])} of the units of slide {slide} lie outside of the "
             "image",
-            "check `image: {spatial: ..., um_per_px: ...}` and whether the image belongs to the slide",
+            "check `image: {spatial: ..., um_per_px: ...}`, or that `alignment` maps the image to the "
+            "cells and not back, and whether the image belongs to the slide",
             warn=warn_background,
             fail=fail_background,
         ),

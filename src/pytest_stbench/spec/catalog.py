@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_stbench.spec.dataset_entry import DatasetEntry, EntryFile
 
 SOURCE = "catalog"
-PATHS = (("path",), ("samples",), ("sha256",), ("image", "path"))
+PATHS = (("path",), ("samples",), ("sha256",), ("image", "path"), ("image", "alignment"))
 
 
 def entry_names(folder: Path) -> tuple[str, ...]:

@@ -122,6 +122,8 @@ def _dataset(dataset: DatasetSpec) -> dict[str, Any]:
     ignored: dict[str, Any] = {
         **dict.fromkeys(IGNORED_DATASET, True), "labels": set(IGNORED_LABELS), "keys": unwritten,
     }  # fmt: skip
+    if dataset.image is not None and dataset.image.alignment is None:
+        ignored["image"] = {"alignment"}
     return dataset.model_dump(exclude=ignored)
 
 

@@ -65,10 +65,14 @@ class ScaleSpec(Part):
 
 
 class ImageSpec(Part):
-    """The H&E image of each slide and the coordinates of the units in its pixels."""
+    """The H&E image of each slide and the coordinates of the units in its pixels.
+
+    ``alignment`` is the file of a matrix that places the image, from which um per pixel follow.
+    """
 
     path: str
-    um_per_px: Length
+    um_per_px: Length | None = None
+    alignment: str | None = None
     spatial: str = "spatial"
     mpp: Number | None = Field(default=None, gt=0)
 

@@ -21,6 +21,7 @@ PATH_FIELDS: tuple[tuple[str, ...], ...] = (
     ("datasets", "*", "samples"),
     ("datasets", "*", "sha256"),
     ("datasets", "*", "image", "path"),
+    ("datasets", "*", "image", "alignment"),
     ("datasets", "*", "labels", "path"),
     ("preprocess", "genes", "file"),
     ("preprocess", "variants", "*", "genes", "file"),

@@ -89,7 +89,7 @@ def _edit_definitions(definitions: Schema, registry: Registry) -> None:
     }
     unit = [*length["anyOf"], {"const": FILE}]
     definitions["ScaleSpec"]["properties"]["um_per_px"]["anyOf"] = unit
-    definitions["ImageSpec"]["properties"]["um_per_px"]["anyOf"] = length["anyOf"]
+    definitions["ImageSpec"]["properties"]["um_per_px"]["anyOf"] = [*length["anyOf"], {"type": "null"}]
     dataset["scale"]["anyOf"] += unit
     geometry = definitions["BinSpec"]["properties"]["geometry"]["enum"]
     short_bin: list[Schema] = [{"enum": geometry}, {"type": "number", "exclusiveMinimum": 0}]

@@ -56,7 +56,7 @@ TASK = {
             },
             "scale": {"um_per_px": 0.5},
             "pitch_um": 100.0,
-            "image": {"path": "i.jpg", "um_per_px": 0.5, "spatial": "xy", "mpp": 0.5},
+            "image": {"path": "i.jpg", "um_per_px": 0.5, "alignment": "m.csv", "spatial": "xy", "mpp": 0.5},
             "labels": {
                 "path": "l/{slide}.csv",
                 "unit": "u",
@@ -255,6 +255,12 @@ def test_keys_that_are_not_written_are_no_part(keys):
     assert fingerprint(without) == fingerprint(TaskSpec(**null))
     data["datasets"]["one"]["keys"] |= written
     assert differences(fingerprint(without), fingerprint(TaskSpec(**data))) == ("dataset.one",)
+
+
+def test_a_matrix_that_is_not_written_is_no_part():
+    image = {"path": "i.jpg", "um_per_px": 0.5}
+    config = model.DatasetSpec(source="h5ad", image=image)
+    assert _dataset(config)["image"] == {**image, "spatial": "spatial", "mpp": None}
 
 
 def test_every_field_of_the_model_is_classified():

@@ -179,6 +179,18 @@ def test_one_mistake_is_one_problem(problems, line, key, part):
         ("scale: 0.5", "slides: [a, a]", "datasets.her2st.slides[1]", "twice"),
         ("scale: 0.5", "image: {path: ../a.jpg, um_per_px: 1}", "datasets.her2st.image.path", "climbs out"),
         ("scale: 0.5", "image: {path: a.jpg}", "datasets.her2st.image.um_per_px", "missing"),
+        (
+            "scale: 0.5",
+            "image: {path: a.jpg, um_per_px: 1, alignment: a.csv}",
+            "datasets.her2st.image.um_per_px",
+            "follows from the matrix",
+        ),
+        (
+            "scale: 0.5",
+            "image: {path: a.jpg, alignment: a.csv}",
+            "datasets.her2st.image.alignment",
+            "is read by xenium, merscope, spatialdata, not by 'h5ad'",
+        ),
         ("scale: 0.5", "labels: {path: a.csv}", "datasets.her2st.labels", "neither `niche` nor"),
         ("scale: 0.5", "labels: {niche: a}", "datasets.her2st.labels.path", "missing"),
         ("scale: 0.5", "labels: {path: /a.csv, niche: a}", "datasets.her2st.labels.path", "absolute"),
@@ -227,3 +239,8 @@ def test_a_changed_line_is_one_problem(problems, old, new, key, part):
 )
 def test_what_is_right_is_accepted(load, line):
     load(VALID + line + "\n")
+
+
+def test_the_matrix_of_an_image_is_a_path_of_the_file(problems):
+    found = problems(_change("source: h5ad", "source: xenium\n    image: {path: a.jpg, alignment: ../a.csv}"))
+    assert "climbs out" in found["datasets.her2st.image.alignment"][1]

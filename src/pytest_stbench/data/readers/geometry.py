@@ -133,6 +133,9 @@ def image_of(
     """
     if config.image is None or image is None:
         return None, None
+    if config.image.um_per_px is None:
+        message = f"{path}: image.um_per_px is missing: write the um per pixel of the image, or uns:KEY"
+        raise DataError(message)
     scale = units.um_of(file, path, "image.um_per_px", config.image.um_per_px)
     xy_px = entry_of(file, path, "image.spatial", config.image.spatial, n_units)
     xy_px = xy_px if rows is None else xy_px[rows]

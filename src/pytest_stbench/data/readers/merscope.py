@@ -9,6 +9,9 @@ transcripts.
 Outlines have a row per cell and plane (``ZIndex``): the lowest plane that a cell has is taken, 0 as a
 rule, and the notes say how many cells are of which. Ids are read digit by digit: they are too long
 for floats.
+
+An image of 8 bits in the frame of the mosaics is placed by ``images/micron_to_mosaic_pixel_transform.csv``
+(``image: {path: ..., alignment: FILE}``).
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from pytest_stbench.data.naming import cells_of, names_of
 from pytest_stbench.data.readers.counts import only_genes
 from pytest_stbench.data.readers.imaging.cells import CellTable
 from pytest_stbench.data.readers.imaging.outlines import Polygons
+from pytest_stbench.data.readers.imaging.pictures import of_mosaic
 from pytest_stbench.data.readers.imaging.scale import of_table, of_um
 from pytest_stbench.data.readers.imaging.source import (
     Bundle,
@@ -79,6 +83,7 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
             slide_id=stem_of(path),
             files=(path,),
             transcripts=partial(open_transcripts, path, um_per_px=of_table(path, config, "MERSCOPE")),
+            alignment=of_mosaic,
         )
     if not path.is_dir():
         message = f"{path}: neither a MERSCOPE folder nor a table of transcripts (.csv, .parquet)"
@@ -105,6 +110,7 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
         cells=partial(_cells, matrix, cells, known, config) if with_matrix else None,  # type: ignore[arg-type]  # both are there
         genes=partial(_genes, matrix) if with_matrix else None,  # type: ignore[arg-type]  # it is there
         segmentations={} if outlines is None else {"cell": Polygons(outlines, "cell", known=known)},
+        alignment=of_mosaic,
     )
 
 

@@ -11,6 +11,9 @@ transcripts, its name is that of the slide, and outlines are looked for in
 Cells are those of the matrix; without one they are counted from the transcripts (quality 20 and
 above). Nuclei are told apart by ``label_id``: several of one cell are several instances. Coordinates
 are um already.
+
+An H&E is placed by the matrix that Xenium Explorer writes (``image: {path: ..., alignment: FILE}``):
+pixels of the H&E to those of the morphology image, whose size ``experiment.xenium`` says.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from pytest_stbench.data.naming import names_of
 from pytest_stbench.data.readers.counts import only_genes
 from pytest_stbench.data.readers.imaging.cells import CellTable
 from pytest_stbench.data.readers.imaging.outlines import Polygons
+from pytest_stbench.data.readers.imaging.pictures import XENIUM_PIXEL_UM, of_explorer
 from pytest_stbench.data.readers.imaging.scale import of_table, of_um
 from pytest_stbench.data.readers.imaging.source import (
     Bundle,
@@ -89,6 +93,7 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
             files=(path, *(() if beside is None else (beside,))),
             transcripts=partial(open_transcripts, path, um_per_px=of_table(path, config, "Xenium")),
             segmentations=outlines,
+            alignment=of_explorer,
         )
     if not path.is_dir():
         message = f"{path}: neither a Xenium bundle (a folder) nor a table of transcripts (.parquet, .csv.gz)"
@@ -124,6 +129,7 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
             if file is not None
         },
         panel=facts.get("panel_name"),
+        alignment=partial(of_explorer, pixel_um=facts.get("pixel_size", XENIUM_PIXEL_UM)),
     )
 
 

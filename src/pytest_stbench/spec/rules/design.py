@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 ID_PATTERN = re.compile(r"[A-Za-z0-9_.]+")
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
+ALIGNED = ("xenium", "merscope", "spatialdata")
+"""Sources whose images a matrix may place."""
+
 
 def _header(task: TaskSpec, known: Known) -> Mistakes:
     if not NAME_PATTERN.fullmatch(task.name):
@@ -58,10 +61,25 @@ def _datasets(task: TaskSpec, known: Known) -> Mistakes:
         if (dataset.keys.x is None) != (dataset.keys.y is None):
             written, other = ("x", "y") if dataset.keys.y is None else ("y", "x")
             yield (*key, "keys", written), f"`keys.{other}` is missing: a place has an x and a y"
+        if dataset.image is not None:
+            yield from _image((*key, "image"), dataset)
         if dataset.labels is not None:
             yield from _labels((*key, "labels"), dataset)
         for index, slide in repeated(dataset.slides or ()):
             yield (*key, "slides", index), f"slide {slide!r} is listed twice"
+
+
+def _image(key: Key, dataset: DatasetSpec) -> Mistakes:
+    image = dataset.image
+    assert image is not None  # the caller looked
+    if image.um_per_px is None and image.alignment is None:
+        also = ", or the matrix that places it: `alignment`" if dataset.source in ALIGNED else ""
+        yield (*key, "um_per_px"), f"is missing: the um per pixel of the image{also}"
+    elif image.um_per_px is not None and image.alignment is not None:
+        yield (*key, "um_per_px"), "follows from the matrix of `alignment`: keep one of the two"
+    elif image.alignment is not None and dataset.source not in ALIGNED:
+        message = f"is read by {', '.join(ALIGNED)}, not by {dataset.source!r}: write `um_per_px`"
+        yield (*key, "alignment"), message
 
 
 def _labels(key: Key, dataset: DatasetSpec) -> Mistakes:

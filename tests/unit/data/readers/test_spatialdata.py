@@ -460,3 +460,16 @@ def test_units_off_tissue_are_left_out_and_counted(store, said):
     np.testing.assert_array_equal(slide.counts.toarray(), COUNTS[[0, 2, 3]][:, columns])
     assert dataset.notes["barcodes_not_under_tissue"]["S2"] == 2
     assert dataset.notes["units_of_other_regions"]["S2"] == 0
+
+
+def test_a_matrix_places_the_image_of_a_store_of_xenium(store):
+    import PIL.Image
+
+    PIL.Image.fromarray(np.full((40, 50, 3), 9, np.uint8)).save(store.parent / "he.png")
+    (store.parent / "m.csv").write_text("0,-2,30\n2,0,-10\n0,0,1\n")
+    image = {"path": "he.png", "alignment": "m.csv"}
+    slide = opened(store.parent, image=image, technology="Xenium").slide("S2")
+    x, y = XY.T / 0.2125
+    np.testing.assert_allclose(slide.xy_px, np.column_stack([(y + 10) / 2, (30 - x) / 2]))
+    with pytest.raises(DataError, match=r"only slides of Xenium and MERSCOPE are placed by a matrix"):
+        opened(store.parent, image=image, technology="Visium").slide("S2")

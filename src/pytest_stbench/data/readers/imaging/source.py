@@ -10,12 +10,12 @@ import numpy as np
 
 from pytest_stbench.data.align import align_columns
 from pytest_stbench.data.features import GENE
-from pytest_stbench.data.image import Image
 from pytest_stbench.data.readers.imaging.cells import CellTable, count_cells
+from pytest_stbench.data.readers.imaging.pictures import Picture, find_pictures, place
 from pytest_stbench.data.readers.protocol import RawSlide
-from pytest_stbench.data.roots import resolve, resolve_one
+from pytest_stbench.data.roots import resolve
 from pytest_stbench.data.wording import listing
-from pytest_stbench.errors import DataError, DataMissing
+from pytest_stbench.errors import DataError
 from pytest_stbench.registry import nearest
 from pytest_stbench.splits.table import Sample
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pytest_stbench.data.image import Image
     from pytest_stbench.data.molecules import Transcripts
     from pytest_stbench.data.segmentation import Segmentation
     from pytest_stbench.spec.model import DatasetSpec
@@ -40,6 +41,7 @@ class Bundle:
     ``transcripts`` opens the table of transcripts, ``cells`` reads a matrix of the vendor; without
     a matrix cells are counted from the transcripts. ``genes`` lists the symbols of that matrix.
     ``image`` opens an image of the bundle's own and the map (3, 3) from um to its pixels.
+    ``alignment`` makes of the file of a matrix the map (3, 3) from um to pixels of a declared image.
     ``technology`` and ``resolution`` are what the files themselves say they are.
     """
 
@@ -53,6 +55,7 @@ class Bundle:
     technology: str | None = None
     resolution: str | None = None
     image: Callable[[], tuple[Image, NDArray[np.float64]]] | None = None
+    alignment: Callable[[Path], NDArray[np.float64]] | None = None
 
 
 class FindBundle(Protocol):
@@ -79,7 +82,7 @@ class ImagingSource:
         rules: str,
         config: DatasetSpec,
         bundles: Mapping[str, Bundle],
-        images: Mapping[str, Path],
+        images: Mapping[str, Picture],
         panels: Mapping[str, str | None],
     ) -> None:
         self._rules = rules
@@ -102,8 +105,8 @@ class ImagingSource:
         return frozenset(found)
 
     def files(self, slide_id: str) -> tuple[Path, ...]:
-        """Return the files of the bundle and the image, if one is declared."""
-        image = (self._images[slide_id],) if slide_id in self._images else ()
+        """Return the files of the bundle, and the image and its matrix where they are declared."""
+        image = self._images[slide_id].files if slide_id in self._images else ()
         return (*self._bundles[slide_id].files, *image)
 
     def genes(self, slide_id: str) -> tuple[str, ...]:
@@ -166,16 +169,7 @@ class ImagingSource:
             return image, xy_um @ to_px[:2, :2].T + to_px[:2, 2]
         if declared is None or slide_id not in self._images:
             return None, None
-        if not isinstance(declared.um_per_px, int | float):
-            message = (
-                f"slide {slide_id}: image.um_per_px is {declared.um_per_px!r}; bundles hold no such key: "
-                "write the um per pixel of the image, whose corner must be the origin of the cells"
-            )
-            raise DataError(message)
-        scale = float(declared.um_per_px)
-        image = Image(self._images[slide_id], mpp=scale, target_mpp=declared.mpp)
-        image.check()
-        return image, xy_um / scale
+        return place(slide_id, declared, self._images[slide_id], self._bundles[slide_id].alignment, xy_um)
 
 
 def open_bundles(
@@ -192,7 +186,7 @@ def open_bundles(
             raise DataError(message)
     wanted = {sample.slide: bundles[sample.slide] for sample in samples}
     panels = {sample.slide: sample.panel for sample in samples}
-    return ImagingSource(rules, config, wanted, _images(config, wanted, roots), panels)
+    return ImagingSource(rules, config, wanted, find_pictures(config, wanted, roots), panels)
 
 
 def index_bundles(find: FindBundle, config: DatasetSpec, roots: Sequence[Path]) -> list[Sample]:
@@ -261,21 +255,3 @@ def stem_of(path: Path) -> str:
 def is_table(path: Path) -> bool:
     """Tell whether `path` is a table of transcripts by its name."""
     return path.is_file() and path.name.endswith(TABLES)
-
-
-def _images(config: DatasetSpec, slides: Mapping[str, Bundle], roots: Sequence[Path]) -> dict[str, Path]:
-    if config.image is None:
-        return {}
-    from glob import escape
-
-    found = {}
-    for slide in slides:
-        try:
-            pattern = config.image.path.replace("{slide}", escape(slide))
-            found[slide] = resolve_one(pattern, roots, what="image.path")
-        except DataMissing as error:
-            message = (
-                f"slide {slide}: its image is not there: {error}; leave out `image`, or the slide by `slides`"
-            )
-            raise DataError(message) from error
-    return found

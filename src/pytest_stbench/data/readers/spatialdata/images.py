@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.data.image import Image
+from pytest_stbench.data.readers.imaging.pictures import MAX_STRETCH, side_of
 from pytest_stbench.data.readers.spatialdata.store import readable
 from pytest_stbench.data.readers.spatialdata.transforms import inverse, matrix_of
 from pytest_stbench.errors import DataError
@@ -27,8 +28,6 @@ COLOURS = (["r", "g", "b"], ["r", "g", "b", "a"])
 WANTED_UM = 0.5
 """Patches are asked for at this many um per pixel by default: finer levels of an image are not read."""
 
-MAX_STRETCH = 1.02
-
 
 def level_of(store: Store, element: str, largest: float = 0.0) -> tuple[Any, Floats]:
     """Return one level of a pyramid and the map (3, 3) of its pixels (x, y) to those of the element.
@@ -45,14 +44,9 @@ def level_of(store: Store, element: str, largest: float = 0.0) -> tuple[Any, Flo
             for transformation in reversed(level.get("coordinateTransformations", ())):
                 matrix = matrix @ matrix_of(transformation, axes)
             found.append((level["path"], matrix))
-        fine = [entry for entry in found if _size(entry[1]) <= largest * (1 + 1e-6)]
-        path, matrix = max(fine or found[:1], key=lambda entry: _size(entry[1]))
+        fine = [entry for entry in found if side_of(entry[1]) <= largest * (1 + 1e-6)]
+        path, matrix = max(fine or found[:1], key=lambda entry: side_of(entry[1]))
         return group[path], matrix
-
-
-def _size(matrix: Floats) -> float:
-    """Return the side of a pixel after a map."""
-    return float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
 
 
 def is_rgb(store: Store, element: str) -> bool:
@@ -69,7 +63,7 @@ def channels_of(store: Store, element: str) -> list[str]:
 
 def pixel_um(store: Store, frame: Frame, element: str) -> float:
     """Return um per pixel of the finest level of an image."""
-    return _size(frame.to_um(element) @ level_of(store, element)[1])
+    return side_of(frame.to_um(element) @ level_of(store, element)[1])
 
 
 def open_image(store: Store, frame: Frame, element: str) -> tuple[Image, Floats]:
@@ -79,7 +73,7 @@ def open_image(store: Store, frame: Frame, element: str) -> tuple[Image, Floats]
     along one axis.
     """
     to_um = frame.to_um(element)
-    array, own = level_of(store, element, WANTED_UM / _size(to_um))
+    array, own = level_of(store, element, WANTED_UM / side_of(to_um))
     matrix, where = to_um @ own, store.path / element
     shape = tuple(array.shape)
     if len(shape) != 3 or shape[0] not in (3, 4) or array.dtype != np.uint8:
@@ -101,7 +95,7 @@ def open_image(store: Store, frame: Frame, element: str) -> tuple[Image, Floats]
             "image, or register it by rotation, shift and one scale"
         )
         raise DataError(message)
-    image = Image(partial(_pixels, array, where), mpp=_size(matrix))
+    image = Image(partial(_pixels, array, where), mpp=side_of(matrix))
     return image, inverse(matrix)
 
 

@@ -31,6 +31,7 @@ import numpy as np
 
 from pytest_stbench.data.naming import KnownCells
 from pytest_stbench.data.rasterise import blank
+from pytest_stbench.data.readers.imaging.pictures import of_explorer
 from pytest_stbench.data.readers.imaging.source import (
     Bundle,
     ImagingSource,
@@ -128,6 +129,7 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
         image=None if image is None else partial(open_image, store, frame, image),
         technology=technology,
         resolution=resolution,
+        alignment=of_explorer if "Xenium" in (technology, config.technology) else None,
     )
 
 

@@ -1,0 +1,189 @@
+"""Declared images of bundles: where they are, and how units lie in their pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_stbench.data.image import Image
+from pytest_stbench.data.roots import resolve_one
+from pytest_stbench.errors import DataError, DataMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from pytest_stbench.spec.model import DatasetSpec, ImageSpec
+
+    Floats = NDArray[np.float64]
+
+XENIUM_PIXEL_UM = 0.2125
+"""Side of a pixel of Xenium's morphology images where no ``experiment.xenium`` says it."""
+
+MAX_STRETCH = 1.02
+"""Models see square pixels: so much longer may one side of a pixel be than the other."""
+
+KEYPOINTS = ("fixedX", "alignmentX")
+"""Columns of the other file that Xenium Explorer saves of an alignment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The image file of a slide, and the file of the matrix that places it, if one is declared."""
+
+    path: Path
+    alignment: Path | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that it depends on."""
+        return (self.path,) if self.alignment is None else (self.path, self.alignment)
+
+
+def find_pictures(config: DatasetSpec, slides: Iterable[str], roots: Sequence[Path]) -> dict[str, Picture]:
+    """Return the declared images by slide; raises ``DataError`` where a file is not there."""
+    declared = config.image
+    if declared is None:
+        return {}
+    return {
+        slide: Picture(
+            _file(slide, declared.path, "image.path", "its image", roots),
+            None
+            if declared.alignment is None
+            else _file(slide, declared.alignment, "image.alignment", "the matrix of its image", roots),
+        )
+        for slide in slides
+    }
+
+
+def _file(slide: str, pattern: str, what: str, called: str, roots: Sequence[Path]) -> Path:
+    from glob import escape
+
+    try:
+        return resolve_one(pattern.replace("{slide}", escape(slide)), roots, what=what)
+    except DataMissing as error:
+        message = (
+            f"slide {slide}: {called} is not there: {error}; leave out `image`, or the slide by `slides`"
+        )
+        raise DataError(message) from error
+
+
+def place(
+    slide: str, declared: ImageSpec, picture: Picture, read: Callable[[Path], Floats] | None, xy_um: Floats
+) -> tuple[Image, Floats]:
+    """Return a declared image, and the units at `xy_um` (n, 2) in its pixels.
+
+    `read` makes of the file of a matrix the map (3, 3) from um to pixels; None where the source has no
+    such files.
+
+    Raises
+    ------
+    DataError
+        The image or its matrix cannot be used, or nothing says the size of a pixel.
+    """
+    if picture.alignment is not None:
+        if read is None:
+            message = (
+                f"slide {slide}: image.alignment {picture.alignment.name!r}: only slides of Xenium and "
+                "MERSCOPE are placed by a matrix; write `um_per_px` of an image whose corner is the origin "
+                "of the cells"
+            )
+            raise DataError(message)
+        to_px = read(picture.alignment)
+        mpp, xy_px = 1 / side_of(to_px), xy_um @ to_px[:2, :2].T + to_px[:2, 2]
+    elif isinstance(declared.um_per_px, int | float):
+        mpp = float(declared.um_per_px)
+        xy_px = xy_um / mpp
+    else:
+        message = (
+            f"slide {slide}: image.um_per_px is {declared.um_per_px!r}; bundles hold no such key: "
+            "write the um per pixel of the image, whose corner must be the origin of the cells"
+        )
+        raise DataError(message)
+    image = Image(picture.path, mpp=mpp, target_mpp=declared.mpp)
+    image.check()
+    return image, xy_px
+
+
+def of_explorer(path: Path, pixel_um: float = XENIUM_PIXEL_UM) -> Floats:
+    """Return the map (3, 3) from um to pixels of an H&E that Xenium Explorer aligned.
+
+    Its file (``*imagealignment.csv``, ``matrix.csv``) maps pixels of the H&E to those of the morphology
+    image, which are `pixel_um` um each: the way back is returned.
+
+    Raises
+    ------
+    DataError
+        As :func:`matrix_of`, or its pixels are not square.
+    """
+    to_um = np.diag([pixel_um, pixel_um, 1.0]) @ matrix_of(path)
+    return _square(path, np.asarray(np.linalg.inv(to_um), dtype=np.float64))
+
+
+def of_mosaic(path: Path) -> Floats:
+    """Return the map (3, 3) from um to pixels that MERSCOPE writes for its mosaics.
+
+    The file is ``images/micron_to_mosaic_pixel_transform.csv``. Errors as :func:`of_explorer`.
+    """
+    return _square(path, matrix_of(path))
+
+
+def matrix_of(path: Path) -> Floats:
+    """Return the 3 x 3 numbers of a file, separated by commas or blanks.
+
+    Raises
+    ------
+    DataError
+        The file holds anything else, the last row is not 0, 0, 1, or there is no way back.
+    """
+    allowed = "three lines of three numbers, the last 0,0,1"
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{path}: cannot be read as text ({error}); allowed are {allowed}"
+        raise DataError(message) from error
+    lines = [line for line in text.splitlines() if line.strip(" ,\t")]
+    if lines and all(name in lines[0] for name in KEYPOINTS):
+        message = (
+            f"{path}:1: these are the key points of an alignment, not its matrix; allowed are {allowed}: "
+            "download the transformation matrix from Xenium Explorer"
+        )
+        raise DataError(message)
+    try:
+        rows = [[float(value) for value in line.replace(",", " ").split()] for line in lines]
+    except ValueError as error:
+        message = f"{path}: {error}; allowed are {allowed}"
+        raise DataError(message) from error
+    if [len(row) for row in rows] != [3, 3, 3] or not np.isfinite(rows).all():
+        found = f"{len(rows)} lines of {', '.join(str(len(row)) for row in rows[:4]) or 'no'} numbers"
+        message = f"{path}: found {found}; allowed are {allowed}"
+        raise DataError(message)
+    matrix = np.array(rows, dtype=np.float64)
+    if matrix[2].tolist() != [0.0, 0.0, 1.0]:
+        turned = "; it is transposed" if matrix[:, 2].tolist() == [0.0, 0.0, 1.0] else ""
+        message = f"{path}:3: found {', '.join(f'{v:g}' for v in rows[2])}; allowed are {allowed}{turned}"
+        raise DataError(message)
+    if np.linalg.matrix_rank(matrix[:2, :2]) < 2:
+        message = f"{path}: maps the image to a line or a point; allowed are rotation, shift and one scale"
+        raise DataError(message)
+    return matrix
+
+
+def side_of(matrix: Floats) -> float:
+    """Return the side of a pixel after a map (3, 3)."""
+    return float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
+
+
+def _square(path: Path, to_px: Floats) -> Floats:
+    long, short = 1 / np.linalg.svd(to_px[:2, :2], compute_uv=False)[::-1]
+    if long > MAX_STRETCH * short:
+        message = (
+            f"{path}: pixels are {long:.4g} by {short:.4g} um; models see square pixels: align the image by "
+            "rotation, shift and one scale, or resample it"
+        )
+        raise DataError(message)
+    return to_px
