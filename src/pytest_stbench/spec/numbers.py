@@ -39,6 +39,22 @@ MOVES: Sequence[Move] = (
         what="everything that is drawn: simulated data, intervals, ceilings, controls, random references",
         why="it is drawn from streams that no version of numpy changes",
     ),
+    Move(
+        version=3,
+        what="ceilings, what is read between floor and ceiling, thresholds of pairs, T and S of segmentation",
+        why="draws go on until they suffice, thresholds are those of all matched pairs, S is the better one",
+        families=frozenset(
+            {
+                "coexpression",
+                "communication",
+                "expression",
+                "imputation",
+                "niche_signatures",
+                "proportions",
+                "segmentation",
+            }
+        ),
+    ),
 )
 """All changes, oldest first. A new one is added here, and nothing else has to know."""
 
