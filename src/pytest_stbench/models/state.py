@@ -1,0 +1,272 @@
+"""What a model was built with: a digest of its attributes, and the names of those that have none.
+
+The walk follows what ``copy.deepcopy`` would copy, so that a ``__getstate__`` that leaves something
+out (a lock, a cache) is respected.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath, PurePosixPath, PureWindowsPath
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+STATEMENTS = frozenset({"name", "revision", "config", "pretraining"})
+"""Attributes that the identity has by themselves, or that predictions do not depend on."""
+DEVICE = re.compile(r"(cpu|mps|(cuda|xpu|hpu)(:\d+)?)")
+DEPTH = 100
+_PLAIN = (str, bytes, int, float, complex, bool, type(None), tuple, frozenset, list, dict, set, np.ndarray)
+_class_level: WeakKeyDictionary[type, dict[str, tuple[object, str]]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Digests of a model's attributes.
+
+    ``undigested`` names attributes that have no digest and why (``lock (lock)``). ``paths`` has the last
+    part of every absolute path: the rest is another one on another machine, so that none is in
+    ``attributes``.
+    """
+
+    attributes: Mapping[str, str]
+    undigested: tuple[str, ...] = ()
+    paths: Mapping[str, str] = field(default_factory=dict)
+
+
+class _UndigestibleError(Exception):
+    """A value without digest; the text says where it stands and what it is."""
+
+
+def state_of(model: object) -> State:
+    """Return the digests of all attributes of `model` as it is, and of its class's plain ones.
+
+    Equal are: dictionaries whatever the order of their keys, numpy scalars and the Python numbers they
+    hold, devices (``cuda:1``), absolute paths. Functions and classes stand for their name; lambdas,
+    functions inside of others, open files and locks have no digest.
+    """
+    walk = _Walk()
+    attributes = _of_class(type(model))
+    undigested = []
+    try:
+        parts = walk.parts_of(model)
+    except _UndigestibleError as error:
+        return State(attributes=attributes, undigested=(f"the model itself ({error})",))
+    for name, value in parts.items():
+        if name in STATEMENTS:
+            continue
+        try:
+            attributes[name] = walk.token(value, name, (id(model),))
+        except _UndigestibleError as error:
+            undigested.append(str(error))
+    return State(attributes=attributes, undigested=tuple(undigested), paths=walk.paths)
+
+
+class _Walk:
+    """Makes tokens: short texts that are equal where values are."""
+
+    def __init__(self) -> None:
+        self.paths: dict[str, str] = {}
+        self._known: dict[int, tuple[object, str]] = {}  # holds the objects, so that no id is used twice
+
+    def token(self, value: Any, where: str, inside: tuple[int, ...]) -> str:
+        if value is None or isinstance(value, bool | np.bool_):
+            return f"b{value}"
+        if isinstance(value, str):
+            return self._text(value, where)
+        if isinstance(value, np.generic) and not isinstance(value, np.void):
+            plain = value.item()
+            return self.token(plain, where, inside) if not isinstance(plain, np.generic) else f"n{plain!r}"
+        if isinstance(value, int):
+            return f"i{int(value):x}"
+        if isinstance(value, float):
+            return f"f{float(value)!r}"
+        if isinstance(value, complex):
+            return f"z{complex(value)!r}"
+        if isinstance(value, PurePath):
+            return (
+                self._path(str(value), where) if value.is_absolute() else f"p{json.dumps(value.as_posix())}"
+            )
+        if id(value) in self._known:
+            return self._known[id(value)][1]
+        if id(value) in inside:
+            return f"cycle {_called(type(value))}"
+        if len(inside) > DEPTH:
+            message = f"{where} (nested more than {DEPTH} deep)"
+            raise _UndigestibleError(message)
+        found = self._container(value, where, (*inside, id(value)))
+        self._known[id(value)] = (value, found)
+        return found
+
+    def parts_of(self, value: object) -> dict[str, Any]:
+        """Return what an object is made of: its attributes by name, and what else makes a copy of it."""
+        if callable(getattr(type(value), "state_dict", None)):
+            return self._of_module(value)
+        try:
+            reduced = value.__reduce_ex__(4)
+        except Exception as error:
+            raise _UndigestibleError(type(value).__qualname__) from error
+        if isinstance(reduced, str):
+            return {"(global)": reduced}
+        maker, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
+        parts: dict[str, Any] = {}
+        for own in (
+            state if isinstance(state, tuple) and len(state) == 2 else (state,)
+        ):  # attributes and slots
+            if isinstance(own, dict) and all(isinstance(name, str) for name in own):
+                parts |= own
+            elif own is not None:
+                parts[f"(state {len(parts)})"] = own
+        if getattr(maker, "__name__", "") not in ("__newobj__", "_reconstructor"):
+            parts["(maker)"] = maker
+        if arguments and tuple(arguments) != (type(value),):
+            parts["(arguments)"] = tuple(arguments)
+        if items is not None:
+            parts["(items)"] = list(items)
+        if pairs is not None:
+            parts["(pairs)"] = list(pairs)
+        return parts
+
+    def _of_module(self, value: Any) -> dict[str, Any]:
+        """Return weights, settings and parts of a model of a framework; hooks and bookkeeping are no part."""
+        try:
+            weights = value.state_dict()
+            own = dict(vars(value))
+        except Exception as error:
+            message = f"{type(value).__qualname__}.state_dict() raises {type(error).__name__}"
+            raise _UndigestibleError(message) from error
+        return {**_settings(own), "(weights)": weights}
+
+    def _container(self, value: Any, where: str, inside: tuple[int, ...]) -> str:
+        kind = _called(type(value))
+        if isinstance(value, bytes | bytearray | memoryview):
+            return _digest(kind, bytes(value))
+        if isinstance(value, np.ndarray):
+            return self._array(value, where, inside)
+        if hasattr(value, "detach") and hasattr(value, "cpu"):
+            return _digest(kind, str(value.dtype), self._array(_of_tensor(value, where), where, inside))
+        if isinstance(value, tuple | list):
+            return _digest(kind, *(self.token(item, f"{where}[{i}]", inside) for i, item in enumerate(value)))
+        if isinstance(value, set | frozenset):
+            return _digest(kind, *sorted(self.token(item, where, inside) for item in value))
+        if isinstance(value, Mapping):
+            return self._mapping(kind, value, where, inside)
+        if isinstance(value, ModuleType):
+            return f"m{value.__name__}"
+        method = isinstance(value, BuiltinFunctionType) and not isinstance(value.__self__, ModuleType)
+        if isinstance(value, type | FunctionType | BuiltinFunctionType) and not method:
+            return _named(value, where)
+        if kind in ("torch.device", "torch.dtype"):
+            return f"t{value}" if kind == "torch.dtype" else "device"
+        return self._object(kind, value, where, inside)
+
+    def _mapping(self, kind: str, value: Mapping[Any, Any], where: str, inside: tuple[int, ...]) -> str:
+        pairs = (
+            (self.token(key, f"{where} (a key)", inside), self.token(value[key], f"{where}[{key!r}]", inside))
+            for key in value
+        )
+        return _digest(kind, *(part for pair in sorted(pairs) for part in pair))
+
+    def _object(self, kind: str, value: object, where: str, inside: tuple[int, ...]) -> str:
+        try:
+            parts = self.parts_of(value)
+        except _UndigestibleError as error:
+            message = f"{where} ({error})"
+            raise _UndigestibleError(message) from error
+        tokens = (f"{name}={self.token(parts[name], f'{where}.{name}', inside)}" for name in sorted(parts))
+        return _digest(kind, *tokens)
+
+    def _array(self, value: Any, where: str, inside: tuple[int, ...]) -> str:
+        if isinstance(value, np.ma.MaskedArray):
+            mask = np.ma.getmaskarray(value)
+            return _digest("masked", *(self._array(part, where, inside) for part in (value.filled(), mask)))
+        if value.dtype.hasobject or value.dtype.names:
+            objects = self.token(value.tolist(), where, inside)
+            return _digest("array", str(value.dtype), str(value.shape), objects)
+        raw = np.ascontiguousarray(value)
+        content = raw.reshape(-1).view(np.uint8).data if raw.nbytes else b""
+        return _digest("array", value.dtype.str, str(value.shape), content)
+
+    def _text(self, value: str, where: str) -> str:
+        if DEVICE.fullmatch(value):
+            return "device"
+        path = PurePosixPath(value) if value.startswith("/") else PureWindowsPath(value)
+        if (
+            path.is_absolute() and len(path.parts) > 2 and "\n" not in value
+        ):  # a root and one name may be anything
+            return self._path(value, where)
+        return f"s{json.dumps(str.__str__(value))}"
+
+    def _path(self, value: str, where: str) -> str:
+        self.paths[where] = re.split(r"[/\\]", value.rstrip("/\\"))[-1]
+        return "path"
+
+
+def _settings(own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the public attributes of a model of a framework and of its parts, whose weights it has."""
+    found: dict[str, Any] = {name: part for name, part in own.items() if not name.startswith("_")}
+    for name, child in (own.get("_modules") or {}).items():
+        found[f"({name})"] = None if child is None else {"(kind)": type(child), **_settings(vars(child))}
+    return found
+
+
+def _of_class(kind: type) -> dict[str, str]:
+    """Return the digests of values that the class and its bases have, as they were when first seen.
+
+    A class may count or collect in one of them; a value that was assigned anew is looked at again.
+    """
+    found: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        seen = _class_level.setdefault(base, {})
+        for name, value in vars(base).items():
+            if name in STATEMENTS or (name.startswith("__") and name.endswith("__")):
+                continue
+            if not isinstance(value, _PLAIN):
+                continue
+            label = f"{name} of the class"
+            if name not in seen or seen[name][0] is not value:
+                try:
+                    seen[name] = (value, _Walk().token(value, name, ()))
+                except _UndigestibleError:
+                    continue
+            found[label] = seen[name][1]
+    return found
+
+
+def _of_tensor(value: Any, where: str) -> Any:
+    try:
+        plain = value.detach().cpu()
+        try:
+            return np.asarray(plain.numpy())
+        except TypeError:  # numpy has no bfloat16; every one of them is a float32
+            return np.asarray(plain.float().numpy())
+    except Exception as error:
+        message = f"{where} ({type(value).__qualname__})"
+        raise _UndigestibleError(message) from error
+
+
+def _named(value: Any, where: str) -> str:
+    name = f"{value.__module__}.{value.__qualname__}"
+    if not isinstance(value, type) and ("<lambda>" in name or "<locals>" in name):
+        message = f"{where} ({value.__qualname__})"
+        raise _UndigestibleError(message)
+    return f"c{name}"
+
+
+def _called(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _digest(*parts: Any) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        digest.update(b"%d:" % len(raw))
+        digest.update(raw)
+    return f"#{digest.hexdigest()}"
