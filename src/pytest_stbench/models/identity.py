@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_stbench.errors import ModelError
-from pytest_stbench.models.state import State, state_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +18,9 @@ class Identity:
     """A model as the store and the results name it.
 
     ``kind`` is the qualified name of its class, so that a subclass which inherits ``name`` and
-    ``revision`` is another model; ``state`` is what it was built with, so that other arguments are.
+    ``revision`` is another model; ``attributes`` (name: digest) are what it was built with, so that
+    other arguments are. ``undigested`` names attributes without digest, ``paths`` the last part of every
+    absolute path.
     ``pretraining`` is a statement about the model that its predictions do not depend on, and
     ``source`` (digest of the text of its class, empty where there is none) changes with every comment:
     both are no part of :attr:`digest`.
@@ -30,7 +31,9 @@ class Identity:
     kind: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
     pretraining: tuple[str, ...] = ()
-    state: State = field(default_factory=lambda: State(attributes={}))
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    undigested: tuple[str, ...] = ()
+    paths: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
 
     @property
@@ -39,14 +42,14 @@ class Identity:
         return digest_of(
             {
                 "name": self.name, "revision": self.revision, "kind": self.kind, "config": dict(self.config),
-                "state": dict(self.state.attributes),
+                "attributes": dict(self.attributes),
             }
         )  # fmt: skip
 
     @property
     def beside(self) -> dict[str, Any]:
         """What is kept beside a prediction and compared, JSON-safe: source, and names of files."""
-        return {"source": self.source, "paths": dict(self.state.paths)}
+        return {"source": self.source, "paths": dict(self.paths)}
 
 
 def identity(model: object) -> Identity | None:
@@ -60,10 +63,14 @@ def identity(model: object) -> Identity | None:
     revision = _text(model, "revision")
     if name is None or revision is None:
         return None
+    from pytest_stbench.models.state import state_of
+
     kind = f"{type(model).__module__}.{type(model).__qualname__}"
+    state = state_of(model)
     return Identity(
         name=name, revision=revision, kind=kind, config=_config(model), pretraining=pretraining(model),
-        state=state_of(model), source=_source(type(model)),
+        attributes=state.attributes, undigested=state.undigested, paths=state.paths,
+        source=_source(type(model)),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath, PurePosixPath, PureWindowsPath
@@ -22,7 +23,8 @@ STATEMENTS = frozenset({"name", "revision", "config", "pretraining"})
 """Attributes that the identity has by themselves, or that predictions do not depend on."""
 DEVICE = re.compile(r"(cpu|mps|(cuda|xpu|hpu)(:\d+)?)")
 DEPTH = 100
-_PLAIN = (str, bytes, int, float, complex, bool, type(None), tuple, frozenset, list, dict, set, np.ndarray)
+BOOKKEEPING = frozenset({"_modules", "_parameters", "_compiled_call_impl", "_non_persistent_buffers_set"})
+"""Private attributes of a module of a framework that ``state_dict`` or its parts stand for."""
 _class_level: WeakKeyDictionary[type, dict[str, tuple[object, str]]] = WeakKeyDictionary()
 
 
@@ -65,6 +67,8 @@ def state_of(model: object) -> State:
             attributes[name] = walk.token(value, name, (id(model),))
         except _UndigestibleError as error:
             undigested.append(str(error))
+        except Exception as error:  # noqa: BLE001  # a user's __iter__ or __getitem__ may raise anything
+            undigested.append(f"{name} ({type(error).__name__} while it was read)")
     return State(attributes=attributes, undigested=tuple(undigested), paths=walk.paths)
 
 
@@ -113,7 +117,7 @@ class _Walk:
         except Exception as error:
             raise _UndigestibleError(type(value).__qualname__) from error
         if isinstance(reduced, str):
-            return {"(global)": reduced}
+            return {"(global)": f"{getattr(value, '__module__', '')}.{reduced}"}
         maker, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
         parts: dict[str, Any] = {}
         for own in (
@@ -136,12 +140,10 @@ class _Walk:
     def _of_module(self, value: Any) -> dict[str, Any]:
         """Return weights, settings and parts of a model of a framework; hooks and bookkeeping are no part."""
         try:
-            weights = value.state_dict()
-            own = dict(vars(value))
+            return {**_settings(vars(value)), "(weights)": value.state_dict()}
         except Exception as error:
-            message = f"{type(value).__qualname__}.state_dict() raises {type(error).__name__}"
+            message = f"{type(value).__qualname__}: {type(error).__name__} in state_dict()"
             raise _UndigestibleError(message) from error
-        return {**_settings(own), "(weights)": weights}
 
     def _container(self, value: Any, where: str, inside: tuple[int, ...]) -> str:
         kind = _called(type(value))
@@ -151,27 +153,48 @@ class _Walk:
             return self._array(value, where, inside)
         if hasattr(value, "detach") and hasattr(value, "cpu"):
             return _digest(kind, str(value.dtype), self._array(_of_tensor(value, where), where, inside))
-        if isinstance(value, tuple | list):
-            return _digest(kind, *(self.token(item, f"{where}[{i}]", inside) for i, item in enumerate(value)))
-        if isinstance(value, set | frozenset):
-            return _digest(kind, *sorted(self.token(item, where, inside) for item in value))
-        if isinstance(value, Mapping):
-            return self._mapping(kind, value, where, inside)
+        if isinstance(value, tuple | list | set | frozenset | Mapping):
+            own = getattr(value, "__dict__", None)  # of a subclass
+            further = (self.token(dict(own), where, inside),) if own else ()
+            return _digest(kind, *self._items(value, where, inside), *further)
         if isinstance(value, ModuleType):
             return f"m{value.__name__}"
         method = isinstance(value, BuiltinFunctionType) and not isinstance(value.__self__, ModuleType)
         if isinstance(value, type | FunctionType | BuiltinFunctionType) and not method:
-            return _named(value, where)
+            return self._named(value, where, inside)
+        if isinstance(value, np.ufunc) and "vectorized" not in value.__name__:  # by np.frompyfunc
+            return f"u{value.__name__}"
         if kind in ("torch.device", "torch.dtype"):
             return f"t{value}" if kind == "torch.dtype" else "device"
         return self._object(kind, value, where, inside)
 
-    def _mapping(self, kind: str, value: Mapping[Any, Any], where: str, inside: tuple[int, ...]) -> str:
-        pairs = (
+    def _items(self, value: Any, where: str, inside: tuple[int, ...]) -> list[str]:
+        if isinstance(value, tuple | list):
+            return [self.token(item, f"{where}[{i}]", inside) for i, item in enumerate(value)]
+        if isinstance(value, set | frozenset):
+            return sorted(self.token(item, where, inside) for item in value)
+        pairs = [
             (self.token(key, f"{where} (a key)", inside), self.token(value[key], f"{where}[{key!r}]", inside))
             for key in value
-        )
-        return _digest(kind, *(part for pair in sorted(pairs) for part in pair))
+        ]
+        return [part for pair in sorted(pairs) for part in pair]
+
+    def _named(self, value: Any, where: str, inside: tuple[int, ...]) -> str:
+        """Return the name of a class or function; one that a function made is not its name alone."""
+        name = f"{value.__module__}.{value.__qualname__}"
+        if isinstance(value, type):
+            return (
+                f"c{name}"
+                if "<locals>" not in name
+                else _digest(name, self.token(_of_class(value), where, inside))
+            )
+        found: Any = sys.modules.get(value.__module__ or "")
+        for part in value.__qualname__.split("."):
+            found = getattr(found, part, None)
+        if found is not value:
+            message = f"{where} ({value.__qualname__})"
+            raise _UndigestibleError(message)
+        return f"c{name}"
 
     def _object(self, kind: str, value: object, where: str, inside: tuple[int, ...]) -> str:
         try:
@@ -179,6 +202,8 @@ class _Walk:
         except _UndigestibleError as error:
             message = f"{where} ({error})"
             raise _UndigestibleError(message) from error
+        if "<locals>" in kind:
+            parts["(class)"] = _of_class(type(value))
         tokens = (f"{name}={self.token(parts[name], f'{where}.{name}', inside)}" for name in sorted(parts))
         return _digest(kind, *tokens)
 
@@ -209,8 +234,12 @@ class _Walk:
 
 
 def _settings(own: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the public attributes of a model of a framework and of its parts, whose weights it has."""
-    found: dict[str, Any] = {name: part for name, part in own.items() if not name.startswith("_")}
+    """Return the attributes of a model of a framework and of its parts, whose weights it has."""
+    found: dict[str, Any] = {
+        name: part
+        for name, part in own.items()
+        if name not in BOOKKEEPING and not (name.startswith("_") and "hook" in name)
+    }
     for name, child in (own.get("_modules") or {}).items():
         found[f"({name})"] = None if child is None else {"(kind)": type(child), **_settings(vars(child))}
     return found
@@ -219,24 +248,32 @@ def _settings(own: Mapping[str, Any]) -> dict[str, Any]:
 def _of_class(kind: type) -> dict[str, str]:
     """Return the digests of values that the class and its bases have, as they were when first seen.
 
-    A class may count or collect in one of them; a value that was assigned anew is looked at again.
+    A class may count or collect in one of them. A public one that was assigned anew is looked at again; a
+    private one is not, since classes keep there what they loaded.
     """
     found: dict[str, str] = {}
-    for base in reversed(kind.__mro__):
+    for base in reversed(kind.__mro__[:-1]):
+        new = base not in _class_level
         seen = _class_level.setdefault(base, {})
         for name, value in vars(base).items():
-            if name in STATEMENTS or (name.startswith("__") and name.endswith("__")):
+            private = name.startswith("_")
+            if name in STATEMENTS or (private and name.endswith("__")):
                 continue
-            if not isinstance(value, _PLAIN):
-                continue
-            label = f"{name} of the class"
-            if name not in seen or seen[name][0] is not value:
-                try:
-                    seen[name] = (value, _Walk().token(value, name, ()))
-                except _UndigestibleError:
-                    continue
-            found[label] = seen[name][1]
+            if new or (not private and (name not in seen or seen[name][0] is not value)):
+                seen[name] = (value, _class_value(value, name))
+            if seen.get(name, (None, ""))[1]:
+                found[f"{name} of the class"] = seen[name][1]
     return found
+
+
+def _class_value(value: object, name: str) -> str:
+    """Return the token of a value of a class; empty for methods, properties and what has no digest."""
+    if hasattr(type(value), "__get__") or isinstance(value, type | ModuleType):
+        return ""
+    try:
+        return _Walk().token(value, name, ())
+    except Exception:  # noqa: BLE001  # a user's __reduce__ may raise anything
+        return ""
 
 
 def _of_tensor(value: Any, where: str) -> Any:
@@ -249,14 +286,6 @@ def _of_tensor(value: Any, where: str) -> Any:
     except Exception as error:
         message = f"{where} ({type(value).__qualname__})"
         raise _UndigestibleError(message) from error
-
-
-def _named(value: Any, where: str) -> str:
-    name = f"{value.__module__}.{value.__qualname__}"
-    if not isinstance(value, type) and ("<lambda>" in name or "<locals>" in name):
-        message = f"{where} ({value.__qualname__})"
-        raise _UndigestibleError(message)
-    return f"c{name}"
 
 
 def _called(kind: type) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def keeps(identity: Identity | None) -> TypeGuard[Identity]:
     """Tell whether predictions of a model may be kept: all that it was built with is known."""
-    return identity is not None and not identity.state.undigested
+    return identity is not None and not identity.undigested
 
 
 class Told:
@@ -35,24 +35,24 @@ class Told:
         other = self._labels.setdefault(contestant.handle.digest, contestant.label)
         if other == contestant.label:
             return
-        paths = ", ".join(f"{name}={last}" for name, last in identity.state.paths.items())
+        paths = ", ".join(f"{name}={last}" for name, last in identity.paths.items())
         beyond = f" (absolute paths do not count: {paths})" if paths else ""
         message = (
-            f"{other} and {contestant.label} are one model to the store: class, `name`, `revision`, `config` and "
-            f"attributes are equal{beyond}, so that one would be given the predictions of the other. Name one "
-            "of them alone, or tell them apart by `revision` or `config`"
+            f"{other} and {contestant.label} are one model to the store: class, `name`, `revision`, `config` "
+            f"and attributes are equal{beyond}, so that one would be given the predictions of the other. "
+            "Name one of them alone, or tell them apart by `revision` or `config`"
         )
         raise CellFailed(message)
 
     def memory_only(self, contestant: Contestant) -> tuple[str, ...]:
         """Return, the first time, why predictions of a named model are not kept and what to do."""
         identity = contestant.handle.identity
-        if identity is None or not identity.state.undigested or not self._first(contestant, "memory"):
+        if identity is None or not identity.undigested or not self._first(contestant, "memory"):
             return ()
         message = (
             f"predictions of {contestant.label} stay in memory, since it holds what has no digest: "
-            f"{', '.join(identity.state.undigested)}. Make it in `fit` or at the first prediction, or leave it "
-            "out of what `__getstate__` returns, where predictions do not depend on it"
+            f"{', '.join(identity.undigested)}. Make it in `fit` or at the first prediction, or leave "
+            "it out of what `__getstate__` returns, where predictions do not depend on it"
         )
         return (message,)
 
@@ -68,7 +68,7 @@ class Told:
         if isinstance(paths, dict):
             found += [
                 f"{name} ({paths[name]} then, {last} here)"
-                for name, last in identity.state.paths.items()
+                for name, last in identity.paths.items()
                 if name in paths and paths[name] != last
             ]
         if not found or not self._first(contestant, "differs"):

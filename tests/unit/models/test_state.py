@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from pytest_stbench.models.fresh import ModelHandle
 from pytest_stbench.models.identity import identity
 from pytest_stbench.models.state import state_of
+from pytest_stbench.registry import load_target
 from pytest_stbench.run.registry import builtin_registry
 
 
@@ -86,7 +88,7 @@ class Tensor:
 
 def digest(value):
     found = identity(Model(value))
-    assert not found.state.undigested
+    assert not found.undigested
     return found.digest
 
 
@@ -235,7 +237,7 @@ def test_what_is_nested_too_deep_is_named():
 
 def test_fit_does_not_change_the_identity_of_a_handle():
     class Fitted(Model):
-        log: list = []
+        log: ClassVar[list] = []
 
         def fit(self, train, task):
             self.value = train
@@ -274,8 +276,97 @@ def test_names_of_files_are_kept_beside():
     "record", [r for r in builtin_registry().baselines if r.kind == "model"], ids=lambda r: r.name
 )
 def test_predictions_of_every_baseline_can_be_kept(record):
-    from pytest_stbench.registry import load_target
-
     handle = ModelHandle(record.name, load_target(record.target))
-    assert handle.identity.state.undigested == ()
+    assert handle.identity.undigested == ()
     assert handle.digest == ModelHandle(record.name, load_target(record.target)).digest
+
+
+def scaled(by):
+    def wrap(function):
+        @functools.wraps(function)
+        def inner(value):
+            return function(value) * by
+
+        return inner
+
+    return wrap
+
+
+def plain(value):
+    return value
+
+
+class Bag(list):
+    pass
+
+
+def bag(size):
+    made = Bag([1])
+    made.size = size
+    return made
+
+
+def made_class(width):
+    class Layer:
+        size = width
+
+    return Layer
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        (bag(1), bag(2)),
+        (made_class(1), made_class(2)),
+        (made_class(1)(), made_class(2)()),
+        (Weighted([1], parts={"a": Inner(rate=1)}), Weighted([1], parts={"a": Inner(rate=2)})),
+    ],
+)
+def test_what_a_name_alone_would_hide(one, two):
+    assert digest(one) != digest(two)
+
+
+def test_private_attributes_of_a_module_count_and_its_hooks_do_not():
+    one, two = Weighted([1]), Weighted([1])
+    assert digest(one) == digest(two)
+    two._temperature = 2.0
+    assert digest(one) != digest(two)
+
+
+@pytest.mark.parametrize(
+    "value", [scaled(2)(plain), np.frompyfunc(lambda x: x, 1, 1)], ids=["decorated", "frompyfunc"]
+)
+def test_a_function_that_its_name_does_not_lead_to_has_no_digest(value):
+    (found,) = state_of(Model(value)).undigested
+    assert found.startswith("value (")
+
+
+def test_what_raises_while_it_is_read_is_named():
+    class Broken(dict):
+        def __iter__(self):
+            raise RuntimeError
+
+    assert state_of(Model(Broken(a=1))).undigested == ("value (RuntimeError while it was read)",)
+
+
+def test_what_a_class_keeps_for_itself_does_not_change_its_identity():
+    class Lazy(Model):
+        _weights = None
+        size = 1
+
+    before = identity(Lazy()).digest
+    Lazy._weights = np.ones(3)
+    Lazy._further = [1]
+    assert identity(Lazy()).digest == before
+    Lazy.size = 2
+    assert identity(Lazy()).digest != before
+
+
+def test_settings_of_a_class_count_whatever_their_kind():
+    def model(rate):
+        class Made(Model):
+            settings = Inner(rate=rate)
+
+        return Made()
+
+    assert identity(model(1)).digest == identity(model(1)).digest != identity(model(2)).digest
