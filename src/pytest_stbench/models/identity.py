@@ -11,7 +11,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_stbench.errors import ModelError
-from pytest_stbench.models.state import State, state_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Digests of a model's attributes.
+
+    ``undigested`` names attributes that have no digest and why (``lock (lock)``). ``paths`` has the last
+    part of every absolute path: the rest is another one on another machine, so that none is in
+    ``attributes``.
+    """
+
+    attributes: Mapping[str, str]
+    undigested: tuple[str, ...] = ()
+    paths: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +69,8 @@ def identity(model: object) -> Identity | None:
     and ``pretraining`` (names of corpora) are optional. A model without identity has its
     predictions in memory only. Raises ``ModelError`` for an attribute of the wrong kind.
     """
+    from pytest_stbench.models.state import state_of
+
     name = _text(model, "name")
     revision = _text(model, "revision")
     if name is None or revision is None:

@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePath, PurePosixPath, PureWindowsPath
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
@@ -18,26 +17,14 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from pytest_stbench.models.identity import State
+
 STATEMENTS = frozenset({"name", "revision", "config", "pretraining"})
 """Attributes that the identity has by themselves, or that predictions do not depend on."""
 DEVICE = re.compile(r"(cpu|mps|(cuda|xpu|hpu)(:\d+)?)")
 DEPTH = 100
 _PLAIN = (str, bytes, int, float, complex, bool, type(None), tuple, frozenset, list, dict, set, np.ndarray)
 _class_level: WeakKeyDictionary[type, dict[str, tuple[object, str]]] = WeakKeyDictionary()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """Digests of a model's attributes.
-
-    ``undigested`` names attributes that have no digest and why (``lock (lock)``). ``paths`` has the last
-    part of every absolute path: the rest is another one on another machine, so that none is in
-    ``attributes``.
-    """
-
-    attributes: Mapping[str, str]
-    undigested: tuple[str, ...] = ()
-    paths: Mapping[str, str] = field(default_factory=dict)
 
 
 class _UndigestibleError(Exception):
@@ -162,6 +149,8 @@ class _Walk:
         method = isinstance(value, BuiltinFunctionType) and not isinstance(value.__self__, ModuleType)
         if isinstance(value, type | FunctionType | BuiltinFunctionType) and not method:
             return _named(value, where)
+        if isinstance(value, np.ufunc):
+            return f"u{value.__name__}"
         if kind in ("torch.device", "torch.dtype"):
             return f"t{value}" if kind == "torch.dtype" else "device"
         return self._object(kind, value, where, inside)

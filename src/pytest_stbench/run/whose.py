@@ -38,9 +38,9 @@ class Told:
         paths = ", ".join(f"{name}={last}" for name, last in identity.state.paths.items())
         beyond = f" (absolute paths do not count: {paths})" if paths else ""
         message = (
-            f"{other} and {contestant.label} are one model to the store: class, `name`, `revision`, `config` and "
-            f"attributes are equal{beyond}, so that one would be given the predictions of the other. Name one "
-            "of them alone, or tell them apart by `revision` or `config`"
+            f"{other} and {contestant.label} are one model to the store: class, `name`, `revision`, `config` "
+            f"and attributes are equal{beyond}, so that one would be given the predictions of the other. "
+            "Name one of them alone, or tell them apart by `revision` or `config`"
         )
         raise CellFailed(message)
 
@@ -51,8 +51,8 @@ class Told:
             return ()
         message = (
             f"predictions of {contestant.label} stay in memory, since it holds what has no digest: "
-            f"{', '.join(identity.state.undigested)}. Make it in `fit` or at the first prediction, or leave it "
-            "out of what `__getstate__` returns, where predictions do not depend on it"
+            f"{', '.join(identity.state.undigested)}. Make it in `fit` or at the first prediction, or leave "
+            "it out of what `__getstate__` returns, where predictions do not depend on it"
         )
         return (message,)
 

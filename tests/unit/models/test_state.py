@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from pytest_stbench.models.fresh import ModelHandle
 from pytest_stbench.models.identity import identity
 from pytest_stbench.models.state import state_of
+from pytest_stbench.registry import load_target
 from pytest_stbench.run.registry import builtin_registry
 
 
@@ -235,7 +237,7 @@ def test_what_is_nested_too_deep_is_named():
 
 def test_fit_does_not_change_the_identity_of_a_handle():
     class Fitted(Model):
-        log: list = []
+        log: ClassVar[list] = []
 
         def fit(self, train, task):
             self.value = train
@@ -274,8 +276,6 @@ def test_names_of_files_are_kept_beside():
     "record", [r for r in builtin_registry().baselines if r.kind == "model"], ids=lambda r: r.name
 )
 def test_predictions_of_every_baseline_can_be_kept(record):
-    from pytest_stbench.registry import load_target
-
     handle = ModelHandle(record.name, load_target(record.target))
     assert handle.identity.state.undigested == ()
     assert handle.digest == ModelHandle(record.name, load_target(record.target)).digest
