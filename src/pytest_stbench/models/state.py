@@ -139,6 +139,8 @@ class _Walk:
         if hasattr(value, "detach") and hasattr(value, "cpu"):
             return _digest(kind, str(value.dtype), self._array(_of_tensor(value, where), where, inside))
         if isinstance(value, tuple | list):
+            if {type(item) for item in value} <= {int, float}:  # as `token` has them, without a call for each
+                return _digest(kind, *(f"i{v:x}" if type(v) is int else f"f{v!r}" for v in value))
             return _digest(kind, *(self.token(item, f"{where}[{i}]", inside) for i, item in enumerate(value)))
         if isinstance(value, set | frozenset):
             return _digest(kind, *sorted(self.token(item, where, inside) for item in value))
@@ -255,7 +257,10 @@ def _called(kind: type) -> str:
 def _digest(*parts: Any) -> str:
     digest = hashlib.sha256()
     for part in parts:
-        raw = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
-        digest.update(b"%d:" % len(raw))
-        digest.update(raw)
+        if isinstance(part, str):
+            raw = part.encode("utf-8", "surrogatepass")
+            digest.update(b"%d:%b" % (len(raw), raw))
+        else:
+            digest.update(b"%d:" % len(part))
+            digest.update(part)
     return f"#{digest.hexdigest()}"
