@@ -14,6 +14,20 @@ from pytest_stbench.errors import ModelError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Digests of a model's attributes.
+
+    ``undigested`` names attributes that have no digest and why (``lock (lock)``). ``paths`` has the last
+    part of every absolute path: the rest is another one on another machine, so that none is in
+    ``attributes``.
+    """
+
+    attributes: Mapping[str, str]
+    undigested: tuple[str, ...] = ()
+    paths: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """A model as the store and the results name it.
 

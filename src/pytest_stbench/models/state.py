@@ -11,13 +11,14 @@ import json
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePath, PurePosixPath, PureWindowsPath
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+
+from pytest_stbench.models.identity import State
 
 STATEMENTS = frozenset({"name", "revision", "config", "pretraining"})
 """Attributes that the identity has by themselves, or that predictions do not depend on."""
@@ -26,20 +27,6 @@ DEPTH = 100
 BOOKKEEPING = frozenset({"_modules", "_parameters", "_compiled_call_impl", "_non_persistent_buffers_set"})
 """Private attributes of a module of a framework that ``state_dict`` or its parts stand for."""
 _class_level: WeakKeyDictionary[type, dict[str, tuple[object, str]]] = WeakKeyDictionary()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """Digests of a model's attributes.
-
-    ``undigested`` names attributes that have no digest and why (``lock (lock)``). ``paths`` has the last
-    part of every absolute path: the rest is another one on another machine, so that none is in
-    ``attributes``.
-    """
-
-    attributes: Mapping[str, str]
-    undigested: tuple[str, ...] = ()
-    paths: Mapping[str, str] = field(default_factory=dict)
 
 
 class _UndigestibleError(Exception):
@@ -170,6 +157,8 @@ class _Walk:
 
     def _items(self, value: Any, where: str, inside: tuple[int, ...]) -> list[str]:
         if isinstance(value, tuple | list):
+            if {type(item) for item in value} <= {int, float}:  # as `token` has them, without a call for each
+                return [f"i{v:x}" if type(v) is int else f"f{v!r}" for v in value]
             return [self.token(item, f"{where}[{i}]", inside) for i, item in enumerate(value)]
         if isinstance(value, set | frozenset):
             return sorted(self.token(item, where, inside) for item in value)
@@ -295,7 +284,10 @@ def _called(kind: type) -> str:
 def _digest(*parts: Any) -> str:
     digest = hashlib.sha256()
     for part in parts:
-        raw = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
-        digest.update(b"%d:" % len(raw))
-        digest.update(raw)
+        if isinstance(part, str):
+            raw = part.encode("utf-8", "surrogatepass")
+            digest.update(b"%d:%b" % (len(raw), raw))
+        else:
+            digest.update(b"%d:" % len(part))
+            digest.update(part)
     return f"#{digest.hexdigest()}"

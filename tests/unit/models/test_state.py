@@ -145,6 +145,7 @@ def test_what_differs_has_another_identity(pair):
 EQUAL = {
     "order of keys": ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
     "numpy and Python numbers": ([np.float64(0.5), np.int64(3), np.bool_(True)], [0.5, 3, True]),
+    "numbers alone": ([1, np.int64(-2), np.float64(0.1)], [1, -2, 0.1]),
     "float32 and the number it is": (np.float32(0.1), float(np.float32(0.1))),
     "nan": (float("nan"), np.float64("nan")),
     "layout of an array": (np.arange(6).reshape(2, 3), np.asfortranarray(np.arange(6).reshape(2, 3))),
