@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -13,12 +14,30 @@ from pytest_stbench.errors import ModelError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Digests of a model's attributes.
+
+    ``undigested`` names attributes that have no digest and why (``lock (lock)``). ``paths`` has the last
+    part of every absolute path: the rest is another one on another machine, so that none is in
+    ``attributes``.
+    """
+
+    attributes: Mapping[str, str]
+    undigested: tuple[str, ...] = ()
+    paths: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """A model as the store and the results name it.
 
     ``kind`` is the qualified name of its class, so that a subclass which inherits ``name`` and
-    ``revision`` is another model. ``pretraining`` is a statement about the model that its
-    predictions do not depend on, and no part of :attr:`digest`.
+    ``revision`` is another model; ``attributes`` (name: digest) are what it was built with, so that
+    other arguments are. ``undigested`` names attributes without digest, ``paths`` the last part of every
+    absolute path.
+    ``pretraining`` is a statement about the model that its predictions do not depend on, and
+    ``source`` (digest of the text of its class, empty where there is none) changes with every comment:
+    both are no part of :attr:`digest`.
     """
 
     name: str
@@ -26,17 +45,29 @@ class Identity:
     kind: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
     pretraining: tuple[str, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    undigested: tuple[str, ...] = ()
+    paths: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of name, revision, class and configuration."""
+        """SHA-256 (hex) of name, revision, class, configuration and attributes."""
         return digest_of(
-            {"name": self.name, "revision": self.revision, "kind": self.kind, "config": dict(self.config)}
-        )
+            {
+                "name": self.name, "revision": self.revision, "kind": self.kind, "config": dict(self.config),
+                "attributes": dict(self.attributes),
+            }
+        )  # fmt: skip
+
+    @property
+    def beside(self) -> dict[str, Any]:
+        """What is kept beside a prediction and compared, JSON-safe: source, and names of files."""
+        return {"source": self.source, "paths": dict(self.paths)}
 
 
 def identity(model: object) -> Identity | None:
-    """Return the identity of `model` from its attributes, or None.
+    """Return the identity of `model` as it was built, or None.
 
     Needs ``name`` and ``revision`` (strings that are not empty); ``config`` (a JSON-safe mapping)
     and ``pretraining`` (names of corpora) are optional. A model without identity has its
@@ -46,10 +77,15 @@ def identity(model: object) -> Identity | None:
     revision = _text(model, "revision")
     if name is None or revision is None:
         return None
+    from pytest_stbench.models.state import state_of
+
     kind = f"{type(model).__module__}.{type(model).__qualname__}"
+    state = state_of(model)
     return Identity(
-        name=name, revision=revision, kind=kind, config=_config(model), pretraining=pretraining(model)
-    )
+        name=name, revision=revision, kind=kind, config=_config(model), pretraining=pretraining(model),
+        attributes=state.attributes, undigested=state.undigested, paths=state.paths,
+        source=_source(type(model)),
+    )  # fmt: skip
 
 
 def pretraining(model: object) -> tuple[str, ...]:
@@ -83,6 +119,17 @@ def canonical_json(value: object) -> str:
 def digest_of(value: object) -> str:
     """Return the SHA-256 (hex) of the canonical JSON of `value`."""
     return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _source(kind: type) -> str:
+    """Return the digest of the text of a class and of its bases; empty where none can be read."""
+    texts = []
+    for base in kind.__mro__[:-1]:
+        try:
+            texts.append(inspect.getsource(base))
+        except (OSError, TypeError):  # typed in, built in, or its file has gone
+            continue
+    return digest_of(texts) if texts else ""
 
 
 def _text(model: object, attribute: str) -> str | None:

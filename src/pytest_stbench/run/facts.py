@@ -9,6 +9,7 @@ from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.results.provenance import DatasetRecord, LockRecord, ModelRecord, TaskRecord
 from pytest_stbench.run.cells import pool_id, view_parts
 from pytest_stbench.run.depth import depth_of, libsize_map
+from pytest_stbench.run.whose import keeps
 from pytest_stbench.spec.defaults import dataset_of, input_class_of, primary_of, resolution_of, with_defaults
 from pytest_stbench.spec.fingerprint import fingerprint, gene_files
 from pytest_stbench.spec.numbers import NUMBERS
@@ -140,7 +141,7 @@ class Facts:
             config_digest=identity.digest if identity else None,
             pretraining=contestant.handle.pretraining,
             input_class=contestant.handle.input_class or input_class_of(self._spec, self._run.family),
-            cached=identity is not None,
+            cached=keeps(identity),
         )
 
     def lock(self, cell: Cell) -> LockRecord:

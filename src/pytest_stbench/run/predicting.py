@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from pytest_stbench.run.contestants import control_predictions, diagnostic_predi
 from pytest_stbench.run.memory import PeakMemory
 from pytest_stbench.run.model_calls import OUTPUT, ModelCalls
 from pytest_stbench.run.outcomes import CellFailed
+from pytest_stbench.run.whose import Told, keeps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.inputs import ModelSlide, TaskInfo, TrainSlide
     from pytest_stbench.families.fold import FoldData
     from pytest_stbench.families.question import Request
+    from pytest_stbench.models.identity import Identity
     from pytest_stbench.models.predictions import Place, PredictionFolder
     from pytest_stbench.registry import Baseline
     from pytest_stbench.run.contestants import Contestant
@@ -65,6 +67,7 @@ class Predictor:
         self._retry = retry
         self._progress = progress
         self._memory: dict[str, Prediction | CellFailed] = {}
+        self._told = Told()
         self.tally = Tally()
 
     def forget(self) -> None:
@@ -79,7 +82,9 @@ class Predictor:
         Raises ``CellFailed`` with the message of the contract item.
         """
         identity = contestant.handle.identity
-        key = cell_key(identity.digest if identity else f"anonymous {contestant.label}")
+        if identity is not None:
+            self._told.refuse_twin(contestant, identity)
+        key = cell_key(identity.digest if keeps(identity) else f"anonymous {contestant.key}")
         if key not in self._memory:
             try:
                 self._memory[key] = self._stored_or_computed(contestant, fold, key, label, timeout)
@@ -126,24 +131,24 @@ class Predictor:
     def _stored_or_computed(
         self, contestant: Contestant, fold: FoldData, key: str, label: str, timeout: float | None
     ) -> Prediction:
-        named = contestant.handle.identity is not None
-        if not named:
+        identity = contestant.handle.identity
+        if identity is None:
             self.tally.memory_only.add(contestant.label)
         try:
             with self.store.claim(key, label, retry=self._retry) as claim:
                 if claim.stored is not None:
                     self.tally.reused += 1
-                    return _from_store(claim.stored)
+                    return _from_store(claim.stored, self._told.differs(contestant, claim.stored.meta))
                 prediction = self._compute(contestant, fold, label, timeout, claim)
                 claim.model_is_done()
-                if named:
-                    self.store.save(key, prediction.values, _meta(prediction, label))
+                if keeps(identity):
+                    self.store.save(key, prediction.values, _meta(prediction, label, identity))
         except CellFailed:
             raise
         except StbenchError as error:
             raise CellFailed(str(error)) from None
         self.tally.computed += 1
-        return prediction
+        return replace(prediction, remarks=(*prediction.remarks, *self._told.memory_only(contestant)))
 
     def _compute(
         self, contestant: Contestant, fold: FoldData, label: str, timeout: float | None, claim: Claim
@@ -203,8 +208,9 @@ def _changes_input(label: str, slide: str) -> str:
     )
 
 
-def _meta(prediction: Prediction, label: str) -> dict[str, Any]:
+def _meta(prediction: Prediction, label: str, identity: Identity) -> dict[str, Any]:
     return {
+        **identity.beside,
         "label": label,
         "seconds": prediction.seconds,
         "peak_memory_mb": prediction.peak_memory_mb,
@@ -212,12 +218,12 @@ def _meta(prediction: Prediction, label: str) -> dict[str, Any]:
     }
 
 
-def _from_store(stored: StoredPrediction) -> Prediction:
+def _from_store(stored: StoredPrediction, differs: tuple[str, ...]) -> Prediction:
     meta = stored.meta
     return Prediction(
         values=stored.values,
         seconds=meta.get("seconds"),
         peak_memory_mb=meta.get("peak_memory_mb"),
         reused=True,
-        remarks=tuple(meta.get("remarks", ())),
+        remarks=(*meta.get("remarks", ()), *differs),
     )

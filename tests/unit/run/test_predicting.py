@@ -7,6 +7,7 @@ import contextlib
 import numpy as np
 import pytest
 
+from pytest_stbench.models import identity as identities
 from pytest_stbench.models.identity import digest_of
 from pytest_stbench.run.cells import Cell
 from pytest_stbench.run.contestants import baseline_contestant, user_contestant
@@ -131,6 +132,67 @@ def test_a_named_model_is_served_from_the_store(new_predictor, fold, log):
     assert second.seconds == first.seconds
     for slide, values in first.values.items():
         np.testing.assert_array_equal(second.values[slide], values)
+
+
+class Sized(Named):
+    """Its prediction depends on an argument that neither `revision` nor `config` tells."""
+
+    def __init__(self, size, **further):
+        self.size = size
+        vars(self).update(further)
+
+    def impute(self, slide, observed_genes, target_genes):
+        return super().impute(slide, observed_genes, target_genes) + np.float32(self.size)
+
+
+def test_models_of_other_arguments_get_their_own_predictions(new_predictor, fold, log):
+    one = ask(new_predictor(), lambda: Sized(0), fold)
+    two = ask(new_predictor(), lambda: Sized(1), fold)
+    assert (one.reused, two.reused) == (False, False)
+    np.testing.assert_allclose(two.values["C1"], one.values["C1"] + 1, rtol=1e-6)
+    again = ask(new_predictor(), Sized(np.int64(1)), fold)
+    assert again.reused
+    np.testing.assert_array_equal(again.values["C1"], two.values["C1"])
+
+
+def test_two_names_of_one_identity_are_an_error(new_predictor, fold):
+    predictor = new_predictor()
+    ask(predictor, lambda: Sized(1, weights="/data/run/a.pt"), fold, label="one")
+    with pytest.raises(
+        CellFailed, match=r"one and two are one model.*weights=b\.pt\).*`revision` or `config`"
+    ):
+        ask(predictor, lambda: Sized(1, weights="/data/run/b.pt"), fold, label="two")
+    ask(predictor, lambda: Sized(2), fold, label="two")
+
+
+def test_what_has_no_digest_stays_in_memory_with_one_warning(new_predictor, fold, log):
+    for _ in range(2):
+        predictor = new_predictor()
+        first = ask(predictor, lambda: Sized(1, act=lambda: 1), fold)
+        second = ask(
+            predictor, lambda: Sized(1, act=lambda: 1), fold, cell_key=lambda model: key(model)[::-1]
+        )
+        assert (predictor.tally.computed, predictor.tally.reused) == (2, 0)
+        (said,) = first.remarks
+        assert second.remarks == ()
+        assert "no digest: act (" in said
+        assert "`__getstate__`" in said
+
+
+def test_a_difference_of_source_or_file_is_said_once(new_predictor, fold, monkeypatch):
+    first = ask(new_predictor(), lambda: Sized(1, weights="/data/run/a.pt"), fold)
+    assert (
+        ask(new_predictor(), lambda: Sized(1, weights="/elsewhere/run/a.pt"), fold).remarks == first.remarks
+    )
+    monkeypatch.setattr(identities, "_source", lambda kind: "another text")
+    predictor = new_predictor()
+    again = ask(predictor, lambda: Sized(1, weights="/data/run/b.pt"), fold)
+    assert again.reused
+    (said,) = again.remarks
+    assert "a change of the source of its class, weights (a.pt then, b.pt here)" in said
+    assert "another `revision`" in said
+    predictor.forget()
+    assert ask(predictor, lambda: Sized(1, weights="/data/run/b.pt"), fold).remarks == ()
 
 
 def test_a_model_without_identity_is_not(new_predictor, fold, log):
