@@ -230,6 +230,7 @@ def test_slides_of_different_files_may_share_everything_but_names(tmp_path, monk
     assert found.slide_ids == ("A", "B")
 
 
+@pytest.mark.filterwarnings("ignore:Observation names are not unique")
 def test_off_tissue_doubles_do_not_count(tmp_path, monkeypatch):
     made = anndata.concat([section(1), section(1)[:5]], index_unique=None)
     made.obs = made.obs.assign(in_tissue=np.r_[np.ones(N, int), np.zeros(5, int)])

@@ -297,7 +297,11 @@ def test_labels_of_bundles(tmp_path, source, write, ending, kind):
     assert slide.labels["niche"].tolist() == [first, second, first, None, first, second]
 
 
-@pytest.mark.filterwarnings("ignore:Variable names are not unique")
+@pytest.mark.filterwarnings(
+    "ignore:Variable names are not unique",
+    "ignore:zarr v3 will become the only option:DeprecationWarning",
+    "ignore:(.*)This setting will be removed in 0.14:DeprecationWarning",
+)
 @pytest.mark.parametrize("kind", LABELS)
 def test_labels_of_annotated_matrices(tmp_path, kind):
     adata = annotated("feature_types", list(TYPES))

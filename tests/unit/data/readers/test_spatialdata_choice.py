@@ -23,7 +23,10 @@ from pytest_stbench.spec.model import DatasetSpec
 from . import stores
 from .stores import COUNTS, GENES, NAMES, PX, XY, to
 
-pytestmark = pytest.mark.filterwarnings("ignore:zarr v3 autosharding:UserWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:zarr v3 autosharding:UserWarning",
+    "ignore:(.*)This setting will be removed in 0.14:DeprecationWarning",
+)
 BARCODES = [f"BC{i}-1" for i in range(len(XY))]
 
 
