@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 MIN_EXPECTED = 5.0
 """Counts of a gene that a slide should have, by the lowest share of the others: fewer may be none."""
 
+SURE = 25.0
+"""Counts that the strongest genes of a block should have.
+
+Crops of one tissue (CosMx, 40 to 67 cells) lack up to 91 of 212 genes by place alone; their fifth should have
+15 counts at most.
+"""
+
 CHANCE_FACTOR = 10.0
 """A block is as many times larger than what chance leaves without a count."""
 
@@ -55,7 +62,8 @@ def joined_with_zeros(dataset: Subject, *, min_block: int, min_detection: float)
     Of the slides of one technology, a gene counts that has no count at all on some of them and is
     seen in `min_detection` of the units of each other one that lists it. `min_block` such genes on one
     slide fail that are ten times as many as chance leaves there, and either so large a share of the genes or
-    so strong on other slides as no difference of people makes them (:data:`SHARE`). Genes of which the
+    so strong on other slides as no difference of people makes them (:data:`SHARE`), `min_block` of them
+    with 25 expected counts. Genes of which the
     slide should have fewer than 5 counts, by the lowest share that the gene has elsewhere, are rare and do
     not count; nor do those that some people do not have (of the sex chromosomes, common deletions,
     receptor segments).
@@ -134,6 +142,7 @@ def _blocks(
         if block.sum() < least:
             continue
         weakest = np.sort(expected[block])[-min_block]
-        if block.sum() >= SHARE / others * asked.sum() or weakest >= STRONG / others:
+        large = block.sum() >= SHARE / others * asked.sum()
+        if weakest >= SURE and (large or weakest >= STRONG / others):
             found[slide.name] = tuple(sorted(map(str, names[block].tolist())))
     return found

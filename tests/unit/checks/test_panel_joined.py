@@ -172,3 +172,9 @@ def test_missing_counts_are_not_zeros(cohort):
     counts[0, :20] = np.nan
     data.read = (*data.read[:5], replace(spoilt, counts=csr_matrix(counts)))
     assert joined(panel_mismatch(data)) == []
+
+
+def test_a_crop_lacks_genes_by_place(cohort):
+    """Each of 12 genes should have about a dozen counts on the slide: of a few cells that is no panel."""
+    assert panel_mismatch(cohort(hide(slice(0, 12), (5,)), n_units=40, mean=0.3)).status == "pass"
+    assert panel_mismatch(cohort(hide(slice(0, 12), (5,)), n_units=300, mean=0.3)).status == "fail"
