@@ -62,7 +62,8 @@ def within_masks(
     block = block.ravel()
     extent = np.ptp(xy, axis=0)
     where = (
-        f"units span {extent[0]:.0f} x {extent[1]:.0f} um, that is {len(blocks)} blocks of {block_um:g} um"
+        f"units span {extent[0]:.0f} x {extent[1]:.0f} um, that is {len(blocks)} "
+        f"block{'s' if len(blocks) > 1 else ''} of {block_um:g} um"
     )
     _require(len(blocks) > 1, f"{where}: a block split needs two or more; use a larger slide")
     order = stream(seed, "blocks").permutation(len(blocks))

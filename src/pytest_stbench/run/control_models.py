@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -31,7 +32,7 @@ class Stated:
     impute = predict_labels = predict_expression
 
 
-class _Learner:
+class _Learner(ABC):
     """Ridge from what :meth:`features` tells of a slide to the targets of training units."""
 
     def fit(self, train: list[TrainSlide], task: TaskInfo) -> None:
@@ -45,9 +46,9 @@ class _Learner:
         x = features - self.centre
         self.weights = np.linalg.solve(x.T @ x + PENALTY * np.eye(x.shape[1]), x.T @ (targets - self.mean))
 
+    @abstractmethod
     def features(self, slide: TrainSlide | ModelSlide) -> Floats:
         """Return what the model looks at, (n, d)."""
-        raise NotImplementedError
 
     def predict_expression(self, slide: ModelSlide, genes: Sequence[str]) -> Floats:
         """Return expression, (n, g)."""

@@ -44,7 +44,7 @@ def test_the_seed_draws_the_blocks():
         ({"block_um": 499.0}, "blocks of 499 um are too small"),
         ({"gap_um": -1.0}, "the gap is -1 um"),
         ({"test_share": 1.0}, "test share is 1"),
-        ({"xy_um": XY[:3]}, "200 x 0 um, that is 1 blocks"),
+        ({"xy_um": XY[:3]}, "200 x 0 um, that is 1 block of"),
         ({"xy_um": XY + np.nan}, "finite coordinates"),
         ({"xy_um": XY[:0]}, "finite coordinates"),
         ({"gap_um": 5000.0}, "leaves no training unit"),
