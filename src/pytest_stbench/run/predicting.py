@@ -110,7 +110,8 @@ class Predictor:
                 for request in fold.question.requests(fold)
             }
             calls.do("reading", lambda: fold.question.complete(values, contestant.label))
-            self._memory[key] = Prediction(values=values)
+            remarks, files.remarks = files.remarks, ()
+            self._memory[key] = Prediction(values=values, remarks=remarks)
         known = self._memory[key]
         assert isinstance(known, Prediction)  # a failure is raised, never kept under this key
         return known

@@ -1,24 +1,24 @@
 """Predictions on disk, so that nothing is computed twice and a rerun resumes.
 
 Layout of the folder: ``predictions/ab/KEY.npz``, ``locks/KEY.lock``, ``starts/KEY.json`` (a model
-is running, or was when its process ended), ``remember/KIND/KEY.json``. All of it may be deleted
-at any time between runs.
+is running, or was when its process ended), ``remember/KIND/KEY.json``. Every file carries a digest of
+what it holds; one that does not match is absent. All of it may be deleted at any time between runs.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import secrets
 import time
 import warnings
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_stbench.run.archive import read_archive, write_archive, write_atomically, write_json
+from pytest_stbench.data.sealed import unsealed, write_atomically, write_sealed
+from pytest_stbench.run.archive import read_archive, write_archive
 from pytest_stbench.run.death import told_of_exit
 from pytest_stbench.run.keys import cell_key, code_version
 from pytest_stbench.run.lock import LocksUnsupportedError, locked
@@ -26,7 +26,7 @@ from pytest_stbench.run.marker import TIMEOUT, ModelEndedProcess, StartMarker
 from pytest_stbench.run.outside import noted_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -40,6 +40,8 @@ __all__ = [
     "cell_key",
     "code_version",
 ]
+
+T = TypeVar("T")
 
 DAY = 86_400.0
 NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL})
@@ -211,16 +213,19 @@ class Store:
         """Keep a small JSON-safe `value` under `kind` (a folder name) and `key` (any text)."""
         try:
             self._prepare()
-            write_json(self._memo(kind, key), {"key": key, "value": value})
+            write_sealed(self._memo(kind, key), f"{kind} {key}", value)
         except OSError as error:
             self._warn_disk(error)
 
-    def recall(self, kind: str, key: str) -> Any | None:
-        """Return what was remembered under `kind` and `key`; None when there is nothing usable."""
+    def recall(self, kind: str, key: str, read: Callable[[Any], T]) -> T | None:
+        """Return what `read` makes of what was remembered under `kind` and `key`.
+
+        None when there is nothing, when it was damaged, and when `read` cannot make anything of it: it is
+        computed again.
+        """
         try:
-            held = json.loads(self._memo(kind, key).read_bytes())
-            return held["value"] if held["key"] == key else None
-        except (OSError, ValueError, KeyError, TypeError):
+            return read(unsealed(f"{kind} {key}", self._memo(kind, key).read_bytes()))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return None
 
     def _prediction(self, key: str) -> Path:
@@ -250,7 +255,7 @@ class Store:
                     temporary.unlink()
 
     def _temporaries(self) -> Iterator[Path]:
-        for folder in ("predictions/*", "starts", "remember/*"):
+        for folder in ("predictions/*", "starts", "remember/*", "checksums", "index"):
             yield from self.root.glob(f"{folder}/*.tmp")
 
     def _remove_temporaries(self, key: str) -> None:

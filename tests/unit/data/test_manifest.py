@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 
 import pytest
 
 from pytest_stbench.data.checksums import file_sha256
 from pytest_stbench.data.manifest import load_manifest
+from pytest_stbench.data.sealed import sealed, unsealed
 from pytest_stbench.errors import DataError
 
 
@@ -88,9 +88,9 @@ def test_a_checksum_is_computed_once_per_version_of_a_file(listed, aged):
     aged(path)
     assert file_sha256(path, store) == sha_of("beta")
     entry = next((store / "checksums").iterdir())
-    known = json.loads(entry.read_text())
-    known["facts"]["sha256"] = "0" * 64
-    entry.write_text(json.dumps(known))
+    place = f"checksums {path.resolve()}"
+    known, _ = unsealed(place, entry.read_bytes())
+    entry.write_bytes(sealed(place, [known, {"sha256": "0" * 64}]))
     assert file_sha256(path, store) == "0" * 64  # from the store: the file was not read again
     os.utime(path, (1, 1))
     assert file_sha256(path, store) == sha_of("beta")
