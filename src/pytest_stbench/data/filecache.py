@@ -1,8 +1,8 @@
 """What was learnt of a file once, kept on disk until the file changes.
 
-An entry is one JSON file, named by the file's path and trusted only while path, size and
-modification time are the same, and only by the version of the numbers that wrote it. An entry that
-cannot be read counts as absent.
+An entry is one JSON file, named by the file's path and trusted only while path, size, times (of the
+content, and of the inode, which no tool that copies sets back) and inode are the same, and only by the
+version of the numbers that wrote it. An entry that cannot be read, or was damaged, counts as absent.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class FileCache:
             return None
         try:
             known, facts = unsealed(self._place(path), self._entry(path).read_bytes())
-            found: dict[str, Any] | None = facts if known == _state(path.stat()) else None
+            found: dict[str, Any] | None = facts if known == [NUMBERS, *state_of(path.stat())] else None
         except (OSError, ValueError):
             return None
         return found
@@ -51,7 +51,9 @@ class FileCache:
             return
         # A store that cannot be written costs time, never correctness.
         with contextlib.suppress(OSError):
-            write_sealed(self._entry(path), self._place(path), [_state(stat), facts], durable=False)
+            write_sealed(
+                self._entry(path), self._place(path), [[NUMBERS, *state_of(stat)], facts], durable=False
+            )
 
     def _place(self, path: Path) -> str:
         assert self.folder is not None
@@ -63,6 +65,6 @@ class FileCache:
         return self.folder / f"{digest[:32]}.json"
 
 
-def _state(stat: os.stat_result) -> list[int]:
-    """Return what changes with the content of a file."""
-    return [NUMBERS, stat.st_size, stat.st_mtime_ns]
+def state_of(stat: os.stat_result) -> tuple[int, ...]:
+    """Return what changes with the content of a file, also where a tool puts its time back."""
+    return (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
