@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.filecache import FileCache, state_of
+from pytest_stbench.data.wording import byte_size
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ class Checksums:
         if unread:
             from concurrent.futures import ThreadPoolExecutor
 
-            label = f"checksums of {len(unread)} file{'s' if len(unread) > 1 else ''} ({_size(unread)})"
+            size = byte_size(sum(path.stat().st_size for path in unread if path.exists()))
+            label = f"checksums of {len(unread)} file{'s' if len(unread) > 1 else ''} ({size})"
             # The digest leaves the interpreter free, so that who waits can tell of it.
             with self.progress(label), ThreadPoolExecutor(THREADS) as pool:
                 found |= zip(unread, pool.map(self._read, unread), strict=True)
@@ -90,12 +92,3 @@ def file_sha256(path: Path, store: Path | None = None) -> str:
     Raises ``DataError`` when the file cannot be read.
     """
     return Checksums(store=store).of([path])[path]
-
-
-def _size(paths: list[Path]) -> str:
-    total = float(sum(path.stat().st_size for path in paths if path.exists()))
-    for unit in ("bytes", "kB", "MB"):
-        if total < 1000:
-            return f"{total:.0f} {unit}"
-        total /= 1000
-    return f"{total:.1f} GB"

@@ -143,7 +143,8 @@ class Predictor:
                 prediction = self._compute(contestant, fold, label, timeout, claim)
                 claim.model_is_done()
                 if keeps(identity):
-                    self.store.save(key, prediction.values, _meta(prediction, label, identity))
+                    about = {"model": contestant.label, "task": fold.task.name, "label": label}
+                    self.store.save(key, prediction.values, {**about, **_meta(prediction, identity)})
         except CellFailed:
             raise
         except StbenchError as error:
@@ -209,10 +210,9 @@ def _changes_input(label: str, slide: str) -> str:
     )
 
 
-def _meta(prediction: Prediction, label: str, identity: Identity) -> dict[str, Any]:
+def _meta(prediction: Prediction, identity: Identity) -> dict[str, Any]:
     return {
         **identity.beside,
-        "label": label,
         "seconds": prediction.seconds,
         "peak_memory_mb": prediction.peak_memory_mb,
         "remarks": list(prediction.remarks),
