@@ -15,12 +15,13 @@ from pytest_stbench.spec.numbers import NUMBERS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+SOURCES = frozenset({".py", ".csv", ".txt", ".gz"})
 REQUIRED = frozenset({"task", "dataset", "train", "test", "seed", "model", "genes"})
 RECORDS = frozenset({"baseline", "family", "reader", "split"})
 """Records of other packages that decide the same."""
 OF_RECORDS = {"metrics": "metric", "checks": "check"}
 """What further subpackages hold, as records of other packages are called."""
-SHAPING = ("baselines", "data", "families", "kernels", "models", "preprocess", "splits")
+SHAPING = ("baselines", "data", "families", "kernels", "models", "preprocess", "resources", "splits")
 """Subpackages whose code decides what a model is given and what is kept of its output."""
 
 
@@ -62,10 +63,10 @@ def code_version(*further: str) -> str:
 
 
 def source_digest(package: Path, subpackages: Sequence[str]) -> str:
-    """Return 16 hex digits over names and contents of the ``.py`` files of `subpackages`."""
+    """Return 16 hex digits over names and contents of the code and tables of `subpackages`."""
     digest = hashlib.sha256()
     for name in sorted(subpackages):
-        for path in sorted((package / name).rglob("*.py")):
+        for path in sorted(path for path in (package / name).rglob("*") if path.suffix in SOURCES):
             digest.update(path.relative_to(package).as_posix().encode() + b"\0")
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]

@@ -181,7 +181,9 @@ class Store:
         """Keep a small JSON-safe `value` under `kind` (a folder name) and `key` (any text)."""
         try:
             self._prepare()
-            write_sealed(self._memo(kind, key), f"{kind} {key}", value)
+            # What a loss of power leaves half-written does not match its digest: waiting for the disk
+            # would make sure of nothing that is worth it.
+            write_sealed(self._memo(kind, key), f"{kind} {key}", value, durable=False)
         except OSError as error:
             self._warn_disk(error)
 
