@@ -17,6 +17,7 @@ import numpy as np
 
 from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.errors import ModelError
+from pytest_stbench.models.seals import Seals, seal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -70,9 +71,16 @@ class PredictionFolder:
             )
             raise ModelError(message)
         self._manifest = _manifest(folder / MANIFEST)
+        self._seals = Seals(folder, folder / MANIFEST, self._manifest)
+        self.remarks: tuple[str, ...] = ()
         self.name = str(self._manifest.get("name") or folder.resolve().name)
         said = self._manifest.get("pretraining")
         self.pretraining = None if said is None else tuple(map(str, said))
+
+    @staticmethod
+    def seal(folder: Path) -> int:
+        """Write checksums into the manifest of `folder`; return of how many files. Raises ``ModelError``."""
+        return seal(folder, folder / MANIFEST, _manifest(folder / MANIFEST), FORMATS)
 
     @property
     def revision(self) -> str:
@@ -95,7 +103,8 @@ class PredictionFolder:
         """Refuse the folder unless it has a file for every slide of every cell.
 
         `places` are all cells of the task with their test slides. What a file holds is checked
-        when its cell is read. Raises ``ModelError`` with all that is missing.
+        when its cell is read; that files have no checksum is among the ``remarks``. Raises ``ModelError``
+        with all that is missing.
         """
         stated = self._manifest.get("tasks", {}).get(task, {}).get("fingerprint")
         if stated is not None and stated != fingerprint:
@@ -105,10 +114,12 @@ class PredictionFolder:
                 "again and predict anew"
             )
             raise ModelError(message)
-        missing = []
+        missing: list[str] = []
+        there: list[Path] = []
         for place, slides in places:
             for slide in slides:
                 found = self._files(place, slide)
+                there += found
                 if not found:
                     missing.append("/".join((*place.parts, f"{safe_name(slide)}.{FORMATS[0]}")))
         if missing:
@@ -118,6 +129,7 @@ class PredictionFolder:
                 f"{', '.join(missing[:LISTED])}{more}; write them: a task is scored whole"
             )
             raise ModelError(message)
+        self.remarks = self._seals.without(there)
 
     def read(
         self, place: Place, slide: str, units: Sequence[str], columns: Sequence[str] | None
@@ -158,6 +170,7 @@ class PredictionFolder:
                 f"{self.folder.joinpath(*place.parts)}: no file for slide {slide} ({', '.join(FORMATS)})"
             )
             raise ModelError(message)
+        self._seals.check(found[0])
         return found[0]
 
     def _files(self, place: Place, slide: str) -> tuple[Path, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.checks.result import WITHHOLDS, CheckResult
-from pytest_stbench.checks.run import run_check
+from pytest_stbench.checks.run import params_of, run_check
 from pytest_stbench.errors import DataError, DataMissing
 from pytest_stbench.registry import load_target
 from pytest_stbench.run.cells import view_parts
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.dataset import Dataset
     from pytest_stbench.registry import Check, Family, Metric, Registry
     from pytest_stbench.run.cells import Cell, Grid, Pool
+    from pytest_stbench.run.kept_checks import KeptChecks
     from pytest_stbench.run.truth_facts import TruthFacts
     from pytest_stbench.spec.model import TaskSpec
 
@@ -44,7 +45,7 @@ class Checking:
 
     `open_dataset` gives a view of a data set by name, `offered` what it offers to baselines, `listed_genes`
     the genes a task file lists (None where they are chosen on training slides), `measured` the slides of a
-    view as they are scored, `truth` what is known without a model.
+    view as they are scored, `truth` what is known without a model, `kept` results of earlier runs.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Checking:
         truth: TruthFacts,
         raw_of: Callable[[str], Dataset | None] = lambda view: None,  # noqa: ARG005  # none by default
         families_beside: Callable[[], frozenset[str]] = frozenset,
+        kept: KeptChecks | None = None,
     ) -> None:
         self._spec = spec
         self._grid = grid
@@ -73,6 +75,7 @@ class Checking:
         self._raw_of = raw_of
         self._families_beside = families_beside
         self._truth = truth
+        self._kept = kept
         self._results: dict[tuple[str, str], CheckResult] = {}
 
     def run(
@@ -89,14 +92,25 @@ class Checking:
             if withheld is not None:
                 self._results[record.name, place] = withheld
                 return withheld
-            facts = {**self._facts(record, view, pool), **(about.facts if about else {})}
-            function = load_target(record.target)
-            accepted = inspect.signature(function).parameters
-            arguments = {name: value() for name, value in facts.items() if name in accepted}
-            self._results[record.name, place] = run_check(
-                record, function, arguments, self._spec.checks.get(record.name)
-            )
+            self._results[record.name, place] = self._judge(record, view, pool, about)
         return self._results[record.name, place]
+
+    def _judge(self, record: Check, view: str, pool: Pool | None, about: About | None) -> CheckResult:
+        override = self._spec.checks.get(record.name)
+        key = self._kept.key(record, view, pool, params_of(record, override)) if self._kept else None
+        kept = self._kept.recall(key) if self._kept and key else None
+        if kept is not None:
+            return run_check(record, lambda **_: kept, {}, override)
+        facts = {**self._facts(record, view, pool), **(about.facts if about else {})}
+        function = load_target(record.target)
+        accepted = inspect.signature(function).parameters
+        arguments = {name: value() for name, value in facts.items() if name in accepted}
+
+        def noting(**given: Any) -> CheckResult:
+            result: CheckResult = function(**given)
+            return self._kept.keep(key, result) if self._kept and key else result
+
+        return run_check(record, noting, arguments, override)
 
     def _withheld(self, record: Check, view: str) -> CheckResult | None:
         """Return the skip of a check that another one leaves nothing to judge; None where it is judged."""
