@@ -56,7 +56,6 @@ class Arrangement:
                 "labels": None if given.labels is None else given.labels[self.rows],
                 "proportions": None if given.proportions is None else given.proportions[self.rows],
                 "make_counts": Later(partial(_counts, given.make_counts, self.rows, self.names)),
-                "make_tiles": None if given.make_tiles is None else Later(given.make_tiles, kept=list),
             }
         return replace(given, **changes)
 
