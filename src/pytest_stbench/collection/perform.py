@@ -130,6 +130,8 @@ def model_item(item: pytest.Item, cell: Cell | Pool, given: Any) -> Callable[[],
         contestant = contestant_of(item, cell.dataset, cell.id, given, run)
         run.require_data(cell)
         run.require_method(contestant)
+        if contestant.handle.own_names:
+            run.checking.require_names(cell.view)
         if function.kind == CONTRACT:
             assert isinstance(cell, Cell)
             run.fold(cell)

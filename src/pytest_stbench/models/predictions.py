@@ -15,8 +15,10 @@ from urllib.parse import quote
 
 import numpy as np
 
+from pytest_stbench.data.arrangement import SCHEME, arrange
 from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.errors import ModelError
+from pytest_stbench.models.identity import AS_GIVEN
 from pytest_stbench.models.seals import Seals, seal
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from pytest_stbench.data.slide import Slide
 
 FORMATS = ("h5ad", "parquet", "npz")
 MANIFEST = "stbench-predictions.json"
@@ -74,6 +78,13 @@ class PredictionFolder:
         self._seals = Seals(folder, folder / MANIFEST, self._manifest)
         self.remarks: tuple[str, ...] = ()
         self.name = str(self._manifest.get("name") or folder.resolve().name)
+        self._scheme = self._manifest.get("units")
+        if self._scheme not in (None, SCHEME):
+            message = (
+                f"{folder / MANIFEST}: `units` is {self._scheme!r}, but names are {SCHEME!r}: export the "
+                "inputs again and predict anew"
+            )
+            raise ModelError(message)
         said = self._manifest.get("pretraining")
         self.pretraining = None if said is None else tuple(map(str, said))
 
@@ -90,6 +101,15 @@ class PredictionFolder:
             stat = path.stat()
             digest.update(f"{path.relative_to(self.folder)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
         return digest.hexdigest()[:16]
+
+    @property
+    def unit_names(self) -> str | None:
+        """``as given`` where the files name units as the data set does: their model saw these names."""
+        return AS_GIVEN if self._scheme is None else None
+
+    def names_of(self, slide: Slide) -> NDArray[np.str_]:
+        """Return what the files call the units of `slide`, in its order."""
+        return slide.unit_names if self._scheme is None else arrange(slide).names_by_row
 
     def predict_expression(self, slide: object, genes: Sequence[str]) -> NDArray[Any]:
         """Say that files are not asked: :meth:`read` is."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_stbench.checks.result import WITHHOLDS, CheckResult
 from pytest_stbench.checks.run import params_of, run_check
 from pytest_stbench.errors import DataError, DataMissing
+from pytest_stbench.models.identity import AS_GIVEN
 from pytest_stbench.registry import load_target
 from pytest_stbench.run.cells import view_parts
 from pytest_stbench.run.contestants import runnable
@@ -121,6 +122,19 @@ class Checking:
         fix = f"correct first what {record.after} names"
         message = f"places of the units are wrong ({record.after} fails), so that nothing can be said: {fix}"
         return CheckResult(status="skip", message=message, fix=fix, slides=result.slides)
+
+    def require_names(self, view: str) -> None:
+        """Raise ``Blocked`` unless names and order of units are known to tell nothing of the truth.
+
+        Asked for models that want the names of the data set: under a population claim alone.
+        """
+        if self._spec.claim != "population":
+            return
+        record = self._registry.checks["name_leak"]
+        result = self.run(record, view)
+        if result.status != "pass":
+            why = f"a model with `unit_names = {AS_GIVEN!r}` cannot carry a population claim"
+            raise Blocked(cause=f"{record.name}[{view}]", detail=f"{why}: {result.message}")
 
     def require(self, cell: Cell | Pool) -> None:
         """Raise ``Blocked`` for the first check that failed and holds back the cell."""

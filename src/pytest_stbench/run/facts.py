@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.roots import resolve_one
+from pytest_stbench.models.identity import AS_GIVEN
 from pytest_stbench.results.provenance import DatasetRecord, LockRecord, ModelRecord, TaskRecord
 from pytest_stbench.run.cells import pool_id, view_parts
 from pytest_stbench.run.depth import depth_of, libsize_map
@@ -142,6 +143,7 @@ class Facts:
             pretraining=contestant.handle.pretraining,
             input_class=contestant.handle.input_class or input_class_of(self._spec, self._run.family),
             cached=keeps(identity),
+            unit_names=AS_GIVEN if contestant.handle.own_names else None,
         )
 
     def lock(self, cell: Cell) -> LockRecord:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.inputs import ModelSlide, TaskInfo, TrainSlide
+    from pytest_stbench.families.asking import Asking
     from pytest_stbench.families.fold import FoldData
     from pytest_stbench.families.question import Request
     from pytest_stbench.models.identity import Identity
@@ -179,15 +180,17 @@ class Predictor:
             for course in fold.question.courses(fold):
                 model = calls.do("build", contestant.handle.fresh)
                 if calls.do("build", partial(hasattr, model, "fit")):
-                    train = fold.train_inputs(None if course.train is fold.train else course.train)
+                    slides = None if course.train is fold.train else course.train
+                    train = fold.train_inputs(slides, own_names=contestant.handle.own_names)
                     calls.do("fit", partial(_fit, model, train, fold.task))
                     del train
                 for request in course.requests:
-                    given = fold.question.given(request, fold)
+                    asking = fold.asking(request, own_names=contestant.handle.own_names)
+                    given = asking.given()
                     before = digest(given)
-                    raw = calls.do("predict", partial(fold.question.ask, model, given, request, fold.task))
+                    raw = calls.do("predict", partial(asking.ask, model, given))
                     where = f"{contestant.label}, slide {request.key}"
-                    look = partial(_looked_at, fold, raw, request, given, where)
+                    look = partial(_looked_at, asking, raw, given, where)
                     values[request.key], after = calls.do(OUTPUT, look)
                     if after != before:
                         remarks.append(_changes_input(contestant.label, request.key))
@@ -204,14 +207,12 @@ def _fit(model: Any, train: list[TrainSlide], task: TaskInfo) -> None:
     model.fit(train, task)
 
 
-def _looked_at(
-    fold: FoldData, raw: object, request: Request, given: ModelSlide, where: str
-) -> tuple[NDArray[Any], str]:
+def _looked_at(asking: Asking, raw: object, given: ModelSlide, where: str) -> tuple[NDArray[Any], str]:
     """Return a checked copy of what a model returned, and the digest of what its input is by then.
 
     Runs what the model wrote (``__array__``, ``shape``), as the model itself does.
     """
-    return fold.question.accept(raw, request, fold, where), digest(given)
+    return asking.accept(raw, where), digest(given)
 
 
 def _accepted(files: PredictionFolder, place: Place, request: Request, fold: FoldData) -> NDArray[Any]:

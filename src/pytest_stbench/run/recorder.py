@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from pytest_stbench.run.stored_run import StoredRun
     from pytest_stbench.run.task_run import TaskRun
 
+OWN_NAMES = "unit_names_as_given"
+"""Flag of scores of a model that was given the names of units as the data set has them."""
+
 Role = Literal["model", "baseline", "control"]
 
 
@@ -208,7 +211,7 @@ class Recorder:
             difference=found.difference if found else None,
             difference_low=found.low if found else None,
             undefined=dict(score.undefined),
-            flags=score.flags,
+            flags=(*score.flags, OWN_NAMES) if contestant and contestant.handle.own_names else score.flags,
             seconds=score.seconds,
             peak_memory_mb=score.peak_memory_mb,
             seed_sd=score.seed_sd,
