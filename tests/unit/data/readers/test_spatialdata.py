@@ -473,3 +473,23 @@ def test_a_matrix_places_the_image_of_a_store_of_xenium(store):
     np.testing.assert_allclose(slide.xy_px, np.column_stack([(y + 10) / 2, (30 - x) / 2]))
     with pytest.raises(DataError, match=r"only slides of Xenium and MERSCOPE are placed by a matrix"):
         opened(store.parent, image=image, technology="Visium").slide("S2")
+
+
+def test_cells_that_nobody_names_are_counted_from_their_outlines(store):
+    shutil.rmtree(store / "tables")
+    for part in (store / "points/transcripts/points.parquet").glob("*.parquet"):
+        pd.read_parquet(part).drop(columns="cell_id").to_parquet(part)
+    table = stores.molecules()
+    dataset = opened(store.parent, scale={"um_per_px": PX})
+    slide = dataset.slide("S2")
+    half = stores.SIDE / 2
+    outlines = {name: shapely.box(*(xy - half), *(xy + half)) for name, xy in zip(NAMES, XY, strict=True)}
+    expected = np.zeros((len(NAMES), len(slide.genes)), int)
+    for row, name in enumerate(slide.unit_names.tolist()):
+        within = shapely.contains_xy(outlines[name], table[["x", "y"]].to_numpy(np.float64))
+        for column, gene in enumerate(slide.genes.tolist()):
+            expected[row, column] = (within & (table["feature_name"] == gene)).sum()
+    assert expected.sum() > 0
+    np.testing.assert_array_equal(slide.counts.toarray(), expected)
+    assert dataset.notes["cells_counted_from_outlines"]["S2"] == len(NAMES)
+    assert dataset.notes["transcripts_unassigned"]["S2"] == 5

@@ -5,7 +5,7 @@ of ``tables`` (counts, labels of ``obs``), the shapes, labels or points that the
 (places of the units: centroids), one of ``points`` (transcripts: ``points.parquet`` with the columns
 ``x``, ``y``, the ``feature_key`` and the ``instance_key``), ``shapes`` and ``labels`` (outlines of
 cells and nuclei), and an image of three channels r, g and b. A store without table has the cells
-that its transcripts name.
+that its transcripts name, else those of its outlines.
 
 Units are called as the index of the table calls them, or by the ids of the instances where the
 index only counts rows; transcripts and outlines call their cells alike. Units that lie off tissue
