@@ -462,14 +462,22 @@ def test_units_off_tissue_are_left_out_and_counted(store, said):
     assert dataset.notes["units_of_other_regions"]["S2"] == 0
 
 
-def test_a_matrix_places_the_image_of_a_store_of_xenium(store):
+@pytest.mark.parametrize(
+    ("drop", "scale", "pixel"),
+    [((), PX, PX), ((), 0.5, 0.5), (("labels",), PX, PX), (("labels",), 1.0, 0.2125)],
+)
+def test_a_matrix_places_the_image_of_a_store_of_xenium(store, drop, scale, pixel):
     import PIL.Image
 
+    for kind in drop:
+        shutil.rmtree(store / kind)
     PIL.Image.fromarray(np.full((40, 50, 3), 9, np.uint8)).save(store.parent / "he.png")
     (store.parent / "m.csv").write_text("0,-2,30\n2,0,-10\n0,0,1\n")
     image = {"path": "he.png", "alignment": "m.csv"}
-    slide = opened(store.parent, image=image, technology="Xenium").slide("S2")
-    x, y = XY.T / 0.2125
+    where = {"image": image, "scale": {"um_per_px": scale}}
+    slide = opened(store.parent, technology="Xenium", **where).slide("S2")
+    assert slide.image.mpp == pytest.approx(2 * pixel), "pixels are those of the store, not a constant"
+    x, y = XY.T / PX * scale / pixel
     np.testing.assert_allclose(slide.xy_px, np.column_stack([(y + 10) / 2, (30 - x) / 2]))
     with pytest.raises(DataError, match=r"only slides of Xenium and MERSCOPE are placed by a matrix"):
         opened(store.parent, image=image, technology="Visium").slide("S2")

@@ -40,7 +40,7 @@ from pytest_stbench.data.readers.imaging.source import (
 )
 from pytest_stbench.data.readers.spatialdata.choice import choose, image_of, outlines_of
 from pytest_stbench.data.readers.spatialdata.frame import Frame
-from pytest_stbench.data.readers.spatialdata.images import open_image
+from pytest_stbench.data.readers.spatialdata.images import morphology_um, open_image
 from pytest_stbench.data.readers.spatialdata.labels import Labels
 from pytest_stbench.data.readers.spatialdata.points import keys_of, open_points, stem
 from pytest_stbench.data.readers.spatialdata.scale import technology_of, um_per_unit
@@ -129,8 +129,13 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
         image=None if image is None else partial(open_image, store, frame, image),
         technology=technology,
         resolution=resolution,
-        alignment=of_explorer if "Xenium" in (technology, config.technology) else None,
+        alignment=partial(_aligned, store, frame) if "Xenium" in (technology, config.technology) else None,
     )
+
+
+def _aligned(store: Store, frame: Frame, path: Path) -> NDArray[np.float64]:
+    """Return the map from um to pixels of an H&E that is aligned to the morphology image of the store."""
+    return of_explorer(path, morphology_um(store, frame))
 
 
 def _transcripts(store: Store, frame: Frame, chosen: Chosen, table: Table | None) -> Any:
