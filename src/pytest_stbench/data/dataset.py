@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample
 
+NO_POLYGONS = "; cells are counted from polygons of cells, not from outlines of nuclei or images of labels"
+
 
 class Dataset:
     """The slides of one data set of a task file.
@@ -230,6 +232,7 @@ class Dataset:
             message = (
                 f"slide {raw.slide_id} has no units; leave it out by `slides`"
                 f"{', or form units of its transcripts with `bin`' if raw.transcripts is not None else ''}"
+                f"{NO_POLYGONS if raw.segmentations else ''}"
             )
             raise DataError(message)
         libsize, n_detected = totals(raw.counts)
