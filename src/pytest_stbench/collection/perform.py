@@ -136,9 +136,7 @@ def model_item(item: pytest.Item, cell: Cell | Pool, given: Any) -> Callable[[],
             assert isinstance(cell, Cell)
             run.fold(cell)
         else:
-            for part in cell.cells if isinstance(cell, Pool) else (cell,):
-                run.ready(contestant, part)
-                recorder.facts.lock(part)
+            recorder.prepare(contestant, cell)
     if isinstance(cell, Pool):
         return lambda: _pooled(item, run, recorder, contestant, cell, function.name)
     if function.kind == CONTRACT:

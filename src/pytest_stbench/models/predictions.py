@@ -16,9 +16,9 @@ from urllib.parse import quote
 import numpy as np
 
 from pytest_stbench.data.arrangement import SCHEME, arrange
-from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.errors import ModelError
 from pytest_stbench.models.identity import AS_GIVEN
+from pytest_stbench.models.prediction_tables import READERS, arrays_of
 from pytest_stbench.models.seals import Seals, seal
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from pytest_stbench.data.slide import Slide
 
-FORMATS = ("h5ad", "parquet", "npz")
+FORMATS = tuple(READERS)
 MANIFEST = "stbench-predictions.json"
 LISTED = 20
 
@@ -49,15 +49,6 @@ class Place:
         """Names of the folders from the outside in."""
         seed = () if self.seed is None else (f"s{self.seed}",)
         return tuple(safe_name(part) for part in (self.task, self.view, self.split, self.fold, *seed))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Table:
-    """Predictions of one slide as they stand in a file."""
-
-    values: NDArray[Any]
-    units: list[str]
-    columns: list[str]
 
 
 class PredictionFolder:
@@ -160,7 +151,7 @@ class PredictionFolder:
         any of them, or names one twice; rows and columns that were not asked for are left out.
         """
         path = self._file(place, slide)
-        table = _READERS[path.suffix[1:]](path)
+        table = READERS[path.suffix[1:]](path)
         if table.values.shape != (len(table.units), len(table.columns)):
             sizes = f"{len(table.units)} units and {len(table.columns)} columns"
             message = f"{path}: {table.values.shape} values for {sizes}"
@@ -176,7 +167,7 @@ class PredictionFolder:
         if path.suffix != ".npz":
             message = f"{path}: masks stand in an npz, one array for each tile; write one in its place"
             raise ModelError(message)
-        found = _arrays(path)
+        found = arrays_of(path)
         if name not in found:
             there = ", ".join(found) or "none"
             message = f"{path}: the mask of {name} is missing (there are: {there}); every tile is asked"
@@ -243,63 +234,3 @@ def _manifest(path: Path) -> dict[str, Any]:
         message = f"{path}: not a manifest of predictions; take the one that `stbench export-inputs` wrote"
         raise ModelError(message)
     return found
-
-
-def _from_h5ad(path: Path) -> Table:
-    import anndata
-
-    with quiet_anndata():
-        data = _readable(path, lambda: anndata.read_h5ad(path))
-    values = data.X.toarray() if hasattr(data.X, "toarray") else np.asarray(data.X)
-    return Table(values=values, units=list(map(str, data.obs_names)), columns=list(map(str, data.var_names)))
-
-
-def _from_parquet(path: Path) -> Table:
-    import pandas as pd
-
-    frame = _readable(path, lambda: pd.read_parquet(path))
-    if "unit" in frame.columns:
-        frame = frame.set_index("unit")
-    if isinstance(frame.index, pd.RangeIndex):
-        message = f"{path}: the rows have no names; write the units as the index or in a column `unit`"
-        raise ModelError(message)
-    return Table(
-        values=frame.to_numpy(), units=list(map(str, frame.index)), columns=list(map(str, frame.columns))
-    )
-
-
-def _from_npz(path: Path) -> Table:
-    found = _arrays(path)
-    columns = next((name for name in ("genes", "classes", "columns") if name in found), None)
-    if "values" not in found or "units" not in found or columns is None:
-        message = (
-            f"{path}: an npz of predictions holds `values`, `units` and `genes` (or `classes`); "
-            f"found {', '.join(found) or 'none'}"
-        )
-        raise ModelError(message)
-    return Table(
-        values=found["values"],
-        units=[str(name) for name in found["units"].tolist()],
-        columns=[str(name) for name in found[columns].tolist()],
-    )
-
-
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    def read() -> dict[str, NDArray[Any]]:
-        # numpy leaves a file open that it was given by name and cannot read.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-
-    found: dict[str, NDArray[Any]] = _readable(path, read)
-    return found
-
-
-def _readable(path: Path, read: Any) -> Any:
-    try:
-        return read()
-    except Exception as error:  # every format has errors of its own for damaged files
-        message = f"{path}: cannot be read (truncated, damaged or another format): {error}"
-        raise ModelError(message) from error
-
-
-_READERS = {"h5ad": _from_h5ad, "parquet": _from_parquet, "npz": _from_npz}

@@ -78,6 +78,7 @@ class Checking:
         self._truth = truth
         self._kept = kept
         self._results: dict[tuple[str, str], CheckResult] = {}
+        self._cleared: set[tuple[str, str, str]] = set()
 
     def run(
         self, record: Check, view: str = "", pool: Pool | None = None, about: About | None = None
@@ -138,13 +139,17 @@ class Checking:
 
     def require(self, cell: Cell | Pool) -> None:
         """Raise ``Blocked`` for the first check that failed and holds back the cell."""
+        place = (cell.dataset, cell.view, cell.split)
+        if place in self._cleared:
+            return
         for record, view, pool in self._blocking(cell):
             result = self.run(record, view, pool)
             if result.status == "fail":
-                place = pool.id if pool else view
+                where = pool.id if pool else view
                 raise Blocked(
-                    cause=f"{record.name}[{place}]" if place else record.name, detail=result.message
+                    cause=f"{record.name}[{where}]" if where else record.name, detail=result.message
                 )
+        self._cleared.add(place)
 
     def _blocking(self, cell: Cell | Pool) -> Iterable[tuple[Check, str, Pool | None]]:
         for record in self._registry.checks:

@@ -32,6 +32,7 @@ class Facts:
         self._task: TaskRecord | None = None
         self._datasets: dict[str, DatasetRecord] = {}
         self._locks: dict[str, LockRecord] = {}
+        self._abouts: dict[str, dict[str, str | None]] = {}
         self._patients = {
             name: {sample.slide: sample.patient or sample.slide for sample in samples}
             for name, samples in run.grid.samples.items()
@@ -50,6 +51,11 @@ class Facts:
         }
 
     def _about(self, view: str) -> dict[str, str | None]:
+        if view not in self._abouts:
+            self._abouts[view] = self._make_about(view)
+        return self._abouts[view]
+
+    def _make_about(self, view: str) -> dict[str, str | None]:
         """Return what a view of a data set is of, where all of its slides agree."""
         name, variant = view_parts(view)
         config = dataset_of(self._spec, name, variant)
