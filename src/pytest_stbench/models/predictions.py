@@ -16,6 +16,7 @@ from urllib.parse import quote
 import numpy as np
 
 from pytest_stbench.data.arrangement import SCHEME, arrange
+from pytest_stbench.data.declared import refuse_hollow_zip
 from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.errors import ModelError
 from pytest_stbench.models.identity import AS_GIVEN
@@ -77,10 +78,7 @@ class PredictionFolder:
         self.name = str(self._manifest.get("name") or folder.resolve().name)
         self._scheme = self._manifest.get("units")
         if self._scheme not in (None, SCHEME):
-            message = (
-                f"{folder / MANIFEST}: `units` is {self._scheme!r}, but names are {SCHEME!r}: export the "
-                "inputs again and predict anew"
-            )
+            message = f"{folder / MANIFEST}: `units` is {self._scheme!r}, not {SCHEME!r}: export inputs again"
             raise ModelError(message)
         said = self._manifest.get("pretraining")
         self.pretraining = None if said is None else tuple(map(str, said))
@@ -234,9 +232,17 @@ def _manifest(path: Path) -> dict[str, Any]:
 
 def _from_h5ad(path: Path) -> Table:
     import anndata
+    import h5py
+
+    from pytest_stbench.data.readers.hdf5_bounds import check_bounds
+
+    def read() -> anndata.AnnData:
+        with h5py.File(path, "r", locking="best-effort") as file:
+            check_bounds(file, path)
+        return anndata.read_h5ad(path)
 
     with quiet_anndata():
-        data = _readable(path, lambda: anndata.read_h5ad(path))
+        data = _readable(path, read)
     values = data.X.toarray() if hasattr(data.X, "toarray") else np.asarray(data.X)
     return Table(values=values, units=list(map(str, data.obs_names)), columns=list(map(str, data.var_names)))
 
@@ -273,6 +279,7 @@ def _from_npz(path: Path) -> Table:
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     def read() -> dict[str, NDArray[Any]]:
+        refuse_hollow_zip(path)
         # numpy leaves a file open that it was given by name and cannot read.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
