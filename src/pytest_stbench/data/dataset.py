@@ -13,6 +13,7 @@ from pytest_stbench.data.align import align_columns, measured_of, totals, univer
 from pytest_stbench.data.catalogue import READERS
 from pytest_stbench.data.checksums import Checksums
 from pytest_stbench.data.label_tables import LabelledSource, find_tables
+from pytest_stbench.data.links import refuse_links_out
 from pytest_stbench.data.manifest import load_manifest
 from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.data.slide import Slide, SlideMeta
@@ -185,6 +186,8 @@ class Dataset:
     def _source(self) -> SlideSource:
         record = Catalogue("source", self._readers)[self.config.source]
         source: SlideSource = load_target(record.target)(self.config, self.samples, self._roots)
+        for slide_id in self.slide_ids:
+            refuse_links_out(source.files(slide_id), self._roots)
         self._verify(source)
         if self.config.labels is not None:
             source = LabelledSource(source, self.config, self._label_tables)

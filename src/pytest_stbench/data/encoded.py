@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import PIL.Image
 
+from pytest_stbench.data.declared import refuse_hollow
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -82,6 +83,9 @@ def _opened(source: Path | bytes, name: str) -> Iterator[PIL.Image.Image]:
         limit, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
         try:
             with PIL.Image.open(stream) as image:
+                held = source.stat().st_size if isinstance(source, Path) else len(source)
+                whole = image.width * image.height * len(image.getbands())
+                refuse_hollow(Path(name), f"the image of {image.width} x {image.height} pixels", whole, held)
                 if image.mode not in _EIGHT_BIT:
                     message = f"{name}: image of mode {image.mode}; 8 bits a channel are needed (RGB or grey)"
                     raise DataError(message)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.data.declared import refuse_hollow_zip
 from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.errors import ModelError
 
@@ -29,9 +30,17 @@ class Table:
 def from_h5ad(path: Path) -> Table:
     """Return the X of an AnnData. Raises ``ModelError``."""
     import anndata
+    import h5py
+
+    from pytest_stbench.data.readers.hdf5_bounds import check_bounds
+
+    def read() -> anndata.AnnData:
+        with h5py.File(path, "r", locking="best-effort") as file:
+            check_bounds(file, path)
+        return anndata.read_h5ad(path)
 
     with quiet_anndata():
-        data = _readable(path, lambda: anndata.read_h5ad(path))
+        data = _readable(path, read)
     values = data.X.toarray() if hasattr(data.X, "toarray") else np.asarray(data.X)
     return Table(values=values, units=list(map(str, data.obs_names)), columns=list(map(str, data.var_names)))
 
@@ -70,6 +79,7 @@ def arrays_of(path: Path) -> dict[str, NDArray[Any]]:
     """Return the arrays of an npz by name. Raises ``ModelError``."""
 
     def read() -> dict[str, NDArray[Any]]:
+        refuse_hollow_zip(path)
         # numpy leaves a file open that it was given by name and cannot read.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}

@@ -71,10 +71,7 @@ class PredictionFolder:
         self.name = str(self._manifest.get("name") or folder.resolve().name)
         self._scheme = self._manifest.get("units")
         if self._scheme not in (None, SCHEME):
-            message = (
-                f"{folder / MANIFEST}: `units` is {self._scheme!r}, but names are {SCHEME!r}: export the "
-                "inputs again and predict anew"
-            )
+            message = f"{folder / MANIFEST}: `units` is {self._scheme!r}, not {SCHEME!r}: export inputs again"
             raise ModelError(message)
         said = self._manifest.get("pretraining")
         self.pretraining = None if said is None else tuple(map(str, said))

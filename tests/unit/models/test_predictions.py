@@ -213,5 +213,5 @@ def test_files_without_a_scheme_have_the_names_of_the_data(tmp_path, manifest):
 def test_names_of_another_scheme_are_refused(tmp_path):
     folder_of(tmp_path)
     (tmp_path / "v2" / MANIFEST).write_text(json.dumps({"units": "by place, 99"}))
-    with pytest.raises(ModelError, match=r"`units` is 'by place, 99'.*export the inputs again"):
+    with pytest.raises(ModelError, match=r"`units` is 'by place, 99'.*export inputs again"):
         PredictionFolder(tmp_path / "v2")

@@ -10,6 +10,7 @@ import zlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, TYPE_CHECKING, TypeVar
 
+from pytest_stbench.data.declared import refuse_hollow_zip
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def unpack(archive: Path, kind: str, folder: Path) -> None:
     """
     try:
         if kind == "zip":
+            refuse_hollow_zip(archive)
             with zipfile.ZipFile(archive) as opened:
                 _unpack_zip(archive, opened, folder)
         else:

@@ -43,7 +43,14 @@ from pytest_stbench.data.readers.imaging.source import (
     outlines_beside,
     stem_of,
 )
-from pytest_stbench.data.readers.imaging.tables import features_of, ids_of, matrix_of, rows_of, whole
+from pytest_stbench.data.readers.imaging.tables import (
+    features_of,
+    ids_of,
+    matrix_of,
+    numbers_of,
+    rows_of,
+    whole,
+)
 from pytest_stbench.data.readers.transcripts import open_transcripts
 from pytest_stbench.errors import DataError
 
@@ -153,7 +160,7 @@ def _cells(matrix: Path, cells: Path, scale: float, config: DatasetSpec) -> Cell
         names=names,
         genes=measured.genes,
         counts=measured.counts,
-        xy_um=table[list(CENTRE)].to_numpy(np.float64)[rows] * scale,
+        xy_um=numbers_of(table, CENTRE, cells)[rows] * scale,
         labels={key: labels_of(table[column])[rows] for key, column in labels.items()},
         measures=measured.measures,
         notes={

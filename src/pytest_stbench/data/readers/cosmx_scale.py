@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.data.readers.imaging.scale import declared
-from pytest_stbench.data.readers.imaging.tables import columns_of, whole
+from pytest_stbench.data.readers.imaging.tables import columns_of, numbers_of, whole
 from pytest_stbench.data.readers.libraries import EXACT
 from pytest_stbench.data.readers.units import Said
 from pytest_stbench.errors import DataError
@@ -64,7 +64,7 @@ def _of_fields(path: Path | None) -> Iterator[Said]:
         if not {pixels, mm} <= set(columns_of(path)):
             continue
         table = whole(path, [pixels, mm])
-        x, y = table[pixels].to_numpy(np.float64), 1000 * table[mm].to_numpy(np.float64)
+        x, y = (numbers_of(table, [pixels, mm], path) * (1, 1000)).T
         known = np.isfinite(x) & np.isfinite(y)
         x, y = x[known], y[known]
         if len(x) > 1 and np.ptp(x) > 0:
@@ -78,7 +78,7 @@ def _of_areas(path: Path | None) -> Iterator[Said]:
     if path is None or not set(AREAS) <= set(columns_of(path)):
         return
     table = whole(path, list(AREAS))
-    px, um2 = (table[name].to_numpy(np.float64) for name in AREAS)
+    px, um2 = numbers_of(table, AREAS, path).T
     known = (px > 0) & (um2 > 0)
     if known.any():
         um = float(np.sqrt(np.median(um2[known] / px[known])))

@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 
 from pytest_stbench.data.labels import class_name
+from pytest_stbench.data.readers.hdf5_bounds import check_bounds, length_of
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
 CATEGORIES = "__categories"
 """Group beside the columns of a frame with the names of factors, by column."""
 
-_READ_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, UnicodeDecodeError)
+READ_ERRORS = (
+    OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, UnicodeDecodeError, AttributeError,
+    OverflowError, MemoryError, AssertionError,
+)  # fmt: skip
+"""What h5py, numpy and scipy raise of parts that are not what they should be."""
 
 
 @contextmanager
@@ -36,11 +41,12 @@ def opened(path: Path, required: tuple[str, ...] = ("obs", "var"), what: str = "
         raise DataError(message)
     try:
         with h5py.File(path, "r", locking="best-effort") as file:
+            check_bounds(file, path)
             if any(name not in file for name in required):
                 message = f"{path}: an HDF5 file without {' and '.join(required)}, not a file of {what}"
                 raise DataError(message)
             yield file
-    except _READ_ERRORS as error:
+    except READ_ERRORS as error:
         message = f"{path}: cannot be read as {what} (truncated, damaged or another format): {error}"
         raise DataError(message) from error
 
@@ -74,6 +80,7 @@ def categories(frame: h5py.Group | h5py.Dataset, name: str) -> tuple[list[str], 
     A code without a name, in a column whose names are kept apart, is no value: see :func:`nameless`.
     """
     levels, codes = _levels(frame, name)
+    _refuse_length(frame, name, len(codes))
     return _named(levels, codes)
 
 
@@ -82,10 +89,19 @@ def numbers(frame: h5py.Group | h5py.Dataset, name: str) -> NDArray[np.float64]:
     raw = _field(frame, name)
     plain = not isinstance(raw, h5py.Group) and raw.dtype.kind in "biuf"
     if plain and _names_of_codes(frame, name, raw) is None:
-        return np.asarray(raw[()] if isinstance(raw, h5py.Dataset) else raw, dtype=np.float64)
+        values = np.asarray(raw[()] if isinstance(raw, h5py.Dataset) else raw, dtype=np.float64)
+        _refuse_length(frame, name, len(values))
+        return values
     levels, codes = categories(frame, name)
     found: NDArray[np.float64] = np.array([*map(float, levels), np.nan])[codes]
     return found
+
+
+def _refuse_length(frame: h5py.Group | h5py.Dataset, name: str, found: int) -> None:
+    rows = length_of(frame)
+    if rows is not None and found != rows:
+        message = f"column {name!r} has {found} values for {rows} rows"
+        raise ValueError(message)
 
 
 def nameless(frame: h5py.Group | h5py.Dataset, name: str) -> int:
@@ -186,7 +202,13 @@ def _index_name(frame: h5py.Group | h5py.Dataset) -> str:
 
 
 def _field(frame: h5py.Group | h5py.Dataset, name: str) -> Any:
-    return frame.fields(name)[()] if isinstance(frame, h5py.Dataset) else frame[name]
+    if isinstance(frame, h5py.Dataset):
+        return frame.fields(name)[()]
+    node = frame[name]
+    if isinstance(node, h5py.Dataset) and node.ndim != 1:
+        message = f"column {name!r} has {node.ndim} axes, a column has one"
+        raise ValueError(message)
+    return node
 
 
 def flat(node: Any) -> NDArray[Any]:

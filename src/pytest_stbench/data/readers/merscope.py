@@ -47,6 +47,7 @@ from pytest_stbench.data.readers.imaging.tables import (
     ids_of,
     known_cells,
     matrix_of,
+    numbers_of,
     rows_of,
     whole,
 )
@@ -142,12 +143,12 @@ def _cells(matrix: Path, cells: Path, known: Container[object], config: DatasetS
     table = whole(cells, wanted, [identifier, *labels.values()])
     with ids_of(cells):
         rows = rows_of(names, names_of(table[identifier]), cells, matrix.name)
-    volume = {"volume_um3": table["volume"].to_numpy(np.float64)[rows]} if with_volume else {}
+    volume = {"volume_um3": numbers_of(table, ["volume"], cells)[rows, 0]} if with_volume else {}
     return CellTable(
         names=names,
         genes=measured.genes,
         counts=measured.counts,
-        xy_um=table[list(CENTRE)].to_numpy(np.float64)[rows],
+        xy_um=numbers_of(table, CENTRE, cells)[rows],
         labels={k: labels_of(table[column])[rows] for k, column in labels.items()},
         measures={**measured.measures, **volume},
         notes={

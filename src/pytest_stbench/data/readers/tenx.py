@@ -11,6 +11,8 @@ import numpy as np
 from scipy import sparse
 
 from pytest_stbench.data.features import GENE, kinds_of
+from pytest_stbench.data.readers.hdf5 import READ_ERRORS
+from pytest_stbench.data.readers.hdf5_bounds import check_bounds
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -69,11 +71,11 @@ def read_matrix(path: Path) -> Matrix:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[h5py.Group]:
-    failures = (OSError, KeyError, ValueError, TypeError, RuntimeError, IndexError, UnicodeDecodeError)
     try:
         with h5py.File(path, "r", locking="best-effort") as file:
+            check_bounds(file, path)
             yield file["matrix"]
-    except failures as error:
+    except READ_ERRORS as error:
         message = (
             f"{path}: no readable feature-barcode matrix (truncated, damaged or another format): {error}"
         )

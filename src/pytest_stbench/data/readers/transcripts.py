@@ -158,17 +158,24 @@ class TranscriptTable:
                 x_um=self._um(part[columns.x], columns.x),
                 y_um=self._um(part[columns.y], columns.y),
                 feature=lookup[codes],
-                qv=None if columns.qv is None else part[columns.qv].to_numpy(np.float32),
+                qv=self._qualities(part),
                 cell=self._cells(part) if cells else None,
             )
 
     def _um(self, values: Any, name: str) -> NDArray[np.float64]:
-        if values.dtype.kind not in "iuf":
+        return self._numbers(values, name, self._um_per_px, np.float64)
+
+    def _qualities(self, part: Any) -> NDArray[np.float32] | None:
+        name = self.columns.qv
+        return None if name is None else self._numbers(part[name], name, 1.0, np.float32)
+
+    def _numbers(self, values: Any, name: str, times: float, kind: Any) -> NDArray[Any]:
+        if getattr(values.dtype, "kind", "O") not in "iuf":
             found = "text" if values.dtype.name in ("category", "object", "str") else values.dtype
-            message = f"{self.path}: column {name} holds {found}, not numbers; write coordinates in um"
+            what = "qualities" if name == self.columns.qv else "coordinates in um"
+            message = f"{self.path}: column {name} holds {found}, not numbers; write {what}"
             raise DataError(message)
-        um: NDArray[np.float64] = np.multiply(values.to_numpy(), self._um_per_px, dtype=np.float64)
-        return um
+        return np.asarray(np.multiply(values.to_numpy(), times, dtype=kind))
 
     def _cells(self, part: Any) -> NDArray[np.object_]:
         columns = self.columns

@@ -22,8 +22,6 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pytest_stbench.data.labels import labels_of
 from pytest_stbench.data.naming import names_of
 from pytest_stbench.data.readers.counts import only_genes
@@ -41,7 +39,14 @@ from pytest_stbench.data.readers.imaging.source import (
     outlines_beside,
     stem_of,
 )
-from pytest_stbench.data.readers.imaging.tables import columns_of, ids_of, known_cells, rows_of, whole
+from pytest_stbench.data.readers.imaging.tables import (
+    columns_of,
+    ids_of,
+    known_cells,
+    numbers_of,
+    rows_of,
+    whole,
+)
 from pytest_stbench.data.readers.tenx import read_features, read_matrix
 from pytest_stbench.data.readers.transcripts import open_transcripts
 from pytest_stbench.errors import DataError
@@ -176,11 +181,11 @@ def _cells(matrix: Path, cells: Path, config: DatasetSpec) -> CellTable:
         names=found.barcodes,
         genes=measured.genes,
         counts=measured.counts,
-        xy_um=table[["x_centroid", "y_centroid"]].to_numpy(np.float64)[rows],
+        xy_um=numbers_of(table, ["x_centroid", "y_centroid"], cells)[rows],
         labels={key: labels_of(table[column])[rows] for key, column in labels.items()},
         measures={
             **measured.measures,
-            **{AREAS[name]: table[name].to_numpy(np.float64)[rows] for name in areas},
+            **{AREAS[name]: numbers_of(table, [name], cells)[rows, 0] for name in areas},
         },
         notes={**measured.notes, "cells_without_counts_in_matrix": len(names) - len(rows)},
     )

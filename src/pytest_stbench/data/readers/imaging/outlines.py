@@ -8,6 +8,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from pytest_stbench.data.declared import refuse_hollow, refuse_hollow_zip
 from pytest_stbench.data.rasterise import blank
 from pytest_stbench.data.readers.imaging.geometries import (
     GEOMETRY,
@@ -196,12 +197,17 @@ def numbered(values: NDArray[Any], path: Path) -> tuple[NDArray[np.int64], NDArr
 def _image(path: Path) -> tuple[NDArray[Any], float | None]:
     try:
         if path.suffix == ".npz":
+            refuse_hollow_zip(path)
             with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 scale = float(archive["um_per_px"]) if "um_per_px" in archive else None
                 return archive["labels"], scale
         import PIL.Image
 
         with PIL.Image.open(path) as image:
+            # A whole number of up to 32 bits a pixel.
+            refuse_hollow(
+                path, f"the image {image.size}", 4 * image.width * image.height, path.stat().st_size
+            )
             return np.asarray(image), None
     except (OSError, ValueError, KeyError, SyntaxError, TypeError, EOFError, BadZipFile) as error:
         message = f"{path}: cannot be read as a label image (png, tif, or npz with `labels`): {error}"

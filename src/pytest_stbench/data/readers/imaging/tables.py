@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from pytest_stbench.data.declared import refuse_hollow
 from pytest_stbench.data.naming import KnownCells, coded
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
@@ -38,6 +39,9 @@ def columns_of(path: Path) -> tuple[str, ...]:
         if path.suffix == ".parquet":
             import pyarrow.parquet as pq
 
+            meta = pq.read_metadata(path)
+            size = 8 * meta.num_rows * meta.num_columns
+            refuse_hollow(path, f"the table of {meta.num_rows} rows", size, path.stat().st_size)
             return tuple(pq.read_schema(path).names)
         import pandas as pd
 
@@ -105,12 +109,24 @@ def matrix_of(
         kept = codes >= 0
         background += int((~kept).sum())
         names.append(found[codes[kept]])
-        blocks.append(sparse.csr_matrix(part[list(features)].to_numpy(dtype=np.float64)[kept]))
+        blocks.append(sparse.csr_matrix(numbers_of(part, list(features), path)[kept]))
     every = np.concatenate(names)
     if not len(every):
         message = f"{path}: no cell beside {background} rows in no cell; copy the file anew"
         raise DataError(message)
     return every.astype(np.str_), sparse.vstack(blocks, format="csr"), background
+
+
+def numbers_of(table: pd.DataFrame, columns: Sequence[str], path: Path) -> NDArray[np.float64]:
+    """Return columns of a table as (n, k) float64. Raises ``DataError`` where one holds text."""
+    for name in columns:
+        dtype = table[name].dtype
+        if getattr(dtype, "kind", "O") not in "biuf":
+            held = table[name].dropna()
+            example = f", such as {str(held.iloc[0])!r}" if len(held) else ""
+            message = f"{path}: column {name} holds {dtype}, not numbers{example}; copy the file anew"
+            raise DataError(message)
+    return table[list(columns)].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _texts(path: Path, columns: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pytest_stbench.data.naming import coded
 from pytest_stbench.data.readers.imaging.found import Found, cells_in, numbered, planes_in
-from pytest_stbench.data.readers.imaging.tables import whole
+from pytest_stbench.data.readers.imaging.tables import numbers_of, whole
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -56,7 +56,7 @@ def read_vertices(
     lies within the first ring of an outline whose rings are numbered.
     """
     table = whole(path, [*keys.columns, *places], names=keys.columns)
-    xy = table[list(places)].to_numpy(np.float64) * um_per_px
+    xy = numbers_of(table, places, path) * um_per_px
     cells, planes = cells_in(table, keys, known), planes_in(table, keys)
     labels = None if keys.label is None else coded(table[keys.label])
     part, ring = (None if name is None else coded(table[name])[0] for name in (keys.part, keys.ring))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.data.declared import refuse_hollow
 from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.data.readers.imaging.tables import text
 from pytest_stbench.data.readers.spatialdata.store import readable
@@ -14,6 +15,8 @@ from pytest_stbench.errors import DataError
 from pytest_stbench.registry import nearest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from pytest_stbench.data.readers.spatialdata.store import Store
@@ -66,4 +69,15 @@ class Annotated:
             if child not in there:
                 message = f"{self.path}: no {name!r}; there is {listing(there)}{nearest(child, there)}"
                 raise DataError(message)
+            _refuse_hollow(group[name], self.path)
             return read_elem(group[name])
+
+
+def _refuse_hollow(node: Any, path: Path) -> None:
+    """Raise ``DataError`` where an array below `node` declares more than its files can hold."""
+    import zarr
+
+    arrays = [node] if isinstance(node, zarr.Array) else [a for _, a in node.arrays()]
+    for array in arrays:
+        held = sum(file.stat().st_size for file in (path / array.path).rglob("*") if file.is_file())
+        refuse_hollow(path, f"{array.path} {array.shape}", int(array.nbytes), held)

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.data.links import refuse_links_in
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.registry import nearest
@@ -144,6 +145,7 @@ def open_store(path: Path, params: Mapping[str, Any]) -> Store:
             "the folders NAME.zarr"
         )
         raise DataError(message)
+    refuse_links_in(path)
     store = Store(path, params)
     if not store.elements(*FOLDERS):
         message = (
