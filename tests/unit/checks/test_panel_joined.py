@@ -19,7 +19,7 @@ def cohort(make_slide, make_dataset):
 
     def make(
         change=lambda counts, number: counts, n_units=300, mean=0.4, technologies=("Xenium",),
-        n_genes=N_GENES, **config,
+        n_genes=N_GENES, organs=(None,), **config,
     ):  # fmt: skip
         slides = []
         for number in range(6):
@@ -30,7 +30,8 @@ def cohort(make_slide, make_dataset):
                 f"S{number}", counts=change(counts, number), xy=rng.uniform(0, 900, (n_units, 2))
             )
             technology = technologies[number % len(technologies)]
-            slides.append(replace(slide, meta=replace(slide.meta, technology=technology)))
+            organ = organs[number % len(organs)]
+            slides.append(replace(slide, meta=replace(slide.meta, technology=technology, organ=organ)))
         return make_dataset(slides, **config)
 
     return make
@@ -178,3 +179,24 @@ def test_a_crop_lacks_genes_by_place(cohort):
     """Each of 12 genes should have about a dozen counts on the slide: of a few cells that is no panel."""
     assert panel_mismatch(cohort(hide(slice(0, 12), (5,)), n_units=40, mean=0.3)).status == "pass"
     assert panel_mismatch(cohort(hide(slice(0, 12), (5,)), n_units=300, mean=0.3)).status == "fail"
+
+
+ORGANS = {"one organ": ("Breast", "breast"), "two organs": ("breast", "prostate"), "not said": (None,)}
+"""Of slides of even and of odd numbers."""
+
+
+@pytest.mark.parametrize("organs", ORGANS)
+@pytest.mark.parametrize(("block", "between"), [(20, False), (60, True)])
+def test_organs_use_different_genes(cohort, organs, block, between):
+    """A seventh of the genes may be missing in an organ, two fifths are those of another panel."""
+    result = panel_mismatch(cohort(hide(slice(0, block), (1, 3, 5)), organs=ORGANS[organs]))
+    fires = between or organs != "two organs"
+    assert result.status == ("fail" if fires else "pass")
+    if fires:
+        assert set(result.slides) == {"S1", "S3", "S5"}
+
+
+@pytest.mark.parametrize("block", [5, 20])
+def test_slides_of_one_organ_are_compared_beside_others(cohort, block):
+    result = panel_mismatch(cohort(hide(slice(0, block), (3,)), organs=ORGANS["two organs"]))
+    assert (result.status, result.slides, len(result.genes)) == ("fail", ("S3",), block)
