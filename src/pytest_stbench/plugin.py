@@ -140,6 +140,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Under ``-n``, tell a worker the command line of the run."""
+    from pytest_stbench.collection.session import ARGUMENTS
+
+    node.workerinput[ARGUMENTS] = [str(argument) for argument in node.config.invocation_params.args]
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Under ``-n``, keep the items of one cell of the grid on one worker."""
     if not config.getoption("stbench_model") or config.getoption("dist") != "load":
