@@ -79,7 +79,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add(
         "--stbench-no-skip",
         action="store_true",
-        help="fail where data or a method of the model is missing, instead of skipping",
+        help="fail where data or a method of the model is missing, instead of skipping, and fit one fold "
+        "again in a fresh process",
     )
 
 
