@@ -79,7 +79,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add(
         "--stbench-no-skip",
         action="store_true",
-        help="fail where data or a method of the model is missing, instead of skipping",
+        help="fail where data or a method of the model is missing, instead of skipping, and fit one fold "
+        "again in a fresh process",
     )
 
 
@@ -137,6 +138,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     task = getattr(metafunc.module, "__stbench__", None)
     if task is not None:
         task.parametrise(metafunc)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Under ``-n``, tell a worker the command line of the run."""
+    from pytest_stbench.collection.session import ARGUMENTS
+
+    node.workerinput[ARGUMENTS] = [str(argument) for argument in node.config.invocation_params.args]
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 OF_MODEL = ("shared_corpus",)
-OF_RESULTS = ("patient_effect_gap", "preprocessing_unstable")
+OF_RESULTS = ("patient_effect_gap", "preprocessing_unstable", "state_across_folds")
 PRETRAINED = """
 @pytest.fixture
 def pretrained(mean):

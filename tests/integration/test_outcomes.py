@@ -249,7 +249,7 @@ class TestFailedCheck:
         assert set(check_run.of("blocked")) == {
             n
             for n in check_run.names
-            if re.match("contract|baselines|rmse|spearman|patient_effect_gap|preprocessing", n)
+            if re.match("contract|baselines|rmse|spearman|patient_effect_gap|preprocessing|state", n)
         }
         assert check_run.outcome("gene_ids[sim]") == "passed"
         assert check_run.code == 1

@@ -55,6 +55,7 @@ ORDER = (
     "batch_corrected_eval",
     "fitted_on_test",
     "preprocessing_unstable",
+    "state_across_folds",
     "baseline_missing",
     "metric_monoculture",
     "narrow_scope",

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_stbench.collection.outcomes import payload
 from pytest_stbench.collection.perform import Preparing, judged, parts
+from pytest_stbench.collection.progress import Progress
+from pytest_stbench.collection.session import ARGUMENTS
 from pytest_stbench.collection.under_test import contestant_of
 from pytest_stbench.run.about import model_facts, pooled_primary, results_facts
+from pytest_stbench.run.again import in_fresh_process, refit
 from pytest_stbench.run.checking import About
 from pytest_stbench.run.records import contamination_records
+from pytest_stbench.spec.defaults import primary_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_stbench.checks.kept_state import Refitted
     from pytest_stbench.collection.plan_items import TaskItems
+    from pytest_stbench.run.cells import Cell
     from pytest_stbench.run.contestants import Contestant
+    from pytest_stbench.run.recorder import Recorder
+    from pytest_stbench.run.task_run import TaskRun
 
 
 def check(item: pytest.Item, given: Any) -> Callable[[], None]:
@@ -35,7 +44,9 @@ def check(item: pytest.Item, given: Any) -> Callable[[], None]:
         if record.scope == "results":
             # Selecting data checks alone must not start a model.
             scored = pooled_primary(run, recorder, contestant) if _metrics_selected(item, items) else {}
-            facts = results_facts(run, recorder, first.label, scored)
+            asked = bool(scored) and _fits_again(item, first)
+            again = partial(_again, item, run, recorder, contestant) if asked else None
+            facts = results_facts(run, recorder, first.label, scored, contestant, again)
         else:
             facts = model_facts(run, first)
         result = run.checking.run(record, about=About(name=first.label, facts=facts))
@@ -46,6 +57,29 @@ def check(item: pytest.Item, given: Any) -> Callable[[], None]:
         judged(item, run, record, result, model=first.label)
 
     return call
+
+
+def _fits_again(item: pytest.Item, contestant: Contestant) -> bool:
+    """Tell whether a fold is fitted again: in a release run, a user's model that is fitted here."""
+    fitted_here = contestant.baseline is None and contestant.files is None
+    return fitted_here and bool(item.config.getoption("stbench_no_skip"))
+
+
+def _again(
+    item: pytest.Item, run: TaskRun, recorder: Recorder, contestant: Callable[[str], Contestant]
+) -> Refitted | str:
+    """Fit one fold again with the command line of this run."""
+    config = item.config
+    given = getattr(config, "workerinput", {}).get(ARGUMENTS, config.invocation_params.args)
+
+    def fit(metric: str, model: Contestant, cell: Cell) -> float:
+        with Progress(config)(f"{model.label} {cell.id} again, in a fresh process"):
+            return in_fresh_process(
+                [str(argument) for argument in given], config.invocation_params.dir, file=item.path,
+                metric=metric, cell=cell.id, label=model.label,
+            )  # fmt: skip
+
+    return refit(run, contestant, primary_of(run.spec, run.family), recorder.facts.patients, fit)
 
 
 def _metrics_selected(item: pytest.Item, items: TaskItems) -> bool:

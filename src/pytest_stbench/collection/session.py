@@ -14,7 +14,7 @@ from pytest_stbench.data.samples import load_samples
 from pytest_stbench.run.cells import make_grid
 from pytest_stbench.run.panels import separate_panels
 from pytest_stbench.run.registry import builtin_registry
-from pytest_stbench.run.settings import RunSettings
+from pytest_stbench.run.settings import AFRESH_PLUGIN, RunSettings
 from pytest_stbench.spec.defaults import family_of, metrics_of
 from pytest_stbench.spec.given_gates import metric_of
 from pytest_stbench.spec.validate import load_task
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pytest_stbench.splits.table import Sample
 
 RUNNER: pytest.StashKey[Runner] = pytest.StashKey()
+ARGUMENTS = "stbench_arguments"
+"""Under ``-n``: where a worker finds the command line of the run."""
 
 
 def settings_of(config: pytest.Config) -> RunSettings:
@@ -42,6 +44,7 @@ def settings_of(config: pytest.Config) -> RunSettings:
         no_skip=config.getoption("stbench_no_skip"),
         compare=_from_invocation(config, compare) if compare else None,
         run_id=getattr(config, "workerinput", {}).get("testrunuid"),
+        afresh=config.pluginmanager.has_plugin(AFRESH_PLUGIN),
     )
 
 

@@ -27,7 +27,7 @@ def contestant_of(item: pytest.Item, dataset: str, cell: str, given: Any, run: T
     """
     if isinstance(given, NoModel):
         raise Blocked(cause=given.cause, detail=given.message)
-    label = _label(item, cell)
+    label = label_of(item, cell)
     try:
         if isinstance(given, BaselineChoice):
             return run.baseline(given.name, dataset)
@@ -45,7 +45,7 @@ def _from_user(config: pytest.Config, label: str, given: object, timeout: float 
     return latest[label][1]
 
 
-def _label(item: pytest.Item, cell: str) -> str:
+def label_of(item: pytest.Item, cell: str) -> str:
     """Return the name of the model, with the parameter of its fixture where there is one."""
     items: TaskItems = item.getparent(pytest.Module).obj.__stbench__  # type: ignore[union-attr]  # items always have a module
     callspec = getattr(item, "callspec", None)  # a check of the only model has no parameter

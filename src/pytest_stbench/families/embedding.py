@@ -84,6 +84,7 @@ class Embedding(Question):
         """Return labels and patients of all slides of the fold, seen from the patient of `slide`."""
         everything = {other.meta.slide_id: other for other in (*fold.test, *fold.train)}
         return EmbeddingTruth(
+            slide=slide.meta.slide_id,
             patient=_patient(slide),
             n_units=slide.n_units,
             labels={name: self._labels(other) for name, other in everything.items()},
@@ -100,8 +101,9 @@ class Embedding(Question):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EmbeddingTruth:
-    """What the embedding of a fold is scored against, seen from one ``patient`` of its test side."""
+    """What the embedding of a fold is scored against, seen from a ``slide`` and ``patient`` under test."""
 
+    slide: str
     patient: str
     n_units: int
     labels: Mapping[str, NDArray[np.object_]]
@@ -119,6 +121,7 @@ class EmbeddingTruth:
         offered = {
             "patients": lambda: np.repeat([self.patients[name] for name in names], sizes),
             "patient": lambda: self.patient,
+            "slide": lambda: self.slide,
         }
         return (
             Arms(

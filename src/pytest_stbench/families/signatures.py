@@ -103,7 +103,8 @@ class SignatureTruth:
     def _random(
         self, scorer: Scorer, places: NDArray[np.intp]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
-        sets = [self.sets.random_sets[place] for place in places]
+        random = self.sets.random_sets(self.expression.surroundings.slide.meta.slide_id)
+        sets = [random[place] for place in places]
         drawn = hstack(sets).tocsc()
         owner = np.repeat(places, [one.shape[1] for one in sets])
         return self._true(drawn), scorer(drawn), owner

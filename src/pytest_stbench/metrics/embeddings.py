@@ -6,11 +6,13 @@ so that biology and batch are judged on the same units.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pytest_stbench.kernels.neighbours import neighbour_votes
+from pytest_stbench.kernels.silhouettes import silhouettes
 from pytest_stbench.kernels.streams import stream
 from pytest_stbench.metrics.labelled import label_codes, slide_score, true_codes
 from pytest_stbench.metrics.scores import Scores
@@ -74,16 +76,20 @@ def patient_variance(truth: ArrayLike, prediction: ArrayLike, *, patients: Array
     return slide_score(between / float((components**2).sum()), chance=chance, n_left_out=left_out)
 
 
-def silhouette(truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike, seed: int = 0) -> Scores:
+def silhouette(
+    truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike, slide: str = "", seed: int = 0
+) -> Scores:
     """Mean silhouette of the labels in an embedding, as (s + 1) / 2.
 
-    Euclidean distance; of more than 5000 units a sample is taken, patients in proportion. Range
-    [0, 1], 0.5 without separation, higher is better.
+    Euclidean distance; of more than 5000 units a sample is taken, patients in proportion, the same for
+    every model. Range [0, 1], 0.5 without separation, higher is better.
 
     Parameters
     ----------
     truth, prediction, patients
         As in :func:`patient_variance`.
+    slide
+        Test slide whose value this is: each has a sample of its own.
     seed
         Seed of the sample.
 
@@ -92,7 +98,8 @@ def silhouette(truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike, 
     Scores
         One value. Extras: ``n_units`` used, ``singleton`` (units alone in their label after
         sampling, left out), ``n_left_out`` (units without a label). Undefined: ``single_cluster``
-        (fewer than two labels with two units).
+        (fewer than two labels with two units). Of a sample, ``effects`` says by how much each unit moves
+        the value, to first order.
 
     Raises
     ------
@@ -107,13 +114,22 @@ def silhouette(truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike, 
     from sklearn.metrics import silhouette_score
 
     label, _, points, patient, _, left_out = _units(truth, prediction, patients)
-    sample = _stratified(patient, MAX_SILHOUETTE, stream(seed, "silhouette"))
+    sample = _stratified(patient, MAX_SILHOUETTE, stream(seed, "silhouette", slide))
     kept = sample[np.bincount(label[sample])[label[sample]] > 1] if len(sample) else sample
     extras = {"n_units": len(kept), "singleton": len(sample) - len(kept), "n_left_out": left_out}
     if len(np.unique(label[kept])) < 2:
         return slide_score(np.nan, "single_cluster", **extras)
+    centred = points[kept] - points[kept].mean(axis=0)
+    if len(sample) < len(points):
+        single, influence = silhouettes(centred, label[kept])
+        # Patients are drawn in proportion, so that what lies between them is not drawn.
+        of, sizes = patient[kept], np.bincount(patient[kept]).clip(1)
+        influence = influence - (np.bincount(of, influence) / sizes)[of]
+        left = np.sqrt(1.0 - len(sample) / len(points))
+        found = slide_score((float(single.mean()) + 1.0) / 2.0, **extras)
+        return replace(found, effects=left * influence[None] / 2.0)
     with config_context(working_memory=WORKING_MEMORY_MIB):
-        value = float(silhouette_score(points[kept] - points[kept].mean(axis=0), label[kept]))
+        value = float(silhouette_score(centred, label[kept]))
     return slide_score((value + 1.0) / 2.0, **extras)
 
 

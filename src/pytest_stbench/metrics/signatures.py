@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from scipy.special import ndtr
 
 from pytest_stbench.metrics.comparison import compare_genes
 from pytest_stbench.metrics.correlation import spearman_gene
@@ -28,7 +29,7 @@ MIN_PATIENTS = 6
 MIN_RANDOM = 20
 """Fewer random sets cannot show the upper 5 %."""
 
-RANDOM_SETS = 100
+RANDOM_SETS = 200
 BLOCK_ELEMENTS = 1 << 22
 """Scores of random sets held at once: 32 MiB for truth and as much for the prediction."""
 
@@ -132,7 +133,9 @@ def signature_specificity(
         One value per signature; the extras ``correlation`` and ``threshold`` are what was
         compared. Undefined as the correlation is; ``not_covered`` where there are fewer than 20
         different random sets with a correlation. A prediction that does not vary on the random sets
-        has correlation 0 there.
+        has correlation 0 there. ``effects`` says by how much the draw of the random sets moves a value: as
+        likely as their share below the correlation, and their number, let it fall on the other side of
+        the 95th percentile.
 
     Raises
     ------
@@ -144,6 +147,7 @@ def signature_specificity(
     )
     reasons = own.reasons.copy()
     threshold = np.full(len(own.values), np.nan)
+    effects = np.zeros((len(own.values), RANDOM_SETS))
     # What the data lack comes before what the model did: random sets are looked at for both.
     known = np.flatnonzero((reasons == "") | np.isin(reasons, MODEL_REASONS))
     drawn = _random_correlations(random_scores, known, libsize, min_units)
@@ -152,6 +156,7 @@ def signature_specificity(
             reasons[place] = "not_covered"
         elif reasons[place] == "":
             threshold[place] = np.quantile(drawn[int(place)], CHANCE)
+            effects[place] = _moved(drawn[int(place)], own.values[place], threshold[place])
     defined = reasons == ""
     return Scores(
         values=np.where(defined, (own.values > threshold).astype(np.float64), np.nan),
@@ -159,6 +164,7 @@ def signature_specificity(
         labels=own.labels,
         flags=own.flags,
         extras={"correlation": own.values, "threshold": threshold},
+        effects=effects if drawn else None,
     )
 
 
@@ -197,6 +203,24 @@ def _top(values: Floats) -> tuple[NDArray[np.bool_], Floats, Floats]:
         (values == threshold).sum(axis=0).astype(np.float64),
         known.sum(axis=0).astype(np.float64),
     )
+
+
+def _moved(random: Floats, own: float, threshold: float) -> Floats:
+    """Return by how much each random set moves whether `own` is above the percentile, (200,).
+
+    The SD of the value is that of a coin: by which chance the percentile of as many sets lies below `own`.
+    A set below the percentile moves it down, and the value up.
+    """
+    n = min(len(random), RANDOM_SETS)
+    distance = ((random < own).mean() - CHANCE) / np.sqrt(CHANCE * (1.0 - CHANCE) / n)
+    chance = ndtr(distance)
+    below = (random[:n] <= threshold).astype(np.float64)
+    spread = below.std()
+    found = np.zeros(RANDOM_SETS)
+    if spread > 0:
+        share = RANDOM_SETS / np.sqrt(n)
+        found[:n] = np.sqrt(chance * (1.0 - chance)) * share * (below - below.mean()) / spread
+    return found
 
 
 def _random_correlations(

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     Scorer = Callable[[csc_matrix], Floats]
 
 MIN_DETECTION = 0.02
-N_RANDOM = 100
+N_RANDOM = 200
 
 Rule = Literal["mean", "rank"]
 
@@ -63,9 +63,14 @@ class SignatureSets:
     not_covered: Mapping[str, tuple[int, int]]
 
     @cached_property
-    def random_sets(self) -> tuple[csc_matrix, ...]:
-        """The random sets of every signature, see :meth:`random_members`."""
-        return tuple(self.random_members(place) for place in range(len(self.names)))
+    def _drawn(self) -> dict[str, tuple[csc_matrix, ...]]:
+        return {}
+
+    def random_sets(self, slide: str) -> tuple[csc_matrix, ...]:
+        """Return the random sets of every signature for a slide, see :meth:`random_members`; made once."""
+        if slide not in self._drawn:
+            self._drawn[slide] = tuple(self.random_members(place, slide) for place in range(len(self.names)))
+        return self._drawn[slide]
 
     @property
     def needed(self) -> Columns:
@@ -132,14 +137,14 @@ class SignatureSets:
 
         return score
 
-    def random_members(self, place: int, n: int = N_RANDOM) -> csc_matrix:
+    def random_members(self, place: int, slide: str = "", n: int = N_RANDOM) -> csc_matrix:
         """Return up to `n` random sets matched with one signature on size and expression, (g, n).
 
         As many genes of each bin as the signature has there are drawn from the controls of that
         bin (of the nearest bin with controls), without repeats: genes outside all signatures that
         are predicted anyway. A bin with fewer controls than members gives all it has; of equal sets
-        one is kept. The draws depend on the seed 0, the name of the signature and the controls
-        alone.
+        one is kept. The draws depend on the seed 0, the name of the signature, the slide and the
+        controls alone: every model is held to the same ones, every slide to its own.
         """
         own = self.members[:, [place]].indices
         candidates = np.flatnonzero(self.controls)
@@ -147,7 +152,7 @@ class SignatureSets:
             return membership([], len(self.genes))
         filled, of_candidate = np.unique(self.bins[candidates], return_inverse=True)
         wanted = np.bincount(nearest_bin(self.bins[own], filled), minlength=len(filled))
-        rng = stream(SEED, "random signatures", self.names[place])
+        rng = stream(SEED, "random signatures", self.names[place], slide)
         drawn = []
         for number in np.flatnonzero(wanted):
             pool = candidates[of_candidate == number]

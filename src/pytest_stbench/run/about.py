@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.errors import DataMissing
-from pytest_stbench.run.outcomes import Blocked, NotSupported
+from pytest_stbench.run.again import beside_ceilings
+from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported
 from pytest_stbench.spec.defaults import primary_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pytest_stbench.checks.kept_state import Refitted
     from pytest_stbench.run.cells import Pool
     from pytest_stbench.run.contestants import Contestant
     from pytest_stbench.run.recorder import Recorder
@@ -87,23 +90,48 @@ def _pooled(
         run.ready_model(contestant, cell)
         if simple is not None:
             run.ready_baseline(simple, cell)
+        if not pool.variant:
+            with suppress(CellFailed):  # whoever needs ceilings does without
+                run.ceilings(cell)
     return recorder.headlines(contestant, pool, primary_of(run.spec, run.family))
 
 
 def results_facts(
-    run: TaskRun, recorder: Recorder, label: str, scored: Scored
+    run: TaskRun,
+    recorder: Recorder,
+    label: str,
+    scored: Scored,
+    contestant_of: Callable[[str], Contestant],
+    refitted: Callable[[], Refitted | str] | None = None,
 ) -> Mapping[str, Callable[[], Any]]:
-    """Return what checks of scope ``results`` ask for, by the name of a parameter."""
+    """Return what checks of scope ``results`` ask for, by the name of a parameter.
+
+    `refitted` fits one fold again in a fresh process; None where that is not asked.
+    """
     primary = primary_of(run.spec, run.family)
+    metric = run.registry.metrics[primary]
 
     def part(which: int) -> dict[str, dict[str, float | None]]:
         return {place: {name: pair[which] for name, pair in by.items()} for place, by in scored.items()}
 
+    def beside() -> dict[str, dict[str, tuple[float, float, float]]]:
+        found = {}
+        for pool in run.grid.pools:
+            value, _ = scored.get(f"{pool.dataset}-{pool.split}", {}).get(pool.variant or MAIN, (None, None))
+            contestant = contestant_of(pool.dataset)
+            if value is not None and not pool.variant and contestant.baseline is None:
+                of = recorder.facts.patients(pool.dataset)
+                found[pool.id] = beside_ceilings(run, contestant, pool, primary, of)
+        return found
+
     return {
         "model": lambda: label,
+        "beside": beside,
+        "best": lambda: metric.bounds[0 if metric.better == "down" else 1],
+        "refitted": lambda: refitted,
         "simple": lambda: part(1),
         "values": lambda: {**recorder.known_headlines(primary), label: part(0)},
-        "better": lambda: run.registry.metrics[primary].better,
+        "better": lambda: metric.better,
         "between": lambda: {
             pool.id: run.moments.slide_mean_correlation(pool.id)
             for pool in run.grid.pools

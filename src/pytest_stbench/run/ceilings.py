@@ -1,7 +1,8 @@
 """Ceilings of scores: computed once a fold and kept in the store, since no model changes them.
 
 A ceiling stands beside scores and moves none of them, so that ten repeats are enough: their standard error is
-shown with it.
+shown with it. A score that is read between floor and ceiling has the ceiling 1, whatever the ten repeats
+say of it: what they leave open is in the score.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class Ceilings:
 
         `parts` says what the fold was made from, as in the key of a prediction.
         """
-        key = digest_of({**parts, "metrics": self._scorer.described, "code": code_version("metrics")})
+        made = {"metrics": self._scorer.described, "at 1": sorted(self._scorer.read_to_ceiling)}
+        key = digest_of({**parts, **made, "code": code_version("metrics")})
         known = self._store.recall(KIND, key, _read)
         if known is None:
             kept = self._compute(fold, truths)
@@ -70,6 +72,8 @@ class Ceilings:
                     values[metric].append(value.value)
             for metric, drawn in values.items():
                 mean, error = _summary(drawn)
+                if metric in self._scorer.read_to_ceiling and not math.isnan(mean):
+                    mean, error = 1.0, math.nan
                 found[metric][slide_id] = [_known(mean), _known(error)]
         return found
 

@@ -142,4 +142,5 @@ def _fingerprint(slide: TrainSlide | ModelSlide) -> bytes:
     return np.asarray(slide.units.obsm["spatial"], dtype=np.float64).tobytes()
 
 
-CONTROL_MODELS: Mapping[str, type] = {"names_only": NamesOnly, "row_order": RowOrder, "memory": Memory}
+MEMORY = "memory"
+CONTROL_MODELS: Mapping[str, type] = {"names_only": NamesOnly, "row_order": RowOrder, MEMORY: Memory}

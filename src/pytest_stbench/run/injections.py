@@ -245,6 +245,9 @@ DESIGN_FAULTS: Mapping[str, DesignFault] = MappingProxyType(
             model="depth",
         ),
         "preprocessing_unstable.one_setting": DesignFault(summary="no ablation at all", model="train_mean"),
+        "state_across_folds": DesignFault(
+            summary="a model that keeps every training slide in its class", model="memory"
+        ),
         "patient_effect_gap": DesignFault(
             summary="patients with levels of their own, scored by a model",
             params={"defects": {"patient_effect": 0.5}},

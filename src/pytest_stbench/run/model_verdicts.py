@@ -11,6 +11,7 @@ from pytest_stbench.run.about import model_facts, pooled_primary, results_facts
 from pytest_stbench.run.cells import make_grid
 from pytest_stbench.run.checking import About
 from pytest_stbench.run.contestants import user_contestant
+from pytest_stbench.run.control_models import MEMORY, Memory
 from pytest_stbench.run.runner import Runner
 from pytest_stbench.run.settings import RunSettings
 from pytest_stbench.spec.defaults import metrics_of
@@ -59,8 +60,8 @@ def model_verdicts(
 ) -> dict[str, str]:
     """Return the status of every check of scope ``model`` or ``results`` among `names`.
 
-    `model` is a baseline, or ``depth``; `pretraining` is what it is said to have seen, None where nothing is
-    declared.
+    `model` is a baseline, ``depth`` or ``memory``; `pretraining` is what it is said to have
+    seen, None where nothing is declared.
     """
     wanted = [r for r in registry.checks if r.scope in ("model", "results") and r.name in names]
     if not wanted:
@@ -78,12 +79,15 @@ def model_verdicts(
             for slide in run.views.dataset(dataset).slides()
         }
         contestant = user_contestant(model, ToldDepth(totals))
+    elif model == MEMORY:
+        Memory.seen.clear()
+        contestant = user_contestant(model, Memory)
     else:
         contestant = run.baseline(model, dataset)
     about = {**model_facts(run, contestant), "pretraining": lambda: pretraining}
     if any(record.scope == "results" for record in wanted):
         scored = pooled_primary(run, recorder, lambda _dataset: contestant)
-        about |= results_facts(run, recorder, model, scored)
+        about |= results_facts(run, recorder, model, scored, lambda _dataset: contestant)
     found: dict[str, str] = {
         record.name: run.checking.run(record, about=About(name=model, facts=about)).status
         for record in wanted

@@ -64,9 +64,15 @@ class Predictor:
     """
 
     def __init__(
-        self, store: Store, *, retry: bool, progress: Callable[[str], AbstractContextManager[Any]]
+        self,
+        store: Store,
+        *,
+        retry: bool,
+        progress: Callable[[str], AbstractContextManager[Any]],
+        afresh: bool = False,
     ) -> None:
         self.store = store
+        self._afresh = afresh
         self._retry = retry
         self._progress = progress
         self._memory: dict[str, Prediction | CellFailed] = {}
@@ -84,7 +90,7 @@ class Predictor:
 
         Raises ``CellFailed`` with the message of the contract item.
         """
-        identity = contestant.handle.identity
+        identity = self._identity(contestant)
         if identity is not None:
             self._told.refuse_twin(contestant, identity)
         key = cell_key(identity.digest if keeps(identity) else f"anonymous {contestant.key}")
@@ -146,10 +152,14 @@ class Predictor:
         )
         return Prediction(values=values)
 
+    def _identity(self, contestant: Contestant) -> Identity | None:
+        """Return by what the store knows a model; None where nothing is kept of it."""
+        return None if self._afresh and contestant.baseline is None else contestant.handle.identity
+
     def _stored_or_computed(
         self, contestant: Contestant, fold: FoldData, key: str, label: str, timeout: float | None
     ) -> Prediction:
-        identity = contestant.handle.identity
+        identity = self._identity(contestant)
         if identity is None:
             self.tally.memory_only.add(contestant.label)
         try:

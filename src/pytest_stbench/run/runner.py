@@ -49,7 +49,7 @@ class Runner:
         store = Store(settings.store, run_id=settings.run_id)
         checksums = Checksums(store=settings.store, anew=settings.no_skip, progress=progress)
         self._shelf = Shelf(store, checksums)
-        self._predictor = Predictor(store, retry=settings.retry, progress=progress)
+        self._predictor = Predictor(store, retry=settings.retry, afresh=settings.afresh, progress=progress)
         self._runs: dict[Path, tuple[TaskRun, Recorder]] = {}
         self._latest: TaskRun | None = None
 

@@ -80,6 +80,11 @@ class Scorer:
         return tuple(record for _, record, _ in self._metrics)
 
     @property
+    def read_to_ceiling(self) -> frozenset[str]:
+        """Names of the metrics that are 1 at their ceiling."""
+        return frozenset(record.name for record in self.records if "ceiling" in record.inputs)
+
+    @property
     def described(self) -> dict[str, Any]:
         """Parameters of each metric, those of its record included."""
         return {record.name: dict(record.params) for record in self.records}

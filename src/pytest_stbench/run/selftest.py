@@ -6,17 +6,20 @@ models that go through the whole contract (:mod:`pytest_stbench.run.control_mode
 
 from __future__ import annotations
 
+import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_stbench.checks.kept_state import state_across_folds
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import StbenchError
 from pytest_stbench.models.fresh import ModelHandle
+from pytest_stbench.run.again import in_fresh_process, refit
 from pytest_stbench.run.cells import make_grid
 from pytest_stbench.run.contestants import Contestant
-from pytest_stbench.run.control_models import CONTROL_MODELS, Memory, Stated
+from pytest_stbench.run.control_models import CONTROL_MODELS, MEMORY, Memory, Stated
 from pytest_stbench.run.control_predictions import CONTROLS, NEEDS_REFERENCE, Material
 from pytest_stbench.run.outcomes import Blocked, CellFailed
 from pytest_stbench.run.predicting import Prediction
@@ -26,11 +29,12 @@ from pytest_stbench.spec.defaults import metrics_of, primary_of
 from pytest_stbench.spec.validate import load_task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
+    from pytest_stbench.checks.result import CheckResult
     from pytest_stbench.registry import Registry
-    from pytest_stbench.run.cells import Pool
+    from pytest_stbench.run.cells import Cell, Pool
     from pytest_stbench.run.recorder import Recorder
     from pytest_stbench.run.task_run import TaskRun
 
@@ -42,8 +46,9 @@ DEFAULT_TASKS = ("smoke-expression", "smoke-imputation", "smoke-signatures", "sm
 class Trial:
     """What came of one control on one task.
 
-    ``verdict`` is that of the rules on ``metric``, ``contract`` where the model was refused before, and empty
-    where the control does not apply (``message`` says why).
+    ``verdict`` is that of the rules on ``metric``, ``contract`` where the model was refused before, ``state``
+    where a fold that is fitted again in a fresh process stops it, and empty where the control does not
+    apply (``message`` says why).
     """
 
     task: str
@@ -82,13 +87,14 @@ def run_selftest(
             metrics = metrics_of(task.spec, registry.families[task.spec.family])
             run, recorder = runner.task_run(task, grid, metrics, ())
             for pool in grid.pools:
-                yield from _of_pool(run, recorder, pool)
+                yield from _of_pool(run, recorder, pool, Path(folder))
         runner.close()
 
 
-def _of_pool(run: TaskRun, recorder: Recorder, pool: Pool) -> Iterator[Trial]:
+def _of_pool(run: TaskRun, recorder: Recorder, pool: Pool, store: Path) -> Iterator[Trial]:
     metrics = dict.fromkeys((primary_of(run.spec, run.family), *run.spec.gates))
     made = {name: _contestant(name, Stated) for name in CONTROLS}
+    made |= {name: _contestant(name, model) for name, model in CONTROL_MODELS.items()}
     refused: dict[str, str] = {}
     Memory.seen.clear()
     for cell in pool.cells:
@@ -103,15 +109,31 @@ def _of_pool(run: TaskRun, recorder: Recorder, pool: Pool) -> Iterator[Trial]:
                 refused[name] = values
             elif name not in refused:
                 run.adopt(made[name], cell, Prediction(values=values))
-        for name, model in CONTROL_MODELS.items():
-            if name not in refused:
-                try:
-                    run.scores(made.setdefault(name, _contestant(name, model)), cell)
-                except CellFailed as error:
-                    refused[name] = f"contract: {error}"
+        Memory().fit(material.fold.train_inputs(None), material.fold.task)
+        _score(run, made, cell, CONTROL_MODELS.keys() - {MEMORY}, refused)
+    # As with a second seed or task file: it has seen every slide before it is asked.
+    for cell in pool.cells:
+        _score(run, made, cell, {MEMORY}, refused)
+    again: CheckResult | None = None
     for name, contestant in made.items():
         for metric in metrics:
-            yield _trial(run, recorder, pool, contestant, metric, refused.get(name, ""))
+            trial = _trial(run, recorder, pool, contestant, metric, refused.get(name, ""))
+            if trial.passed and name == MEMORY:
+                again = again or _fitted_again(run, recorder, contestant, store)
+                if again.status != "pass":
+                    trial = replace(trial, verdict="state", message=again.message)
+            yield trial
+
+
+def _score(
+    run: TaskRun, made: Mapping[str, Contestant], cell: Cell, names: Iterable[str], refused: dict[str, str]
+) -> None:
+    for name in sorted(names):
+        if name not in refused:
+            try:
+                run.scores(made[name], cell)
+            except CellFailed as error:
+                refused[name] = f"contract: {error}"
 
 
 def _trial(
@@ -133,6 +155,25 @@ def _trial(
             verdict = found.verdict if found else ""
             message = found.message if found else "no rule on this metric"
     return Trial(task=run.spec.name, control=name, metric=metric, verdict=verdict, message=message)
+
+
+def _fitted_again(run: TaskRun, recorder: Recorder, contestant: Contestant, store: Path) -> CheckResult:
+    """Return what a release run says of a model that passed: it fits a fold again in a fresh process."""
+    model = CONTROL_MODELS[contestant.label]
+
+    def fit(metric: str, _contestant: Contestant, cell: Cell) -> float:
+        arguments = [
+            "-c", os.devnull, "--noconftest", f"--stbench-store={store}",
+            f"--stbench-model=import:{model.__module__}:{model.__name__}",
+        ]  # fmt: skip
+        return in_fresh_process(
+            arguments, store, file=run.task.path, metric=metric, cell=cell.id, label=model.__name__
+        )
+
+    primary = primary_of(run.spec, run.family)
+    again = refit(run, lambda _dataset: contestant, primary, recorder.facts.patients, fit)
+    better = run.registry.metrics[primary].better
+    return state_across_folds(model=contestant.label, beside={}, better=better, refitted=lambda: again)
 
 
 def _contestant(name: str, model: type) -> Contestant:

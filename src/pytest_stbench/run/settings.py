@@ -7,13 +7,17 @@ from pathlib import Path
 
 PROGRESS_AFTER = 5.0
 GRACE = 10.0
+AFRESH_PLUGIN = "pytest_stbench.collection.afresh"
+AFRESH = "PYTEST_STBENCH_AFRESH"
+"""Tells a fresh process what is asked: file, metric, cell, model, and where the answer goes (JSON)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSettings:
     """Where data and results are, and what to do about failures of earlier runs.
 
-    ``run_id`` is the same in all processes of one run.
+    ``run_id`` is the same in all processes of one run. ``afresh`` uses and stores nothing of a
+    model under test.
     """
 
     data: Path | None = None
@@ -22,3 +26,4 @@ class RunSettings:
     no_skip: bool = False
     compare: Path | None = None
     run_id: str | None = None
+    afresh: bool = False

@@ -96,6 +96,31 @@ def test_a_sample_keeps_the_shares_of_the_patients(monkeypatch):
     assert found.extras["n_units"].tolist() == [60]
     assert found.values == silhouette(labels, points, patients=patients).values
     assert found.values != silhouette(labels, points, patients=patients, seed=1).values
+    assert found.values != silhouette(labels, points, patients=patients, slide="A1").values
+    assert silhouette(labels[:60], points[:60], patients=patients[:60]).effects is None
+
+
+@pytest.mark.parametrize("apart", [1.0, 2.0])
+def test_the_standard_error_of_a_sample_is_that_of_many_samples(monkeypatch, apart):
+    monkeypatch.setattr(embeddings, "MAX_SILHOUETTE", 150)
+    rng = np.random.default_rng(3)
+    labels, patients = rng.integers(0, 3, 400), rng.integers(0, 4, 400)
+    points = apart * np.eye(3)[labels] + 0.7 * np.eye(3)[patients % 3] + rng.normal(size=(400, 3))
+    drawn = [silhouette(labels, points, patients=patients, slide=str(number)) for number in range(200)]
+    said = np.mean([found.effects.std(ddof=1) / np.sqrt(found.effects.shape[1]) for found in drawn])
+    assert said == pytest.approx(np.std([found.values[0] for found in drawn], ddof=1), rel=0.2)
+    assert abs(drawn[0].effects.mean()) < 1e-12
+    for found in drawn[:3]:
+        assert found.values[0] == pytest.approx((silhouette_samples(points, labels).mean() + 1) / 2, abs=0.05)
+
+
+def test_units_that_are_drawn_for_all_models_cancel_in_their_difference(monkeypatch):
+    monkeypatch.setattr(embeddings, "MAX_SILHOUETTE", 60)
+    labels, points, patients = some()
+    first, second = (
+        silhouette(labels, found, patients=patients).effects for found in (points, 3.0 * points + 1.0)
+    )
+    assert np.abs(first - second).max() < 1e-9 < np.abs(first).max()
 
 
 def test_purity_follows_the_definition():

@@ -104,6 +104,40 @@ def test_recovered_means_better_than_random_sets(scores):
     assert found.extras["threshold"][1] == pytest.approx(np.quantile(random, 0.95))
 
 
+def test_the_error_of_the_random_sets_is_that_of_many_draws():
+    """Signatures at all distances from the percentile: the variance of their mean over many draws."""
+    rng = np.random.default_rng(0)
+    n, s = 60, 12
+    axis = rng.normal(size=n)
+    truth = axis[:, None] + 0.9 * rng.normal(size=(n, s))
+    prediction = truth + np.linspace(0.2, 1.2, s) * rng.normal(size=(n, s))
+    libsize = rng.integers(500, 5000, n)
+    values, said = [], []
+    for seed in range(60):
+
+        def random_scores(places, seed=seed):
+            owner = np.repeat(places, 200)
+            draws = np.random.default_rng(seed)
+            true = axis[:, None] + 0.9 * draws.normal(size=(n, len(owner)))
+            return true, true + 0.7 * draws.normal(size=true.shape), owner
+
+        found = signature_specificity(truth, prediction, libsize=libsize, random_scores=random_scores)
+        values.append(found.values.mean())
+        mean = found.effects.mean(axis=0)
+        said.append(mean.std(ddof=1) / np.sqrt(len(mean)))
+    assert 0 < np.std(values, ddof=1) < 0.2
+    assert np.mean(np.square(said)) == pytest.approx(np.var(values, ddof=1), rel=0.6)
+
+
+def test_what_is_far_from_the_percentile_has_no_error(scores):
+    truth, prediction, libsize, random_scores = scores
+    found = signature_specificity(truth, prediction, libsize=libsize, random_scores=random_scores)
+    said = found.effects.std(axis=1, ddof=1) / np.sqrt(found.effects.shape[1])
+    assert said[2] < 1e-6  # far below
+    assert said[0] < 0.15  # above every one of 100
+    assert signature_specificity(truth, prediction, libsize=libsize, random_scores=None).effects is None
+
+
 def test_random_sets_without_prediction_count_as_zero(scores):
     truth, prediction, libsize, random_scores = scores
 

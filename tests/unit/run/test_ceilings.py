@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import math
 from itertools import islice
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_stbench.metrics.aggregate import SlideValue
 from pytest_stbench.run.ceilings import Ceilings, skill
 from pytest_stbench.run.cells import Cell
 from pytest_stbench.run.folding import Folding
@@ -116,3 +118,22 @@ def test_the_error_of_a_ceiling_is_that_of_the_mean_of_ten_repeats(
     assert found.value == pytest.approx(np.mean(values))
     assert found.error == pytest.approx(np.std(values, ddof=1) / math.sqrt(10))
     assert 0 < found.error < 0.05
+
+
+@pytest.mark.parametrize(("drawn", "shown"), [((1.3, 0.9, 1.1), 1.0), ((math.nan,) * 3, math.nan)])
+def test_a_score_between_floor_and_ceiling_has_the_ceiling_1(tmp_path, drawn, shown):
+    """Ten draws of a ceiling that more were made for showed 1.06, and a skill of less than it was."""
+    values = iter(drawn * 2)
+    names = ("coexpression_ssim_normalised", "coexpression_ssim")
+    scorer = Scorer([MetricSpec(name=name) for name in names], REGISTRY.metrics)
+    assert scorer.read_to_ceiling == {"coexpression_ssim_normalised"}
+    scorer.slide = lambda _target, _predicted: dict.fromkeys(
+        names, SlideValue(value=next(values), n_total=1, n_valid=1)
+    )
+    slide = SimpleNamespace(meta=SimpleNamespace(slide_id="A1"))
+    question = SimpleNamespace(repeats=lambda *_: [(None, None)] * 3)
+    fold = SimpleNamespace(test=[slide], question=question)
+    found = Ceilings(scorer, Store(tmp_path)).of(fold, {"A1": None}, {"fold": "A"})
+    normalised, plain = (found[name]["A1"] for name in names)
+    assert normalised == pytest.approx((shown, math.nan), nan_ok=True)
+    assert plain.value == pytest.approx(np.mean(drawn), nan_ok=True)

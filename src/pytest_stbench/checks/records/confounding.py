@@ -93,4 +93,19 @@ RECORDS: tuple[Check, ...] = (
         checklist=("S5",),
         target="pytest_stbench.checks.stability:preprocessing_unstable",
     ),
+    Check(
+        id="Q35",
+        name="state_across_folds",
+        summary="Are scores no better than one fold can tell, and the same when it is fitted alone?",
+        severity="warn/fail",
+        scope="results",
+        blocks="nothing",
+        needs="metadata",
+        params={"max_share": 0.5, "tolerance": 0.01},
+        reasons={
+            "max_share": "a ceiling is conservative for a model that pools neighbours, on some patients",
+            "tolerance": "a fit with a fixed seed moves by far less, a kept slide by far more",
+        },
+        target="pytest_stbench.checks.kept_state:state_across_folds",
+    ),
 )

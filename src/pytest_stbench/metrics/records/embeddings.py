@@ -30,7 +30,7 @@ RECORDS: tuple[Metric, ...] = (
         needs="embedding",
         over="slide",
         group="embedding",
-        inputs=("patients",),
+        inputs=("patients", "slide"),
         target=f"{_HERE}.embeddings:silhouette",
         source="10.1016/0377-0427(87)90125-7",
     ),

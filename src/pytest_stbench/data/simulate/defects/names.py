@@ -83,6 +83,7 @@ NOT_IN_DATA = MappingProxyType(
         "task_truth_coverage": "ask for pairs or niche lists on a cohort of few counts (`depth: 100`)",
         "too_few_patients": "set `patients` to 3 or fewer",
         "preprocessing_unstable": "it is judged on the results of several variants",
+        "state_across_folds": "keep training slides in a variable of the class of a model",
         "baseline_missing": "leave the baselines out of the task file",
         "metric_monoculture": "name one metric in the task file",
         "narrow_scope": "make the claim of the task file wider than its cohorts",
