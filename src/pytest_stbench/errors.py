@@ -31,11 +31,17 @@ class Problem:
 
 
 class TaskFileError(StbenchError):
-    """A task file that cannot be used; carries every problem of the file at once."""
+    """A task file that cannot be used; carries its problems, the text the first 50 of them."""
+
+    SHOWN = 50
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = sorted(problems, key=lambda p: (str(p.file), p.line, p.key))
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        lines = [str(problem) for problem in self.problems[: self.SHOWN]]
+        more = len(self.problems) - self.SHOWN
+        if more > 0:
+            lines.append(f"{self.problems[0].file}: {more:,} more mistakes: correct these first")
+        super().__init__("\n".join(lines))
 
     def __reduce__(self) -> tuple[type[TaskFileError], tuple[list[Problem]]]:
         """Rebuild from the problems: pickle would pass the message, and a process pool would break."""

@@ -100,6 +100,12 @@ def together(prepared):
     return made, made.run(*OWN, "-n", "2")
 
 
+def test_cells_are_counted_alike(alone, together):
+    (_, one), (_, two) = alone, together
+    assert ", 0 reused" in one.line("store   ")
+    assert two.line("store   ") == one.line("store   ")
+
+
 def test_outcomes_are_the_same(alone, together):
     (_, one), (_, two) = alone, together
     assert two.code == one.code == pytest.ExitCode.TESTS_FAILED

@@ -183,7 +183,7 @@ def test_new_chooses_and_says_so(folder, tmp_path, monkeypatch, name, settings, 
     monkeypatch.chdir(tmp_path)
     # The stores are too small to be scored.
     monkeypatch.setattr("pytest_stbench.cli.new.MAX_BYTES", 0)
-    arguments = ["new", "mine", "--data", f"{name}.zarr", "--data-root", str(folder), *settings]
+    arguments = ["new", "mine", "--data", f"{name}.zarr", "--stbench-data", str(folder), *settings]
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0, done.output
     assert said in " ".join(done.output.split())

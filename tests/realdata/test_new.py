@@ -24,7 +24,7 @@ RUN = ("her2st", "xenium_breast", "visium_prostate", "st_breast_layers")
 def proposed(folder, data, tmp_path, monkeypatch, *options):
     """Propose a task file for a folder, run it; return its text, and what pytest said."""
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(main, ["new", "t", "--data", data, "--data-root", str(folder), *options])
+    done = CliRunner().invoke(main, ["new", "t", "--data", data, "--stbench-data", str(folder), *options])
     assert done.exit_code == 0, done.output
     path = tmp_path / "t.stbench.yaml"
     # One section of each patient: all thirty take as long as all other folders together.
@@ -57,7 +57,7 @@ def test_the_file_proposed_for_a_folder_runs(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["cosmx_nsclc", "xenium_lung"])
 def test_a_folder_of_which_no_task_can_be_made_has_one_sentence(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(main, ["new", "t", "--data", name, "--data-root", str(DATA)])
+    done = CliRunner().invoke(main, ["new", "t", "--data", name, "--stbench-data", str(DATA)])
     assert done.exit_code == 2, done.output
     (line,) = done.output.splitlines()
     assert "no file is written" in line
@@ -78,7 +78,7 @@ def test_crops_with_guessed_patients_are_split_by_them_and_have_too_few_cells_fo
 def test_cells_of_files_that_differ(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(
-        main, ["new", "t", "--data", "cosmx_nsclc/cells/*.h5ad", "--data-root", str(DATA)]
+        main, ["new", "t", "--data", "cosmx_nsclc/cells/*.h5ad", "--stbench-data", str(DATA)]
     )
     # The crops of three slides share one coordinate system, and only their file has a column for it.
     assert done.exit_code == 2

@@ -73,7 +73,9 @@ EXIT_FAILED, EXIT_UNREADABLE = 1, 2
     metavar="CHECK=REASON",
     help="Let a failure of this check warn, for a written reason; task files say it under `checks:`.",
 )
-@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data of task files.")
+@click.option(
+    "--stbench-data", "data_root", type=click.Path(path_type=Path), help="Folder of the data of task files."
+)
 def check(sources: tuple[str, ...], form: str, output: Path | None, **options: Any) -> None:
     """Judge data before it is published or trained on.
 
@@ -103,6 +105,8 @@ def check(sources: tuple[str, ...], form: str, output: Path | None, **options: A
                 reports += _judge(group, asked, Path(store))
             except StbenchError as error:
                 errors.append(str(error))
+                if form != "text":
+                    reports.append(_unread(group, str(error)))
     text = _rendered(reports, form, started)
     if output is not None:
         write_atomically(output, text.encode())
@@ -146,6 +150,13 @@ def grouped(sources: tuple[str, ...]) -> list[tuple[str, ...]]:
         alone = path.suffix != ".h5ad" or not path.is_file()
         groups.setdefault(source if alone else path.resolve().parent, []).append(source)
     return [tuple(group) for group in groups.values()]
+
+
+def _unread(group: tuple[str, ...], why: str) -> Report:
+    """Return a report that says why a source cannot be read; as text the message alone tells it."""
+    from pytest_stbench.report.lint import Report
+
+    return Report(title=group[0], what="cannot be read", unreadable={group[0]: why})
 
 
 def _judge(group: tuple[str, ...], asked: _Asked, store: Path) -> list[Report]:

@@ -103,7 +103,7 @@ def fetch(name: str, folder: Path | None) -> None:
         verify_entry(entry, target)
         click.echo("all checksums are those of the catalog")
     else:
-        option = "" if folder is None else f" --data-root {folder}"
+        option = "" if folder is None else f" --stbench-data {folder}"
         click.echo(
             "the catalog has no checksums of this data: look at what came, then "
             f"`stbench data verify {name}{option}` puts it into use"
@@ -113,7 +113,8 @@ def fetch(name: str, folder: Path | None) -> None:
 @data.command()
 @click.argument("name")
 @click.option(
-    "--data-root",
+    "--stbench-data",
+    "data_root",
     type=click.Path(path_type=Path),
     help="The folder that holds NAME; default: $STBENCH_DATA, then the cache.",
 )

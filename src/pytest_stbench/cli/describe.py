@@ -37,7 +37,8 @@ COLUMNS = {
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "--data-root",
+    "--stbench-data",
+    "data_root",
     type=click.Path(path_type=Path),
     help="Look for data in this folder; default: $STBENCH_DATA, then the folder of the file.",
 )

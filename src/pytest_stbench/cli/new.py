@@ -26,7 +26,8 @@ MAX_BYTES = 200_000_000
 @click.argument("name")
 @click.option("--data", "pattern", required=True, help="Files or folders, such as 'slides/*.h5ad'.")
 @click.option(
-    "--data-root",
+    "--stbench-data",
+    "data_root",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     default=Path(),
     help="The folder that --data is relative to; default: this one.",

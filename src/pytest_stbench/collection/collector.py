@@ -18,14 +18,14 @@ KINDS = (
 class Told:
     """What was told, in the order of the items in their task files, whoever reported first."""
 
-    tallies: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tally: dict[str, set[str]] = field(default_factory=dict)
     _heard: list[dict[str, Any]] = field(default_factory=list)
 
     def hear(self, report: pytest.TestReport) -> None:
         """Take in what one report carries."""
         told: dict[str, Any] = getattr(report, "stbench", {})
-        if "tally" in told:
-            self.tallies[told["tally"]["process"]] = told["tally"]
+        for kind, names in told.get("tally", {}).items():
+            self.tally.setdefault(kind, set()).update(names)
         if "order" in told and any(told.get(kind) for kind in ("cause", "skipped", *KINDS)):
             self._heard.append(told)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -43,13 +42,7 @@ def attach(item: pytest.Item, report: pytest.TestReport) -> None:
         told["ended"] = [([data[name] for name in VERDICT_KEY], how, why) for data in told["verdicts"]]
     runner = item.config.stash.get(RUNNER, None)
     if report.when == "teardown" and runner is not None:
-        tally = runner.tally
-        told["tally"] = {
-            "process": os.getpid(),
-            "computed": tally.computed,
-            "reused": tally.reused,
-            "memory_only": sorted(tally.memory_only),
-        }
+        told["tally"] = runner.tally.news()
     report.stbench = told  # type: ignore[attr-defined]  # pytest keeps further attributes of reports
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.collection.reports import SAVE_ERROR, UNAPPLIED, results_of, save_path, told_of
@@ -32,10 +34,12 @@ if TYPE_CHECKING:
     from pytest_stbench.results.schema import Results
 
 CHANGES_SHOWN = 3
+MIN_WIDTH = 40
 
 
 def write_summary(reporter: Any, config: pytest.Config) -> None:
     """Write tables, verdicts, checks, comparisons and what the store did."""
+    reporter = _Wrapped(reporter) if reporter.isatty else reporter
     told = told_of(config)
     results = results_of(told)
     tasks = {task.name: task for task in results.tasks}
@@ -66,6 +70,28 @@ def write_summary(reporter: Any, config: pytest.Config) -> None:
     for text in config.stash.get(UNAPPLIED, []):
         reporter.write_line(f"gate    {text} was applied to no score of this run: it is not passed", red=True)
     _write_store(reporter, config, told)
+
+
+class _Wrapped:
+    """A reporter that breaks long lines of prose between words; tables, in columns, are left as they are."""
+
+    def __init__(self, reporter: Any) -> None:
+        self._reporter = reporter
+        self._width = max(shutil.get_terminal_size().columns, MIN_WIDTH)
+
+    def section(self, title: str) -> None:
+        self._reporter.section(title)
+
+    def write_line(self, line: str, **markup: bool) -> None:
+        if len(line) <= self._width or "   " in line.strip():
+            self._reporter.write_line(line, **markup)
+            return
+        margin = " " * (len(line) - len(line.lstrip()) + 8)
+        for part in textwrap.wrap(
+            line, self._width, subsequent_indent=margin, drop_whitespace=True, break_long_words=False,
+            break_on_hyphens=False,
+        ):  # fmt: skip
+            self._reporter.write_line(part, **markup)
 
 
 def _write_table(reporter: Any, table: Table, task: TaskRecord, results: Results, told: Told) -> None:
@@ -184,14 +210,13 @@ def _change(change: dict[str, Any]) -> str:
 
 
 def _write_store(reporter: Any, config: pytest.Config, told: Told) -> None:
-    tallies = told.tallies.values()
-    computed = sum(tally["computed"] for tally in tallies)
-    reused = sum(tally["reused"] for tally in tallies)
+    computed, found, memory_only = (told.tally.get(k, set()) for k in ("computed", "reused", "memory_only"))
+    # What one process of the run has computed and another one has read is none of an earlier run.
+    reused = found - computed
     store = config.getoption("stbench_store")
     if computed or reused:
-        reporter.write_line(f"store   {store}: {computed} cells computed, {reused} reused")
-    memory_only = sorted({label for tally in tallies for label in tally["memory_only"]})
-    for label in memory_only:
+        reporter.write_line(f"store   {store}: {len(computed)} cells computed, {len(reused)} reused")
+    for label in sorted(memory_only):
         reporter.write_line(
             f"store   {label} has no identity (attributes `name` and `revision`): its predictions are not "
             "kept and are computed again by the next run"

@@ -55,8 +55,10 @@ def load_samples(
     """
     record = Catalogue("source", readers)[config.source]
     refuse_settings(config, record)
+    table_of = "its data"
     if config.samples is not None:
         path = resolve_one(config.samples, roots, get=config.get, what=f"datasets.{name}.samples")
+        table_of = str(path)
         rows: Iterable[Sample] = read_samples(path, config)
     elif record.index:
         rows = load_target(record.index)(config, roots, store)
@@ -67,7 +69,7 @@ def load_samples(
         raise DataError(message)
     table = tuple(_filled(sample, config, name, record) for sample in rows)
     _refuse_repeats(table, name)
-    return _restricted(table, config.slides, name)
+    return _restricted(table, config.slides, name, table_of)
 
 
 def refuse_settings(config: DatasetSpec, record: Reader) -> None:
@@ -88,20 +90,11 @@ def read_samples(path: Path, config: DatasetSpec) -> list[Sample]:
     ``keys`` of `config` names the columns of slide, patient, site and disease; the other fields
     of a sample are columns of their own name; further columns are kept in ``extra``.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
-            lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        message = f"{path}: cannot be read as a samples table ({error})"
-        raise DataError(message) from error
-    lines = [(number, row) for number, row in lines if any(row)]
-    if not lines:
-        message = f"{path}: empty; a header and one row per slide are needed"
-        raise DataError(message)
-    header = lines[0][1]
-    columns = _columns(path, header, config)
+    lines = _lines(path)
+    first, header = lines[0]
+    columns = _columns(f"{path}:{first}", header, config)
     rows = []
+    places: dict[str, int] = {}
     for number, row in lines[1:]:
         if len(row) != len(header):
             message = f"{path}:{number}: {len(row)} cells, the header has {len(header)}"
@@ -113,11 +106,52 @@ def read_samples(path: Path, config: DatasetSpec) -> list[Sample]:
                 f"{path}:{number}: column {columns['slide']} is empty; every row needs the name of its slide"
             )
             raise DataError(message)
-        rows.append(make_sample(record, columns))
+        sample = make_sample(record, columns)
+        if sample.slide in places:
+            message = (
+                f"{path}:{number}: slide {sample.slide} stands in line {places[sample.slide]} already; every "
+                "slide needs a name of its own"
+            )
+            raise DataError(message)
+        places[sample.slide] = number
+        _refuse_resolution(f"{path}:{number}: column {columns['resolution']}", sample)
+        rows.append(sample)
     if not rows:
-        message = f"{path}: no slide below its header ({listing(header)})"
+        message = f"{path}:{first}: no slide below its header ({listing(header)})"
         raise DataError(message)
     return rows
+
+
+def _lines(path: Path) -> list[tuple[int, list[str]]]:
+    """Return the rows that are not empty, each with the number of its line."""
+    reader = None
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+            lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except csv.Error as error:
+        line = reader.line_num if reader is not None else 1
+        message = f"{path}:{line}: cannot be read as a samples table ({error})"
+        raise DataError(message) from error
+    except (OSError, UnicodeDecodeError) as error:
+        where = f":{_line_of(path, error.start)}" if isinstance(error, UnicodeDecodeError) else ""
+        message = f"{path}{where}: cannot be read as a samples table ({error})"
+        raise DataError(message) from error
+    lines = [(number, row) for number, row in lines if any(row)]
+    if not lines:
+        message = f"{path}:1: empty; a header and one row per slide are needed"
+        raise DataError(message)
+    return lines
+
+
+def _line_of(path: Path, place: int) -> int:
+    """Return the line of the first byte of a file that is no UTF-8; near `place` where that is not found."""
+    content = path.read_bytes()
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        place = error.start
+    return content[:place].count(b"\n") + 1
 
 
 def key_columns(config: DatasetSpec) -> dict[str, str]:
@@ -145,15 +179,15 @@ def make_sample(record: Mapping[str, str], columns: Mapping[str, str]) -> Sample
     return Sample(**known, extra=extra)
 
 
-def _columns(path: Path, header: list[str], config: DatasetSpec) -> dict[str, str]:
+def _columns(where: str, header: list[str], config: DatasetSpec) -> dict[str, str]:
     repeated = {column for column in header if header.count(column) > 1}
     if repeated:
-        message = f"{path}:1: columns named twice: {listing(sorted(repeated))}"
+        message = f"{where}: columns named twice: {listing(sorted(repeated))}"
         raise DataError(message)
     for key, column in {"slide": config.keys.slide, **required_keys(config)}.items():
         if column not in header:
             message = (
-                f"{path}: no column {column!r} (keys.{key}); "
+                f"{where}: no column {column!r} (keys.{key}); "
                 f"its columns are {listing(header)}{nearest(column, header)}"
             )
             raise DataError(message)
@@ -169,14 +203,18 @@ def _filled(sample: Sample, config: DatasetSpec, name: str, record: Reader) -> S
     for field, of_source in (("technology", record.technology), ("resolution", record.resolution)):
         if of_source and getattr(sample, field) is None:
             constants.setdefault(field, of_source)
+    _refuse_resolution(f"datasets.{name}: slide {sample.slide}", sample)
+    return replace(sample, **constants) if constants else sample
+
+
+def _refuse_resolution(where: str, sample: Sample) -> None:
     allowed = get_args(Resolution)
     if sample.resolution is not None and sample.resolution not in allowed:
         message = (
-            f"datasets.{name}: slide {sample.slide}: resolution {sample.resolution!r} is not known"
-            f"; allowed are {listing(allowed)}{nearest(sample.resolution, allowed)}"
+            f"{where}: resolution {sample.resolution!r} is not known; allowed are "
+            f"{listing(allowed)}{nearest(sample.resolution, allowed)}"
         )
         raise DataError(message)
-    return replace(sample, **constants) if constants else sample
 
 
 def _refuse_repeats(table: tuple[Sample, ...], name: str) -> None:
@@ -184,13 +222,15 @@ def _refuse_repeats(table: tuple[Sample, ...], name: str) -> None:
     repeated = sorted(slide for slide, times in count.items() if times > 1)
     if repeated:
         message = (
-            f"datasets.{name}: slides that stand twice in the samples table, or in two files: "
+            f"datasets.{name}: slides that stand twice, in one file or in two: "
             f"{listing(repeated)}; every slide needs a name of its own"
         )
         raise DataError(message)
 
 
-def _restricted(table: tuple[Sample, ...], slides: tuple[str, ...] | None, name: str) -> tuple[Sample, ...]:
+def _restricted(
+    table: tuple[Sample, ...], slides: tuple[str, ...] | None, name: str, table_of: str
+) -> tuple[Sample, ...]:
     if slides is None:
         return table
     known = [sample.slide for sample in table]
@@ -198,7 +238,7 @@ def _restricted(table: tuple[Sample, ...], slides: tuple[str, ...] | None, name:
         if slide not in known:
             message = (
                 f"datasets.{name}.slides: there is no slide {slide!r}; "
-                f"the samples table has {listing(known)}{nearest(slide, known)}"
+                f"{table_of} has {listing(known)}{nearest(slide, known)}"
             )
             raise DataError(message)
     return tuple(sample for sample in table if sample.slide in slides)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,15 @@ def source_digest(package: Path, subpackages: Sequence[str]) -> str:
     """Return 16 hex digits over names and contents of the code and tables of `subpackages`."""
     digest = hashlib.sha256()
     for name in sorted(subpackages):
-        for path in sorted(path for path in (package / name).rglob("*") if path.suffix in SOURCES):
-            digest.update(path.relative_to(package).as_posix().encode() + b"\0")
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        # Asked at every start: walking by text takes a third of the time that walking by Path does.
+        found = [
+            os.path.join(folder, file)  # noqa: PTH118
+            for folder, _, files in os.walk(package / name)
+            for file in files
+            if os.path.splitext(file)[1] in SOURCES  # noqa: PTH122
+        ]
+        for path in sorted(found):
+            digest.update(os.path.relpath(path, package).replace(os.sep, "/").encode() + b"\0")
+            with open(path, "rb") as file:  # noqa: PTH123
+                digest.update(hashlib.sha256(file.read()).digest())
     return digest.hexdigest()[:16]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -50,11 +51,23 @@ class Prediction:
 
 @dataclass(slots=True)
 class Tally:
-    """How many cells were computed and reused in this process."""
+    """Keys of the cells that were computed and taken from the store in this process.
 
-    computed: int = 0
-    reused: int = 0
+    What another process of the run has just computed is taken from the store too: who adds up subtracts it.
+    """
+
+    computed: set[str] = field(default_factory=set)
+    reused: set[str] = field(default_factory=set)
     memory_only: set[str] = field(default_factory=set)
+    _told: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def news(self) -> dict[str, list[str]]:
+        """Return what came since it was last asked, as builtin values."""
+        kinds = {"computed": self.computed, "reused": self.reused, "memory_only": self.memory_only}
+        news = {kind: sorted(names - self._told[kind]) for kind, names in kinds.items()}
+        for kind, new in news.items():
+            self._told[kind].update(new)
+        return news
 
 
 class Predictor:
@@ -165,7 +178,7 @@ class Predictor:
         try:
             with self.store.claim(key, label, retry=self._retry) as claim:
                 if claim.stored is not None:
-                    self.tally.reused += 1
+                    self.tally.reused.add(key)
                     return _from_store(claim.stored, self._told.differs(contestant, claim.stored.meta))
                 prediction = self._compute(contestant, fold, label, timeout, claim)
                 claim.model_is_done()
@@ -176,7 +189,7 @@ class Predictor:
             raise
         except StbenchError as error:
             raise CellFailed(str(error)) from None
-        self.tally.computed += 1
+        self.tally.computed.add(key)
         return replace(prediction, remarks=(*prediction.remarks, *self._told.memory_only(contestant)))
 
     def _compute(

@@ -65,7 +65,8 @@ def allowed(names: Iterable[str], found: str = "") -> str:
 def unknown(kind: str, found: str, names: Iterable[str]) -> str:
     """Return the message for a name that no record has: what was found, nearest, allowed."""
     known = list(names)
-    return f"there is no {kind} {found!r}{nearest(found, known)}; {allowed(known, found)}"
+    like = found[:MAX_LENGTH]
+    return f"there is no {kind} {shown(found)}{nearest(like, known)}; {allowed(known, like)}"
 
 
 def describe(error: ErrorDetails, model: type[BaseModel]) -> str:
@@ -92,7 +93,7 @@ def describe(error: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _unknown_key(loc: Key, model: type[BaseModel]) -> str:
-    key = str(loc[-1])
+    key = str(loc[-1])[:MAX_LENGTH]
     if key in _CODE_KEYS:
         return "a task file can never name code to import: give the model with --stbench-model"
     known = field_names(model, loc[:-1])
@@ -101,7 +102,7 @@ def _unknown_key(loc: Key, model: type[BaseModel]) -> str:
 
 def _not_a_choice(found: object, loc: Key, model: type[BaseModel]) -> str:
     choices = [str(choice) for choice in choices_at(model, loc)]
-    match = nearest(found, choices) if isinstance(found, str) else ""
+    match = nearest(found[:MAX_LENGTH], choices) if isinstance(found, str) else ""
     return f"found {shown(found)}{match}; {allowed(choices)}"
 
 

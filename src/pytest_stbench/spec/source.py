@@ -274,6 +274,9 @@ def _scalar(text: str) -> Scalar:
     return text
 
 
+MAX_KEY = 60
+
+
 def key_text(key: Key) -> str:
     """Return `key` as users write it: ``metrics[1].n``; the top of the file is ``file``.
 
@@ -283,5 +286,5 @@ def key_text(key: Key) -> str:
     for position, part in enumerate(key):
         if part == "params" and position == 2 and key[0] in ("splits", "metrics", "checks"):
             continue
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+        text += f"[{part}]" if isinstance(part, int) else f".{part[:MAX_KEY]}{'...' * (len(part) > MAX_KEY)}"
     return text.removeprefix(".") or "file"

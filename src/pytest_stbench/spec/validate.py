@@ -69,29 +69,34 @@ def load_task(
     if gates:
         tree = replace(tree, root=merge(tree.root, gate_tree(gates).root))
     _check_format(tree)
-    problems = list(tree.problems)
+    problems = dict.fromkeys(tree.problems)
     data = plain(tree.root)
     places = TaskFile.model_construct(path=path, lines=line_marks(tree.root))
 
     def report(key: Key, message: str) -> None:
         file, line = places.line(*key)
-        problem = Problem(file=file, line=line, key=key_text(key), message=message)
-        if problem not in problems:
-            problems.append(problem)
+        problems[Problem(file=file, line=line, key=key_text(key), message=message)] = None
 
     errors = _errors(data)
-    for error in errors:
-        report(error["loc"], describe(error, TaskSpec))
+    for place, error in enumerate(sorted(errors, key=lambda error: _place(error["loc"], places))):
+        # Of thousands the nearest names would be looked for, which nobody reads.
+        report(error["loc"], describe(error, TaskSpec) if place < TaskFileError.SHOWN else "is wrong too")
     spec, broken = _build_rest(data, errors)
     if spec is not None:
         families = Catalogue("family", [*registry.families, *extra_families])
         known = Known(registry=registry, families=families, broken=broken)
+        places_broken = set(broken)
         for key, message in find_mistakes(spec, known):
-            if not any(key[: len(place)] == place for place in broken):
+            if not any(key[:length] in places_broken for length in range(len(key) + 1)):
                 report(key, message)
     if problems or spec is None:
-        raise TaskFileError(problems)
+        raise TaskFileError(list(problems))
     return TaskFile(path=path, spec=spec, lines=places.lines)
+
+
+def _place(key: Key, places: TaskFile) -> tuple[str, int, str]:
+    file, line = places.line(*key)
+    return str(file), line, key_text(key)
 
 
 def _check_format(tree: Tree) -> None:

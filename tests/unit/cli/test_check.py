@@ -176,6 +176,18 @@ def test_unreadable_data(tmp_path, content):
     assert "Traceback" not in done.output
 
 
+def test_json_says_why_data_cannot_be_read(tmp_path):
+    broken, gone = tmp_path / "a.h5ad", tmp_path / "absent" / "b.h5ad"
+    broken.write_bytes(b"not hdf5")
+    done = check(broken, gone, "--format", "json")
+    assert done.exit_code == 2
+    told = {entry["source"]: entry for entry in json.loads(done.stdout)["left_out"]}
+    assert told.keys() == {str(broken), str(gone)}
+    assert "a.h5ad" in told[str(broken)]["reason"]
+    assert told[str(broken)]["kind"] == "data"
+    assert "nothing found" in told[str(gone)]["reason"]
+
+
 def test_slides_that_can_be_read_are_judged_without_the_others(tmp_path):
     def without_places(adata):
         del adata.obsm["spatial"]

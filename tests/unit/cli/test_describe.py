@@ -54,7 +54,7 @@ def test_absent_data_is_named_and_left_out(run):
 def test_help_says_what_the_columns_are(run):
     text = CliRunner().invoke(describe, ["--help"]).output
     assert "Moran's I" in text
-    assert "--data-root" in text
+    assert "--stbench-data" in text
 
 
 def test_planes_of_outlines_are_said(tmp_path):

@@ -68,11 +68,15 @@ def test_numbers_with_a_hole_are_those_without_one(tmp_path):
             "no column 'patient'.*columns are slide, patient_id; did you mean 'patient_id'",
         ),
         ("sample,patient\nA1,A\n", "no column 'slide'"),
-        ("slide,patient\nA1,A\nA1,B\n", "twice in the samples table, or in two files: A1"),
+        ("slide,patient\nA1,A\n\nA1,B\n", r"\.csv:4: slide A1 stands in line 2 already"),
+        ("slide,patient,resolution\nA1,A,\nA2,B,spt\n", r"\.csv:3: column resolution: .*'spt' is not known"),
+        ("\nslide,donor\nA1,A\n", r"\.csv:2: no column 'patient' \(keys\.patient\)"),
+        ("", r"\.csv:1: empty"),
+        ("slide,patient\n", r"\.csv:1: no slide below its header"),
         ("slide,patient\nA1\n", "samples.csv:2: 1 cells, the header has 2"),
         ("slide,patient\n,A\n", "samples.csv:2: column slide is empty"),
         ("slide,patient,patient\nA1,A,A\n", "columns named twice: patient"),
-        ('slide,patient\n"A1,A\n', "cannot be read as a samples table"),
+        ('slide,patient\nA0,B\n"A1,A\n', r"\.csv:3: cannot be read as a samples table"),
         (
             "slide,patient,resolution\nA1,A,spots\n",
             "resolution 'spots' is not known; allowed are .*did you mean 'spot'",
@@ -188,3 +192,11 @@ def test_collection_loads_nothing_heavy(tmp_path, write_slide, aged, samples):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("A []\n", "")
+
+
+@pytest.mark.parametrize(("lines", "line"), [(1, 3), (40_000, 40_002)])
+def test_text_that_is_no_utf8_is_told_by_its_line(tmp_path, lines, line):
+    rows = b"".join(b"A%d,A\n" % number for number in range(lines))
+    (tmp_path / "samples.csv").write_bytes(b"slide,patient\n" + rows + b"B1,M\xfcller\n")
+    with pytest.raises(DataError, match=rf"samples\.csv:{line}: cannot be read as a samples table"):
+        load_samples(spec_of(samples="samples.csv"), "d", [tmp_path])

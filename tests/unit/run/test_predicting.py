@@ -113,7 +113,7 @@ def test_one_process_fits_once(new_predictor, fold, log, model):
     first = ask(predictor, model, fold)
     assert ask(predictor, model, fold) is first
     assert log == ["fit", "C1", "C2"]
-    assert (predictor.tally.computed, predictor.tally.reused) == (1, 0)
+    assert (len(predictor.tally.computed), len(predictor.tally.reused)) == (1, 0)
     assert list(first.values) == ["C1", "C2"]
     assert all(
         values.dtype == np.float32 and values.shape == (36, len(fold.genes))
@@ -129,7 +129,7 @@ def test_a_named_model_is_served_from_the_store(new_predictor, fold, log):
     second = ask(predictor, Named, fold)
     assert log == ["fit", "C1", "C2"]
     assert second.reused
-    assert (predictor.tally.computed, predictor.tally.reused) == (0, 1)
+    assert (len(predictor.tally.computed), len(predictor.tally.reused)) == (0, 1)
     assert second.seconds == first.seconds
     for slide, values in first.values.items():
         np.testing.assert_array_equal(second.values[slide], values)
@@ -173,7 +173,7 @@ def test_what_has_no_digest_stays_in_memory_with_one_warning(new_predictor, fold
         second = ask(
             predictor, lambda: Sized(1, act=lambda: 1), fold, cell_key=lambda model: key(model)[::-1]
         )
-        assert (predictor.tally.computed, predictor.tally.reused) == (2, 0)
+        assert (len(predictor.tally.computed), len(predictor.tally.reused)) == (2, 0)
         (said,) = first.remarks
         assert second.remarks == ()
         assert "no digest: act (" in said
@@ -249,7 +249,7 @@ def test_a_model_that_raises_fails_with_its_own_lines(new_predictor, fold, log):
     assert text.startswith("m cell raised RuntimeError: no good (in fit)\n")
     assert "raise RuntimeError(message)" in text
     assert "model_calls.py" not in text
-    assert predictor.tally.computed == 0
+    assert len(predictor.tally.computed) == 0
 
 
 def test_a_broken_contract_fails_and_is_not_stored(new_predictor, fold, log):
@@ -290,7 +290,7 @@ def test_baselines_of_every_kind(new_predictor, fold):
     for slide, values in own.values.items():
         assert not np.array_equal(control.values[slide], values)
         np.testing.assert_array_equal(np.sort(control.values[slide], axis=0), np.sort(values, axis=0))
-    assert predictor.tally.computed == 1
+    assert len(predictor.tally.computed) == 1
 
 
 def test_a_diagnostic_is_computed_once(new_predictor, fold, monkeypatch):
@@ -302,3 +302,13 @@ def test_a_diagnostic_is_computed_once(new_predictor, fold, monkeypatch):
     for slide, values in first.values.items():
         assert again.values[slide].dtype == values.dtype
         assert again.values[slide].tobytes() == values.tobytes()
+
+
+def test_the_tally_tells_each_cell_once():
+    tally = predicting.Tally()
+    tally.computed.add("a")
+    tally.memory_only.add("m")
+    assert tally.news() == {"computed": ["a"], "reused": [], "memory_only": ["m"]}
+    tally.reused.update("ab")
+    assert tally.news() == {"computed": [], "reused": ["a", "b"], "memory_only": []}
+    assert tally.news() == {"computed": [], "reused": [], "memory_only": []}

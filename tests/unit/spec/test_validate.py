@@ -233,3 +233,23 @@ def test_an_error_survives_a_process_pool(tmp_path):
     copy = pickle.loads(pickle.dumps(error))
     assert copy.problems == error.problems
     assert str(copy) == str(error)
+
+
+def test_of_many_mistakes_some_are_told_and_the_others_counted(write, registry):
+    keys = "".join(f"key{number:04}: 1\n" for number in range(3000))
+    with pytest.raises(TaskFileError) as caught:
+        load_task(write(VALID + keys), registry)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == TaskFileError.SHOWN + 1
+    assert ":11: key0000: unknown key" in lines[0]
+    assert all("unknown key" in line for line in lines[:-1])
+    assert lines[-1].endswith("2,950 more mistakes: correct these first")
+    assert len(caught.value.problems) == 3000
+
+
+def test_a_long_name_is_told_in_short(write, registry):
+    long = "spearman_gene" * 10_000
+    with pytest.raises(TaskFileError) as caught:
+        load_task(write(VALID + f"metrics: [{long}]\n"), registry)
+    assert len(str(caught.value)) < 600
+    assert "there is no metric 'spearman_genespearman_gene" in str(caught.value)

@@ -69,7 +69,7 @@ def detect(pattern: str, root: Path, *, named: str | None = None) -> Detected:
     relative = _relative(pattern, root)
     matches = _matches(relative, root)
     if not matches:
-        advice = "; --data-root names another folder" if named is None else ""
+        advice = "; --stbench-data names another folder" if named is None else ""
         message = f"{what_asked}: nothing found below {root}{advice}"
         raise DataMissing(message)
     kinds: dict[tuple[str, str, str], list[Path]] = {}
@@ -104,7 +104,9 @@ def _relative(pattern: str, root: Path) -> str:
         return PurePath(os.path.normpath(pattern)).as_posix()
     home = root.resolve()
     if not Path(pattern).is_relative_to(root) and not Path(pattern).is_relative_to(home):
-        message = f"--data {pattern!r}: not below {root}; name the folder that holds the data by --data-root"
+        message = (
+            f"--data {pattern!r}: not below {root}; name the folder that holds the data by --stbench-data"
+        )
         raise DataError(message)
     base = root if Path(pattern).is_relative_to(root) else home
     return Path(pattern).relative_to(base).as_posix()
