@@ -55,7 +55,10 @@ def test_no_control_passes_a_gate_that_holds_the_simple_baseline(trials):
     assert not [trial for trial in found.values() if trial.passed]
     verdicts = {name: trial.verdict for name, trial in found.items()}
     assert verdicts["copy_of_simple"] == "reference"
-    others = {name: word for name, word in verdicts.items() if name != "copy_of_simple"}
+    # It has seen every slide, passes the gates, and owes that to what it kept.
+    assert verdicts["memory"] == "state"
+    assert "when that fold is fitted alone in a fresh process" in found["memory"].message
+    others = {name: word for name, word in verdicts.items() if name not in ("copy_of_simple", "memory")}
     assert others == dict.fromkeys(others, "fail"), "every control went through the rules"
     assert "plus the margin" in found["simple_rescaled"].message
 
@@ -64,8 +67,9 @@ def test_a_control_that_passes_a_loose_gate_is_counted_as_passed(trials):
     """So that the test above could fail: an rmse of 100 keeps nobody out."""
     found = by_control(trials, "rmse")
     assert {name for name, trial in found.items() if trial.passed} == {
-        "shuffled", "depth_only", "prior_only", "names_only", "row_order", "memory",
+        "shuffled", "depth_only", "prior_only", "names_only", "row_order",
     }  # fmt: skip
+    assert found["memory"].verdict == "state", "no gate lets it by"
     for name in ("noise_added", "copy_of_simple", "simple_rescaled"):
         assert (found[name].verdict, found[name].passed) == ("", False)
         assert "holds no baseline" in found[name].message
