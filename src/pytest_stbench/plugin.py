@@ -153,6 +153,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Under ``-n``, keep the items of one cell of the grid on one worker."""
     if not config.getoption("stbench_model") or config.getoption("dist") != "load":
         return None
+    if config.getoption("reruns", None):  # scheduling by groups can wait for ever after a worker died
+        return None
     from pytest_stbench.collection.schedule import CellScheduling
 
     return CellScheduling(config, log)

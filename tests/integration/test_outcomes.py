@@ -421,3 +421,28 @@ class TestAbsentData:
         assert not run.of("passed")
         assert len(run.names) >= 2
         assert "During handling of" not in run.out
+
+
+def test_a_report_after_which_an_item_is_run_again_counts_for_nothing():
+    """As pytest-rerunfailures marks it; what it tells of data and models is told once, and stays."""
+    from types import SimpleNamespace
+
+    from pytest_stbench.collection.outcomes import status
+    from pytest_stbench.collection.reports import hear, told_of
+
+    config = SimpleNamespace(stash=pytest.Stash())
+
+    def report(outcome):
+        told = {
+            "outcome": "blocked", "cause": "contract[m]", "detail": "it died", "task": "t", "order": ["a"],
+            "models": [{"name": "m"}],
+        }  # fmt: skip
+        return SimpleNamespace(outcome=outcome, when="setup", stbench=told)
+
+    first, last = report("rerun"), report("failed")
+    assert status(first) is None
+    assert status(last)[0] == "blocked"
+    for one in (first, last):
+        hear(config, one)
+    assert told_of(config).blocked == {("t", "contract[m]"): ("it died", 1)}
+    assert len(told_of(config).records["models"]) == 2

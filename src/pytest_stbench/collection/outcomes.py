@@ -61,13 +61,17 @@ def payload(item: pytest.Item) -> dict[str, Any]:
     return item.stash.setdefault(PAYLOAD, {})
 
 
+RERUN = "rerun"
+"""Outcome of a report after which pytest-rerunfailures runs the item again: another one will tell."""
+
+
 def status(
     report: pytest.CollectReport | pytest.TestReport,
 ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
     """Return category, letter and word of a report of ours, None where pytest's own are right."""
     told: dict[str, Any] = getattr(report, "stbench", {})
     outcome = str(told.get("outcome", ""))
-    if outcome not in LETTERS or hasattr(report, "wasxfail"):
+    if outcome not in LETTERS or hasattr(report, "wasxfail") or report.outcome == RERUN:
         return None
     if report.when != ("setup" if outcome == "blocked" else "call"):
         return None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_stbench.collection.collector import Told
-from pytest_stbench.collection.outcomes import PAYLOAD
+from pytest_stbench.collection.outcomes import PAYLOAD, RERUN
 from pytest_stbench.collection.plan_items import MODEL_NAME
 from pytest_stbench.collection.session import RUNNER, settings_of
 from pytest_stbench.errors import ResultsError, TaskFileError
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 TOLD: pytest.StashKey[Told] = pytest.StashKey()
 VERDICT_KEY = ("task", "dataset", "variant", "split", "model", "metric")
+ENDS = frozenset({"outcome", "cause", "detail", "skipped", "ended", "scores", "verdicts", "comparisons"})
+"""What a report tells of how its item ended."""
 SAVE_ERROR: pytest.StashKey[str] = pytest.StashKey()
 UNAPPLIED: pytest.StashKey[list[str]] = pytest.StashKey()
 
@@ -56,7 +58,10 @@ def place_of(item: pytest.Item) -> list[str | int]:
 
 
 def hear(config: pytest.Config, report: pytest.TestReport) -> None:
-    """Take in a report."""
+    """Take in a report; one after which the item is run again tells of facts alone, not how it ended."""
+    if report.outcome == RERUN:
+        told = report.stbench
+        report.stbench = {name: value for name, value in told.items() if name not in ENDS}  # type: ignore[attr-defined]
     told_of(config).hear(report)
 
 
