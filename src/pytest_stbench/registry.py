@@ -269,11 +269,10 @@ def load_target(target: str) -> Any:
 
 
 def external_records() -> list[Any]:
-    """Return the records other packages add by entry point.
+    """Return the records other packages add by entry point."""
+    return [record for _, records in external_entries() for record in records]
 
-    An entry point of the group ``pytest_stbench.catalogues`` names a tuple of records.
-    """
-    found: list[Any] = []
-    for entry in metadata.entry_points(group=ENTRY_POINT_GROUP):
-        found.extend(entry.load())
-    return found
+
+def external_entries() -> list[tuple[metadata.EntryPoint, tuple[Any, ...]]]:
+    """Return the entry points of the group ``pytest_stbench.catalogues`` and the records each names."""
+    return [(entry, tuple(entry.load())) for entry in metadata.entry_points(group=ENTRY_POINT_GROUP)]

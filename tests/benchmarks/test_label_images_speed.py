@@ -14,6 +14,7 @@ import pytest
 
 pytest.importorskip("zarr")
 
+from pytest_stbench.data.readers.spatialdata import labels as reading
 from pytest_stbench.data.readers.spatialdata.frame import Frame, Said
 from pytest_stbench.data.readers.spatialdata.labels import Labels
 from pytest_stbench.data.readers.spatialdata.store import Store
@@ -38,17 +39,26 @@ def cells(side, start=0):
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
+    return write_store(tmp_path_factory.mktemp("labels") / "s.zarr", SIDE, CHUNK)
+
+
+@pytest.fixture(scope="module")
+def one_chunk(tmp_path_factory):
+    return write_store(tmp_path_factory.mktemp("labels") / "one.zarr", SIDE, SIDE)
+
+
+def write_store(path, side, chunk):
+    """A store with one label image; cells are numbered chunk by chunk."""
     import zarr
 
-    path = tmp_path_factory.mktemp("labels") / "s.zarr"
     zarr.create_group(path, zarr_format=2)
     group = zarr.create_group(path / "labels/cells", zarr_format=2)
-    array = group.create_array("s0", shape=(SIDE, SIDE), chunks=(CHUNK, CHUNK), dtype=np.uint32)
-    tile = cells(CHUNK)
-    for top in range(0, SIDE, CHUNK):
-        for left in range(0, SIDE, CHUNK):
-            first = (top // CHUNK * (SIDE // CHUNK) + left // CHUNK) * int(tile.max())
-            array[top : top + CHUNK, left : left + CHUNK] = np.where(tile > 0, tile + first, 0)
+    array = group.create_array("s0", shape=(side, side), chunks=(chunk, chunk), dtype=np.uint32)
+    tile = cells(chunk)
+    for top in range(0, side, chunk):
+        for left in range(0, side, chunk):
+            first = (top // chunk * (side // chunk) + left // chunk) * int(tile.max())
+            array[top : top + chunk, left : left + chunk] = np.where(tile > 0, tile + first, 0)
     axes = [{"name": name, "type": "space"} for name in "yx"]
     there = {"name": "global", "axes": axes}
     group.attrs["multiscales"] = [
@@ -118,3 +128,17 @@ def test_bytes_of_an_image(benchmark, store):
     benchmark.extra_info.update(used)
     benchmark.pedantic(tiled, (store,), rounds=1)
     assert used["tiled"] < BYTES
+
+
+@pytest.mark.benchmark(group="bytes a pixel of an image of one chunk")
+def test_bytes_of_an_image_of_one_chunk(benchmark, one_chunk, monkeypatch):
+    """The chunk is decoded whole, 4 bytes a pixel here: nothing below that can be reached."""
+    monkeypatch.setattr(reading, "LARGE", SIDE**2 - 1)
+    used = {name.__name__: peak_of(name, one_chunk) / SIDE**2 for name in (tiled, whole)}
+    benchmark.extra_info.update(used)
+    found = benchmark.pedantic(tiled, (one_chunk,), rounds=1)
+    assert used["tiled"] < 4 * (1 + 1 / reading.STRIPS) + 1
+    monkeypatch.setattr(reading, "LARGE", SIDE**2)
+    np.testing.assert_array_equal(found.labels, tiled(one_chunk).labels)
+    np.testing.assert_array_equal(found.pixels, tiled(one_chunk).pixels)
+    np.testing.assert_allclose(found.centroids, tiled(one_chunk).centroids)

@@ -11,6 +11,7 @@ import os
 import pkgutil
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -200,10 +201,13 @@ class Bench:
         modules = set(sys.modules)
         path = list(sys.path)
         with (
+            # As in a process of its own: what the run around this one makes of warnings is not its business.
+            warnings.catch_warnings(),
             contextlib.chdir(self.folder),
             contextlib.redirect_stdout(stream),
             contextlib.redirect_stderr(stream),
         ):
+            warnings.resetwarnings()
             try:
                 code = pytest.main([*plain, *map(str, arguments)], plugins=[listener])
             finally:

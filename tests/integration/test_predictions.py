@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -101,6 +102,21 @@ def test_files_give_the_numbers_of_the_same_model(exported, ending):
     assert files.properties("rmse[sim-pgkf]")["stbench.model"] == f"v-{ending}"
 
 
+def test_exported_units_are_named_and_ordered_by_place(exported):
+    import anndata
+
+    for path in (exported.folder / "inputs").rglob("*.h5ad"):
+        units = anndata.read_h5ad(path)
+        assert units.obs_names[0] == "unit0000001"
+        x, y = units.obsm["spatial"].T
+        row = np.floor((y - y.min()) / 1000)
+        assert np.array_equal(np.lexsort((y, x, row)), np.arange(len(x)))
+    (train, *_) = sorted((exported.folder / "inputs").rglob("train/*.h5ad"))
+    counts = anndata.read_h5ad(train.parents[1] / "counts" / train.name)
+    given = anndata.read_h5ad(train)
+    assert np.array_equal(counts[:, given.var_names].X.toarray(), given.X.toarray())
+
+
 def test_two_folders_and_a_baseline_side_by_side_on_workers(exported):
     predict(exported, "npz", "one")
     predict(exported, "parquet", "two")
@@ -131,8 +147,6 @@ def test_a_partial_folder_blocks_and_lists_what_is_missing(exported):
 
 
 def test_a_file_that_lacks_units_fails_its_contract(exported):
-    import numpy as np
-
     predict(exported, "npz", "short")
     path = sorted((exported.folder / "short").rglob("*.npz"))[0]
     with np.load(path) as found:

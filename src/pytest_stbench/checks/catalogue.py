@@ -34,6 +34,7 @@ ORDER = (
     "label_alignment",
     "patient_leakage",
     "slide_leakage",
+    "name_leak",
     "split_within_slide",
     "shared_corpus",
     "panel_mismatch",

@@ -52,9 +52,7 @@ def run_check(
     the check cannot handle is a failure with a message, never an exception; only ``DataMissing``
     passes through, because data that is not here is not judged.
     """
-    today = today or dt.datetime.now(tz=dt.UTC).date()
-    void = _void(override, today) if override else ""
-    changed = dict(override.params) if override and not (override.until and void) else {}
+    void, changed = _holding(override, today)
     result = _call(record, function, arguments, changed)
     if result.status == "skip" and record.skip_fails:
         result = replace(
@@ -69,6 +67,22 @@ def run_check(
     if override.params and not changed and not override.waive:
         result = replace(result, message=f"{void}; {result.message}")
     return _waive(result, override, void) if override.waive else result
+
+
+def params_of(
+    record: Check, override: CheckSpec | None = None, *, today: dt.date | None = None
+) -> dict[str, Any]:
+    """Return the thresholds of a check as they hold under `override` on the day `today`."""
+    _, changed = _holding(override, today)
+    return {name: _merged(value, changed.get(name, value)) for name, value in record.params.items()}
+
+
+def _holding(override: CheckSpec | None, today: dt.date | None) -> tuple[str, dict[str, Any]]:
+    """Return why an override does not hold, or an empty string, and the thresholds that it changes."""
+    if override is None:
+        return "", {}
+    void = _void(override, today or dt.datetime.now(tz=dt.UTC).date())
+    return void, {} if override.until and void else dict(override.params)
 
 
 def _call(

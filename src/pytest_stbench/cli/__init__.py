@@ -26,7 +26,9 @@ COMMANDS: Mapping[str, str] = {
     "new": "pytest_stbench.cli.new:new",
     "reference": "pytest_stbench.cli.reference:reference",
     "schema": "pytest_stbench.cli.schema:schema",
+    "seal": "pytest_stbench.cli.seal:seal",
     "selftest": "pytest_stbench.cli.selftest:selftest",
+    "store": "pytest_stbench.cli.store:store",
     "tasks": "pytest_stbench.cli.tasks:tasks",
     "validate": "pytest_stbench.cli.validate:validate",
 }

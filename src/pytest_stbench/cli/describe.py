@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_stbench.data.simulate.describe import Description
+
+PLANE = "_outlines_plane:"
+"""Between what is outlined and the plane, in the notes of readers."""
 
 COLUMNS = {
     "SLIDES": ("slides", "d"),
@@ -42,7 +47,8 @@ def describe(files: tuple[Path, ...], data_root: Path | None) -> None:
     Medians over slides: units, genes, total count of a unit (with its 10% and 90% quantiles and the
     standard deviation of its logarithm), share of zeros, share of genes detected in a tenth of the
     units, Moran's I (median of the detected genes, mean of the 50 highest). PATIENT is the share of
-    a gene's variance between patients. Data sets that are not on this machine are named and left out.
+    a gene's variance between patients. Where outlines lie on several planes, a line below says how many
+    were read of which. Data sets that are not on this machine are named and left out.
     """
     from pytest_stbench.cli.validate import task_files
     from pytest_stbench.data.dataset import Dataset
@@ -54,20 +60,37 @@ def describe(files: tuple[Path, ...], data_root: Path | None) -> None:
     from pytest_stbench.spec.validate import load_task
 
     registry = builtin_registry()
-    rows = []
+    rows, planes = [], []
     for path in task_files(files):
         task = load_task(path, registry).spec
         roots = data_roots(path.resolve().parent, data_root)
         for name, config in task.datasets.items():
             try:
                 samples = load_samples(config, name, roots)
-                found = describe_data(Dataset(name, config, samples, roots))
+                dataset = Dataset(name, config, samples, roots)
+                found = describe_data(dataset)
             except DataMissing as error:
                 click.echo(f"{task.name}: {name}: not on this machine: {error}", err=True)
                 continue
             rows.append((f"{task.name}: {name}", *cells_of(found)))
+            planes += [f"{task.name}: {name}: {text}" for text in planes_of(dataset.notes)]
     if rows:
         _print(rows)
+    for line in planes:
+        click.echo(line)
+
+
+def planes_of(notes: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Return for each kind of outlines how many were read of which plane, over all slides.
+
+    `notes` are those of a data set. Nothing is said of outlines without planes.
+    """
+    found: dict[str, list[str]] = {}
+    for note, by_slide in sorted(notes.items()):
+        kind, at, plane = note.partition(PLANE)
+        if at:
+            found.setdefault(kind, []).append(f"{sum(by_slide.values())} of plane {plane}")
+    return [f"outlines of kind {kind}: {', '.join(parts)}" for kind, parts in found.items()]
 
 
 def cells_of(found: Description) -> tuple[str, ...]:

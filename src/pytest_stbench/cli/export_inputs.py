@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -35,6 +36,8 @@ TASK/DATASET/SPLIT/FOLD[/sSEED]/
   test/SLIDE.h5ad    the same as train without target
   train/SLIDE+NUMBER.npz, test/SLIDE+tileNUMBER.npz   family segmentation: a tile each, arrays `image`,
                      `origin_um`, `mpp`, `kind` (what to outline) and, in training, the true `mask`
+Units are named unit0000001, unit0000002 ... in rows of 1 mm from the top: names and order of the data could
+tell labels. `units` of {manifest} says so; pytest knows which unit is which.
 images/DATASET/SLIDE.png: the H&E image; obsm["image"] of a slide holds the places of its units in
 pixels of it, uns["image_mpp"] the um per pixel.
 
@@ -45,7 +48,7 @@ OUT/TASK/DATASET/SPLIT/FOLD[/sSEED]/ of a folder OUT of your own:
   npz      arrays `values`, `units`, `genes`
            family segmentation: SLIDE.npz with one int32 mask for each tile, named tileNUMBER
 (classes or types in the place of genes where the family asks for those, any names for an embedding)
-on the scale of the targets. Copy {manifest} into OUT, fill in the name of the model, and run
+on the scale of the targets. Copy {manifest} into OUT, as it is, fill in the name of the model, and run
   pytest TASKFILE --stbench-model=predictions:OUT
 
 Train on train/ and counts/ of the same fold only: the slides of one fold's test are the training
@@ -130,10 +133,11 @@ class _Export:
     def __init__(self, run: TaskRun, out: Path) -> None:
         self._run = run
         self._out = out
-        self._written: dict[tuple[str, tuple[str, ...]], Path] = {}
+        self._written: dict[tuple[str, ...], Path] = {}
 
     def manifest(self) -> dict[str, Any]:
         """Return what is copied beside the predictions: the state of the task they are for."""
+        from pytest_stbench.data.arrangement import SCHEME
         from pytest_stbench.spec.defaults import with_defaults
         from pytest_stbench.spec.fingerprint import fingerprint
 
@@ -142,6 +146,7 @@ class _Export:
         return {
             "name": None,
             "pretraining": None,
+            "units": SCHEME,
             "tasks": {spec.name: {"version": spec.version, "family": spec.family, "fingerprint": mark}},
         }
 
@@ -170,7 +175,7 @@ class _Export:
             for number, (region, mask) in enumerate(slide.tiles()):
                 _write_arrays({**region.arrays(), "mask": mask}, folder / "train" / f"{name}+{number}.npz")
         for request in fold.question.requests(fold):
-            given = self._units(fold.question.given(request, fold), cell)
+            given = self._units(fold.asking(request).given(), cell)
             target = folder / "test" / safe_name(request.key)
             arrays = fold.question.exported(request, fold)
             if arrays is None:
@@ -203,7 +208,12 @@ class _Export:
 
     def _counts(self, slide: TrainSlide, cell: Cell, target: Path) -> None:
         """Write raw counts, or link to where the same units of the slide were written before."""
-        key = (f"{cell.view} {cell.variant} {slide.meta.slide_id}", tuple(slide.units.obs_names))
+        import numpy as np
+
+        # Names count units, so that those of two parts of a slide have the same ones.
+        places = hashlib.blake2b(np.asarray(slide.units.obsm["spatial"]).tobytes()).hexdigest()
+        part = f"{cell.split} {cell.fold.name}" if cell.fold.within else ""
+        key = (cell.view, cell.variant, slide.meta.slide_id, part, places)
         if key in self._written:
             try:
                 target.hardlink_to(self._written[key])

@@ -130,13 +130,13 @@ def model_item(item: pytest.Item, cell: Cell | Pool, given: Any) -> Callable[[],
         contestant = contestant_of(item, cell.dataset, cell.id, given, run)
         run.require_data(cell)
         run.require_method(contestant)
+        if contestant.handle.own_names:
+            run.checking.require_names(cell.view)
         if function.kind == CONTRACT:
             assert isinstance(cell, Cell)
             run.fold(cell)
         else:
-            for part in cell.cells if isinstance(cell, Pool) else (cell,):
-                run.ready(contestant, part)
-                recorder.facts.lock(part)
+            recorder.prepare(contestant, cell)
     if isinstance(cell, Pool):
         return lambda: _pooled(item, run, recorder, contestant, cell, function.name)
     if function.kind == CONTRACT:

@@ -105,7 +105,10 @@ def _write_table(reporter: Any, table: Table, task: TaskRecord, results: Results
 
 def _model(name: str, results: Results) -> str:
     record = next((model for model in results.models if model.name == name), None)
-    return f"{name} {record.revision}" if record and record.revision else name
+    if record is None:
+        return name
+    named = f"{name} {record.revision}" if record.revision else name
+    return f"{named} (names of units {record.unit_names})" if record.unit_names else named
 
 
 def _write_checks(reporter: Any, checks: tuple[CheckRecord, ...], told: Told) -> None:

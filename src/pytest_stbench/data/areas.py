@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.data.rasterise import blank
+from pytest_stbench.kernels.inside import grid_of, inside
 from pytest_stbench.kernels.scanline import draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
+
+    from pytest_stbench.kernels.inside import Grid
 
     Floats = NDArray[np.float64]
     Geometries = NDArray[np.object_]
@@ -118,10 +121,27 @@ class Areas:
         x0, y0, x1, y1 = window_um
         near = np.flatnonzero((left <= x1) & (top <= y1) & (right >= x0) & (bottom >= y0))
         part = self if len(near) == len(self.owner) else self.chosen(near)
-        order = np.argsort(-part.size, kind="stable")
         xy_px = (part.xy - (x0, y0)) / um_per_px - 0.5
-        draw(image, xy_px, part.rings, part.polygons, order, (part.owner + 1).astype(np.int32))
+        draw(image, xy_px, part.rings, part.polygons, part._upwards, (part.owner + 1).astype(np.int32))
         return image
+
+    def around(self, x: Floats, y: Floats) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Return the instance around each point (m,) in um, -1 for none, and whether it lies in several.
+
+        Where polygons overlap it is the smaller one's, as in :meth:`labels`.
+        """
+        if not len(self.owner):
+            return np.full(len(x), -1, np.int64), np.zeros(len(x), np.bool_)
+        return inside(self._grid, x, y)
+
+    @cached_property
+    def _grid(self) -> Grid:
+        return grid_of(self.xy, self.rings, self.polygons, self._upwards, self.owner, self._bounds)
+
+    @property
+    def _upwards(self) -> NDArray[np.intp]:
+        """Polygons as they lie over each other: the smallest above, of equal ones the last."""
+        return np.argsort(-self.size, kind="stable")
 
     @cached_property
     def _bounds(self) -> Floats:

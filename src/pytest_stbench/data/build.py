@@ -11,6 +11,7 @@ import pandas as pd
 from anndata import AnnData
 
 from pytest_stbench.data.inputs import ModelSlide, TrainSlide, TruthSlide
+from pytest_stbench.data.later import Later
 from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.errors import DataError
 
@@ -71,17 +72,17 @@ def build_train(
     when rows do not fit.
     """
     _refuse_rows(slide, given, len(target))
+    # Transcripts and outlines are of the whole slide, whichever units are chosen.
+    counted = replace(slide, image=None, embedding=None, labels={}, transcripts=None, segmentations={})
     return TrainSlide(
         units=given.units,
         meta=given.meta,
         image=given.image,
         target=np.array(target, dtype=np.float32, order="C"),
-        make_counts=partial(
-            _units, replace(slide, image=None, embedding=None, labels={}), np.flatnonzero(slide.measured)
-        ),
+        make_counts=Later(partial(_units, counted, np.flatnonzero(slide.measured))),
         labels=None if labels is None else labels.copy(),
         proportions=None if proportions is None else proportions.copy(),
-        make_tiles=make_tiles,
+        make_tiles=None if make_tiles is None else Later(make_tiles, kept=list),
     )
 
 

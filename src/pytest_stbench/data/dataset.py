@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_stbench.data.aliases import AliasedSource
 from pytest_stbench.data.align import align_columns, measured_of, totals, universe_of
 from pytest_stbench.data.catalogue import READERS
-from pytest_stbench.data.checksums import file_sha256
+from pytest_stbench.data.checksums import Checksums
 from pytest_stbench.data.label_tables import LabelledSource, find_tables
 from pytest_stbench.data.manifest import load_manifest
 from pytest_stbench.data.roots import resolve_one
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample
 
+NO_POLYGONS = "; cells are counted from polygons of cells, not from outlines of nuclei or images of labels"
+
 
 class Dataset:
     """The slides of one data set of a task file.
@@ -47,8 +50,9 @@ class Dataset:
         One row per slide, from :func:`~pytest_stbench.data.samples.load_samples`.
     roots
         Folders in which its paths are looked up, first choice first.
-    store
-        Folder in which checksums are kept; None keeps nothing.
+    checksums
+        How those of its files are had; by default they are read and not kept. Where it has a manifest,
+        they are read in this process, whatever is kept.
     readers
         The known sources; by default those of this package.
     """
@@ -60,14 +64,15 @@ class Dataset:
         samples: Sequence[Sample],
         roots: Sequence[Path],
         *,
-        store: Path | None = None,
+        checksums: Checksums | None = None,
         readers: Iterable[Reader] = READERS,
     ) -> None:
         self.name = name
         self.config = config
         self.samples = tuple(samples)
         self._roots = tuple(roots)
-        self._store = store
+        checksums = checksums or Checksums()
+        self._checksums = replace(checksums, anew=checksums.anew or config.sha256 is not None)
         self._readers = tuple(readers)
         self._samples = {sample.slide: sample for sample in self.samples}
         self._slides: dict[str, Slide] = {}
@@ -129,15 +134,19 @@ class Dataset:
     def checksum(self) -> str:
         """The sha256 of all the slides depend on: names and content of files, samples table."""
         digest = hashlib.sha256(self._source.fingerprint().encode())
-        for slide_id in sorted(self.slide_ids):
-            for path in self._source.files(slide_id):
-                digest.update(f"\n{slide_id}\0{path.name}\0{file_sha256(path, self._store)}".encode())
+        files = {slide_id: tuple(self._source.files(slide_id)) for slide_id in sorted(self.slide_ids)}
+        found = self._checksums.of(path for paths in files.values() for path in paths)
+        for slide_id, paths in files.items():
+            for path in paths:
+                digest.update(f"\n{slide_id}\0{path.name}\0{found[path]}".encode())
         digest.update("\n".join(sorted(map(_row_text, self.samples))).encode())
         return digest.hexdigest()
 
     def file_hashes(self, slide_id: str) -> tuple[str, ...]:
         """Return the sha256 of each file of a slide, as ``sha256sum`` prints them."""
-        return tuple(file_sha256(path, self._store) for path in self._source.files(slide_id))
+        files = tuple(self._source.files(slide_id))
+        found = self._checksums.of(files)
+        return tuple(found[path] for path in files)
 
     def slide(self, slide_id: str) -> Slide:
         """Return a slide, read at the first call.
@@ -212,17 +221,18 @@ class Dataset:
             resolve_one(self.config.sha256, self._roots, get=self.config.get, what=f"{what}.sha256")
         )
         files = dict.fromkeys(path for slide_id in self.slide_ids for path in source.files(slide_id))
-        manifest.verify(files, self._store)
+        manifest.verify(files, self._checksums)
         if self.config.samples is not None:
             table = resolve_one(self.config.samples, self._roots, what=f"{what}.samples")
             if manifest.lists(table):
-                manifest.verify([table], self._store)
+                manifest.verify([table], self._checksums)
 
     def _aligned(self, raw: RawSlide, sample: Sample) -> Slide:
         if not len(raw.unit_names):
             message = (
                 f"slide {raw.slide_id} has no units; leave it out by `slides`"
                 f"{', or form units of its transcripts with `bin`' if raw.transcripts is not None else ''}"
+                f"{NO_POLYGONS if raw.segmentations else ''}"
             )
             raise DataError(message)
         libsize, n_detected = totals(raw.counts)

@@ -6,6 +6,7 @@ is ``image[x - N/2 : x + N/2]``. Resampling to another resolution scales them ab
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from pytest_stbench.errors import DataError, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
+    from typing import Self
 
     from numpy.typing import NDArray
 
@@ -197,6 +199,12 @@ class InputImage:
         if ratio < 1 - _SAME:
             return _enlarged(base, corners, int(size), ratio, (height, width))
         return _cut(self._level(base, ratio, mpp), corners, int(size))
+
+    def in_order(self, rows: NDArray[np.intp]) -> Self:
+        """Return the same image with the units `rows` (indices), in that order."""
+        twin = copy.copy(self)
+        vars(twin).update(_source_xy=self._source_xy[rows], _key=self._key)  # a copy has a key of its own
+        return twin
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in ("xy_px", "_key")}

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import numpy as np
     from anndata import AnnData
@@ -87,14 +87,14 @@ class TrainSlide(ModelSlide):
     make_counts: Callable[[], AnnData]
     labels: NDArray[np.object_] | None = None
     proportions: NDArray[np.float64] | None = None
-    make_tiles: Callable[[], Iterator[tuple[Region, NDArray[np.int32]]]] | None = None
+    make_tiles: Callable[[], Iterable[tuple[Region, NDArray[np.int32]]]] | None = None
 
     def tiles(self) -> Iterator[tuple[Region, NDArray[np.int32]]]:
         """Yield each tile as it will be asked for, and its true mask; made one by one.
 
         Nothing comes in other families than segmentation.
         """
-        return iter(()) if self.make_tiles is None else self.make_tiles()
+        return iter(()) if self.make_tiles is None else iter(self.make_tiles())
 
     @cached_property
     def counts(self) -> AnnData:

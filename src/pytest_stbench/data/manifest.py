@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_stbench.data.checksums import file_sha256
+from pytest_stbench.data.checksums import Checksums
 from pytest_stbench.data.roots import relative
 from pytest_stbench.errors import DataError
 
@@ -28,20 +28,22 @@ class Manifest:
         """Return whether `path` stands in the manifest."""
         return self._name(path) != ""
 
-    def verify(self, files: Iterable[Path], store: Path | None = None) -> None:
-        """Compare the content of `files` with the manifest.
+    def verify(self, files: Iterable[Path], checksums: Checksums | None = None) -> None:
+        """Compare the content of `files` with the manifest; read in this process, not remembered.
 
         Raises ``DataError`` for the first file that is not listed or differs.
         """
-        for path in files:
-            name = self._name(path)
+        names = {path: self._name(path) for path in files}
+        read = replace(checksums or Checksums(), anew=True)
+        for path, name in names.items():
             if not name:
                 message = (
                     f"{path}: not listed in {self.path}; add its line (`sha256sum FILE`), "
                     "or leave out `sha256` if the data has no manifest"
                 )
                 raise DataError(message)
-            found = file_sha256(path, store)
+        for path, found in read.of(names).items():
+            name = names[path]
             if found != self.expected[name]:
                 message = (
                     f"{path}: sha256 differs from {self.path}: expected {self.expected[name]}, "

@@ -47,6 +47,12 @@ EXACT = {4: 2.0**24, 8: 2.0**53}
 _ROUND = (2.0**64, float(np.iinfo(np.int64).min))
 """Larger floats that still say what they stand for: the largest and the smallest of 64 bits."""
 
+_AS_IT_IS = "^[A-Za-z0-9_-]+$"
+"""What a name is like that :func:`_text` leaves as it is, but for words."""
+
+_A_CELL = "^(?:[0-9]+|[A-Za-z]+[A-Za-z0-9]*[0-9][A-Za-z0-9]*(?:-[0-9]+)?|[a-z]{4,}-[0-9]+)$"
+"""What a cell is called that is in no doubt, but for words: a number, letters and digits, an id of 10x."""
+
 _SEPARATORS = re.compile(r"[\s_-]+")
 _IN_FIELD = re.compile(r"c_(\d+)_(\d+)_(\d+)")
 
@@ -139,10 +145,13 @@ def cells_of(values: Any, known: Container[object] = frozenset(), slides: set[st
     slides = set() if slides is None else slides
     codes, names = coded(values)
     doubtful = AMBIGUOUS | _largest(values)
-    found = [
-        None if _nowhere(name) or (name in doubtful and name not in known) else _in_field(name, slides)
-        for name in names.tolist()
-    ]
+    found = names.tolist()
+    for place in _but(names, _A_CELL, NOWHERE | doubtful):
+        name = found[place]
+        nowhere = _nowhere(name) or (name in doubtful and name not in known)
+        found[place] = None if nowhere else _in_field(name, slides)
+    if found == names.tolist():
+        return codes, names
     inner, names = coded(np.array(found, dtype=object))
     return np.append(inner, -1)[codes], names
 
@@ -219,7 +228,30 @@ def _texts(levels: Any) -> list[str | None]:
         held = np.asarray(levels)
         limit = EXACT.get(held.dtype.itemsize, EXACT[8])
         return [_number(value, limit) for value in held.tolist()]
-    return [_text(level) for level in (levels.tolist() if hasattr(levels, "tolist") else levels)]
+    found = levels.tolist() if hasattr(levels, "tolist") else list(levels)
+    for place in _but(found, _AS_IT_IS, MISSING):
+        found[place] = _text(found[place])
+    return found
+
+
+def _but(names: Any, usual: str, words: frozenset[str]) -> list[int]:
+    """Return the places of names that are not as `usual`, a pattern, or are one of `words` in any case.
+
+    They are few where names are many, so that nothing is done for each name; of what is no text, all.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        texts = pa.array(names)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        texts = None
+    if texts is None or not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
+        return list(range(len(names)))
+    known = pc.is_in(pc.ascii_lower(texts), pa.array(sorted(words), pa.string()))
+    plain = pc.and_not(pc.match_substring_regex(texts, usual), known)
+    found: list[int] = np.flatnonzero(~plain.to_numpy(zero_copy_only=False).astype(bool)).tolist()
+    return found
 
 
 def _number(value: float, limit: float) -> str | None:

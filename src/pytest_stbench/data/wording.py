@@ -16,3 +16,14 @@ def listing(names: Iterable[object], limit: int = 12) -> str:
     shown = ", ".join(all_names[:limit])
     rest = len(all_names) - limit
     return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+def byte_size(number: float) -> str:
+    """Return a number of bytes as text, in steps of 1,000: ``999 bytes``, ``1.2 MB``."""
+    if number < 1000:
+        return f"{number:.0f} bytes"
+    for unit in ("kB", "MB"):
+        number /= 1000
+        if number < 1000:
+            return f"{number:.1f} {unit}"
+    return f"{number / 1000:,.1f} GB"

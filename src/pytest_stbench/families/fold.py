@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.data.arrangement import arrange
 from pytest_stbench.data.build import build_train, build_truth
+from pytest_stbench.families.asking import Asking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_stbench.data.inputs import ModelSlide, TaskInfo, TrainSlide, TruthSlide
     from pytest_stbench.data.slide import Slide
-    from pytest_stbench.families.question import Question, Truth
+    from pytest_stbench.families.question import Question, Request, Truth
     from pytest_stbench.preprocess.fitted import FittedPreprocess
 
 
@@ -60,20 +62,29 @@ class FoldData:
         """Return a newly built input of `slide`."""
         return self.question.build_input(slide, self)
 
-    def train_inputs(self, slides: Sequence[Slide] | None = None) -> list[TrainSlide]:
-        """Return newly built training slides: inputs with targets and training counts.
+    def train_inputs(
+        self, slides: Sequence[Slide] | None = None, *, own_names: bool = False
+    ) -> list[TrainSlide]:
+        """Return newly built training slides as models get them: inputs, targets and training counts.
 
-        Those of `slides`, whatever side they stand on, instead of the fold's own where given.
+        Those of `slides`, whatever side they stand on, instead of the fold's own where given. Units are
+        arranged as :func:`~pytest_stbench.data.arrangement.arrange` says.
         """
         return [
-            build_train(
-                slide,
-                self.input(slide),
-                self._targets[slide.meta.slide_id] if slides is None else self.fitted.transform(slide),
-                **self.question.lessons(slide, self),
+            arrange(slide, own_names=own_names).arranged(
+                build_train(
+                    slide,
+                    self.input(slide),
+                    self._targets[slide.meta.slide_id] if slides is None else self.fitted.transform(slide),
+                    **self.question.lessons(slide, self),
+                )
             )
             for slide in (self.train if slides is None else slides)
         ]
+
+    def asking(self, request: Request, *, own_names: bool = False) -> Asking:
+        """Return how a model is asked for `request`: its input, and the way back of its answer."""
+        return Asking(self, request, own_names=own_names)
 
     def train_truths(self) -> list[TruthSlide]:
         """Return the training slides as diagnostics see them."""

@@ -123,10 +123,12 @@ class Anchoring(Protocol):
 class Question(ABC):
     """One kind of question, with the settings of a task file for one data set.
 
-    ``exportable`` says whether another machine can answer it from files.
+    ``exportable`` says whether another machine can answer it from files, ``of_units`` whether an answer
+    has a row for every unit.
     """
 
     exportable = True
+    of_units = True
 
     def __init__(self, settings: FamilySettings | None = None) -> None:
         self.settings = settings or FamilySettings()
@@ -172,8 +174,9 @@ class Question(ABC):
         return None
 
     def read(self, files: PredictionFolder, place: Place, request: Request, fold: FoldData) -> object:
-        """Return what a folder of predictions holds for a request, as it stands there."""
-        return files.read(place, request.key, request.slide.unit_names.tolist(), self.columns(fold))
+        """Return what a folder of predictions holds for a request, rows as the units of its slide."""
+        names = files.names_of(request.slide)
+        return files.read(place, request.key, names.tolist(), self.columns(fold))
 
     def exported(self, request: Request, fold: FoldData) -> dict[str, NDArray[Any]] | None:
         """Return what a model elsewhere needs for a request that is not about units; None: a table."""

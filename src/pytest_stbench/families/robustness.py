@@ -44,11 +44,7 @@ class Robustness(WrappingQuestion):
         for slide in fold.test:
             found.append(Request(key=slide.meta.slide_id, slide=slide))
             found += [
-                Request(
-                    key=_key(slide, change),
-                    slide=_in_order(slide, change),
-                    detail=change,
-                )
+                Request(key=_key(slide, change), slide=slide, detail=change)
                 for change in self._changes(slide, fold)
             ]
         return tuple(found)
@@ -62,7 +58,13 @@ class Robustness(WrappingQuestion):
         return changed
 
     def ask(self, model: Any, given: ModelSlide, request: Request, task: TaskInfo) -> object:
-        """Ask the question inside; under another order of genes, name them in that order."""
+        """Ask the question inside; under another order of units or genes, give them in that order."""
+        if request.detail is not None and request.detail.name == UNIT_ORDER:
+            order = _unit_order(request)
+            image = None if given.image is None else given.image.in_order(order)
+            return self.inner.ask(
+                model, replace(given, units=given.units[order].copy(), image=image), request, task
+            )
         if request.detail is None or request.detail.name != GENE_ORDER:
             return self.inner.ask(model, given, request, task)
         order = _random(request.key).permutation(len(task.observed_genes))
@@ -72,11 +74,13 @@ class Robustness(WrappingQuestion):
 
     def accept(self, raw: object, request: Request, fold: FoldData, where: str) -> NDArray[Any]:
         """Return the checked answer, its units in the order of the slide."""
-        values = self.inner.accept(raw, request, fold, where)
         if request.detail is None or request.detail.name != UNIT_ORDER:
-            return values
+            return self.inner.accept(raw, request, fold, where)
+        order, slide = _unit_order(request), request.slide
+        asked = replace(request, slide=replace(slide, unit_names=slide.unit_names[order]))
+        values = self.inner.accept(raw, asked, fold, where)
         back = np.empty_like(values)
-        back[_unit_order(request.slide.n_units, _random(request.key))] = values
+        back[order] = values
         return back
 
     def truth(self, slide: Slide, fold: FoldData) -> RobustTruth:
@@ -164,19 +168,12 @@ class RobustTruth:
         return self._known[0][1]
 
 
-def _in_order(slide: Slide, change: Perturbation) -> Slide:
-    """Return the slide as it is asked for: under the change of unit order in another one."""
-    if change.name != UNIT_ORDER:
-        return slide
-    return slide.select(_unit_order(slide.n_units, _random(_key(slide, change))))
-
-
 def _key(slide: Slide, change: Perturbation) -> str:
     return f"{slide.meta.slide_id}{BETWEEN}{change.name}"
 
 
-def _unit_order(n: int, rng: Stream) -> NDArray[np.intp]:
-    return rng.permutation(n)
+def _unit_order(request: Request) -> NDArray[np.intp]:
+    return _random(request.key).permutation(request.slide.n_units)
 
 
 def _random(key: str) -> Stream:

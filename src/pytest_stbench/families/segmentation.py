@@ -45,6 +45,8 @@ class SegmentationQuestion(Question):
     places would be the answer: a test slide is handed out without any.
     """
 
+    of_units = False
+
     def plan(self, train: Sequence[Slide]) -> Plan:
         """Ask for masks; no expression is asked or handed out."""
         del train

@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_stbench.gate.intervals import Reported, bound_for, interval_for
+    from pytest_stbench.gate.intervals import Reported, bound_for, interval_for, intervals_for
     from pytest_stbench.gate.limits import at_least, at_most, lower_at_least, worst_at_least
     from pytest_stbench.gate.margins import Floor, margin_floor
     from pytest_stbench.gate.plan import PlannedGate, plan_gates
@@ -29,6 +29,7 @@ _HOMES = {
     "beats": "rules",
     "bound_for": "intervals",
     "interval_for": "intervals",
+    "intervals_for": "intervals",
     "judge": "verdict",
     "judge_within": "within_slide",
     "lower_at_least": "limits",
@@ -54,6 +55,7 @@ __all__ = [
     "beats",
     "bound_for",
     "interval_for",
+    "intervals_for",
     "judge",
     "judge_within",
     "lower_at_least",

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_stbench.kernels.guarded import MIN_PATIENTS, spread
-from pytest_stbench.kernels.mean_interval import Interval, guarded_interval, mean_interval
+from pytest_stbench.kernels.mean_interval import Interval, guarded_interval, mean_intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pytest_stbench.kernels.guarded import Spread
     from pytest_stbench.kernels.mean_interval import Range
@@ -57,8 +57,15 @@ def interval_for(values: Iterable[float | None], bounds: Range = ANY) -> Reporte
     bounds
         Lower and upper end of the metric, None for no end: the interval stays within.
     """
-    x = _finite(values)
-    return _reported(x, mean_interval(x, bounds) if len(x) >= MIN_INTERVAL else None)
+    return intervals_for([values], bounds)[0]
+
+
+def intervals_for(several: Sequence[Iterable[float | None]], bounds: Range = ANY) -> list[Reported]:
+    """Return :func:`interval_for` of each of several models by one metric, made in one go."""
+    finite = [_finite(values) for values in several]
+    wide = [x for x in finite if len(x) >= MIN_INTERVAL]
+    found = iter(mean_intervals(wide, bounds))
+    return [_reported(x, next(found) if len(x) >= MIN_INTERVAL else None) for x in finite]
 
 
 def bound_for(values: Iterable[float | None], bounds: Range = ANY, *, least: int = MIN_PATIENTS) -> Reported:
@@ -84,7 +91,7 @@ def bound_for(values: Iterable[float | None], bounds: Range = ANY, *, least: int
 
 
 def _finite(values: Iterable[float | None]) -> tuple[float, ...]:
-    return tuple(float(value) for value in values if value is not None and math.isfinite(value))
+    return tuple([float(value) for value in values if value is not None and math.isfinite(value)])
 
 
 def _reported(x: tuple[float, ...], interval: Interval | None, found: Spread | None = None) -> Reported:

@@ -70,12 +70,29 @@ def mean_interval(values: Sequence[float], bounds: Range = (None, None)) -> Inte
         Bounds in the units of the values; both equal to the mean where all values are equal or the mean is
         an end of the range, for no width can be estimated then.
     """
-    n, mean = len(values), math.fsum(values) / len(values)
-    error = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1) / n)
-    a, b = _holding(values, bounds)
-    low, high = interval_in_range(mean, _quantile(n - 1) * error, (a, b))
-    method = "t" if a is None and b is None else "t_log" if a is None or b is None else "t_logit"
-    return Interval(low=float(low), high=float(high), method=method, n=n)
+    return mean_intervals([values], bounds)[0]
+
+
+def mean_intervals(several: Sequence[Sequence[float]], bounds: Range = (None, None)) -> list[Interval]:
+    """Return :func:`mean_interval` of each of several models by one metric, made in one go."""
+    found: dict[int, Interval] = {}
+    by_range: dict[Range, list[int]] = {}
+    for place, values in enumerate(several):
+        by_range.setdefault(_holding(values, bounds), []).append(place)
+    for (a, b), places in by_range.items():
+        means = [math.fsum(several[place]) / len(several[place]) for place in places]
+        halves = [_half(several[place], mean) for place, mean in zip(places, means, strict=True)]
+        lows, highs = interval_in_range(means, halves, (a, b))
+        method = "t" if a is None and b is None else "t_log" if a is None or b is None else "t_logit"
+        for place, low, high in zip(places, lows.tolist(), highs.tolist(), strict=True):
+            found[place] = Interval(low=low, high=high, method=method, n=len(several[place]))
+    return [found[place] for place in range(len(several))]
+
+
+def _half(values: Sequence[float], mean: float) -> float:
+    n = len(values)
+    squares = math.fsum([(value - mean) ** 2 for value in values])
+    return _quantile(n - 1) * math.sqrt(squares / (n - 1) / n)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from statistics import fmean, median
@@ -150,8 +151,10 @@ def patient_values(slide_values: Mapping[str, float], patient_of: Mapping[str, s
         raise ValueError(message)
     by_patient: dict[str, list[float]] = {}
     for slide, value in slide_values.items():
-        by_patient.setdefault(patient_of[slide], []).append(value)
-    return {patient: _mean(_present(values)) for patient, values in by_patient.items()}
+        known = by_patient.setdefault(patient_of[slide], [])
+        if not math.isnan(value):
+            known.append(float(value))
+    return {patient: _mean(values) for patient, values in by_patient.items()}
 
 
 def headline(patient_values: Mapping[str, float]) -> Headline:
@@ -175,8 +178,10 @@ def headline(patient_values: Mapping[str, float]) -> Headline:
 
 
 def _present(values: list[float]) -> list[float]:
-    return [float(value) for value in values if not np.isnan(value)]
+    return [float(value) for value in values if not math.isnan(value)]
 
 
 def _mean(values: list[float]) -> float:
-    return fmean(values) if values else float("nan")
+    if len(values) == 1:
+        return values[0] + 0.0  # as a sum has it, without the sign of a zero
+    return fmean(values) if values else math.nan

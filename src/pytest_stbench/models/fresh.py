@@ -8,11 +8,13 @@ import weakref
 from typing import Any
 
 from pytest_stbench.errors import ModelError
-from pytest_stbench.models.identity import Identity, identity, input_class, pretraining
+from pytest_stbench.models.identity import Identity, identity, input_class, own_names, pretraining
 from pytest_stbench.models.protocol import PREDICTION_METHODS, has_fit, prediction_methods
 from pytest_stbench.registry import nearest
 
 PROBED = frozenset({"predict_expression", "impute"})
+
+_Facts = tuple[Identity | None, frozenset[str], str | None, tuple[str, ...], bool, bool]
 
 
 class ModelHandle:
@@ -45,7 +47,7 @@ class ModelHandle:
         else:
             self._refuse_no_model(source)
             self._source = self._copy(source)
-        self._facts: tuple[Identity | None, frozenset[str], str | None, tuple[str, ...], bool] | None = None
+        self._facts: _Facts | None = None
         self._failed: BaseException | None = None
         self._digest: str | None = None
 
@@ -92,7 +94,12 @@ class ModelHandle:
         """Whether the model says what it was pretrained on, be it nothing."""
         return self._known()[4]
 
-    def _known(self) -> tuple[Identity | None, frozenset[str], str | None, tuple[str, ...], bool]:
+    @property
+    def own_names(self) -> bool:
+        """Whether the model asks for the names of units as the data set has them."""
+        return self._known()[5]
+
+    def _known(self) -> _Facts:
         """Build a model and ask it; one that could not be built is not built again."""
         if self._failed is not None:
             raise self._failed
@@ -101,7 +108,10 @@ class ModelHandle:
                 self._unused = self._make()
                 model = self._unused
                 said = getattr(model, "pretraining", None) is not None
-                self._facts = (identity(model), methods(model), input_class(model), pretraining(model), said)
+                self._facts = (
+                    identity(model), methods(model), input_class(model), pretraining(model), said,
+                    own_names(model),
+                )  # fmt: skip
             except KeyboardInterrupt:
                 raise
             except BaseException as error:

@@ -12,6 +12,9 @@ from typing import Any
 
 from pytest_stbench.errors import ModelError
 
+AS_GIVEN = "as given"
+"""``unit_names`` of a model that joins files of its own by the names of units."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
@@ -109,6 +112,21 @@ def pretraining(model: object) -> tuple[str, ...]:
 def input_class(model: object) -> str | None:
     """Return the kind of input `model` says it uses (``image``, ``image+coordinates`` ...)."""
     return _text(model, "input_class")
+
+
+def own_names(model: object) -> bool:
+    """Return whether `model` asks for the names of units as the data set has them.
+
+    Raises ``ModelError`` for another ``unit_names`` than ``"as given"``.
+    """
+    found = getattr(model, "unit_names", None)
+    if found is None or (isinstance(found, str) and found == AS_GIVEN):
+        return found is not None
+    message = (
+        f"`unit_names` of the model is {found!r}: write unit_names = {AS_GIVEN!r} to get the names of the "
+        "data set, or leave it out"
+    )
+    raise ModelError(message)
 
 
 def canonical_json(value: object) -> str:

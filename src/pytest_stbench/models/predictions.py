@@ -15,8 +15,11 @@ from urllib.parse import quote
 
 import numpy as np
 
-from pytest_stbench.data.quiet import quiet_anndata
+from pytest_stbench.data.arrangement import SCHEME, arrange
 from pytest_stbench.errors import ModelError
+from pytest_stbench.models.identity import AS_GIVEN
+from pytest_stbench.models.prediction_tables import READERS, arrays_of
+from pytest_stbench.models.seals import Seals, seal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +27,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FORMATS = ("h5ad", "parquet", "npz")
+    from pytest_stbench.data.slide import Slide
+
+FORMATS = tuple(READERS)
 MANIFEST = "stbench-predictions.json"
 LISTED = 20
 
@@ -46,15 +51,6 @@ class Place:
         return tuple(safe_name(part) for part in (self.task, self.view, self.split, self.fold, *seed))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Table:
-    """Predictions of one slide as they stand in a file."""
-
-    values: NDArray[Any]
-    units: list[str]
-    columns: list[str]
-
-
 class PredictionFolder:
     """The predictions of one model in files.
 
@@ -70,9 +66,23 @@ class PredictionFolder:
             )
             raise ModelError(message)
         self._manifest = _manifest(folder / MANIFEST)
+        self._seals = Seals(folder, folder / MANIFEST, self._manifest)
+        self.remarks: tuple[str, ...] = ()
         self.name = str(self._manifest.get("name") or folder.resolve().name)
+        self._scheme = self._manifest.get("units")
+        if self._scheme not in (None, SCHEME):
+            message = (
+                f"{folder / MANIFEST}: `units` is {self._scheme!r}, but names are {SCHEME!r}: export the "
+                "inputs again and predict anew"
+            )
+            raise ModelError(message)
         said = self._manifest.get("pretraining")
         self.pretraining = None if said is None else tuple(map(str, said))
+
+    @staticmethod
+    def seal(folder: Path) -> int:
+        """Write checksums into the manifest of `folder`; return of how many files. Raises ``ModelError``."""
+        return seal(folder, folder / MANIFEST, _manifest(folder / MANIFEST), FORMATS)
 
     @property
     def revision(self) -> str:
@@ -82,6 +92,15 @@ class PredictionFolder:
             stat = path.stat()
             digest.update(f"{path.relative_to(self.folder)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
         return digest.hexdigest()[:16]
+
+    @property
+    def unit_names(self) -> str | None:
+        """``as given`` where the files name units as the data set does: their model saw these names."""
+        return AS_GIVEN if self._scheme is None else None
+
+    def names_of(self, slide: Slide) -> NDArray[np.str_]:
+        """Return what the files call the units of `slide`, in its order."""
+        return slide.unit_names if self._scheme is None else arrange(slide).names_by_row
 
     def predict_expression(self, slide: object, genes: Sequence[str]) -> NDArray[Any]:
         """Say that files are not asked: :meth:`read` is."""
@@ -95,7 +114,8 @@ class PredictionFolder:
         """Refuse the folder unless it has a file for every slide of every cell.
 
         `places` are all cells of the task with their test slides. What a file holds is checked
-        when its cell is read. Raises ``ModelError`` with all that is missing.
+        when its cell is read; that files have no checksum is among the ``remarks``. Raises ``ModelError``
+        with all that is missing.
         """
         stated = self._manifest.get("tasks", {}).get(task, {}).get("fingerprint")
         if stated is not None and stated != fingerprint:
@@ -105,10 +125,12 @@ class PredictionFolder:
                 "again and predict anew"
             )
             raise ModelError(message)
-        missing = []
+        missing: list[str] = []
+        there: list[Path] = []
         for place, slides in places:
             for slide in slides:
                 found = self._files(place, slide)
+                there += found
                 if not found:
                     missing.append("/".join((*place.parts, f"{safe_name(slide)}.{FORMATS[0]}")))
         if missing:
@@ -118,6 +140,7 @@ class PredictionFolder:
                 f"{', '.join(missing[:LISTED])}{more}; write them: a task is scored whole"
             )
             raise ModelError(message)
+        self.remarks = self._seals.without(there)
 
     def read(
         self, place: Place, slide: str, units: Sequence[str], columns: Sequence[str] | None
@@ -128,7 +151,7 @@ class PredictionFolder:
         any of them, or names one twice; rows and columns that were not asked for are left out.
         """
         path = self._file(place, slide)
-        table = _READERS[path.suffix[1:]](path)
+        table = READERS[path.suffix[1:]](path)
         if table.values.shape != (len(table.units), len(table.columns)):
             sizes = f"{len(table.units)} units and {len(table.columns)} columns"
             message = f"{path}: {table.values.shape} values for {sizes}"
@@ -144,7 +167,7 @@ class PredictionFolder:
         if path.suffix != ".npz":
             message = f"{path}: masks stand in an npz, one array for each tile; write one in its place"
             raise ModelError(message)
-        found = _arrays(path)
+        found = arrays_of(path)
         if name not in found:
             there = ", ".join(found) or "none"
             message = f"{path}: the mask of {name} is missing (there are: {there}); every tile is asked"
@@ -158,6 +181,7 @@ class PredictionFolder:
                 f"{self.folder.joinpath(*place.parts)}: no file for slide {slide} ({', '.join(FORMATS)})"
             )
             raise ModelError(message)
+        self._seals.check(found[0])
         return found[0]
 
     def _files(self, place: Place, slide: str) -> tuple[Path, ...]:
@@ -210,63 +234,3 @@ def _manifest(path: Path) -> dict[str, Any]:
         message = f"{path}: not a manifest of predictions; take the one that `stbench export-inputs` wrote"
         raise ModelError(message)
     return found
-
-
-def _from_h5ad(path: Path) -> Table:
-    import anndata
-
-    with quiet_anndata():
-        data = _readable(path, lambda: anndata.read_h5ad(path))
-    values = data.X.toarray() if hasattr(data.X, "toarray") else np.asarray(data.X)
-    return Table(values=values, units=list(map(str, data.obs_names)), columns=list(map(str, data.var_names)))
-
-
-def _from_parquet(path: Path) -> Table:
-    import pandas as pd
-
-    frame = _readable(path, lambda: pd.read_parquet(path))
-    if "unit" in frame.columns:
-        frame = frame.set_index("unit")
-    if isinstance(frame.index, pd.RangeIndex):
-        message = f"{path}: the rows have no names; write the units as the index or in a column `unit`"
-        raise ModelError(message)
-    return Table(
-        values=frame.to_numpy(), units=list(map(str, frame.index)), columns=list(map(str, frame.columns))
-    )
-
-
-def _from_npz(path: Path) -> Table:
-    found = _arrays(path)
-    columns = next((name for name in ("genes", "classes", "columns") if name in found), None)
-    if "values" not in found or "units" not in found or columns is None:
-        message = (
-            f"{path}: an npz of predictions holds `values`, `units` and `genes` (or `classes`); "
-            f"found {', '.join(found) or 'none'}"
-        )
-        raise ModelError(message)
-    return Table(
-        values=found["values"],
-        units=[str(name) for name in found["units"].tolist()],
-        columns=[str(name) for name in found[columns].tolist()],
-    )
-
-
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    def read() -> dict[str, NDArray[Any]]:
-        # numpy leaves a file open that it was given by name and cannot read.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-
-    found: dict[str, NDArray[Any]] = _readable(path, read)
-    return found
-
-
-def _readable(path: Path, read: Any) -> Any:
-    try:
-        return read()
-    except Exception as error:  # every format has errors of its own for damaged files
-        message = f"{path}: cannot be read (truncated, damaged or another format): {error}"
-        raise ModelError(message) from error
-
-
-_READERS = {"h5ad": _from_h5ad, "parquet": _from_parquet, "npz": _from_npz}

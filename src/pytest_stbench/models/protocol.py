@@ -9,6 +9,7 @@ have is skipped with a reason. The smallest model of expression from H&E::
         config = {"layers": 4}            # optional, JSON-safe
         pretraining = ("HEST",)           # optional: corpora seen in pretraining
         input_class = "image"             # optional: models of different inputs are not ranked together
+        unit_names = "as given"           # optional: the data's names of units instead of neutral ones
 
         def fit(self, train, task): ...                  # optional, once per fold
         def predict_expression(self, slide, genes): ...

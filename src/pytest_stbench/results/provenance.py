@@ -48,6 +48,8 @@ class ModelRecord(Stored):
     """What the model is given, such as `image`."""
     cached: bool = False
     """Whether its predictions may be kept on disk (a model with identity)."""
+    unit_names: str | None = None
+    """`as given`: the model was given the names of units of the data set; null: neutral names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

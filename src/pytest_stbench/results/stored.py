@@ -7,9 +7,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import Field, fields
 from functools import cache
-from typing import Any, ClassVar, Self
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pytest_stbench.errors import ResultsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Stored:
@@ -30,9 +34,9 @@ class Stored:
     }
 
     def __post_init__(self) -> None:
-        for name in self.names():
-            given = getattr(self, name)
-            if type(given) in _PLAIN:
+        for name, given in zip(self.names(), self._getter()(self), strict=True):
+            kind = type(given)
+            if kind in _PLAIN or (kind is float and math.isfinite(given)):
                 continue
             value = to_builtin(given)
             # The classes are frozen; this is the one place that sets their fields.
@@ -44,6 +48,13 @@ class Stored:
         """Return the names of the fields."""
         return tuple(field.name for field in fields(cls))
 
+    @classmethod
+    @cache
+    def _getter(cls) -> Callable[[Any], tuple[Any, ...]]:
+        """Return what reads all fields of a record at once."""
+        names = cls.names()
+        return attrgetter(*names) if len(names) > 1 else lambda record: (getattr(record, names[0]),)
+
     @property
     def key(self) -> tuple[Any, ...]:
         """The values of the ``KEY`` fields."""
@@ -51,7 +62,10 @@ class Stored:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a mapping that `json` writes as it is: tuples as lists, records as mappings."""
-        return {name: _plain(getattr(self, name)) for name in self.names()}
+        return {
+            name: value if type(value) in _WRITTEN else _plain(value)
+            for name, value in zip(self.names(), self._getter()(self), strict=True)
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -66,7 +80,9 @@ class Stored:
         return record
 
 
-_PLAIN = (type(None), bool, int, str)
+_PLAIN = frozenset((type(None), bool, int, str))
+_WRITTEN = _PLAIN | {float}
+_TEXT, _NUMBERS = frozenset((str,)), frozenset((float,))
 
 
 def to_builtin(value: Any) -> Any:
@@ -93,7 +109,9 @@ def to_builtin(value: Any) -> Any:
         return int(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
-    if type(value) is dict and all(type(key) is str for key in value):
+    if type(value) is dict and _TEXT.issuperset(map(type, value)):
+        if _NUMBERS.issuperset(map(type, value.values())) and all(map(math.isfinite, value.values())):
+            return value.copy()
         return {key: item if type(item) in _PLAIN else to_builtin(item) for key, item in value.items()}
     if isinstance(value, Mapping):
         return {str(to_builtin(key)): to_builtin(item) for key, item in value.items()}
@@ -136,12 +154,14 @@ def adapter(cls: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    if type(value) in _PLAIN or type(value) is float:
+    if type(value) in _WRITTEN:
         return value
     if isinstance(value, Stored):
         return value.to_dict()
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
+        if _WRITTEN.issuperset(map(type, value.values())):
+            return value.copy()
         return {key: _plain(item) for key, item in value.items()}
     return value

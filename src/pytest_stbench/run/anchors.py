@@ -40,11 +40,11 @@ class Anchors:
             return dict(truths)
         metrics = {record.name: dict(record.params) for record in self._records}
         key = digest_of({**parts, "metrics": metrics, "code": code_version("metrics")})
-        known = self._store.recall(KIND, key)
-        if known is None:
-            known = _stored(self._make(maker, fold, truths))
-            self._store.remember(KIND, key, known)
-        found = _read(known)
+        found = self._store.recall(KIND, key, _read)
+        if found is None:
+            kept = _stored(self._make(maker, fold, truths))
+            self._store.remember(KIND, key, kept)
+            found = _read(kept)
         return {slide: replace(truth, anchors=found.get(slide, {})) for slide, truth in truths.items()}  # type: ignore[type-var]  # truths are records
 
     def _make(self, maker: Anchoring, fold: FoldData, truths: Mapping[str, Truth]) -> dict[str, Any]:

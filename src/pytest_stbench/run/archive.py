@@ -1,54 +1,24 @@
-"""Predictions in one file: written whole or not at all, read with every byte checked."""
+"""Predictions in one file: written whole or not at all, read with every value checked."""
 
 from __future__ import annotations
 
-import json
-import os
-import secrets
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, BinaryIO
+import hashlib
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.data.sealed import sealed, unsealed, write_atomically
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-FORMAT = 1
+FORMAT = 2
 KINDS = (np.dtype(np.float32), np.dtype(np.int32))
 """Values and instance masks."""
 HEAD = "head"
-
-
-def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable: bool = True) -> None:
-    """Write `path` through a temporary file beside it; readers see the old file or the new one.
-
-    The temporary file is called ``NAME.TOKEN.tmp`` and removed when anything goes wrong. `durable`: the
-    machine may lose power at once.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f"{path.name}.{secrets.token_hex(8)}.tmp"
-    try:
-        with temporary.open("xb") as file:
-            write(file)
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-    if durable:
-        _sync_folder(path.parent)
-
-
-def write_json(path: Path, value: object, *, durable: bool = True) -> None:
-    """Write `value` as JSON, atomically."""
-    text = json.dumps(value, indent=1, sort_keys=True)
-    write_atomically(path, lambda file: file.write(text.encode()), durable=durable)
 
 
 def write_archive(
@@ -62,8 +32,9 @@ def write_archive(
         if not isinstance(matrix, np.ndarray) or matrix.dtype not in KINDS:
             message = f"the prediction of slide {slide!r} must be a float32 or int32 array"
             raise TypeError(message)
-    head = {"format": FORMAT, "key": key, "slides": list(values), "meta": meta}
-    arrays: dict[str, Any] = {HEAD: np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)}
+    slides = [[slide, _digest(matrix)] for slide, matrix in values.items()]
+    head = {"format": FORMAT, "slides": slides, "meta": meta}
+    arrays: dict[str, Any] = {HEAD: np.frombuffer(sealed(key, head), dtype=np.uint8)}
     arrays.update((f"slide_{i}", matrix) for i, matrix in enumerate(values.values()))
     write_atomically(path, lambda file: np.savez(file, **arrays))
 
@@ -71,27 +42,36 @@ def write_archive(
 def read_archive(path: Path, *, key: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Return matrices by slide, and meta.
 
-    Raises ``FileNotFoundError``, ``ValueError`` when the file belongs to another key or format,
-    and whatever a damaged file makes zip and numpy raise.
+    Raises ``FileNotFoundError``, ``ValueError`` when the file belongs to another key or format, or holds
+    other values than were written, and whatever a damaged file makes zip and numpy raise.
     """
     # Opened here, because numpy leaves a damaged file open.
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        head = json.loads(archive[HEAD].tobytes())
-        if head["format"] != FORMAT or head["key"] != key:
-            message = f"it holds format {head['format']} and key {head['key']}"
+        head = _head(archive, key)
+        values = {slide: archive[f"slide_{i}"] for i, (slide, _) in enumerate(head["slides"])}
+    for slide, digest in head["slides"]:
+        if values[slide].dtype not in KINDS or _digest(values[slide]) != digest:
+            message = f"its values of slide {slide!r} are others than were written"
             raise ValueError(message)
-        values = {slide: archive[f"slide_{i}"] for i, slide in enumerate(head["slides"])}
-    if any(matrix.dtype not in KINDS for matrix in values.values()):
-        message = "it holds arrays that are neither float32 nor int32"
-        raise ValueError(message)
     return values, head["meta"]
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the new name durable; not every system can open a folder."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def read_meta(path: Path) -> dict[str, Any]:
+    """Return the meta of a prediction without its values; raises as :func:`read_archive` does."""
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        meta: dict[str, Any] = _head(archive, path.stem)["meta"]
+    return meta
+
+
+def _head(archive: Any, key: str) -> dict[str, Any]:
+    head: dict[str, Any] = unsealed(key, archive[HEAD].tobytes())
+    if head["format"] != FORMAT:
+        message = f"it holds format {head['format']}"
+        raise ValueError(message)
+    return head
+
+
+def _digest(matrix: NDArray[Any]) -> str:
+    digest = hashlib.sha256(f"{matrix.dtype.str}{matrix.shape}".encode())
+    digest.update(np.ascontiguousarray(matrix).data if matrix.ndim else matrix.tobytes())
+    return digest.hexdigest()

@@ -52,17 +52,12 @@ class Ceilings:
         `parts` says what the fold was made from, as in the key of a prediction.
         """
         key = digest_of({**parts, "metrics": self._scorer.described, "code": code_version("metrics")})
-        known = self._store.recall(KIND, key)
+        known = self._store.recall(KIND, key, _read)
         if known is None:
-            known = self._compute(fold, truths)
-            self._store.remember(KIND, key, known)
-        return {
-            metric: {
-                slide: Ceiling(*(math.nan if value is None else value for value in pair))
-                for slide, pair in values.items()
-            }
-            for metric, values in known.items()
-        }
+            kept = self._compute(fold, truths)
+            self._store.remember(KIND, key, kept)
+            known = _read(kept)
+        return known
 
     def _compute(self, fold: FoldData, truths: Mapping[str, Truth]) -> dict[str, dict[str, Stored]]:
         slides = {slide.meta.slide_id: slide for slide in fold.test}
@@ -77,6 +72,16 @@ class Ceilings:
                 mean, error = _summary(drawn)
                 found[metric][slide_id] = [_known(mean), _known(error)]
         return found
+
+
+def _read(kept: Mapping[str, Mapping[str, Stored]]) -> dict[str, BySlide]:
+    return {
+        metric: {
+            slide: Ceiling(*(math.nan if value is None else value for value in pair))
+            for slide, pair in values.items()
+        }
+        for metric, values in kept.items()
+    }
 
 
 def _summary(drawn: list[float]) -> tuple[float, float]:

@@ -34,6 +34,11 @@ class Cell:
     seed_in_id: bool = False
 
     @property
+    def whole_fold(self) -> str:
+        """What cells of one fold have in common, whatever their seed."""
+        return f"{self.variant} {self.dataset} {self.split} {self.fold.name}"
+
+    @property
     def id(self) -> str:
         """Part of the node id in brackets, such as ``her2st+raw-lopo-A``."""
         seed = f"-s{self.seed}" if self.seed_in_id else ""

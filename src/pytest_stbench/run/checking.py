@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.checks.result import WITHHOLDS, CheckResult
-from pytest_stbench.checks.run import run_check
+from pytest_stbench.checks.run import params_of, run_check
 from pytest_stbench.errors import DataError, DataMissing
+from pytest_stbench.models.identity import AS_GIVEN
 from pytest_stbench.registry import load_target
 from pytest_stbench.run.cells import view_parts
 from pytest_stbench.run.contestants import runnable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.dataset import Dataset
     from pytest_stbench.registry import Check, Family, Metric, Registry
     from pytest_stbench.run.cells import Cell, Grid, Pool
+    from pytest_stbench.run.kept_checks import KeptChecks
     from pytest_stbench.run.truth_facts import TruthFacts
     from pytest_stbench.spec.model import TaskSpec
 
@@ -44,7 +46,7 @@ class Checking:
 
     `open_dataset` gives a view of a data set by name, `offered` what it offers to baselines, `listed_genes`
     the genes a task file lists (None where they are chosen on training slides), `measured` the slides of a
-    view as they are scored, `truth` what is known without a model.
+    view as they are scored, `truth` what is known without a model, `kept` results of earlier runs.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Checking:
         truth: TruthFacts,
         raw_of: Callable[[str], Dataset | None] = lambda view: None,  # noqa: ARG005  # none by default
         families_beside: Callable[[], frozenset[str]] = frozenset,
+        kept: KeptChecks | None = None,
     ) -> None:
         self._spec = spec
         self._grid = grid
@@ -73,7 +76,9 @@ class Checking:
         self._raw_of = raw_of
         self._families_beside = families_beside
         self._truth = truth
+        self._kept = kept
         self._results: dict[tuple[str, str], CheckResult] = {}
+        self._cleared: set[tuple[str, str, str]] = set()
 
     def run(
         self, record: Check, view: str = "", pool: Pool | None = None, about: About | None = None
@@ -89,14 +94,25 @@ class Checking:
             if withheld is not None:
                 self._results[record.name, place] = withheld
                 return withheld
-            facts = {**self._facts(record, view, pool), **(about.facts if about else {})}
-            function = load_target(record.target)
-            accepted = inspect.signature(function).parameters
-            arguments = {name: value() for name, value in facts.items() if name in accepted}
-            self._results[record.name, place] = run_check(
-                record, function, arguments, self._spec.checks.get(record.name)
-            )
+            self._results[record.name, place] = self._judge(record, view, pool, about)
         return self._results[record.name, place]
+
+    def _judge(self, record: Check, view: str, pool: Pool | None, about: About | None) -> CheckResult:
+        override = self._spec.checks.get(record.name)
+        key = self._kept.key(record, view, pool, params_of(record, override)) if self._kept else None
+        kept = self._kept.recall(key) if self._kept and key else None
+        if kept is not None:
+            return run_check(record, lambda **_: kept, {}, override)
+        facts = {**self._facts(record, view, pool), **(about.facts if about else {})}
+        function = load_target(record.target)
+        accepted = inspect.signature(function).parameters
+        arguments = {name: value() for name, value in facts.items() if name in accepted}
+
+        def noting(**given: Any) -> CheckResult:
+            result: CheckResult = function(**given)
+            return self._kept.keep(key, result) if self._kept and key else result
+
+        return run_check(record, noting, arguments, override)
 
     def _withheld(self, record: Check, view: str) -> CheckResult | None:
         """Return the skip of a check that another one leaves nothing to judge; None where it is judged."""
@@ -108,15 +124,32 @@ class Checking:
         message = f"places of the units are wrong ({record.after} fails), so that nothing can be said: {fix}"
         return CheckResult(status="skip", message=message, fix=fix, slides=result.slides)
 
+    def require_names(self, view: str) -> None:
+        """Raise ``Blocked`` unless names and order of units are known to tell nothing of the truth.
+
+        Asked for models that want the names of the data set: under a population claim alone.
+        """
+        if self._spec.claim != "population":
+            return
+        record = self._registry.checks["name_leak"]
+        result = self.run(record, view)
+        if result.status != "pass":
+            why = f"a model with `unit_names = {AS_GIVEN!r}` cannot carry a population claim"
+            raise Blocked(cause=f"{record.name}[{view}]", detail=f"{why}: {result.message}")
+
     def require(self, cell: Cell | Pool) -> None:
         """Raise ``Blocked`` for the first check that failed and holds back the cell."""
+        place = (cell.dataset, cell.view, cell.split)
+        if place in self._cleared:
+            return
         for record, view, pool in self._blocking(cell):
             result = self.run(record, view, pool)
             if result.status == "fail":
-                place = pool.id if pool else view
+                where = pool.id if pool else view
                 raise Blocked(
-                    cause=f"{record.name}[{place}]" if place else record.name, detail=result.message
+                    cause=f"{record.name}[{where}]" if where else record.name, detail=result.message
                 )
+        self._cleared.add(place)
 
     def _blocking(self, cell: Cell | Pool) -> Iterable[tuple[Check, str, Pool | None]]:
         for record in self._registry.checks:

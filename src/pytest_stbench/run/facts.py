@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.roots import resolve_one
+from pytest_stbench.models.identity import AS_GIVEN
 from pytest_stbench.results.provenance import DatasetRecord, LockRecord, ModelRecord, TaskRecord
 from pytest_stbench.run.cells import pool_id, view_parts
 from pytest_stbench.run.depth import depth_of, libsize_map
@@ -31,6 +32,7 @@ class Facts:
         self._task: TaskRecord | None = None
         self._datasets: dict[str, DatasetRecord] = {}
         self._locks: dict[str, LockRecord] = {}
+        self._abouts: dict[str, dict[str, str | None]] = {}
         self._patients = {
             name: {sample.slide: sample.patient or sample.slide for sample in samples}
             for name, samples in run.grid.samples.items()
@@ -49,6 +51,11 @@ class Facts:
         }
 
     def _about(self, view: str) -> dict[str, str | None]:
+        if view not in self._abouts:
+            self._abouts[view] = self._make_about(view)
+        return self._abouts[view]
+
+    def _make_about(self, view: str) -> dict[str, str | None]:
         """Return what a view of a data set is of, where all of its slides agree."""
         name, variant = view_parts(view)
         config = dataset_of(self._spec, name, variant)
@@ -142,6 +149,7 @@ class Facts:
             pretraining=contestant.handle.pretraining,
             input_class=contestant.handle.input_class or input_class_of(self._spec, self._run.family),
             cached=keeps(identity),
+            unit_names=AS_GIVEN if contestant.handle.own_names else None,
         )
 
     def lock(self, cell: Cell) -> LockRecord:

@@ -96,6 +96,8 @@ INJECTIONS: Mapping[str, Injection] = MappingProxyType(
         "patient_leakage": Injection(at=0.01, above=0.5),
         "resolution_mismatch": Injection(at=0.01, above=0.5),
         "slide_leakage": Injection(at=0.2, above=1.0),
+        "name_leak": Injection(below=0.02, at=0.5, above=1.0),
+        "name_leak.order": Injection(below=0.02, at=0.8, above=1.0),
         "duplicate_units": Injection(at=0.01, above=0.2),
         "duplicate_units.names": Injection(at=0.01, above=0.2),
         "duplicate_units.places": Injection(at=0.01, above=0.2),

@@ -38,10 +38,10 @@ class KeptStatistics(MutableMapping[StatisticsKey, SlideStatistics]):
 
     def __getitem__(self, key: StatisticsKey) -> SlideStatistics:
         if key not in self._found:
-            kept = self._store.recall(KIND, self._name(key))
+            kept = self._store.recall(KIND, self._name(key), _read)
             if kept is None:
                 raise KeyError(key)
-            self._found[key] = SlideStatistics(**{name: unpacked(kept[name]) for name in FIELDS})
+            self._found[key] = kept
         return self._found[key]
 
     def __setitem__(self, key: StatisticsKey, value: SlideStatistics) -> None:
@@ -63,6 +63,10 @@ class KeptStatistics(MutableMapping[StatisticsKey, SlideStatistics]):
         return digest_of({"data": self._digest, "statistics": list(key), "code": code_version()})
 
 
+def _read(kept: Any) -> SlideStatistics:
+    return SlideStatistics(**{name: unpacked(kept[name]) for name in FIELDS})
+
+
 def packed(values: NDArray[np.float64]) -> str:
     """Return float64 values as text that is read back bit by bit, nan included."""
     return base64.b64encode(np.ascontiguousarray(values, dtype="<f8").tobytes()).decode("ascii")
@@ -70,4 +74,4 @@ def packed(values: NDArray[np.float64]) -> str:
 
 def unpacked(text: Any) -> NDArray[np.float64]:
     """Return what :func:`packed` was given, read-only."""
-    return np.frombuffer(base64.b64decode(text), dtype="<f8").astype(np.float64, copy=False)
+    return np.frombuffer(base64.b64decode(text, validate=True), dtype="<f8").astype(np.float64, copy=False)

@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stbench import __version__
 from pytest_stbench.models.identity import digest_of
+from pytest_stbench.run.foreign import foreign_code
 from pytest_stbench.spec.numbers import NUMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+SOURCES = frozenset({".py", ".csv", ".txt", ".gz"})
 REQUIRED = frozenset({"task", "dataset", "train", "test", "seed", "model", "genes"})
-SHAPING = ("baselines", "data", "families", "kernels", "models", "preprocess", "splits")
+RECORDS = frozenset({"baseline", "family", "reader", "split"})
+"""Records of other packages that decide the same."""
+OF_RECORDS = {"metrics": "metric", "checks": "check"}
+"""What further subpackages hold, as records of other packages are called."""
+SHAPING = ("baselines", "data", "families", "kernels", "models", "preprocess", "resources", "splits")
 """Subpackages whose code decides what a model is given and what is kept of its output."""
 
 
@@ -47,17 +53,20 @@ def cell_key(parts: Mapping[str, Any]) -> str:
 def code_version(*further: str) -> str:
     """Return the versions of the package and of its numbers, with a digest of the code behind them.
 
-    That is the code that shapes predictions, and the `further` subpackages. The digest changes with
-    every edit of it, so that a development checkout never serves what was kept the day before.
+    That is the code that shapes predictions, that of other packages which add records that do, and the
+    `further` subpackages with the records of their kind. The digest changes with every edit of it, so
+    that a development checkout never serves what was kept the day before.
     """
-    return f"{__version__}+numbers.{NUMBERS}+{source_digest(Path(__file__).parents[1], (*SHAPING, *further))}"
+    own = source_digest(Path(__file__).parents[1], (*SHAPING, *further))
+    foreign = foreign_code(RECORDS.union(OF_RECORDS[name] for name in further if name in OF_RECORDS))
+    return f"{__version__}+numbers.{NUMBERS}+{own}{foreign and f'+{foreign}'}"
 
 
 def source_digest(package: Path, subpackages: Sequence[str]) -> str:
-    """Return 16 hex digits over names and contents of the ``.py`` files of `subpackages`."""
+    """Return 16 hex digits over names and contents of the code and tables of `subpackages`."""
     digest = hashlib.sha256()
     for name in sorted(subpackages):
-        for path in sorted((package / name).rglob("*.py")):
+        for path in sorted(path for path in (package / name).rglob("*") if path.suffix in SOURCES):
             digest.update(path.relative_to(package).as_posix().encode() + b"\0")
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from contextlib import suppress
@@ -10,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.data.sealed import unsealed, write_sealed
 from pytest_stbench.errors import ModelError
-from pytest_stbench.run.archive import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,6 +51,7 @@ class StartMarker:
 
     def __init__(self, path: Path, *, label: str, run_id: str) -> None:
         self.path = path
+        self._place = f"start {path.stem}"
         self._label = label
         self._run_id = run_id
         self._phase: str | None = None
@@ -63,8 +63,9 @@ class StartMarker:
         if phase == self._phase:
             return
         self._phase = phase
-        write_json(
+        write_sealed(
             self.path,
+            self._place,
             {
                 "label": self._label,
                 "phase": phase,
@@ -90,10 +91,10 @@ class StartMarker:
     def left_by_a_dead_process(self) -> dict[str, Any] | None:
         """Return what the marker says; None when there is none, or it cannot be read: that is no evidence."""
         try:
-            held = json.loads(self.path.read_bytes())
+            held: dict[str, Any] = unsealed(self._place, self.path.read_bytes())
         except (OSError, ValueError):
             return None
-        return held if isinstance(held, dict) and isinstance(held.get("phase"), str) else None
+        return held
 
     def refuse(self, left: Mapping[str, Any]) -> None:
         """Raise ``ModelEndedProcess`` where what was left tells against the model, or too often of nobody.

@@ -36,6 +36,8 @@ class ToldDepth:
     ``totals`` maps a slide to the log total of each unit by name.
     """
 
+    unit_names = "as given"
+
     def __init__(self, totals: Mapping[str, Mapping[str, float]]) -> None:
         self._totals = totals
 

@@ -1,4 +1,4 @@
-"""Folds into one score: seeds averaged, then genes, slides, patients, headline and interval."""
+"""Folds into one score: seeds averaged, then genes, slides, patients and headline."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
-from pytest_stbench.gate import interval_for
 from pytest_stbench.metrics.aggregate import headline, patient_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pytest_stbench.gate.intervals import Reported
-    from pytest_stbench.kernels.mean_interval import Range
     from pytest_stbench.metrics.aggregate import Headline
     from pytest_stbench.run.cells import Cell
     from pytest_stbench.run.scoring import CellScores
@@ -32,7 +29,6 @@ class PooledScore:
     per_patient: Mapping[str, float]
     per_slide: Mapping[str, float]
     headline: Headline
-    reported: Reported
     undefined: Mapping[str, int]
     flags: tuple[str, ...]
     n_units: int
@@ -45,12 +41,9 @@ class PooledScore:
 
 
 def pool_scores(
-    parts: Iterable[tuple[Cell, CellScores]],
-    metric: str,
-    patient_of: Mapping[str, str],
-    bounds: Range = (None, None),
+    parts: Iterable[tuple[Cell, CellScores]], metric: str, patient_of: Mapping[str, str]
 ) -> PooledScore:
-    """Pool the scores of one metric, whose ends are `bounds`.
+    """Pool the scores of one metric.
 
     Seeds of a slide are averaged before its patient is; ``seed_sd`` is the SD of the headline
     over seeds. ``n_genes`` is None when folds asked for different numbers of genes. The draws of a slide
@@ -63,27 +56,28 @@ def pool_scores(
     units: dict[str, int] = {}
     flags: dict[str, None] = {}
     moved: dict[str, list[tuple[float, ...]]] = {}
+    several = len({cell.seed for cell, _ in cells}) > 1
     for cell, scores in cells:
+        units.update(scores.n_units)
         for slide, found in scores.values[metric].items():
             by_slide.setdefault(slide, []).append(found.value)
-            by_seed.setdefault(cell.seed, {})[slide] = found.value
-            undefined.update(found.undefined)
-            flags.update(dict.fromkeys(found.flags))
+            if several:
+                by_seed.setdefault(cell.seed, {})[slide] = found.value
+            if found.undefined:
+                undefined.update(found.undefined)
+            if found.flags:
+                flags.update(dict.fromkeys(found.flags))
             if found.effects:
                 moved.setdefault(slide, []).append(found.effects)
-            units[slide] = scores.n_units[slide]
     per_slide = {slide: _mean(values) for slide, values in by_slide.items()}
     per_patient = patient_values(per_slide, patient_of)
     effects = {slide: tuple(map(fmean, zip(*draws, strict=True))) for slide, draws in moved.items()}
-    over_seeds = [
-        headline(patient_values(values, patient_of)).value for values in by_seed.values() if len(by_seed) > 1
-    ]
+    over_seeds = [headline(patient_values(values, patient_of)).value for values in by_seed.values()]
     genes = {scores.n_genes[metric] for _, scores in cells}
     return PooledScore(
         per_patient=per_patient,
         per_slide=per_slide,
         headline=headline(per_patient),
-        reported=interval_for(per_patient.values(), bounds),
         undefined=dict(sorted(undefined.items())),
         flags=tuple(flags),
         n_units=sum(units.values()),
@@ -117,8 +111,10 @@ def headline_error(
         Patient of each slide.
     """
     known = {slide: error for slide, error in errors.items() if not math.isnan(error)}
+    if not known:
+        return None
     slides = Counter(patient_of[slide] for slide, value in per_slide.items() if not math.isnan(value))
-    if not known or not slides:
+    if not slides:
         return None
     weighed = (
         error / slides[patient_of[slide]]
@@ -146,6 +142,8 @@ def _error(effects: tuple[float, ...]) -> float:
 
 
 def _mean(values: list[float]) -> float:
+    if len(values) == 1:
+        return values[0] + 0.0  # as a sum has it, without the sign of a zero
     defined = [value for value in values if not math.isnan(value)]
     return math.fsum(defined) / len(defined) if defined else math.nan
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pytest_stbench.data.inputs import digest
 from pytest_stbench.errors import StbenchError
 from pytest_stbench.run.contestants import control_predictions, diagnostic_predictions
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.inputs import ModelSlide, TaskInfo, TrainSlide
+    from pytest_stbench.families.asking import Asking
     from pytest_stbench.families.fold import FoldData
     from pytest_stbench.families.question import Request
     from pytest_stbench.models.identity import Identity
@@ -110,16 +113,31 @@ class Predictor:
                 for request in fold.question.requests(fold)
             }
             calls.do("reading", lambda: fold.question.complete(values, contestant.label))
-            self._memory[key] = Prediction(values=values)
+            remarks, files.remarks = files.remarks, ()
+            self._memory[key] = Prediction(values=values, remarks=remarks)
         known = self._memory[key]
         assert isinstance(known, Prediction)  # a failure is raised, never kept under this key
         return known
 
-    def diagnostic(self, record: Baseline, fold: FoldData, label: str) -> Prediction:
-        """Return the prediction of a baseline that is given the truth."""
-        start = time.perf_counter()
-        values = ModelCalls(label, ours=True).do("fit", lambda: diagnostic_predictions(record, fold))
-        return Prediction(values=values, seconds=time.perf_counter() - start)
+    def diagnostic(self, record: Baseline, fold: FoldData, label: str, cell_key: CellKey) -> Prediction:
+        """Return the prediction of a baseline that is given the truth, from the store where it is."""
+        key = cell_key(f"diagnostic {record.name}")
+        try:
+            with self.store.claim(key, label, retry=True) as claim:
+                if claim.stored is not None:
+                    return _from_store(claim.stored, ())
+                start = time.perf_counter()
+                values = ModelCalls(label, ours=True).do("fit", lambda: diagnostic_predictions(record, fold))
+                found = Prediction(values=values, seconds=time.perf_counter() - start)
+                # Some predict a statistic of a slide, which is no array, and cost nothing.
+                if all(isinstance(v, np.ndarray) and v.dtype == np.float32 for v in values.values()):
+                    about = {"model": record.name, "task": fold.task.name, "label": label}
+                    self.store.save(key, values, {**about, "seconds": found.seconds})
+        except CellFailed:
+            raise
+        except StbenchError as error:
+            raise CellFailed(str(error)) from None
+        return found
 
     def control(self, record: Baseline, prediction: Prediction, label: str) -> Prediction:
         """Return a model's prediction, transformed by a control."""
@@ -142,7 +160,8 @@ class Predictor:
                 prediction = self._compute(contestant, fold, label, timeout, claim)
                 claim.model_is_done()
                 if keeps(identity):
-                    self.store.save(key, prediction.values, _meta(prediction, label, identity))
+                    about = {"model": contestant.label, "task": fold.task.name, "label": label}
+                    self.store.save(key, prediction.values, {**about, **_meta(prediction, identity)})
         except CellFailed:
             raise
         except StbenchError as error:
@@ -161,15 +180,17 @@ class Predictor:
             for course in fold.question.courses(fold):
                 model = calls.do("build", contestant.handle.fresh)
                 if calls.do("build", partial(hasattr, model, "fit")):
-                    train = fold.train_inputs(None if course.train is fold.train else course.train)
+                    slides = None if course.train is fold.train else course.train
+                    train = fold.train_inputs(slides, own_names=contestant.handle.own_names)
                     calls.do("fit", partial(_fit, model, train, fold.task))
                     del train
                 for request in course.requests:
-                    given = fold.question.given(request, fold)
+                    asking = fold.asking(request, own_names=contestant.handle.own_names)
+                    given = asking.given()
                     before = digest(given)
-                    raw = calls.do("predict", partial(fold.question.ask, model, given, request, fold.task))
+                    raw = calls.do("predict", partial(asking.ask, model, given))
                     where = f"{contestant.label}, slide {request.key}"
-                    look = partial(_looked_at, fold, raw, request, given, where)
+                    look = partial(_looked_at, asking, raw, given, where)
                     values[request.key], after = calls.do(OUTPUT, look)
                     if after != before:
                         remarks.append(_changes_input(contestant.label, request.key))
@@ -186,14 +207,12 @@ def _fit(model: Any, train: list[TrainSlide], task: TaskInfo) -> None:
     model.fit(train, task)
 
 
-def _looked_at(
-    fold: FoldData, raw: object, request: Request, given: ModelSlide, where: str
-) -> tuple[NDArray[Any], str]:
+def _looked_at(asking: Asking, raw: object, given: ModelSlide, where: str) -> tuple[NDArray[Any], str]:
     """Return a checked copy of what a model returned, and the digest of what its input is by then.
 
     Runs what the model wrote (``__array__``, ``shape``), as the model itself does.
     """
-    return fold.question.accept(raw, request, fold, where), digest(given)
+    return asking.accept(raw, where), digest(given)
 
 
 def _accepted(files: PredictionFolder, place: Place, request: Request, fold: FoldData) -> NDArray[Any]:
@@ -208,10 +227,9 @@ def _changes_input(label: str, slide: str) -> str:
     )
 
 
-def _meta(prediction: Prediction, label: str, identity: Identity) -> dict[str, Any]:
+def _meta(prediction: Prediction, identity: Identity) -> dict[str, Any]:
     return {
         **identity.beside,
-        "label": label,
         "seconds": prediction.seconds,
         "peak_memory_mb": prediction.peak_memory_mb,
         "remarks": list(prediction.remarks),

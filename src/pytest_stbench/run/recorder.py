@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pytest_stbench.gate import stand
+from pytest_stbench.gate import intervals_for, stand
 from pytest_stbench.metrics.aggregate import headline, patient_values
 from pytest_stbench.results.record import ScoreRecord
 from pytest_stbench.run.ceilings import skill
@@ -18,7 +18,7 @@ from pytest_stbench.spec.defaults import input_class_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_stbench.gate import Stand
+    from pytest_stbench.gate import Reported, Stand
     from pytest_stbench.registry import Baseline
     from pytest_stbench.results.record import VerdictRecord
     from pytest_stbench.run.cells import Cell
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from pytest_stbench.run.scoring import CellScores
     from pytest_stbench.run.stored_run import StoredRun
     from pytest_stbench.run.task_run import TaskRun
+
+    Parts = Sequence[tuple[Cell, CellScores]]
+
+OWN_NAMES = "unit_names_as_given"
+"""Flag of scores of a model that was given the names of units as the data set has them."""
 
 Role = Literal["model", "baseline", "control"]
 
@@ -54,19 +59,31 @@ class Recorder:
         self.facts = Facts(run)
         self._headlines: dict[tuple[str, str, str, str], tuple[float | None, float | None]] = {}
         self._yardsticks: dict[tuple[str, str, str], PooledScore] = {}
+        self._parts: dict[tuple[str, str], Parts] = {}
+        self._prepared: set[tuple[str, str]] = set()
+
+    def prepare(self, contestant: Contestant, place: Cell | Pool) -> None:
+        """Score the model and its whole ladder on what a score stands on. Raises ``Blocked``."""
+        key = (contestant.key, place.id)
+        if key in self._prepared:
+            return
+        for cell in place.cells if isinstance(place, Pool) else (place,):
+            self._run.ready(contestant, cell)
+            self.facts.lock(cell)
+        self._prepared.add(key)
 
     def fold(self, contestant: Contestant, cell: Cell, metric: str) -> ScoreRecord:
         """Return the score of one fold, with the trivial and the simple baseline beside it."""
-        score = self._pool([(cell, self._run.scores(contestant, cell))], cell, metric)
-        ladder = self._run.ladder(cell.dataset)
+        ladder, patients = self._run.ladder(cell.dataset), self.facts.patients(cell.dataset)
+        score = pool_scores([(cell, self._run.scores(contestant, cell))], metric, patients)
         beside = {
-            record.name: self._pool([(cell, self._run.baseline_scores(record, cell))], cell, metric)
+            record.name: pool_scores([(cell, self._run.baseline_scores(record, cell))], metric, patients)
             for record in (ladder.trivial, ladder.simple)
             if record is not None
         }
         return self._record(
-            score, cell, metric, role="model", name=contestant.label, contestant=contestant,
-            fold=cell.fold.name, seed=cell.seed if cell.seed_in_id else None,
+            score, self._reported([score], metric)[0], cell, metric, role="model", name=contestant.label,
+            contestant=contestant, fold=cell.fold.name, seed=cell.seed if cell.seed_in_id else None,
             ceiling=self._ceiling([cell], metric), trivial=beside[ladder.trivial.name],
             simple=beside.get(ladder.simple.name) if ladder.simple else None,
         )  # fmt: skip
@@ -74,33 +91,35 @@ class Recorder:
     def pooled(self, contestant: Contestant, pool: Pool, metric: str) -> Pooled:
         """Return the score over all folds, the ladder, and the verdict."""
         run, ladder = self._run, self._run.ladder(pool.dataset)
+        patients = self.facts.patients(pool.dataset)
         score = self._model(contestant, pool, metric)
         beside: dict[str, PooledScore] = {
             record.name: self._yardstick(record, pool, metric) for record in ladder.baselines
         }
         for control in ladder.controls:
             parts = [(cell, run.control_scores(control, contestant, cell)) for cell in pool.cells]
-            beside[control.name] = self._pool(parts, pool, metric)
+            beside[control.name] = pool_scores(parts, metric, patients)
         controls = {control.name for control in ladder.controls}
         trivial = beside[ladder.trivial.name]
         simple = beside[ladder.simple.name] if ladder.simple else None
         ceiling = self._ceiling(_first_seed(pool), metric)
         better = run.registry.metrics[metric].better
-        floor = floor_of(run, metric, score, trivial, simple, self.facts.patients(pool.dataset))
+        floor = floor_of(run, metric, score, trivial, simple, patients)
+        own, *theirs = self._reported([score, *beside.values()], metric)
         found = None
         if simple is not None and not pool.within:
             found = stand(score.per_patient, simple.per_patient, metric=metric, better=better, floor=floor)
         record = self._record(
-            score, pool, metric, role="model", name=contestant.label, contestant=contestant,
+            score, own, pool, metric, role="model", name=contestant.label, contestant=contestant,
             trivial=trivial, simple=simple, ceiling=ceiling, found=found,
         )  # fmt: skip
         others = tuple(
             self._record(
-                other, pool, metric, role="control" if name in controls else "baseline",
+                other, reported, pool, metric, role="control" if name in controls else "baseline",
                 name=f"{name}({contestant.label})" if name in controls else name,
                 trivial=trivial, simple=simple, ceiling=ceiling,
             )
-            for name, other in beside.items()
+            for (name, other), reported in zip(beside.items(), theirs, strict=True)
         )  # fmt: skip
         comparison = self._stored.comparison(self.facts, record, pool, better) if self._stored else None
         self._headlines[_headline_key(contestant, pool, metric)] = (record.value, record.baseline)
@@ -135,20 +154,28 @@ class Recorder:
         return found
 
     def _model(self, contestant: Contestant, pool: Pool, metric: str) -> PooledScore:
-        parts = [(cell, self._run.scores(contestant, cell)) for cell in pool.cells]
-        return self._pool(parts, pool, metric)
+        key = (contestant.key, pool.id)
+        if key not in self._parts:
+            self._parts[key] = [(cell, self._run.scores(contestant, cell)) for cell in pool.cells]
+        return pool_scores(self._parts[key], metric, self.facts.patients(pool.dataset))
 
     def _yardstick(self, record: Baseline, pool: Pool, metric: str) -> PooledScore:
         """Return the pooled score of a baseline, which a model's seed does not concern; made once."""
-        key = (record.name, pool.id, metric)
+        place = pool.id
+        key = (record.name, place, metric)
         if key not in self._yardsticks:
-            parts = [(cell, self._run.baseline_scores(record, cell)) for cell in _first_seed(pool)]
-            self._yardsticks[key] = self._pool(parts, pool, metric)
+            of_all = (f"baseline {record.name}", place)
+            if of_all not in self._parts:
+                run = self._run
+                self._parts[of_all] = [(c, run.baseline_scores(record, c)) for c in _first_seed(pool)]
+            patients = self.facts.patients(pool.dataset)
+            self._yardsticks[key] = pool_scores(self._parts[of_all], metric, patients)
         return self._yardsticks[key]
 
-    def _pool(self, parts: Sequence[tuple[Cell, CellScores]], place: Cell | Pool, metric: str) -> PooledScore:
+    def _reported(self, scores: Sequence[PooledScore], metric: str) -> list[Reported]:
+        """Return the headlines of a model and its ladder with their intervals, made in one go."""
         bounds = self._run.registry.metrics[metric].bounds
-        return pool_scores(parts, metric, self.facts.patients(place.dataset), bounds)
+        return intervals_for([score.per_patient.values() for score in scores], bounds)
 
     def _ceiling(self, cells: Sequence[Cell], metric: str) -> tuple[float, float | None]:
         """Return the ceiling of a headline, over slides, patients and folds as the scores are, and its SE."""
@@ -163,6 +190,7 @@ class Recorder:
     def _record(
         self,
         score: PooledScore,
+        reported: Reported,
         place: Cell | Pool,
         metric: str,
         *,
@@ -177,7 +205,7 @@ class Recorder:
         found: Stand | None = None,
     ) -> ScoreRecord:
         within = place.within if isinstance(place, Pool) else place.fold.within
-        interval = None if within else score.reported.interval
+        interval = None if within else reported.interval
         better = self._run.registry.metrics[metric].better
         return ScoreRecord(
             **self.facts.place(place),
@@ -208,7 +236,7 @@ class Recorder:
             difference=found.difference if found else None,
             difference_low=found.low if found else None,
             undefined=dict(score.undefined),
-            flags=score.flags,
+            flags=(*score.flags, OWN_NAMES) if contestant and contestant.handle.own_names else score.flags,
             seconds=score.seconds,
             peak_memory_mb=score.peak_memory_mb,
             seed_sd=score.seed_sd,

@@ -68,17 +68,15 @@ class Resolutions:
                     "code": code_version(),
                 }
             )
-            known = self._store.recall(KIND, key)
+            known = self._store.recall(KIND, key, _read)
             if known is None:
-                known = self._measure(view)
-                self._store.remember(KIND, key, known)
+                kept = self._measure(view)
+                self._store.remember(KIND, key, kept)
+                known = _read(kept)
         except (DataError, DataMissing, NothingToScore):
             # Data that cannot be read or scored are reported by the items that need them.
             return {}
-        return {
-            slide: dict(zip(names, unpacked(values).tolist(), strict=True))
-            for slide, (names, values) in known.items()
-        }
+        return known
 
     def _measure(self, view: str) -> dict[str, tuple[list[str], str]]:
         measured = self._views.measured(view)
@@ -90,6 +88,13 @@ class Resolutions:
             names = np.asarray(slide.genes)[columns[defined]].astype(str).tolist()
             found[slide.meta.slide_id] = (names, packed(strength[defined]))
         return found
+
+
+def _read(kept: dict[str, tuple[list[str], str]]) -> BySlide:
+    return {
+        slide: dict(zip(names, unpacked(values).tolist(), strict=True))
+        for slide, (names, values) in kept.items()
+    }
 
 
 def _fields(genes: dict[str, float], first: dict[str, float] | None) -> dict[str, float | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.data.checksums import Checksums
 from pytest_stbench.run.predicting import Predictor
 from pytest_stbench.run.recorder import Recorder
 from pytest_stbench.run.shelf import Shelf
@@ -33,7 +34,7 @@ def no_progress(label: str) -> AbstractContextManager[None]:
 class Runner:
     """Shares store and data set between the task files of a session.
 
-    `progress` is a context manager around each computed cell, told its label.
+    `progress` is a context manager around each computed cell, and the reading of checksums, told its label.
     """
 
     def __init__(
@@ -46,7 +47,8 @@ class Runner:
         self.registry = registry
         self._stored = StoredRun(settings.compare) if settings.compare else None
         store = Store(settings.store, run_id=settings.run_id)
-        self._shelf = Shelf(store)
+        checksums = Checksums(store=settings.store, anew=settings.no_skip, progress=progress)
+        self._shelf = Shelf(store, checksums)
         self._predictor = Predictor(store, retry=settings.retry, progress=progress)
         self._runs: dict[Path, tuple[TaskRun, Recorder]] = {}
         self._latest: TaskRun | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_stbench.data.checksums import Checksums
 from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.models.identity import digest_of
 from pytest_stbench.preprocess.filter import filter_units
@@ -25,11 +26,12 @@ class Shelf:
     """Holds one open data set; opening another closes it.
 
     What is derived from a data set (filtered slides, gene statistics) leaves memory with it; the
-    statistics stay in `store`.
+    statistics stay in `store`. `checksums` says how those of data are had; by default they are kept there.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, checksums: Checksums | None = None) -> None:
         self._store = store
+        self._checksums = checksums or Checksums(store=store.root)
         self._key: tuple[object, ...] | None = None
         self._dataset: Dataset | None = None
         self._filtered: dict[tuple[str, FilterSpec], Slide] = {}
@@ -46,7 +48,7 @@ class Shelf:
         if self._dataset is None or key != self._key:
             self.close()
             readers = builtin_registry().readers
-            made = Dataset(name, config, samples, roots, store=self._store.root, readers=readers)
+            made = Dataset(name, config, samples, roots, checksums=self._checksums, readers=readers)
             self._dataset = made
             self._key = key
             about = {"config": config.model_dump(), "slides": list(made.slide_ids)}

@@ -1,32 +1,33 @@
 """Predictions on disk, so that nothing is computed twice and a rerun resumes.
 
 Layout of the folder: ``predictions/ab/KEY.npz``, ``locks/KEY.lock``, ``starts/KEY.json`` (a model
-is running, or was when its process ended), ``remember/KIND/KEY.json``. All of it may be deleted
-at any time between runs.
+is running, or was when its process ended), ``remember/KIND/KEY.json``. Every file carries a digest of
+what it holds; one that does not match is absent. All of it may be deleted at any time between runs.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import secrets
 import time
 import warnings
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_stbench.run.archive import read_archive, write_archive, write_atomically, write_json
+from pytest_stbench.data.sealed import unsealed, write_atomically, write_sealed
+from pytest_stbench.run.archive import read_archive, write_archive
+from pytest_stbench.run.claim import Claim, StoredPrediction
 from pytest_stbench.run.death import told_of_exit
+from pytest_stbench.run.housekeeping import DAY, FULL, disk_share
 from pytest_stbench.run.keys import cell_key, code_version
 from pytest_stbench.run.lock import LocksUnsupportedError, locked
-from pytest_stbench.run.marker import TIMEOUT, ModelEndedProcess, StartMarker
+from pytest_stbench.run.marker import ModelEndedProcess, StartMarker
 from pytest_stbench.run.outside import noted_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -41,46 +42,14 @@ __all__ = [
     "code_version",
 ]
 
-DAY = 86_400.0
+T = TypeVar("T")
+
+IGNORE = b"*\n"
 NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL})
 
 
 class StoreWarning(UserWarning):
     """The store cannot do all it should; the run goes on."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class StoredPrediction:
-    """Predictions of one cell by slide, an array each, and what was noted with them."""
-
-    values: dict[str, NDArray[Any]]
-    meta: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Claim:
-    """The right to compute one key. ``stored`` is a prediction that is there already, or None.
-
-    ``marker`` is None where nothing is computed or the file system has no locks.
-    """
-
-    stored: StoredPrediction | None
-    marker: StartMarker | None = None
-
-    def phase(self, name: str) -> None:
-        """Note what the model does now (``fit``, ``predict`` ...), to be read after its death."""
-        if self.marker is not None:
-            with suppress(OSError):
-                self.marker.write(name)
-
-    def model_is_done(self) -> None:
-        """Note that the model did its part: what ends the process from now on is not its doing."""
-        if self.marker is not None:
-            self.marker.remove()
-
-    def died(self) -> None:
-        """Note that the process is about to be ended because the model ran past its timeout."""
-        self.phase(TIMEOUT)
 
 
 class Store:
@@ -121,6 +90,7 @@ class Store:
                 "it is computed again",
             )
             return None
+        _note_use(path)
         return StoredPrediction(values=values, meta=meta)
 
     def save(self, key: str, prediction: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> bool:
@@ -211,17 +181,25 @@ class Store:
         """Keep a small JSON-safe `value` under `kind` (a folder name) and `key` (any text)."""
         try:
             self._prepare()
-            write_json(self._memo(kind, key), {"key": key, "value": value})
+            # What a loss of power leaves half-written does not match its digest: waiting for the disk
+            # would make sure of nothing that is worth it.
+            write_sealed(self._memo(kind, key), f"{kind} {key}", value, durable=False)
         except OSError as error:
             self._warn_disk(error)
 
-    def recall(self, kind: str, key: str) -> Any | None:
-        """Return what was remembered under `kind` and `key`; None when there is nothing usable."""
+    def recall(self, kind: str, key: str, read: Callable[[Any], T]) -> T | None:
+        """Return what `read` makes of what was remembered under `kind` and `key`.
+
+        None when there is nothing, when it was damaged, and when `read` cannot make anything of it: it is
+        computed again.
+        """
+        path = self._memo(kind, key)
         try:
-            held = json.loads(self._memo(kind, key).read_bytes())
-            return held["value"] if held["key"] == key else None
-        except (OSError, ValueError, KeyError, TypeError):
+            found = read(unsealed(f"{kind} {key}", path.read_bytes()))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return None
+        _note_use(path)
+        return found
 
     def _prediction(self, key: str) -> Path:
         return self.root / "predictions" / key[:2] / f"{key}.npz"
@@ -239,7 +217,14 @@ class Store:
         self._swept = True
         ignore = self.root / ".gitignore"
         if not ignore.exists():
-            write_atomically(ignore, lambda file: file.write(b"*\n"))
+            write_atomically(ignore, lambda file: file.write(IGNORE))
+        share = disk_share(self.root)
+        if share >= FULL:
+            self._warn(
+                "full",
+                f"the disk of {self.root} is {share:.0%} full: `stbench store list` says what is kept for "
+                "which model, `stbench store prune --keep-days 30` removes what was not used for so long",
+            )
         for temporary in self.root.glob("predictions/*/*.tmp"):
             with suppress(OSError), locked(self._lock(temporary.name.partition(".")[0]), wait=False) as had:
                 if had:
@@ -250,7 +235,7 @@ class Store:
                     temporary.unlink()
 
     def _temporaries(self) -> Iterator[Path]:
-        for folder in ("predictions/*", "starts", "remember/*"):
+        for folder in ("predictions/*", "starts", "remember/*", "checksums", "index"):
             yield from self.root.glob(f"{folder}/*.tmp")
 
     def _remove_temporaries(self, key: str) -> None:
@@ -282,3 +267,19 @@ class Store:
         if topic not in self._warned:
             self._warned.add(topic)
             warnings.warn(message, StoreWarning, stacklevel=3)
+
+
+def is_store(folder: Path) -> bool:
+    """Tell whether a folder is a store: no other one may be cleared."""
+    with suppress(OSError):
+        return (folder / ".gitignore").read_bytes() == IGNORE and any(
+            (folder / name).is_dir() for name in ("predictions", "remember", "locks")
+        )
+    return False
+
+
+def _note_use(path: Path) -> None:
+    """Note, once a day, that a file was used: what is not used for long may go first."""
+    with suppress(OSError):
+        if time.time() - path.stat().st_mtime > DAY:
+            os.utime(path)

@@ -14,6 +14,7 @@ from pytest_stbench.run.cells import pool_id, view_id
 from pytest_stbench.run.checking import Checking
 from pytest_stbench.run.contestants import Contestant, baseline_contestant
 from pytest_stbench.run.folding import Folding, listed_genes
+from pytest_stbench.run.kept_checks import KeptChecks
 from pytest_stbench.run.keys import cell_key
 from pytest_stbench.run.ladder import Ladder, make_ladder
 from pytest_stbench.run.model_calls import built
@@ -27,7 +28,7 @@ from pytest_stbench.spec.defaults import family_of, methods_of, with_defaults
 from pytest_stbench.spec.fingerprint import fingerprint, prediction_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from pytest_stbench.families.fold import FoldData
@@ -76,6 +77,7 @@ class TaskRun:
             raw_of=self.views.raw,
             families_beside=lambda: families_beside(task.path, registry.families),
             truth=TruthFacts(grid, metrics, registry.metrics, self.fold, self._truths_of),
+            kept=KeptChecks(task.spec, grid, predictor.store, roots, self.views.dataset),
         )
         self._predictor = predictor
         self.resolutions = Resolutions(task.spec, grid, self.views, predictor.store)
@@ -157,15 +159,14 @@ class TaskRun:
     def prediction(self, contestant: Contestant, cell: Cell) -> Prediction:
         """Return the prediction of a model for a cell. Raises ``CellFailed``."""
         fold = self.fold(cell)
-        parts = self._parts(cell, fold)
-
-        def key(model: str) -> str:
-            return cell_key({**parts, "seed": cell.seed, "model": model})
-
         label = f"{contestant.label} {self.spec.name} {cell.id}"
         if contestant.files is not None:
             return self._predictor.from_files(contestant, fold, self.place(cell), label)
-        return self._predictor.model(contestant, fold, key, label, self.spec.timeout)
+        return self._predictor.model(contestant, fold, self._key(cell, fold), label, self.spec.timeout)
+
+    def _key(self, cell: Cell, fold: FoldData) -> Callable[[str], str]:
+        parts = {**self._parts(cell, fold), "seed": cell.seed}
+        return lambda model: cell_key({**parts, "model": model})
 
     def place(self, cell: Cell) -> Place:
         """Return where predictions of a cell stand in a folder of files."""
@@ -191,17 +192,17 @@ class TaskRun:
 
     def ceilings(self, cell: Cell) -> Mapping[str, Mapping[str, Ceiling]]:
         """Return the ceiling of every metric on the test slides of a cell, whatever its seed."""
-        key = f"{cell.variant} {cell.dataset} {cell.split} {cell.fold.name}"
-        if key not in self._found_ceilings:
+        if cell.whole_fold not in self._found_ceilings:
             fold = self.fold(cell)
-            parts = self._parts(cell, fold)
-            self._found_ceilings[key] = self._ceilings.of(fold, self._truths_of(cell, fold), parts)
-        return self._found_ceilings[key]
+            found = self._ceilings.of(fold, self._truths_of(cell, fold), self._parts(cell, fold))
+            self._found_ceilings[cell.whole_fold] = found
+        return self._found_ceilings[cell.whole_fold]
 
     def run_baseline(self, record: Baseline, cell: Cell) -> Prediction:
         """Return the prediction of a baseline of the ladder. Raises ``CellFailed``."""
         if record.kind == "diagnostic":
-            return self._predictor.diagnostic(record, self.fold(cell), f"{record.name} {cell.id}")
+            fold = self.fold(cell)
+            return self._predictor.diagnostic(record, fold, f"{record.name} {cell.id}", self._key(cell, fold))
         return self.prediction(self.baseline(record.name, cell.dataset), cell)
 
     def scores(self, contestant: Contestant, cell: Cell) -> CellScores:
@@ -232,7 +233,7 @@ class TaskRun:
 
     def baseline_scores(self, record: Baseline, cell: Cell) -> CellScores:
         """Return the scores of a baseline on a cell; the seed of a model does not concern it."""
-        key = (f"baseline {record.name}", f"{cell.variant} {cell.dataset} {cell.split} {cell.fold.name}")
+        key = (f"baseline {record.name}", cell.whole_fold)
         if key not in self._scores:
             self._scores[key] = self._score(cell, self.run_baseline(record, cell))
         return self._scores[key]
@@ -266,8 +267,7 @@ class TaskRun:
 
         Raises ``Blocked`` with the item that failed: the contract, or the baselines.
         """
-        key = (contestant.key, cell.id)
-        if key in self._ready:
+        if (key := (contestant.key, cell.id)) in self._ready:
             return
         ladder = self.ladder(cell.dataset)
         self.ready_model(contestant, cell)

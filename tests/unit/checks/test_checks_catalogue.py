@@ -9,7 +9,9 @@ import pytest
 from pytest_stbench.checks import CHECKS
 from pytest_stbench.registry import Catalogue, load_target
 
-EARLY = ("Q22", "Q16", "Q08", "Q23", "Q24", "Q05", "Q06", "Q07", "Q18", "Q19", "Q20", "Q27", "Q03", "Q04")
+EARLY = (
+    "Q22", "Q16", "Q08", "Q23", "Q24", "Q05", "Q06", "Q07", "Q18", "Q19", "Q20", "Q27", "Q03", "Q04", "Q35",
+)  # fmt: skip
 LATE = (
     "Q34", "Q21", "Q01", "Q31", "Q25", "Q11", "Q09", "Q10", "Q14", "Q28", "Q26", "Q02", "Q12", "Q13",
     "Q17", "Q15", "Q29", "Q30", "Q32", "Q33",

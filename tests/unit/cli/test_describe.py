@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 import pytest
+import shapely
 from click.testing import CliRunner
 
 from pytest_stbench.cli.describe import describe
@@ -52,3 +55,22 @@ def test_help_says_what_the_columns_are(run):
     text = CliRunner().invoke(describe, ["--help"]).output
     assert "Moran's I" in text
     assert "--data-root" in text
+
+
+def test_planes_of_outlines_are_said(tmp_path):
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "R1"
+    folder.mkdir()
+    cell = np.repeat(np.arange(1, 13), 20)
+    pd.DataFrame(
+        {"gene": rng.choice(list("ABCDE"), 240), "global_x": 20.0 * cell, "global_y": 5.0, "cell_id": cell}
+    ).to_csv(folder / "detected_transcripts.csv", index=False)
+    boxes = [shapely.to_wkb(shapely.box(20 * name - 4, 1, 20 * name + 4, 9)) for name in range(1, 13)]
+    outlines = pd.DataFrame({"EntityID": np.arange(1, 13), "ZIndex": 3, "Geometry": boxes})
+    both = pd.concat([outlines, outlines.iloc[:10].assign(ZIndex=0)])
+    both.to_parquet(folder / "cell_boundaries.parquet")
+    task = TASK.split("datasets:", maxsplit=1)[0] + "datasets:\n  d: {source: merscope, path: R1}\n"
+    (tmp_path / "t.stbench.yaml").write_text(task, encoding="utf-8")
+    done = CliRunner().invoke(describe, [str(tmp_path / "t.stbench.yaml")])
+    assert done.exit_code == 0, done.output
+    assert done.output.splitlines()[-1] == "small: d: outlines of kind cell: 10 of plane 0, 2 of plane 3"

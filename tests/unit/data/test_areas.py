@@ -220,3 +220,58 @@ def test_what_no_memory_holds_is_refused():
         blank(0.1, (0.0, 0.0, 1e4, 1e4))
     with pytest.raises(DataError, match="at 0 um per pixel is empty"):
         blank(0, (0.0, 0.0, 1.0, 1.0))
+
+
+def blobs(rng, n, extent=60.0):
+    """Polygons of n cells that overlap, some with a hole, some in two parts."""
+    made = []
+    for _ in range(n):
+        turn = np.sort(rng.uniform(0, 2 * np.pi, 9))
+        ring = rng.uniform(2, 6, (9, 1)) * np.column_stack([np.cos(turn), np.sin(turn)])
+        shape = Polygon(ring + rng.uniform(0, extent, 2)).buffer(0)
+        if rng.random() < 0.3:
+            shape = shape.difference(shape.centroid.buffer(0.8))
+        if rng.random() < 0.3:
+            shape = shape.union(Point(rng.uniform(0, extent, 2)).buffer(1.5, quad_segs=3))
+        made.append(shape)
+    return made
+
+
+def test_points_are_in_the_smallest_polygon_around_them():
+    rng = np.random.default_rng(3)
+    shapes = blobs(rng, 80)
+    made = areas(*shapes)
+    points = rng.uniform(-3, 63, (5000, 2))
+    found, several = made.around(points[:, 0], points[:, 1])
+    parts, of = shapely.get_parts(shapes, return_index=True)
+    expected, n_around = np.full(len(points), -1), np.zeros(len(points), int)
+    for place in np.argsort(-shapely.area(parts), kind="stable"):
+        within = shapely.contains_xy(parts[place], points)
+        n_around += within
+        expected[within] = of[place]
+    assert (n_around > 1).sum() > 500
+    np.testing.assert_array_equal(found, expected)
+    # parts of an instance are disjoint, so that two polygons are two instances
+    np.testing.assert_array_equal(several, n_around > 1)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None)
+def test_points_are_where_label_images_show_them(seed):
+    rng = np.random.default_rng(seed)
+    corners = rng.integers(0, 9, (6, 2))
+    boxes = [shapely.box(*corner, *(corner + rng.integers(1, 6, 2))) for corner in corners]
+    made = areas(*boxes)
+    image = made.labels(1.0, (-0.5, -0.5, 15.5, 15.5))
+    y, x = (axis.ravel().astype(float) for axis in np.indices(image.shape))
+    # pixel centres are whole numbers, so that many lie on edges and corners
+    np.testing.assert_array_equal(made.around(x, y)[0], image.ravel() - 1)
+
+
+def test_points_that_are_nowhere():
+    made = areas(BOX, [])
+    x, y = np.array([2, np.nan, 2, np.inf, -9, 2.0]), np.array([2, 2, np.nan, 2, 2, 1e300])
+    found, several = made.around(x, y)
+    assert found.tolist() == [0, -1, -1, -1, -1, -1]
+    assert not several.any()
+    assert areas([]).around(x, y)[0].tolist() == [-1] * 6

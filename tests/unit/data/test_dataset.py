@@ -8,6 +8,7 @@ import pytest
 from PIL import Image as PillowImage
 from scipy import sparse
 
+from pytest_stbench.data.checksums import Checksums
 from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import DataError, StbenchError
@@ -31,7 +32,7 @@ def cohort(write_slide, tmp_path):
     def open_dataset(**parts):
         config = DatasetSpec(**{"source": "h5ad", "path": "*.h5ad", **parts})
         samples = load_samples(config, "d", [tmp_path])
-        return Dataset("d", config, samples, [tmp_path], store=tmp_path / "store")
+        return Dataset("d", config, samples, [tmp_path], checksums=Checksums(store=tmp_path / "store"))
 
     return slides, open_dataset
 

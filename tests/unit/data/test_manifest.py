@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
 import os
+import time
 
 import pytest
 
-from pytest_stbench.data.checksums import file_sha256
+from pytest_stbench.data import checksums
+from pytest_stbench.data.checksums import Checksums, file_sha256
 from pytest_stbench.data.manifest import load_manifest
+from pytest_stbench.data.sealed import sealed, unsealed
 from pytest_stbench.errors import DataError
 
 
@@ -87,13 +90,87 @@ def test_a_checksum_is_computed_once_per_version_of_a_file(listed, aged):
     path, store = listed / "b.txt", listed / "store"
     aged(path)
     assert file_sha256(path, store) == sha_of("beta")
-    entry = next((store / "checksums").iterdir())
-    known = json.loads(entry.read_text())
-    known["facts"]["sha256"] = "0" * 64
-    entry.write_text(json.dumps(known))
+    forged(path, store)
     assert file_sha256(path, store) == "0" * 64  # from the store: the file was not read again
     os.utime(path, (1, 1))
     assert file_sha256(path, store) == sha_of("beta")
+
+
+def rewritten(path, text):
+    """Write other content of the same length, and put the time of the file back, as tools do that copy."""
+    before = path.stat()
+    path.write_text(text)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = path.stat()
+    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+
+
+def test_a_change_under_the_same_size_and_time_is_seen(listed, aged):
+    path, store = listed / "b.txt", listed / "store"
+    aged(path)
+    assert file_sha256(path, store) == sha_of("beta")
+    time.sleep(0.02)  # the clock of the file system
+    rewritten(path, "BETA")
+    assert file_sha256(path, store) == sha_of("BETA")
+
+
+def test_another_file_in_its_place_is_seen(listed, aged):
+    path, store = listed / "b.txt", listed / "store"
+    aged(path)
+    file_sha256(path, store)
+    other = listed / "other.txt"
+    other.write_text("BETA")
+    aged(other)
+    os.utime(other, ns=(path.stat().st_mtime_ns,) * 2)
+    other.replace(path)
+    assert file_sha256(path, store) == sha_of("BETA")
+
+
+def forged(path, store):
+    """Keep another checksum of a file, sealed as it should be."""
+    entry = next((store / "checksums").iterdir())
+    place = f"checksums {path.resolve()}"
+    known, _ = unsealed(place, entry.read_bytes())
+    entry.write_bytes(sealed(place, [known, {"sha256": "0" * 64}]))
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_anew_reads_every_file_once_in_this_process(listed, aged, monkeypatch, anew):
+    path, store = listed / "b.txt", listed / "store"
+    aged(path)
+    file_sha256(path, store)
+    forged(path, store)
+    monkeypatch.setattr(checksums, "_READ", {})
+    read = Checksums(store=store, anew=anew)
+    assert read.of([path]) == {path: sha_of("beta") if anew else "0" * 64}
+    monkeypatch.setattr(checksums.hashlib, "file_digest", None)
+    assert read.of([path]) == {path: sha_of("beta") if anew else "0" * 64}
+
+
+def test_a_manifest_trusts_nothing_that_was_kept(listed, aged, monkeypatch):
+    path, store = listed / "b.txt", listed / "store"
+    aged(path)
+    file_sha256(path, store)
+    forged(path, store)
+    monkeypatch.setattr(checksums, "_READ", {})
+    load_manifest(listed / "SUMS").verify([path], Checksums(store=store))
+
+
+def test_reading_is_told_with_its_size(listed):
+    told = []
+
+    @contextlib.contextmanager
+    def progress(label):
+        told.append(label)
+        yield
+
+    read = Checksums(progress=progress)
+    assert read.of([listed / "b.txt", listed / "d/a.txt"]) == {
+        listed / "b.txt": sha_of("beta"), listed / "d/a.txt": sha_of("alpha"),
+    }  # fmt: skip
+    assert told == ["checksums of 2 files (9 bytes)"]
+    assert read.of([]) == {}
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"facts": 3}', '{"facts": {"sha256": "x"}}', "\0\0"])

@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_stbench.data.naming import KnownCells, cells_in_fields, cells_of, coded, names_of, spread
+from pytest_stbench.data import naming
+from pytest_stbench.data.labels import MISSING
+from pytest_stbench.data.naming import (
+    AMBIGUOUS,
+    NOWHERE,
+    KnownCells,
+    cells_in_fields,
+    cells_of,
+    coded,
+    names_of,
+    spread,
+)
 
 LONG = 1195290300019100001
 """An id of MERSCOPE: no float has it."""
@@ -162,3 +173,26 @@ def test_whole_numbers_as_text_have_one_rule(text, name):
 
     assert class_name(text) == name
     assert names_of([text]).tolist() == [name]
+
+
+NAMES = st.one_of(
+    st.text(max_size=6),
+    st.from_regex(r"\A[ncNAa_ .-]{0,3}[0-9]{0,3}[.]?0{0,2}\Z"),
+    st.sampled_from(
+        [*MISSING, *NOWHERE, *AMBIGUOUS, "c_1_2_0", "c_1_2_3", "aaaabbcd-1", "NaN", "\u212aelvin"]
+    ),
+    st.sampled_from(sorted(NOWHERE)).map(str.title).map(lambda word: word.replace(" ", "_")),
+)
+
+
+@given(st.lists(NAMES, min_size=1, max_size=12))
+@settings(max_examples=300, deadline=None)
+def test_names_that_are_passed_over_are_those_that_the_rules_leave(names):
+    values = np.array(names, dtype=object)
+    assert names_of(values).tolist() == [naming._text(name) for name in names]
+    expected = [naming._text(name) for name in names]
+    expected = [
+        None if name is None or naming._nowhere(name) or name in AMBIGUOUS else naming._in_field(name, set())
+        for name in expected
+    ]
+    assert spread(*cells_of(values)).tolist() == expected

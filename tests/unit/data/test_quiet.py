@@ -12,7 +12,7 @@ from scipy import sparse
 from pytest_stbench.data.build import build_input
 from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.data.slide import Slide, SlideMeta
-from pytest_stbench.models.predictions import _from_h5ad
+from pytest_stbench.models.prediction_tables import from_h5ad
 
 OPTION = "The 'future.infer_string' option is deprecated and will be removed in pandas 4.0."
 
@@ -103,7 +103,7 @@ def test_predictions_are_read_where_warnings_are_errors(tmp_path):
     path = tmp_path / "A1.h5ad"
     with quiet_anndata():
         anndata.AnnData(np.eye(2), obs=pd.DataFrame(index=["u0", "u1"])).write_h5ad(path)
-    assert _from_h5ad(path).units == ["u0", "u1"]
+    assert from_h5ad(path).units == ["u0", "u1"]
 
 
 @pytest.mark.filterwarnings("error")

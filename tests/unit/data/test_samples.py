@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 
 import pytest
 
 from pytest_stbench.data.samples import load_samples
+from pytest_stbench.data.sealed import sealed, unsealed
 from pytest_stbench.errors import DataError, DataMissing
 from pytest_stbench.registry import Reader
 from pytest_stbench.spec.model import DatasetSpec
@@ -156,10 +156,13 @@ def test_the_index_follows_the_file_and_the_keys(tmp_path, write_slide, aged):
     aged(path)
     assert load_samples(spec_of(), "d", [tmp_path], store)[0].patient == "A"
     entry = next((store / "index").iterdir())
-    entry.write_text(entry.read_text().replace('"A"', '"kept"'))
+    place = f"index {path.resolve()}"
+    known, facts = unsealed(place, entry.read_bytes())
+    facts["slides"][0]["patient"] = "kept"
+    entry.write_bytes(sealed(place, [known, facts]))
     assert load_samples(spec_of(), "d", [tmp_path], store)[0].patient == "kept"
     assert load_samples(spec_of(keys={"patient": "donor"}), "d", [tmp_path], store)[0].patient == "D"
-    entry.write_text(json.dumps({"facts": 1}))
+    entry.write_bytes(entry.read_bytes().replace(b'"A"', b'"B"'))
     assert load_samples(spec_of(), "d", [tmp_path], store)[0].patient == "A"
     write_slide("A1.h5ad", obs={"patient": ["new"] * 6})
     assert load_samples(spec_of(), "d", [tmp_path], store)[0].patient == "new"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pytest_stbench.data.image import Image
@@ -101,11 +102,29 @@ def test_the_file_may_name_perturbations():
 
 def test_rows_of_another_order_come_back_in_place():
     fold = fold_of(perturbations=("unit_order",))
-    clean, moved = fold.question.requests(fold)
-    assert sorted(moved.slide.unit_names) == sorted(clean.slide.unit_names)
-    assert moved.slide.unit_names.tolist() != clean.slide.unit_names.tolist()
-    found = answers(fold, Model(by_counts))
+    seen = []
+
+    class Labelled(Model):
+        def predict_labels(self, slide, classes):
+            seen.append((slide.units.obs_names.tolist(), slide.patches(8, 2.0)))
+            return pd.DataFrame(
+                super().predict_labels(slide, classes), index=slide.units.obs_names, columns=classes
+            )
+
+    found = answers(fold, Labelled(by_counts))
+    (clean, patches), (moved, others) = seen
+    assert sorted(moved) == sorted(clean) != moved
+    order = [clean.index(name) for name in moved]
+    np.testing.assert_array_equal(others, patches[order])
     np.testing.assert_array_equal(found["C1"], found["C1@unit_order"])
+
+
+def test_rows_of_another_order_keep_their_new_names():
+    fold = fold_of(perturbations=("unit_order",))
+    for request in fold.question.requests(fold):
+        asking = fold.asking(request)
+        raw = asking.ask(Model(by_counts), asking.given())
+        np.testing.assert_array_equal(asking.accept(raw, "model"), answers(fold, Model(by_counts))["C1"])
 
 
 def test_a_model_that_depends_on_the_order_of_rows_is_told():

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from pytest_stbench.gate import bound_for, interval_for
+from pytest_stbench.gate import bound_for, interval_for, intervals_for
 from pytest_stbench.gate.wording import difference, headline, left_out, number
 from pytest_stbench.kernels.mean_interval import guarded_interval, mean_interval
 
@@ -24,6 +24,14 @@ def test_the_interval_of_a_headline_is_on_the_scale_of_the_range(n, ends):
     found = interval_for(VALUES[:n], ends)
     assert found.interval == mean_interval(VALUES[:n], ends)
     assert found.interval.approximate == (n < 6)
+
+
+@pytest.mark.parametrize("ends", [(None, None), (0.0, 1.0), (None, 0.3), (0.26, None)])
+def test_the_intervals_of_several_models_are_those_of_each_to_the_last_bit(ends):
+    several = [VALUES, VALUES[:3], (), (*VALUES[2:], math.nan), (0.5,) * 6, VALUES[::-1], (1.5, *VALUES)]
+    assert [repr(found) for found in intervals_for(several, ends)] == [
+        repr(interval_for(values, ends)) for values in several
+    ]
 
 
 def test_gates_decide_by_the_guarded_bounds():

@@ -7,9 +7,13 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 
+from pytest_stbench.data.arrangement import SCHEME
 from pytest_stbench.data.quiet import quiet_anndata
+from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.errors import ModelError
+from pytest_stbench.models.fresh import ModelHandle
 from pytest_stbench.models.predictions import MANIFEST, Place, PredictionFolder, safe_name
 
 PLACE = Place(task="t", view="d+raw", split="lopo", fold="A")
@@ -169,3 +173,45 @@ def test_masks_stand_in_an_npz_by_tile(tmp_path):
     folder_of(tmp_path, "h5ad", slide="S3")
     with pytest.raises(ModelError, match=r"S3\.h5ad: masks stand in an npz"):
         folder.read_array(PLACE, "S3", "tile0")
+
+
+def lattice(n=3):
+    """A slide whose units lie in the reverse of their order in the data."""
+    return Slide(
+        meta=SlideMeta(slide_id="S1"),
+        unit_names=np.array(UNITS[:n]),
+        genes=np.array(GENES),
+        measured=np.ones(2, bool),
+        counts=csr_matrix(np.ones((n, 2))),
+        libsize=np.full(n, 2.0),
+        n_detected=np.full(n, 2),
+        xy_um=np.array([[-float(place), 0.0] for place in range(n)]),
+    )
+
+
+def test_files_under_a_scheme_name_units_by_place(tmp_path):
+    folder_of(tmp_path, units=["unit0000001", "unit0000002", "unit0000003"])
+    (tmp_path / "v2" / MANIFEST).write_text(json.dumps({"units": SCHEME}))
+    folder = PredictionFolder(tmp_path / "v2")
+    names = folder.names_of(lattice())
+    assert names.tolist() == ["unit0000003", "unit0000002", "unit0000001"]
+    assert folder.read(PLACE, "S1", names.tolist(), GENES).tolist() == VALUES[::-1].tolist()
+    assert folder.unit_names is None
+
+
+@pytest.mark.parametrize("manifest", [None, {"tasks": {}}])
+def test_files_without_a_scheme_have_the_names_of_the_data(tmp_path, manifest):
+    folder_of(tmp_path)
+    if manifest is not None:
+        (tmp_path / "v2" / MANIFEST).write_text(json.dumps(manifest))
+    folder = PredictionFolder(tmp_path / "v2")
+    assert folder.names_of(lattice()).tolist() == UNITS
+    assert folder.unit_names == "as given"
+    assert ModelHandle("v2", folder).own_names
+
+
+def test_names_of_another_scheme_are_refused(tmp_path):
+    folder_of(tmp_path)
+    (tmp_path / "v2" / MANIFEST).write_text(json.dumps({"units": "by place, 99"}))
+    with pytest.raises(ModelError, match=r"`units` is 'by place, 99'.*export the inputs again"):
+        PredictionFolder(tmp_path / "v2")

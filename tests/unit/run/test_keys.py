@@ -80,7 +80,7 @@ def test_a_file_under_another_cells_name_is_not_served(tmp_path):
     target = Store(tmp_path)._prediction(other)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(path.read_bytes())
-    with pytest.warns(StoreWarning, match=f"it holds format 1 and key {KEY}"):
+    with pytest.warns(StoreWarning, match=f"it is the record of {KEY}"):
         assert Store(tmp_path).load(other) is None
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_stbench.models import identity as identities
 from pytest_stbench.models.identity import digest_of
+from pytest_stbench.run import predicting
 from pytest_stbench.run.cells import Cell
 from pytest_stbench.run.contestants import baseline_contestant, user_contestant
 from pytest_stbench.run.folding import Folding
@@ -282,7 +283,7 @@ def test_baselines_of_every_kind(new_predictor, fold):
         "ridge", REGISTRY.families["imputation"], frozenset({"observed"}), REGISTRY.baselines
     )
     own = predictor.model(ridge, fold, key, "ridge cell", None)
-    diagnostic = predictor.diagnostic(REGISTRY.baselines["libsize"], fold, "libsize cell")
+    diagnostic = predictor.diagnostic(REGISTRY.baselines["libsize"], fold, "libsize cell", key)
     control = predictor.control(REGISTRY.baselines["shuffled"], own, "shuffled")
     for found in (own, diagnostic, control):
         assert [values.shape for values in found.values.values()] == [(36, len(fold.genes))] * 2
@@ -290,3 +291,14 @@ def test_baselines_of_every_kind(new_predictor, fold):
         assert not np.array_equal(control.values[slide], values)
         np.testing.assert_array_equal(np.sort(control.values[slide], axis=0), np.sort(values, axis=0))
     assert predictor.tally.computed == 1
+
+
+def test_a_diagnostic_is_computed_once(new_predictor, fold, monkeypatch):
+    record = REGISTRY.baselines["libsize"]
+    first = new_predictor().diagnostic(record, fold, "libsize cell", key)
+    monkeypatch.setattr(predicting, "diagnostic_predictions", None)
+    again = new_predictor().diagnostic(record, fold, "libsize cell", key)
+    assert list(again.values) == list(first.values)
+    for slide, values in first.values.items():
+        assert again.values[slide].dtype == values.dtype
+        assert again.values[slide].tobytes() == values.tobytes()

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from pytest_stbench.registry import Catalogue, Reader
 from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.runner import Runner
+from pytest_stbench.run.settings import RunSettings
 from pytest_stbench.run.shelf import Shelf
 from pytest_stbench.run.store import Store
 from pytest_stbench.spec.model import DatasetSpec
@@ -29,3 +31,10 @@ def test_opening_another_data_set_closes_the_first(tmp_path):
     first = shelf.open("a", config, (), ())
     assert shelf.open("a", config, (), ()) is first
     assert shelf.open("b", config, (), ()) is not first
+
+
+def test_a_strict_run_reads_every_file_anew(tmp_path):
+    for strict in (False, True):
+        runner = Runner(RunSettings(store=tmp_path, no_skip=strict), builtin_registry())
+        assert runner._shelf._checksums.anew is strict
+        assert runner._shelf._checksums.store == tmp_path

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-import json
 import os
 import zipfile
 
 import numpy as np
 import pytest
 
+from pytest_stbench.data.sealed import sealed
+from pytest_stbench.run import archive
+from pytest_stbench.run.archive import write_archive
 from pytest_stbench.run.keys import cell_key
 from pytest_stbench.run.store import Store, StoreWarning
 
@@ -85,6 +87,22 @@ def damage_empty(path):
     path.write_bytes(b"")
 
 
+def damage_head_of_another(path):
+    write_archive(path, VALUES, key="another", meta={})
+
+
+def damage_format(path):
+    with path.open("wb") as file:
+        np.savez(file, head=np.frombuffer(sealed(KEY, {"format": 1}), np.uint8))
+
+
+def damage_exchanged(path):
+    """The arrays of one file in the other; each has the checksum that zip wants."""
+    with np.load(path) as found:
+        arrays = {name: found[name] for name in found.files}
+    np.savez(path, **{**arrays, "slide_1": arrays["slide_1"] + 1})
+
+
 def damage_garbage(path):
     path.write_bytes(b"not a zip file at all")
 
@@ -100,9 +118,9 @@ def damage_pickle(path):
 
 
 def damage_dtype(path):
-    head = {"format": 1, "key": KEY, "slides": ["s"], "meta": {}}
+    head = {"format": 2, "slides": [["s", archive._digest(np.ones((1, 1)))]], "meta": {}}
     with path.open("wb") as file:
-        np.savez(file, head=np.frombuffer(json.dumps(head).encode(), np.uint8), slide_0=np.ones((1, 1)))
+        np.savez(file, head=np.frombuffer(sealed(KEY, head), np.uint8), slide_0=np.ones((1, 1)))
 
 
 DAMAGES = [
@@ -113,6 +131,9 @@ DAMAGES = [
     damage_head,
     damage_pickle,
     damage_dtype,
+    damage_head_of_another,
+    damage_format,
+    damage_exchanged,
 ]
 
 
@@ -147,19 +168,34 @@ def test_a_pickle_is_never_opened(tmp_path):
     assert not (tmp_path / "exploded").exists()
 
 
+def same(value):
+    return value
+
+
 def test_small_facts_are_remembered(tmp_path):
     held = Store(tmp_path)
-    held.remember("statistics", "slide a", {"detected": [1, 2.5], "none": None})
-    assert Store(tmp_path).recall("statistics", "slide a") == {"detected": [1, 2.5], "none": None}
-    assert held.recall("statistics", "slide b") is None
-    assert held.recall("other", "slide a") is None
+    value = {"morans_i": [1, 2.5], "detected": None}
+    held.remember("statistics", "slide a", value)
+    found = Store(tmp_path).recall("statistics", "slide a", same)
+    assert (found, list(found)) == (value, list(value))
+    assert held.recall("statistics", "slide b", same) is None
+    assert held.recall("other", "slide a", same) is None
     held.remember("statistics", "slide a", 2)
-    assert held.recall("statistics", "slide a") == 2
+    assert held.recall("statistics", "slide a", same) == 2
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"key": "another", "value": 1}', b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"key": "key", "value": 2}', b"\xff", sealed("kind x", 2)])
 def test_a_damaged_memory_is_forgotten(tmp_path, content):
     held = Store(tmp_path)
     held.remember("kind", "key", 1)
     held._memo("kind", "key").write_bytes(content)
-    assert held.recall("kind", "key") is None
+    assert held.recall("kind", "key", same) is None
+
+
+@pytest.mark.parametrize(
+    "read", [float, lambda value: value["x"], lambda value: value.x, lambda value: value[5]]
+)
+def test_what_does_not_unpack_is_forgotten(tmp_path, read):
+    held = Store(tmp_path)
+    held.remember("kind", "key", {"text": [1]})
+    assert held.recall("kind", "key", read) is None

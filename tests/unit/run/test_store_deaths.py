@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -12,7 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from pytest_stbench.run import archive, marker, store
+from pytest_stbench.data.sealed import unsealed, write_sealed
+from pytest_stbench.run import marker, store
 from pytest_stbench.run.keys import cell_key
 from pytest_stbench.run.store import ModelEndedProcess, Store
 
@@ -164,7 +164,7 @@ def test_a_signal_from_outside_blames_nobody_however_often(tmp_path, name, busy)
         assert process.returncode == -getattr(signal, name)
         assert fits(tmp_path) == count
         (marker,) = (root / "starts").glob("*.json")
-        assert json.loads(marker.read_text())["ended"] == name
+        assert unsealed(f"start {KEY}", marker.read_bytes())["ended"] == name
     with Store(root).claim(KEY, "m") as claim:
         assert claim.stored is None
 
@@ -210,7 +210,7 @@ MARKER = {"label": "m", "phase": "fit", "run": "run 1", "host": socket.gethostna
 
 def leave(root, **changes):
     Store(root)._prepare()
-    archive.write_json(root / "starts" / f"{KEY}.json", {**MARKER, **changes})
+    write_sealed(root / "starts" / f"{KEY}.json", f"start {KEY}", {**MARKER, **changes})
 
 
 def test_the_run_in_which_it_happened_does_not_try_again(tmp_path):
@@ -305,8 +305,9 @@ def test_a_kill_during_the_write_serves_nothing_half_written(tmp_path):
     code, _, _ = run(
         tmp_path,
         """
+        from pytest_stbench.data import sealed
         from pytest_stbench.run import archive
-        archive.os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)
+        sealed.os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)
         store._prepare = lambda: None
         with store.claim(key, "m"):
             count()

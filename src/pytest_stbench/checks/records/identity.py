@@ -69,6 +69,23 @@ RECORDS: tuple[Check, ...] = (
         target="pytest_stbench.checks.slides:slide_leakage",
     ),
     Check(
+        id="Q35",
+        name="name_leak",
+        summary="Do names and order of units tell nothing of labels and depth beyond their places?",
+        severity="warn",
+        scope="dataset",
+        blocks="dataset",
+        params={"max_gain": 0.05, "max_p": 0.01, "min_patients": 2},
+        reasons={
+            "max_gain": "names and order of 30 sections of her2st reach 0.03; names that hold the label 1",
+            "max_p": "99 permutations can show no less",
+            "min_patients": "what names tell is tried on patients that were left out",
+        },
+        checklist=("S7",),
+        source="Ojala and Garriga 2010",
+        target="pytest_stbench.checks.name_leak:name_leak",
+    ),
+    Check(
         id="Q21",
         name="shared_corpus",
         summary="Has the model seen the test data before, by corpus, accession, slide or content?",

@@ -3,8 +3,11 @@
 Of a folder (which names the slide) these are read: ``*_tx_file.csv`` (transcripts),
 ``*_exprMat_file.csv`` with ``*_metadata_file.csv`` (cells) and ``*-polygons.csv`` (outlines), each
 plain or as ``.csv.gz``. Either the transcripts or the matrix with its metadata must be there.
-Coordinates are pixels of the whole slide; their size is told by ``*_fov_positions_file.csv`` (pixels
-and mm), by the areas of cells in pixels and um2, or by ``scale: UM_PER_PX``. Where `path` names a
+Without a matrix cells are counted from the transcripts, by the cells that they name, else by the
+outlines around them.
+
+Coordinates are pixels of the whole slide; their size is told by ``*_fov_positions_file.csv`` (pixels and
+mm), by the areas of cells in pixels and um2, or by ``scale: UM_PER_PX``. Where `path` names a
 table of transcripts, its name is that of the slide; outlines are looked for in ``../boundaries/NAME``
 (``.parquet``, ``.csv``, ``.csv.gz``, ``.geojson``, ``.geojson.gz``) and a label image in
 ``../labels/NAME.npz``.

@@ -6,6 +6,9 @@ Of a folder (which names the slide) these are read: ``detected_transcripts.csv``
 matrix with its metadata must be there. Coordinates are um; there is no quality of single
 transcripts.
 
+Without a matrix cells are counted from the transcripts, by the cells that they name, else by the
+outlines around them.
+
 Outlines have a row per cell and plane (``ZIndex``): the lowest plane that a cell has is taken, 0 as a
 rule, and the notes say how many cells are of which. Ids are read digit by digit: they are too long
 for floats.
@@ -97,7 +100,8 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
     if transcripts is None and (matrix is None or cells is None):
         message = (
             f"{path}: not a MERSCOPE folder: it needs detected_transcripts.csv, or cell_by_gene.csv with "
-            "cell_metadata.csv; `path` names the folders of the regions"
+            "cell_metadata.csv (outlines and mosaics alone are not read); `path` names the folders of "
+            "the regions"
         )
         raise DataError(message)
     of_um(path, config, "MERSCOPE")

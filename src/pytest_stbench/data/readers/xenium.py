@@ -9,8 +9,8 @@ transcripts, its name is that of the slide, and outlines are looked for in
 ``../boundaries/NAME`` (``.parquet``, ``.csv``, ``.csv.gz``, ``.geojson``, ``.geojson.gz``).
 
 Cells are those of the matrix; without one they are counted from the transcripts (quality 20 and
-above). Nuclei are told apart by ``label_id``: several of one cell are several instances. Coordinates
-are um already.
+above): those that the transcripts name, else those of ``cell_boundaries`` around them. Nuclei are told
+apart by ``label_id``: several of one cell are several instances. Coordinates are um already.
 
 An H&E is placed by the matrix that Xenium Explorer writes (``image: {path: ..., alignment: FILE}``):
 pixels of the H&E to those of the morphology image, whose size ``experiment.xenium`` says.

@@ -10,9 +10,9 @@ import pytest
 from pytest_stbench.data.readers.axes import axes_of
 from pytest_stbench.errors import DataError
 
-from .made import UM, N, check, dataset, new, section
+from .made import UM, N, check, dataset, lattice, new, section
 
-PIXELS = section(5).obsm["spatial"]
+PIXELS = lattice()[2] / UM
 
 
 def frame(made, columns):

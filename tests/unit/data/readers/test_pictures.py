@@ -78,11 +78,21 @@ def test_merscope_writes_the_map_from_um_to_pixels(tmp_path):
     ("text", "message"),
     [
         ("fixedX,fixedY,alignmentX,alignmentY\n1,2,3,4\n", "m.csv:1: these are the key points"),
-        ("a,b,c\n0,1,0\n0,0,1\n", "could not convert string to float: 'a'; allowed are three lines"),
+        ("a,b,c\n0,1,0\n0,0,1\n", "m.csv:1: field 1 is 'a', no finite number; allowed are three lines"),
+        ("1,0,5\n\n0,,1,6\n0,0,1\n", "m.csv:3: field 2 is empty, no finite number; allowed are three lines"),
+        ("1,,5\n0,1,6\n0,0,1\n", "m.csv:1: field 2 is empty"),
+        ("1,0,5,\n0,1,6,\n0,0,1,\n", "m.csv:1: field 4 is empty"),
+        (",,\n1,0,5\n0,1,6\n0,0,1\n", "m.csv:1: field 1 is empty"),
+        ("1 0 5\n0 1 inf\n0 0 1\n", "m.csv:2: field 3 is 'inf', no finite number"),
         ("1,0,5\n0,1,5\n", "found 2 lines of 3, 3 numbers; allowed are three lines"),
         ("1,0\n0,1\n0,0\n", "found 3 lines of 2, 2, 2 numbers"),
         ("", "found 0 lines of no numbers"),
-        ("1,0,nan\n0,1,5\n0,0,1\n", "allowed are three lines of three numbers"),
+        (
+            "1,0,nan\n0,1,5\n0,0,1\n",
+            "m.csv:1: field 3 is 'nan', no finite number; allowed are three",
+        ),
+        ("0.1,0,5\n0,0.1,6\n0,0,1\n", r"is 0\.02125 um by this matrix; 0\.05 to 50 um are plausible"),
+        ("300,0,5\n0,300,6\n0,0,1\n", r"is 63\.75 um by this matrix; 0\.05 to 50 um are plausible"),
         ("1,0,0\n0,1,0\n5,6,1\n", "m.csv:3: found 5, 6, 1; .* it is transposed"),
         ("1,0,5\n0,1,6\n0,0,2\n", "m.csv:3: found 0, 0, 2; allowed"),
         ("1,1,5\n1,1,6\n0,0,1\n", "maps the image to a line or a point"),
@@ -155,7 +165,6 @@ def field(xy):
     ("name", "matrix", "status"),
     [
         ("right", FORWARD, "pass"),
-        ("inverse", np.linalg.inv(FORWARD), "fail"),
         ("turned", FORWARD * [[1, -1, 1], [-1, 1, 1], [1, 1, 1]], "fail"),
         ("mirrored", FORWARD @ np.array([[-1.0, 0, 460], [0, 1, 0], [0, 0, 1]]), "warn"),
     ],
@@ -166,8 +175,15 @@ def test_the_check_tells_a_right_matrix_from_a_wrong_one(stained, name, matrix, 
     assert image_registration(dataset).status == status
 
 
-def test_a_transposed_matrix_is_refused(stained):
-    write_matrix(stained / "transposed.csv", FORWARD.T)
-    image = {"path": "S1.png", "alignment": "transposed.csv"}
-    with pytest.raises(DataError, match="it is transposed"):
+@pytest.mark.parametrize(
+    ("name", "matrix", "message"),
+    [
+        ("transposed", FORWARD.T, "it is transposed"),
+        ("inverse", np.linalg.inv(FORWARD), r"is 0\.0113 um by this matrix; .* of the other direction"),
+    ],
+)
+def test_a_matrix_the_wrong_way_is_refused(stained, name, matrix, message):
+    write_matrix(stained / f"{name}.csv", matrix)
+    image = {"path": "S1.png", "alignment": f"{name}.csv"}
+    with pytest.raises(DataError, match=message):
         opened(stained, "xenium", "b/*", image=image).slide("S1")

@@ -462,14 +462,42 @@ def test_units_off_tissue_are_left_out_and_counted(store, said):
     assert dataset.notes["units_of_other_regions"]["S2"] == 0
 
 
-def test_a_matrix_places_the_image_of_a_store_of_xenium(store):
+@pytest.mark.parametrize(
+    ("drop", "scale", "pixel"),
+    [((), PX, PX), ((), 0.5, 0.5), (("labels",), PX, PX), (("labels",), 1.0, 0.2125)],
+)
+def test_a_matrix_places_the_image_of_a_store_of_xenium(store, drop, scale, pixel):
     import PIL.Image
 
+    for kind in drop:
+        shutil.rmtree(store / kind)
     PIL.Image.fromarray(np.full((40, 50, 3), 9, np.uint8)).save(store.parent / "he.png")
     (store.parent / "m.csv").write_text("0,-2,30\n2,0,-10\n0,0,1\n")
     image = {"path": "he.png", "alignment": "m.csv"}
-    slide = opened(store.parent, image=image, technology="Xenium").slide("S2")
-    x, y = XY.T / 0.2125
+    where = {"image": image, "scale": {"um_per_px": scale}}
+    slide = opened(store.parent, technology="Xenium", **where).slide("S2")
+    assert slide.image.mpp == pytest.approx(2 * pixel), "pixels are those of the store, not a constant"
+    x, y = XY.T / PX * scale / pixel
     np.testing.assert_allclose(slide.xy_px, np.column_stack([(y + 10) / 2, (30 - x) / 2]))
     with pytest.raises(DataError, match=r"only slides of Xenium and MERSCOPE are placed by a matrix"):
         opened(store.parent, image=image, technology="Visium").slide("S2")
+
+
+def test_cells_that_nobody_names_are_counted_from_their_outlines(store):
+    shutil.rmtree(store / "tables")
+    for part in (store / "points/transcripts/points.parquet").glob("*.parquet"):
+        pd.read_parquet(part).drop(columns="cell_id").to_parquet(part)
+    table = stores.molecules()
+    dataset = opened(store.parent, scale={"um_per_px": PX})
+    slide = dataset.slide("S2")
+    half = stores.SIDE / 2
+    outlines = {name: shapely.box(*(xy - half), *(xy + half)) for name, xy in zip(NAMES, XY, strict=True)}
+    expected = np.zeros((len(NAMES), len(slide.genes)), int)
+    for row, name in enumerate(slide.unit_names.tolist()):
+        within = shapely.contains_xy(outlines[name], table[["x", "y"]].to_numpy(np.float64))
+        for column, gene in enumerate(slide.genes.tolist()):
+            expected[row, column] = (within & (table["feature_name"] == gene)).sum()
+    assert expected.sum() > 0
+    np.testing.assert_array_equal(slide.counts.toarray(), expected)
+    assert dataset.notes["cells_counted_from_outlines"]["S2"] == len(NAMES)
+    assert dataset.notes["transcripts_unassigned"]["S2"] == 5

@@ -11,7 +11,7 @@ from scipy import sparse
 from pytest_stbench.data.readers.counts import only_genes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -34,15 +34,15 @@ class CellTable:
     notes: Mapping[str, int] = field(default_factory=dict)
 
 
-def count_cells(transcripts: Transcripts) -> CellTable:
+def count_cells(transcripts: Transcripts, cells: Sequence[str] = ()) -> CellTable:
     """Count the transcripts of each cell; its place is the mean of their places.
 
     Transcripts of a quality below 20, without finite coordinates and those in no cell are left
     out and counted; what is no gene is kept, as ``counts:KIND`` of the notes. A cell that no other
-    transcript names does not exist.
+    transcript names does not exist, unless it is one of `cells`, whose place is then (0, 0).
     Cells are sorted by name; a table that knows no cells has none.
     """
-    place: dict[str, int] = {}
+    place = {name: row for row, name in enumerate(cells)}
     n_features = len(transcripts.features)
     keys: list[NDArray[np.int64]] = []
     numbers: list[NDArray[np.int64]] = []

@@ -22,10 +22,15 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 XENIUM_PIXEL_UM = 0.2125
-"""Side of a pixel of Xenium's morphology images where no ``experiment.xenium`` says it."""
+"""Side of a pixel of Xenium's morphology images where neither ``experiment.xenium`` nor a store says it."""
 
 MAX_STRETCH = 1.02
 """Models see square pixels: so much longer may one side of a pixel be than the other."""
+
+PLAUSIBLE_UM = (0.05, 50.0)
+"""Sides of a pixel of a picture that shows tissue: from oil immersion to a thumbnail of a slide."""
+
+ALLOWED = "three lines of three numbers, the last 0,0,1"
 
 KEYPOINTS = ("fixedX", "alignmentX")
 """Columns of the other file that Xenium Explorer saves of an alignment."""
@@ -118,7 +123,7 @@ def of_explorer(path: Path, pixel_um: float = XENIUM_PIXEL_UM) -> Floats:
     Raises
     ------
     DataError
-        As :func:`matrix_of`, or its pixels are not square.
+        As :func:`matrix_of`, or its pixels are not square or of no size that a picture has.
     """
     to_um = np.diag([pixel_um, pixel_um, 1.0]) @ matrix_of(path)
     return _square(path, np.asarray(np.linalg.inv(to_um), dtype=np.float64))
@@ -133,44 +138,56 @@ def of_mosaic(path: Path) -> Floats:
 
 
 def matrix_of(path: Path) -> Floats:
-    """Return the 3 x 3 numbers of a file, separated by commas or blanks.
+    """Return the 3 x 3 numbers of a file, separated by commas, or by blanks where it has no comma.
 
     Raises
     ------
     DataError
-        The file holds anything else, the last row is not 0, 0, 1, or there is no way back.
+        A field is empty or no finite number, there are more or fewer, the last row is not 0, 0, 1, or
+        there is no way back.
     """
-    allowed = "three lines of three numbers, the last 0,0,1"
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{path}: cannot be read as text ({error}); allowed are {allowed}"
+        message = f"{path}: cannot be read as text ({error}); allowed are {ALLOWED}"
         raise DataError(message) from error
-    lines = [line for line in text.splitlines() if line.strip(" ,\t")]
-    if lines and all(name in lines[0] for name in KEYPOINTS):
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if lines and all(name in lines[0][1] for name in KEYPOINTS):
         message = (
-            f"{path}:1: these are the key points of an alignment, not its matrix; allowed are {allowed}: "
-            "download the transformation matrix from Xenium Explorer"
+            f"{path}:{lines[0][0]}: these are the key points of an alignment, not its matrix; allowed are "
+            f"{ALLOWED}: download the transformation matrix from Xenium Explorer"
         )
         raise DataError(message)
-    try:
-        rows = [[float(value) for value in line.replace(",", " ").split()] for line in lines]
-    except ValueError as error:
-        message = f"{path}: {error}; allowed are {allowed}"
-        raise DataError(message) from error
-    if [len(row) for row in rows] != [3, 3, 3] or not np.isfinite(rows).all():
+    rows = [_numbers(line, f"{path}:{number}") for number, line in lines]
+    if [len(row) for row in rows] != [3, 3, 3]:
         found = f"{len(rows)} lines of {', '.join(str(len(row)) for row in rows[:4]) or 'no'} numbers"
-        message = f"{path}: found {found}; allowed are {allowed}"
+        message = f"{path}: found {found}; allowed are {ALLOWED}"
         raise DataError(message)
     matrix = np.array(rows, dtype=np.float64)
     if matrix[2].tolist() != [0.0, 0.0, 1.0]:
         turned = "; it is transposed" if matrix[:, 2].tolist() == [0.0, 0.0, 1.0] else ""
-        message = f"{path}:3: found {', '.join(f'{v:g}' for v in rows[2])}; allowed are {allowed}{turned}"
+        found = ", ".join(f"{value:g}" for value in rows[2])
+        message = f"{path}:{lines[2][0]}: found {found}; allowed are {ALLOWED}{turned}"
         raise DataError(message)
     if np.linalg.matrix_rank(matrix[:2, :2]) < 2:
         message = f"{path}: maps the image to a line or a point; allowed are rotation, shift and one scale"
         raise DataError(message)
     return matrix
+
+
+def _numbers(line: str, where: str) -> list[float]:
+    """Return the numbers of a line; raises ``DataError`` at `where` for a field that holds none."""
+    numbers = []
+    for place, field in enumerate(line.split(",") if "," in line else line.split(), 1):
+        try:
+            numbers.append(float(field))
+        except ValueError:
+            numbers.append(np.nan)
+        if not np.isfinite(numbers[-1]):
+            found = repr(field.strip()) if field.strip() else "empty"
+            message = f"{where}: field {place} is {found}, no finite number; allowed are {ALLOWED}"
+            raise DataError(message)
+    return numbers
 
 
 def side_of(matrix: Floats) -> float:
@@ -184,6 +201,13 @@ def _square(path: Path, to_px: Floats) -> Floats:
         message = (
             f"{path}: pixels are {long:.4g} by {short:.4g} um; models see square pixels: align the image by "
             "rotation, shift and one scale, or resample it"
+        )
+        raise DataError(message)
+    low, high = PLAUSIBLE_UM
+    if not low <= side_of(to_um := np.linalg.inv(to_px)) <= high:
+        message = (
+            f"{path}: a pixel of the image is {side_of(to_um):.4g} um by this matrix; {low:g} to {high:g} um "
+            "are plausible: it is of another image, of the other direction, or counts in another unit"
         )
         raise DataError(message)
     return to_px

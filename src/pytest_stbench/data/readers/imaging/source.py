@@ -11,6 +11,7 @@ import numpy as np
 from pytest_stbench.data.align import align_columns
 from pytest_stbench.data.features import GENE
 from pytest_stbench.data.readers.imaging.cells import CellTable, count_cells
+from pytest_stbench.data.readers.imaging.outlined import Located, count_in_outlines, outlines_in
 from pytest_stbench.data.readers.imaging.pictures import Picture, find_pictures, place
 from pytest_stbench.data.readers.protocol import RawSlide
 from pytest_stbench.data.roots import resolve
@@ -39,7 +40,8 @@ class Bundle:
     """The files of one slide; nothing of them is read yet.
 
     ``transcripts`` opens the table of transcripts, ``cells`` reads a matrix of the vendor; without
-    a matrix cells are counted from the transcripts. ``genes`` lists the symbols of that matrix.
+    a matrix cells are counted from the transcripts: those that they name, else those of the outlines.
+    ``genes`` lists the symbols of that matrix.
     ``image`` opens an image of the bundle's own and the map (3, 3) from um to its pixels.
     ``alignment`` makes of the file of a matrix the map (3, 3) from um to pixels of a declared image.
     ``technology`` and ``resolution`` are what the files themselves say they are.
@@ -130,8 +132,9 @@ class ImagingSource:
     def read(self, slide_id: str) -> RawSlide:
         """Read the cells of a slide; its transcripts and outlines are opened, not read."""
         bundle = self._bundles[slide_id]
-        table = bundle.transcripts() if bundle.transcripts is not None else None
-        cells = self._cells(bundle)
+        # of its own, so that outlines that were read are forgotten with the slide
+        segmentations = {name: copy(outlines) for name, outlines in bundle.segmentations.items()}
+        cells, table = self._cells(bundle, segmentations)
         genes, counts = cells.genes, cells.counts
         if bundle.genes is None:
             genes = np.array(self.genes(slide_id), dtype=np.str_)
@@ -148,16 +151,23 @@ class ImagingSource:
             labels=cells.labels,
             measures=cells.measures,
             transcripts=table,
-            # of its own, so that outlines that were read are forgotten with the slide
-            segmentations={name: copy(outlines) for name, outlines in bundle.segmentations.items()},
+            segmentations=segmentations,
             notes=cells.notes,
         )
 
-    def _cells(self, bundle: Bundle) -> CellTable:
+    def _cells(
+        self, bundle: Bundle, segmentations: Mapping[str, Segmentation]
+    ) -> tuple[CellTable, Transcripts | None]:
+        """Return the cells of a bundle, and its transcripts, which know them by the same names."""
+        table = bundle.transcripts() if bundle.transcripts is not None else None
         if bundle.cells is not None:
-            return bundle.cells()
-        assert bundle.transcripts is not None  # a bundle has one or the other
-        return count_cells(bundle.transcripts())
+            return bundle.cells(), table
+        assert table is not None  # a bundle has one or the other
+        cells, outlines = count_cells(table), outlines_in(segmentations)
+        if len(cells.names) or outlines is None:
+            return cells, table
+        located = Located(table, outlines)
+        return count_in_outlines(located, outlines), located
 
     def _image(
         self, slide_id: str, xy_um: NDArray[np.float64]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_stbench.data.image import Image
-from pytest_stbench.data.readers.imaging.pictures import MAX_STRETCH, side_of
-from pytest_stbench.data.readers.spatialdata.store import readable
+from pytest_stbench.data.readers.imaging.pictures import MAX_STRETCH, XENIUM_PIXEL_UM, side_of
+from pytest_stbench.data.readers.spatialdata.store import last, readable
 from pytest_stbench.data.readers.spatialdata.transforms import inverse, matrix_of
 from pytest_stbench.errors import DataError
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from pytest_stbench.data.readers.spatialdata.store import Store
 
     Floats = NDArray[np.float64]
+
+MORPHOLOGY = ("morphology", "cell_labels", "nucleus_labels")
+"""How elements begin whose pixels are those of Xenium's morphology image, the image itself first."""
 
 COLOURS = (["r", "g", "b"], ["r", "g", "b", "a"])
 WANTED_UM = 0.5
@@ -47,6 +51,20 @@ def level_of(store: Store, element: str, largest: float = 0.0) -> tuple[Any, Flo
         fine = [entry for entry in found if side_of(entry[1]) <= largest * (1 + 1e-6)]
         path, matrix = max(fine or found[:1], key=lambda entry: side_of(entry[1]))
         return group[path], matrix
+
+
+def morphology_um(store: Store, frame: Frame) -> float:
+    """Return the side in um of a pixel of Xenium's morphology image.
+
+    It is told by the transformations of the image, else of the label images that lie on it; else it is
+    the unit of the coordinate system, which counts these pixels. Of a system that is in um, and of no
+    image, nothing is told: it is the usual size.
+    """
+    for name in MORPHOLOGY:
+        for element in store.elements("images", "labels"):
+            if last(element).startswith(name) and frame.has(element):
+                return side_of(frame.to_um(element) @ level_of(store, element)[1])
+    return XENIUM_PIXEL_UM if math.isclose(frame.um, 1) else frame.um
 
 
 def is_rgb(store: Store, element: str) -> bool:

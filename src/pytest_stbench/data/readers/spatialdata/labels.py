@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 
 TILE = 1 << 20
 """Pixels that are read at once, but always whole chunks of the file."""
+
+LARGE = 1 << 26
+"""Pixels of a chunk above which it is read in :data:`STRIPS`: zarr decodes it whole each time and copies what
+is asked for, so that this takes longer and 1 + 1 / STRIPS times the chunk instead of twice."""
+
+STRIPS = 8
 
 SIDE = 1024
 """Side in pixels of the parts of a window that are drawn one after the other."""
@@ -72,7 +79,7 @@ class Labels:
         Background is 0, negative numbers and the largest of an unsigned type of 32 bits or more.
         """
         dtype = self._array.dtype
-        found = joined((label_sums(part, corner) for corner, part in self._tiles()), dtype)
+        found = joined(self._parts(), dtype)
         last = np.iinfo(dtype).max if dtype.kind == "u" and dtype.itemsize >= 4 else None
         return found.chosen((found.labels > 0) & (found.labels != last))
 
@@ -92,17 +99,24 @@ class Labels:
         _, matrix = level_of(self._store, self._element)
         return self._frame.to_um(self._element) @ matrix
 
-    def _tiles(self) -> Iterator[tuple[tuple[int, int], NDArray[Any]]]:
-        """Yield all tiles with their first row and column; each is whole chunks of the file."""
+    def _parts(self) -> Iterator[LabelSums]:
+        """Yield the sums of all tiles: of whole chunks, or of strips of a large one."""
         array = self._array
         height, width = array.shape
         rows, columns = array.chunks
         rows = min(height, rows * max(1, TILE // max(1, rows * min(columns, width))))
         columns = min(width, columns * max(1, TILE // max(1, rows * columns)))
-        for top in range(0, height, rows):
+        large = rows * columns > LARGE
+        step = -(-rows // STRIPS) if large else rows
+        for top in range(0, height, step):
             for left in range(0, width, columns):
                 with readable(self._where):
-                    yield (top, left), np.asarray(array[top : top + rows, left : left + columns])
+                    part = np.asarray(array[top : top + step, left : left + columns])
+                sums = label_sums(part, (top, left))
+                del part  # the next is read beside nothing
+                if large:
+                    gc.collect()  # zarr's tasks hold the chunk in a cycle
+                yield sums
 
     def labels(self, um_per_px: float, window_um: tuple[float, float, float, float]) -> NDArray[np.int32]:
         """Return the label image of a window, each pixel that of the source under its centre."""

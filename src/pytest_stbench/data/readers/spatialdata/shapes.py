@@ -149,6 +149,11 @@ class Shapes:
         return self.names if cells is None or self.kind == "cell" else _named(cells, self._cells())
 
     @property
+    def areas(self) -> Areas:
+        """What each instance covers, in um."""
+        return self._read[1]
+
+    @property
     def notes(self) -> Mapping[str, int]:
         """What was counted, as soon as the shapes were read."""
         return outline_notes(self.kind, *self._read[1:]) if "_read" in self.__dict__ else {}
@@ -164,7 +169,7 @@ class Shapes:
 
     def labels(self, um_per_px: float, window_um: tuple[float, float, float, float]) -> NDArray[np.int32]:
         """Return the label image of a window; a pixel belongs to the outline around its centre."""
-        return self._read[1].labels(um_per_px, window_um)
+        return self.areas.labels(um_per_px, window_um)
 
 
 def _named(names: NDArray[np.str_], known: Mapping[str, str]) -> NDArray[np.str_]:

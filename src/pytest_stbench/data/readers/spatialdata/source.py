@@ -5,7 +5,7 @@ of ``tables`` (counts, labels of ``obs``), the shapes, labels or points that the
 (places of the units: centroids), one of ``points`` (transcripts: ``points.parquet`` with the columns
 ``x``, ``y``, the ``feature_key`` and the ``instance_key``), ``shapes`` and ``labels`` (outlines of
 cells and nuclei), and an image of three channels r, g and b. A store without table has the cells
-that its transcripts name.
+that its transcripts name, else those of its outlines.
 
 Units are called as the index of the table calls them, or by the ids of the instances where the
 index only counts rows; transcripts and outlines call their cells alike. Units that lie off tissue
@@ -40,7 +40,7 @@ from pytest_stbench.data.readers.imaging.source import (
 )
 from pytest_stbench.data.readers.spatialdata.choice import choose, image_of, outlines_of
 from pytest_stbench.data.readers.spatialdata.frame import Frame
-from pytest_stbench.data.readers.spatialdata.images import open_image
+from pytest_stbench.data.readers.spatialdata.images import morphology_um, open_image
 from pytest_stbench.data.readers.spatialdata.labels import Labels
 from pytest_stbench.data.readers.spatialdata.points import keys_of, open_points, stem
 from pytest_stbench.data.readers.spatialdata.scale import technology_of, um_per_unit
@@ -129,8 +129,13 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
         image=None if image is None else partial(open_image, store, frame, image),
         technology=technology,
         resolution=resolution,
-        alignment=of_explorer if "Xenium" in (technology, config.technology) else None,
+        alignment=partial(_aligned, store, frame) if "Xenium" in (technology, config.technology) else None,
     )
+
+
+def _aligned(store: Store, frame: Frame, path: Path) -> NDArray[np.float64]:
+    """Return the map from um to pixels of an H&E that is aligned to the morphology image of the store."""
+    return of_explorer(path, morphology_um(store, frame))
 
 
 def _transcripts(store: Store, frame: Frame, chosen: Chosen, table: Table | None) -> Any:

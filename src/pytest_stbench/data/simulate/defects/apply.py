@@ -27,6 +27,8 @@ ON_UNITS: Mapping[str, Callable[[RawSlide, float, Stream], RawSlide]] = {
     "duplicate_units.names": identity.same_names,
     "duplicate_units.places": identity.same_places,
     "duplicate_units.counts": identity.same_counts,
+    "name_leak": identity.telling_names,
+    "name_leak.order": identity.sorted_by_niche,
     "no_spatial_signal": features.shuffled_places,
     "nonfinite_negative": matrix.not_a_number,
     "nonfinite_negative.negative": matrix.negative,

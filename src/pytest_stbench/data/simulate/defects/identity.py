@@ -70,6 +70,24 @@ def two_sections(slide: RawSlide) -> RawSlide:
     )
 
 
+def telling_names(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
+    """Put the niche of a share of the units before their names."""
+    names = slide.unit_names.astype(object)
+    chosen = some_of(rng, len(names), share)
+    names[chosen] = [f"{slide.labels['niche'][row]}_{names[row]}" for row in chosen.tolist()]
+    return replace(slide, unit_names=names.astype(np.str_))
+
+
+def sorted_by_niche(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
+    """Sort a share of the units, the last ones, by niche; those of one niche stand in a drawn order."""
+    n = len(slide.unit_names)
+    last = np.arange(n - round(share * n), n)
+    drawn = last[rng.permutation(len(last))]
+    rows = np.arange(n)
+    rows[last] = drawn[np.argsort(slide.labels["niche"][drawn].astype(str), kind="stable")]
+    return take(slide, rows)
+
+
 def moved(slide: RawSlide, rows: NDArray[np.int64]) -> RawSlide:
     """Return `slide` with every unit at the place of another: that of `rows`."""
     return replace(

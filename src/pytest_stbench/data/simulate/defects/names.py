@@ -24,6 +24,8 @@ DEFECTS = MappingProxyType(
         "duplicate_units.places": "this share of the units lies where another lies",
         "duplicate_units.counts": "this share of the units has the counts of another",
         "duplicate_units.sections": "this share of the slides is two sections that lie on each other",
+        "name_leak": "the names of this share of the units begin with their niche",
+        "name_leak.order": "this share of the units, the last ones, is sorted by niche",
         # matrix
         "empty_units": "this share of the units has no counts",
         "empty_units.gathered": "the last unit of every slide holds this share of the counts of all others",
