@@ -1,4 +1,4 @@
-"""Q35: scores that a model owes to what it kept of other folds."""
+"""Q36: scores that a model owes to what it kept of other folds."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def state_across_folds(
     max_share: float = 0.5,
     tolerance: float = 0.01,
 ) -> CheckResult:
-    """Q35: whether scores are more than one fold can tell, and the same when it is fitted alone.
+    """Q36: whether scores are more than one fold can tell, and the same when it is fitted alone.
 
     Parameters
     ----------

@@ -56,6 +56,12 @@ MOVES: Sequence[Move] = (
             }
         ),
     ),
+    Move(
+        version=4,
+        what="ceilings of scores read to their ceiling, specificity of signatures, silhouettes of samples",
+        why="such a ceiling is 1, and random gene sets and samples are drawn for each slide, with an error",
+        families=frozenset({"coexpression", "embedding", "niche_signatures", "signatures"}),
+    ),
 )
 """All changes, oldest first. A new one is added here, and nothing else has to know."""
 

@@ -14,7 +14,7 @@ EARLY = (
 )  # fmt: skip
 LATE = (
     "Q34", "Q21", "Q01", "Q31", "Q25", "Q11", "Q09", "Q10", "Q14", "Q28", "Q26", "Q02", "Q12", "Q13",
-    "Q17", "Q15", "Q29", "Q30", "Q32", "Q33",
+    "Q17", "Q15", "Q36", "Q29", "Q30", "Q32", "Q33",
 )  # fmt: skip
 FACTS = {
     "dataset": {
@@ -27,7 +27,7 @@ FACTS = {
         "families", "family", "metrics",
     },
     "model": {"pretraining", "suite", "tested", "hashes", "files", "scope"},
-    "results": {"model", "simple", "values", "better", "between"},
+    "results": {"model", "simple", "values", "better", "between", "beside", "best", "refitted"},
 }  # fmt: skip
 
 

@@ -94,7 +94,7 @@ RECORDS: tuple[Check, ...] = (
         target="pytest_stbench.checks.stability:preprocessing_unstable",
     ),
     Check(
-        id="Q35",
+        id="Q36",
         name="state_across_folds",
         summary="Are scores no better than one fold can tell, and the same when it is fitted alone?",
         severity="warn/fail",
