@@ -25,6 +25,13 @@ td.status { font-weight: 700; white-space: nowrap }
 .fail { color: #b00020 } .warn { color: #9a5b00 } .pass { color: #1b6b2c } .skip, .open { color: #666 }
 code { background: #f4f4f4; padding: 0 0.2rem }
 p.note { color: #555; margin: 0.2rem 0 }
+td { overflow-wrap: anywhere }
+@media (max-width: 40rem) {
+  body { margin: 1rem auto }
+  tr, td { display: block; border: 0; padding: 0.1rem 0 }
+  tr { border-bottom: 1px solid #ddd; padding: 0.4rem 0 }
+  th, td:empty { display: none }
+}
 """
 SHOWN = 10
 
