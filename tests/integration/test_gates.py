@@ -355,7 +355,7 @@ class TestUnderpowered:
         assert "underpowered: 4 of the 6 patients needed to show that it beats train_mean" in run.message(
             "spearman_gene[sim-lopo]"
         )
-        assert re.search(r"mini\.stbench\.yaml \S*U", run.out)
+        assert re.search(r"(mini\.stbench\.yaml |^)[.a-zA-Z]*U[.a-zA-Z]*( +\[.*)?$", run.out, re.MULTILINE)
         assert re.search(r"1 underpowered", run.out.splitlines()[-1])
         assert run.lines("UNDERPOWERED spearman_gene")
         assert run.properties("spearman_gene[sim-lopo]")["stbench.verdict"] == "underpowered"

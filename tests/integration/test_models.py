@@ -267,7 +267,7 @@ def test_what_is_no_model_is_refused_once(together, name, told):
     blocked = [item for item in together.of("blocked") if f"[{name}-" in item]
     assert len(blocked) == 2 * 3 + 2
     assert told in together.message(blocked[0])
-    lines = [line for line in together.lines("blocked 11 items by ") if told in line]
+    lines = [line for line in together.lines("blocked 12 items by ") if told in line]
     assert len(lines) == 1
     assert "Traceback" not in together.message(blocked[0])
 
@@ -292,7 +292,7 @@ def test_code_of_the_user_that_raises_before_a_fit(together, name, first, last):
     assert first in message
     assert last in message
     assert "pytest_stbench" not in message
-    assert len([line for line in together.lines("blocked 11 items by ") if first in line]) == 1
+    assert len([line for line in together.lines("blocked 12 items by ") if first in line]) == 1
 
 
 def test_models_of_the_same_name_are_refused(lab):

@@ -109,7 +109,12 @@ def broken(make_bench):
         ("half", "float32", "float16", "float32"),
         ("integers", "float32", "int64", "float32"),
         ("words", "float32", "U", ""),
-        ("nan", "finite", r"1 of \d+ values .*nan.* at unit '\d+x\d+', gene '\w+'", "predict every value"),
+        (
+            "nan",
+            "finite",
+            r"1 of \d+ values .*nan.* at unit 'unit\d+' \('\d+x\d+' of the data\), gene '\w+'",
+            "predict every value",
+        ),
         ("inf", "finite", "inf", "predict every value"),
         ("nothing", "", "None", ""),
         ("rows_permuted", "row", "order", "reindex|order"),

@@ -52,7 +52,7 @@ def name_leak(
     dataset: Subject,
     *,
     folds: Sequence[Fold] | None = None,
-    max_gain: float = 0.05,
+    max_gain: float = 0.1,
     max_p: float = 0.01,
     min_patients: int = 2,
 ) -> CheckResult:
