@@ -32,19 +32,19 @@ class Fault:
 
 RERUN = "a rerun has the scores of a run that nothing happened to, and blames nobody"
 SESSIONS = (
-    Fault("`kill -9` at any access to the store", RERUN, sessions.ended(signal.SIGKILL), 300, 3),
-    Fault("SIGTERM at any access to the store", RERUN, sessions.ended(signal.SIGTERM), 150, 2),
-    Fault("Ctrl-C at any access to the store", RERUN, sessions.ended(signal.SIGINT), 150, 2),
+    Fault("`kill -9` at any access to the store", RERUN, sessions.ended(signal.SIGKILL), 300, 2),
+    Fault("SIGTERM at any access to the store", RERUN, sessions.ended(signal.SIGTERM), 150, 1),
+    Fault("Ctrl-C at any access to the store", RERUN, sessions.ended(signal.SIGINT), 150, 1),
     Fault("two runs at once on one store", "both have the right scores", sessions.two_at_once, 100, 1),
     Fault("two runs at once, one killed", f"the other has the right scores; {RERUN}",
           sessions.one_of_two_killed, 100, 1),
     Fault("a file of the store is damaged, emptied, cut, removed or exchanged", "the right scores",
-          sessions.damaged_store, 300, 4),
+          sessions.damaged_store, 300, 2),
     Fault("the disk is full", f"no results file, or the right scores; {RERUN}", sessions.full_disk, 100, 1),
     Fault("a model of the same class, name and revision with another argument", "scores of its own",
           sessions.other_arguments, 100, 1),
     Fault("a model returns or does something wrong in one fold",
-          "`contract` of that fold fails, no score of it, all others right", sessions.bad_output, 150, 4),
+          "`contract` of that fold fails, no score of it, all others right", sessions.bad_output, 150, 2),
 )  # fmt: skip
 SAID = "an error that says where, or a valid file; never a traceback, a crash, or 3 GiB"
 FILES = (
