@@ -74,7 +74,11 @@ EXIT_FAILED, EXIT_UNREADABLE = 1, 2
     help="Let a failure of this check warn, for a written reason; task files say it under `checks:`.",
 )
 @click.option(
-    "--stbench-data", "data_root", type=click.Path(path_type=Path), help="Folder of the data of task files."
+    "--stbench-data",
+    "--data-root",
+    "data_root",
+    type=click.Path(path_type=Path),
+    help="Folder of the data of task files.",
 )
 def check(sources: tuple[str, ...], form: str, output: Path | None, **options: Any) -> None:
     """Judge data before it is published or trained on.

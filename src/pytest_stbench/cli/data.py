@@ -114,6 +114,7 @@ def fetch(name: str, folder: Path | None) -> None:
 @click.argument("name")
 @click.option(
     "--stbench-data",
+    "--data-root",
     "data_root",
     type=click.Path(path_type=Path),
     help="The folder that holds NAME; default: $STBENCH_DATA, then the cache.",

@@ -38,6 +38,7 @@ COLUMNS = {
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--stbench-data",
+    "--data-root",
     "data_root",
     type=click.Path(path_type=Path),
     help="Look for data in this folder; default: $STBENCH_DATA, then the folder of the file.",

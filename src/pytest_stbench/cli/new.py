@@ -27,6 +27,7 @@ MAX_BYTES = 200_000_000
 @click.option("--data", "pattern", required=True, help="Files or folders, such as 'slides/*.h5ad'.")
 @click.option(
     "--stbench-data",
+    "--data-root",
     "data_root",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     default=Path(),

@@ -243,3 +243,9 @@ def test_the_command_starts_without_heavy_imports():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", ["check", "describe", "new", "data verify"])
+def test_the_data_folder_has_the_name_of_pytest_and_the_one_it_had(command):
+    shown = CliRunner().invoke(main, [*command.split(), "--help"]).output
+    assert "--stbench-data, --data-root" in shown
