@@ -223,6 +223,7 @@ def test_images_are_written_once(tmp_path, make_bench):
     assert len(pictures) == 4
     slide = anndata.read_h5ad(next((bench.folder / "inputs").rglob("test/P01S1.h5ad")))
     assert slide.n_vars == 0
-    size = np.array(PIL.Image.open(pictures[0]).size)
+    with PIL.Image.open(pictures[0]) as picture:
+        size = np.array(picture.size)
     assert (slide.obsm["image"] < size).all()
     assert slide.uns["image_mpp"] > 0
