@@ -266,10 +266,10 @@ class TestGivenGates:
     )
     def test_what_no_task_could_take_is_refused_at_once(self, lab, text, told):
         lab.task(**FOLDS)
-        done = lab.subprocess("--stbench-model=mean", f"--stbench-gate={text}")
-        assert done.returncode == 4
-        assert told in done.stderr
-        assert "Traceback" not in done.stderr
+        run = lab.run("--stbench-model=mean", f"--stbench-gate={text}")
+        assert run.code == pytest.ExitCode.USAGE_ERROR
+        assert told in run.out
+        assert "Traceback" not in run.out
 
     def test_a_gate_that_meets_no_score_is_not_passed(self, lab):
         lab.task(**FOLDS)

@@ -161,7 +161,7 @@ def test_pooled_scores_are_no_group_with_checks():
     assert group("test_a.py::test[sim-lopo]") == "test_a.py::test[sim-lopo]"
 
 
-@pytest.mark.parametrize("dist", ["loadfile", "worksteal"])
+@pytest.mark.parametrize("dist", [pytest.param("loadfile", marks=pytest.mark.exhaustive), "worksteal"])
 def test_other_schedulers_fit_once_as_well(prepared, alone, dist):
     made = prepared(dist)
     run = made.run(
@@ -173,7 +173,15 @@ def test_other_schedulers_fit_once_as_well(prepared, alone, dist):
     assert len(verdicts(run)) == 2 * len(FOLDS) + 1
 
 
-@pytest.mark.parametrize("how", [("-n", "2"), ("-n", "1"), ("-n", "2", "--dist", "worksteal")], ids=" ".join)
+@pytest.mark.parametrize(
+    "how",
+    [
+        ("-n", "2"),
+        pytest.param(("-n", "1"), marks=pytest.mark.exhaustive),
+        pytest.param(("-n", "2", "--dist", "worksteal"), marks=pytest.mark.exhaustive),
+    ],
+    ids=" ".join,
+)
 def test_a_model_that_ends_a_worker_is_reported_and_the_other_cells_go_on(prepared, how):
     made = prepared("exits", deaths="P02")
     run = made.run(*OWN, *how, "mini.stbench.yaml::contract", "mini.stbench.yaml::rmse")

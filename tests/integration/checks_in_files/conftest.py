@@ -243,12 +243,17 @@ class Files:
 
 
 def pytest_generate_tests(metafunc):
-    """Cases of a module are rows of (check, case, damage, status, what the finding must name)."""
+    """Cases of a module are rows of (check, case, damage, status, what the finding must name).
+
+    The first with which a check ends so runs always.
+    """
     if "damage" not in metafunc.fixturenames:
         return
-    rows = []
+    rows, seen = [], set()
     for check, case, damage, status, named in metafunc.module.CASES:
-        rows.append(pytest.param(check, damage, status, named, id=f"{check}-{case}"))
+        marks = [pytest.mark.exhaustive] if (check, status) in seen else []
+        seen.add((check, status))
+        rows.append(pytest.param(check, damage, status, named, id=f"{check}-{case}", marks=marks))
     metafunc.parametrize(("check", "damage", "status", "named"), rows)
 
 

@@ -9,9 +9,19 @@ from pytest_stbench.run.check_matrix import Case, Outcome, cases, run_case, run_
 from pytest_stbench.run.injections import COHORTS, DESIGN_FAULTS, INJECTIONS, NEEDS_MODEL
 from pytest_stbench.run.registry import builtin_registry
 
+SLOW = {
+    "patient_effect_gap",
+    "preprocessing_unstable",
+    "preprocessing_unstable.one_setting",
+    "state_across_folds",
+}
+"""Defects for which a model is fitted, fold by fold."""
 AT_THRESHOLD = [
     *((defect, *injection.strengths[-2]) for defect, injection in INJECTIONS.items()),
-    *((defect, "design", 0.0) for defect in DESIGN_FAULTS),
+    *(
+        pytest.param(defect, "design", 0.0, marks=[pytest.mark.exhaustive] if defect in SLOW else [])
+        for defect in DESIGN_FAULTS
+    ),
 ]
 
 
@@ -20,6 +30,7 @@ def case(defect="", level="clean", strength=0.0, cohort="spots", seed=7):
 
 
 def test_every_defect_is_injected():
+    assert set(DESIGN_FAULTS) >= SLOW
     assert set(INJECTIONS) == set(DEFECTS) - NEEDS_MODEL
     named = {name.partition(".")[0] for name in DESIGN_FAULTS}
     assert named >= set(NOT_IN_DATA) | NEEDS_MODEL
@@ -61,6 +72,7 @@ def test_a_check_speaks_at_threshold_strength(defect, level, strength):
     assert found.detected or found.refused
 
 
+@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("error")
 def test_processes_give_what_one_gives():
     wanted = [case("gene_ids", "above", 0.5), case("empty_units", "above", 0.5)]
