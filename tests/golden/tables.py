@@ -46,11 +46,18 @@ def shown(score: dict) -> str:
     return value
 
 
-def row_of(name: str, first: str, scores: dict, variant: str, columns: list[str]) -> str | None:
+def units_of(results: dict) -> dict[tuple[str, str], int]:
+    """Return the units of every data set of every task; a variant of one bears its name behind a `+`."""
+    return {(record["task"], record["name"]): record["n_units"] for record in results["datasets"]}
+
+
+def row_of(name: str, first: str, results: dict, variant: str, columns: list[str]) -> str | None:
     """Return the row of a task by the heads of the columns; None where the file lacks it."""
+    scores = pooled(results)
     model = scores.get((name, variant, SIMPLE))
     if model is None or model.get("value") is None:
         return None
+    units = units_of(results).get((name, "+".join(filter(None, (model["dataset"], variant)))))
     ceiling, simple = model.get("ceiling"), model.get("baseline")
     headroom = "-"
     if ceiling is not None and simple is not None:
@@ -60,7 +67,7 @@ def row_of(name: str, first: str, scores: dict, variant: str, columns: list[str]
     lower = ", lower is better" if model["metric"] in LOWER else ""
     cells = {
         "task": first,
-        "units": f"{model['n_units']:,}" if model.get("n_units") else "-",
+        "units": f"{units:,}" if units else "-",
         "primary metric": f"`{model['metric']}`{lower}",
         "T": "-" if model.get("trivial") is None else f"{model['trivial']:.3f}",
         "S [95% CI]": shown({**model, "value": model["value"]}),
@@ -75,7 +82,7 @@ def row_of(name: str, first: str, scores: dict, variant: str, columns: list[str]
 
 def docs(results: dict, pages: list[Path]) -> int:
     """Write the tables of the pages anew; return how many rows the results lack."""
-    scores, lacking = pooled(results), 0
+    lacking = 0
     for page in pages:
         lines, columns = page.read_text(encoding="utf-8").splitlines(), None
         for at, line in enumerate(lines):
@@ -87,7 +94,7 @@ def docs(results: dict, pages: list[Path]) -> int:
                 first = line.strip("|").split("|")[0].strip()
                 name = re.match(r"`([\w-]+)`", first)
                 found = next((v for k, v in VARIANTS.items() if k in first), (name and name[1], ""))
-                new = row_of(found[0], first, scores, found[1], columns)
+                new = row_of(found[0], first, results, found[1], columns)
                 lacking += new is None
                 lines[at] = new or line
         page.write_text("\n".join(lines) + "\n", encoding="utf-8")
