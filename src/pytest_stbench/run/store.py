@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_stbench.data.sealed import unsealed, write_atomically, write_sealed
+from pytest_stbench.errors import StbenchWarning
 from pytest_stbench.run.archive import read_archive, write_archive
 from pytest_stbench.run.claim import Claim, StoredPrediction
 from pytest_stbench.run.death import told_of_exit
@@ -48,7 +49,7 @@ IGNORE = b"*\n"
 NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL})
 
 
-class StoreWarning(UserWarning):
+class StoreWarning(StbenchWarning):
     """The store cannot do all it should; the run goes on."""
 
 
