@@ -17,6 +17,10 @@ class StbenchError(Exception):
     """Base of all errors whose message is meant for the user."""
 
 
+class StbenchWarning(UserWarning):
+    """Base of all warnings of this package; itself what a check or a model's contract remarks."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """One mistake in a task file or samples table, with its place."""

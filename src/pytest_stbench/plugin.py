@@ -201,6 +201,17 @@ class Reporting:
             self._heard = True
             hear(self._config, report)
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_warning_recorded(self, warning_message: Any) -> None:
+        """Let a warning of this package be said once, whichever process of the run it comes from."""
+        if not warning_message.category.__module__.startswith("pytest_stbench."):
+            return
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        if reporter is not None:
+            from pytest_stbench.collection.remarks import say_once
+
+            say_once(reporter, self._config, warning_message)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the results file, once for all workers; a gate that was asked must have been applied."""

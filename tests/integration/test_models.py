@@ -353,7 +353,7 @@ def test_what_a_model_prints_stays_with_its_item(together):
 def test_model_that_changes_its_input_is_told_and_harms_nobody(together):
     assert together.outcome("contract[changes-sim-pgkf-1]") == "passed"
     told = [
-        text for text in together.warnings if text.startswith("changes changes its input in predict (slide ")
+        text for text in together.warnings if text.startswith("changes changes its input in predict; here ")
     ]
     assert told
     assert same_score(together, "changes", "first_gene")

@@ -323,7 +323,7 @@ def test_check_that_warns_passes_and_is_seen(make_bench):
 def test_warnings_of_checks_can_be_made_errors(make_bench):
     bench = make_bench("warns")
     bench.task(**TWO_FOLDS, **WARNED)
-    run = bench.run("-m", "stbench_check", "-W", "error::pytest_stbench.collection.outcomes.StbenchWarning")
+    run = bench.run("-m", "stbench_check", "-W", "error::pytest_stbench.errors.StbenchWarning")
     assert run.outcome("too_few_patients[sim]") == "failed"
 
 

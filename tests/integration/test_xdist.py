@@ -42,6 +42,7 @@ class Named(Mean):
         super().fit(train, task)
 
     def impute(self, slide, observed_genes, target_genes):
+        slide.units.obs["seen"] = True
         depth = np.log1p(np.asarray(slide.units.X.sum(axis=1), np.float32)).reshape(-1, 1)
         return super().impute(slide, observed_genes, target_genes) + depth
 
@@ -125,6 +126,14 @@ def test_results_files_are_the_same(alone, together):
 def test_summaries_are_the_same(alone, together):
     assert summary(together[1]) == summary(alone[1])
     assert any("spearman_gene" in line for line in summary(alone[1]))
+
+
+def test_a_warning_of_ours_is_said_once_for_all_folds_and_workers(alone, together):
+    for _, run in (alone, together):
+        heard = [text for text in run.warnings if text.startswith("named changes its input in predict")]
+        assert len(heard) == len(FOLDS), "each of them is heard"
+        (line,) = run.lines("named changes its input in predict")
+        assert line.lstrip().startswith("mini.stbench.yaml:")
 
 
 def test_user_properties_arrive(alone, together):

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.checks.result import CheckResult
-from pytest_stbench.errors import DataMissing, StbenchError
+from pytest_stbench.errors import DataMissing, StbenchError, StbenchWarning
 from pytest_stbench.registry import nearest
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _call(
     params = {name: _merged(value, changed.get(name, value)) for name, value in record.params.items()}
     try:
         return function(**_accepted(function, arguments), **params)
-    except DataMissing:
+    except (DataMissing, StbenchWarning):  # a warning is one where warnings are errors
         raise
     except StbenchError as error:
         fix = "correct the data, then run the check again"

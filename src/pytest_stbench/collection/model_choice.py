@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PREFIXES = ("fixture", "baseline", "import", "predictions")
 ENTRY_POINT_GROUP = "pytest_stbench.models"
+FOLDERS: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +76,24 @@ def resolve_bare(name: str) -> Any:
 
 
 def resolve_explicit(form: str, name: str) -> Any:
-    """Return what ``baseline:NAME``, ``import:PATH`` or ``predictions:DIR`` stands for."""
+    """Return what ``baseline:NAME`` or ``import:PATH`` stands for."""
     from pytest_stbench.models.imports import import_model
 
     if form == "baseline":
         return BaselineChoice(name)
-    if form == "predictions":
-        from pytest_stbench.models.predictions import PredictionFolder
-
-        return _loaded(lambda folder: PredictionFolder(Path(folder)), name)
     return _loaded(import_model, name)
+
+
+def _folder(config: pytest.Config, name: str) -> Any:
+    """Return the predictions in a folder, the same for all items."""
+    from pytest_stbench.collection.session import runner_of
+    from pytest_stbench.models.predictions import PredictionFolder
+
+    known = config.stash.setdefault(FOLDERS, {})
+    if name not in known:
+        checksums = runner_of(config).checksums
+        known[name] = _loaded(lambda folder: PredictionFolder(Path(folder), checksums), name)
+    return known[name]
 
 
 def _loaded(load: Callable[[str], Any], name: str) -> Any:
@@ -128,6 +137,7 @@ def _refuse_same_labels(choices: list[str]) -> None:
 def _fallback(name: str) -> Any:
     @pytest.fixture(name=name)
     def fallback() -> Any:
+        """The model that --stbench-model names, unless a fixture of a conftest.py has its name."""  # noqa: D401
         return resolve_bare(name)
 
     return fallback
@@ -140,21 +150,24 @@ def model_fixture(choices: list[str]) -> Any:
     user's fixture works; several are looked up by name when an item runs.
     """
     if not choices:
-        return _made_by(lambda: NOT_GIVEN)
+        return _made_by(lambda config: NOT_GIVEN)  # noqa: ARG005
     if len(choices) > 1:
         return _one_of_several()
     form, name = split_choice(choices[0])
     if form in ("name", "fixture") and name.isidentifier():
         return _static(name)
-    return _made_by(lambda: _resolve(form, name))
+    return _made_by(lambda config: _resolve(config, form, name))
 
 
-def _resolve(form: str, name: str) -> Any:
+def _resolve(config: pytest.Config, form: str, name: str) -> Any:
+    if form == "predictions":
+        return _folder(config, name)
     return resolve_bare(name) if form in ("name", "fixture") else resolve_explicit(form, name)
 
 
 def _static(name: str) -> Any:
     def stbench_model(**fixtures: Any) -> Any:
+        """The model under test."""  # noqa: D401  # `pytest --fixtures` lists what it is
         return fixtures[name]
 
     parameter = inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -162,12 +175,13 @@ def _static(name: str) -> Any:
     return pytest.fixture(stbench_model)
 
 
-def _made_by(make: Callable[[], Any]) -> Any:
+def _made_by(make: Callable[[pytest.Config], Any]) -> Any:
     """Resolve when an item asks: a run of the data checks alone imports no model."""
 
     @pytest.fixture
-    def stbench_model() -> Any:
-        return make()
+    def stbench_model(pytestconfig: pytest.Config) -> Any:
+        """The model under test."""  # noqa: D401  # `pytest --fixtures` lists what it is
+        return make(pytestconfig)
 
     return stbench_model
 
@@ -175,10 +189,11 @@ def _made_by(make: Callable[[], Any]) -> Any:
 def _one_of_several() -> Any:
     @pytest.fixture
     def stbench_model(request: pytest.FixtureRequest, stbench_model_name: str) -> Any:
+        """The model under test, one of several."""  # noqa: D401  # `pytest --fixtures` lists what it is
         __tracebackhide__ = True
         form, name = split_choice(stbench_model_name)
         if form not in ("name", "fixture") or not name.isidentifier():
-            return _resolve(form, name)
+            return _resolve(request.config, form, name)
         try:
             return request.getfixturevalue(name)
         except pytest.fail.Exception as error:

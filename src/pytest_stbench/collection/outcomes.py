@@ -19,10 +19,6 @@ LETTERS: Mapping[str, tuple[str, tuple[str, dict[str, bool]]]] = {
 }
 
 
-class StbenchWarning(UserWarning):
-    """A data check that warns: the items run, the remark stays visible."""
-
-
 class ItemFailed(pytest.fail.Exception):  # type: ignore[misc, name-defined]  # set on the function by pytest
     """An item that failed with a message of ours and no traceback."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +15,11 @@ from pytest_stbench.collection.outcomes import (
     GateNotMet,
     GateUndecided,
     ItemFailed,
-    StbenchWarning,
     payload,
 )
 from pytest_stbench.collection.plan_items import CELL, CONTRACT
 from pytest_stbench.collection.properties import add_properties, gate_properties, score_properties
+from pytest_stbench.collection.remarks import warn
 from pytest_stbench.collection.session import task_run_of
 from pytest_stbench.collection.under_test import contestant_of
 from pytest_stbench.errors import DataError, DataMissing
@@ -95,7 +94,7 @@ def judged(
     if result.status == "fail":
         raise ItemFailed("\n".join([f"{record.name}: {result.message}", *further_lines(found, SAVED)]))
     if result.status == "warn":
-        _warn(item, message)
+        warn(item, message)
     if result.status == "skip":
         skip(item, f"{record.name}: {result.message}")
 
@@ -156,7 +155,7 @@ def _contract(
     except CellFailed as error:
         raise ItemFailed(str(error)) from None
     for remark in remarks:
-        _warn(item, remark)
+        warn(item, remark)
 
 
 def _fold(item: pytest.Item, recorder: Recorder, contestant: Contestant, cell: Cell, metric: str) -> None:
@@ -250,16 +249,6 @@ def parts(item: pytest.Item) -> tuple[TaskItems, ItemFunction, TaskRun, Recorder
     items: TaskItems = item.getparent(pytest.Module).obj.__stbench__  # type: ignore[union-attr]  # items always have a module
     function = items.functions[item.originalname]  # type: ignore[attr-defined]  # items are functions
     return items, function, *task_run_of(item.config, items)
-
-
-def _warn(item: pytest.Item, message: str) -> None:
-    """Warn from the line of the task file that the item stands for."""
-    file, line, _ = item.location
-    try:
-        warnings.warn_explicit(message, StbenchWarning, file, (line or 0) + 1)
-    except StbenchWarning:
-        message = f"{message} (warnings are errors in this run)"
-        raise ItemFailed(message) from None
 
 
 def skip(item: pytest.Item, reason: str) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_stbench.collection.outcomes import BlockedItem, GateNotMet, payload
+from pytest_stbench.collection.remarks import AS_ERROR
+from pytest_stbench.errors import StbenchWarning
 from pytest_stbench.run.death import HonestExits
 
 if TYPE_CHECKING:
@@ -98,6 +100,8 @@ def own_outcome(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.T
     if name is not None and error is not None:
         error = blocked_by_fixture(name, error)
         _fail(report, str(error))
+    if isinstance(error, StbenchWarning):
+        _fail(report, f"{error} {AS_ERROR}")
     if isinstance(error, BlockedItem):
         task = item.getparent(pytest.Module).obj.__stbench__.task.spec.name  # type: ignore[union-attr]  # items always have a module
         payload(item).update(outcome="blocked", task=task, cause=error.cause, detail=error.detail)

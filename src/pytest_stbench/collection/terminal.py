@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import textwrap
 from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.collection.remarks import wrapped
 from pytest_stbench.collection.reports import SAVE_ERROR, UNAPPLIED, results_of, save_path, told_of
 from pytest_stbench.gate.within_slide import LABEL
 from pytest_stbench.report.depth import depth_lines
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from pytest_stbench.results.schema import Results
 
 CHANGES_SHOWN = 3
-MIN_WIDTH = 40
 
 
 def write_summary(reporter: Any, config: pytest.Config) -> None:
@@ -77,20 +75,12 @@ class _Wrapped:
 
     def __init__(self, reporter: Any) -> None:
         self._reporter = reporter
-        self._width = max(shutil.get_terminal_size().columns, MIN_WIDTH)
 
     def section(self, title: str) -> None:
         self._reporter.section(title)
 
     def write_line(self, line: str, **markup: bool) -> None:
-        if len(line) <= self._width or "   " in line.strip():
-            self._reporter.write_line(line, **markup)
-            return
-        margin = " " * (len(line) - len(line.lstrip()) + 8)
-        for part in textwrap.wrap(
-            line, self._width, subsequent_indent=margin, drop_whitespace=True, break_long_words=False,
-            break_on_hyphens=False,
-        ):  # fmt: skip
+        for part in [line] if "   " in line.strip() else wrapped(line):
             self._reporter.write_line(part, **markup)
 
 

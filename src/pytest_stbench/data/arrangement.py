@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import pandas as pd
 
 from pytest_stbench.data.inputs import TrainSlide
 from pytest_stbench.data.later import Later
@@ -101,6 +100,8 @@ def _counts(make: Callable[[], AnnData], rows: NDArray[np.intp], names: NDArray[
 
 @quiet_anndata()
 def _arranged(units: AnnData, rows: NDArray[np.intp], names: NDArray[np.str_]) -> AnnData:
+    import pandas as pd
+
     found = units[rows].copy()
     found.obs_names = pd.Index(names.astype(object))
     return found

@@ -7,8 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from anndata import AnnData
 
 from pytest_stbench.data.inputs import ModelSlide, TrainSlide, TruthSlide
 from pytest_stbench.data.later import Later
@@ -18,6 +16,7 @@ from pytest_stbench.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from anndata import AnnData
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
@@ -100,6 +99,10 @@ def build_truth(slide: Slide, given: ModelSlide, values: NDArray[np.floating]) -
 
 @quiet_anndata()
 def _units(slide: Slide, columns: NDArray[np.intp] | None) -> AnnData:
+    # A run whose predictions are all stored makes no input, and does without two of the largest imports.
+    import pandas as pd
+    from anndata import AnnData
+
     obs = pd.DataFrame(index=pd.Index(slide.unit_names.astype(object)))
     if columns is None:
         units = AnnData(obs=obs)

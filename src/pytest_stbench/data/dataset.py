@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from pytest_stbench.data.readers.protocol import RawSlide, SlideSource
+    from pytest_stbench.data.readers.protocol import KeepsCounts, RawSlide, SlideSource
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample
 
@@ -56,6 +56,9 @@ class Dataset:
         they are read in this process, whatever is kept.
     readers
         The known sources; by default those of this package.
+    counts
+        Returns the counts of a name, made if they are not kept: for sources that draw them, whose method
+        ``keep_counts`` takes it. By default nothing is kept.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Dataset:
         *,
         checksums: Checksums | None = None,
         readers: Iterable[Reader] = READERS,
+        counts: KeepsCounts | None = None,
     ) -> None:
         self.name = name
         self.config = config
@@ -75,6 +79,7 @@ class Dataset:
         checksums = checksums or Checksums()
         self._checksums = replace(checksums, anew=checksums.anew or config.sha256 is not None)
         self._readers = tuple(readers)
+        self._counts = counts
         self._samples = {sample.slide: sample for sample in self.samples}
         self._slides: dict[str, Slide] = {}
         self._notes: dict[str, dict[str, int]] = {}
@@ -189,6 +194,8 @@ class Dataset:
         for slide_id in self.slide_ids:
             refuse_links_out(source.files(slide_id), self._roots)
         self._verify(source)
+        if self._counts is not None and hasattr(source, "keep_counts"):
+            source.keep_counts(self._counts)
         if self.config.labels is not None:
             source = LabelledSource(source, self.config, self._label_tables)
         if self.config.bin is not None and resolution_of(self.config) is not None:

@@ -7,7 +7,6 @@ name that are no letters, digits, ``.``, ``_``, ``-`` or ``+`` stand as percent 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,10 +15,11 @@ from urllib.parse import quote
 import numpy as np
 
 from pytest_stbench.data.arrangement import SCHEME, arrange
+from pytest_stbench.data.checksums import Checksums
 from pytest_stbench.errors import ModelError
 from pytest_stbench.models.identity import AS_GIVEN
 from pytest_stbench.models.prediction_tables import READERS, arrays_of
-from pytest_stbench.models.seals import Seals, seal
+from pytest_stbench.models.seals import Seals, files_in, seal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -55,10 +55,11 @@ class PredictionFolder:
     """The predictions of one model in files.
 
     It has the methods of a model that are asked of it, so that it can stand where a model does;
-    what they would return is read by :meth:`read`.
+    what they would return is read by :meth:`read`. `checksums` says how those of its files are had; by
+    default each is read once in this process.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, checksums: Checksums | None = None) -> None:
         self.folder = folder
         if not folder.is_dir():
             message = (
@@ -66,7 +67,8 @@ class PredictionFolder:
             )
             raise ModelError(message)
         self._manifest = _manifest(folder / MANIFEST)
-        self._seals = Seals(folder, folder / MANIFEST, self._manifest)
+        checksums = checksums or Checksums(anew=True)
+        self._seals = Seals(folder, folder / MANIFEST, self._manifest, checksums)
         self.remarks: tuple[str, ...] = ()
         self.name = str(self._manifest.get("name") or folder.resolve().name)
         self._scheme = self._manifest.get("units")
@@ -83,12 +85,19 @@ class PredictionFolder:
 
     @property
     def revision(self) -> str:
-        """Digest of names, sizes and times of all files: another state is another model."""
-        digest = hashlib.sha256()
-        for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
-            stat = path.stat()
-            digest.update(f"{path.relative_to(self.folder)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
-        return digest.hexdigest()[:16]
+        """Digest of what its files and its manifest say: another content is another model.
+
+        Raises ``ModelError`` when a file cannot be read.
+        """
+        return self._seals.revision(files_in(self.folder, FORMATS))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what it was built with, for its identity: all else is in ``revision``."""
+        return {"folder": self.folder}
+
+    def __deepcopy__(self, memo: object) -> PredictionFolder:
+        """Return the folder itself: nothing fits it, so that nothing changes it."""
+        return self
 
     @property
     def unit_names(self) -> str | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.data.checksums import file_sha256
+from pytest_stbench.data.checksums import Checksums
 from pytest_stbench.data.sealed import write_atomically
 from pytest_stbench.errors import DataError, ModelError
 
@@ -19,13 +20,23 @@ FILES, SEAL = "files", "seal"
 
 
 class Seals:
-    """The checksums that the manifest of `folder` gives. Raises ``ModelError`` where they were changed."""
+    """The checksums that the manifest of `folder` gives, and those of the other files.
 
-    def __init__(self, folder: Path, path: Path, manifest: Mapping[str, Any]) -> None:
+    `checksums` says how the latter are had; files that have a seal are read in this process, whatever is
+    kept. Raises ``ModelError`` where the manifest was changed.
+    """
+
+    def __init__(self, folder: Path, path: Path, manifest: Mapping[str, Any], checksums: Checksums) -> None:
         self._folder = folder
         self._path = path
         self._files = manifest.get(FILES, {})
-        self._checked: set[tuple[Path, int, int]] = set()
+        # To seal a folder is to say nothing new of it.
+        self._about = {
+            name: value
+            for name, value in manifest.items()
+            if name not in (FILES, SEAL) and value is not None and value != {}
+        }
+        self._checksums = checksums
         if not isinstance(self._files, dict):
             message = f"{path}: `{FILES}` must give a sha256 by path; `stbench seal {folder}` writes them"
             raise ModelError(message)
@@ -37,18 +48,14 @@ class Seals:
             raise ModelError(message)
 
     def check(self, path: Path) -> None:
-        """Compare a file with its checksum, once; nothing where it has none.
+        """Compare a file with its checksum, once for each state of it; nothing where it has none.
 
         Raises ``ModelError`` when it differs or cannot be read.
         """
         name = path.relative_to(self._folder).as_posix()
         if name not in self._files:
             return
-        stat = path.stat()
-        state = (path, stat.st_size, stat.st_mtime_ns)
-        if state in self._checked:
-            return
-        found = _sha256(path)
+        found = _sha256([path], replace(self._checksums, anew=True))[path]
         if found != self._files[name]:
             message = (
                 f"{path}: sha256 differs from {self._path}: expected {self._files[name]}, found {found}; get "
@@ -56,7 +63,18 @@ class Seals:
                 "meant"
             )
             raise ModelError(message)
-        self._checked.add(state)
+
+    def revision(self, paths: Iterable[Path]) -> str:
+        """Return a digest of what the files `paths` say and of what the manifest says of them.
+
+        A seal stands for its file: who reads the file compares them. Raises ``ModelError`` when a file
+        cannot be read.
+        """
+        names = {path.relative_to(self._folder).as_posix(): path for path in paths}
+        bare = _sha256([path for name, path in names.items() if name not in self._files], self._checksums)
+        files = {name: self._files.get(name) or bare[path] for name, path in names.items()}
+        text = json.dumps([self._about, files], sort_keys=True)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def without(self, paths: Iterable[Path]) -> tuple[str, ...]:
         """Return a sentence on the `paths` without checksum; nothing where all have one."""
@@ -90,15 +108,15 @@ def seal(folder: Path, path: Path, manifest: Mapping[str, Any], endings: Iterabl
     ModelError
         No file of predictions, a file that cannot be read, a folder that cannot be written to.
     """
-    kept = {f".{ending}" for ending in endings}
     if not folder.is_dir():
         message = f"{folder}: there is no such folder"
         raise ModelError(message)
-    found = sorted(file for file in folder.rglob("*") if file.suffix in kept and file.is_file())
+    found = files_in(folder, endings)
     if not found:
-        message = f"{folder}: no file of predictions in it ({', '.join(sorted(kept))})"
+        message = f"{folder}: no file of predictions in it ({', '.join(sorted(f'.{e}' for e in endings))})"
         raise ModelError(message)
-    files = {file.relative_to(folder).as_posix(): _sha256(file) for file in found}
+    digests = _sha256(found, Checksums(anew=True))
+    files = {file.relative_to(folder).as_posix(): digest for file, digest in digests.items()}
     made = {"name": None, "pretraining": None, "tasks": {}, **manifest, FILES: files}
     text = json.dumps({**made, SEAL: _seal(made)}, indent=1) + "\n"
     try:
@@ -109,13 +127,19 @@ def seal(folder: Path, path: Path, manifest: Mapping[str, Any], endings: Iterabl
     return len(files)
 
 
+def files_in(folder: Path, endings: Iterable[str]) -> list[Path]:
+    """Return the files of predictions below `folder`, sorted."""
+    kept = {f".{ending}" for ending in endings}
+    return sorted(file for file in folder.rglob("*") if file.suffix in kept and file.is_file())
+
+
 def _seal(manifest: Mapping[str, Any]) -> str:
     about = {FILES: manifest.get(FILES), "tasks": manifest.get("tasks")}
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
-def _sha256(path: Path) -> str:
+def _sha256(paths: Iterable[Path], checksums: Checksums) -> dict[Path, str]:
     try:
-        return file_sha256(path)
+        return checksums.of(paths)
     except DataError as error:
         raise ModelError(str(error)) from None

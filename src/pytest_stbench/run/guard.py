@@ -10,6 +10,7 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from pytest_stbench.errors import StbenchWarning
 from pytest_stbench.run.death import EXIT_CODE, Watchdog, end_forked_child, keep_stderr
 from pytest_stbench.run.tracebacks import ModelExited, exit_call, user_traceback
 
@@ -41,7 +42,7 @@ class ModelTimeout(BaseException):
     """
 
 
-class TimeoutUnsupportedWarning(UserWarning):
+class TimeoutUnsupportedWarning(StbenchWarning):
     """No timeout can be enforced here; models run without."""
 
 

@@ -216,7 +216,7 @@ class Predictor:
                     look = partial(_looked_at, asking, raw, given, where)
                     values[request.key], after = calls.do(OUTPUT, look)
                     if after != before:
-                        remarks.append(_changes_input(contestant.label, request.key))
+                        remarks = [_changes_input(contestant.label)]
             fold.question.complete(values, contestant.label)
         return Prediction(
             values=values,
@@ -243,10 +243,11 @@ def _accepted(files: PredictionFolder, place: Place, request: Request, fold: Fol
     return fold.question.accept(raw, request, fold, f"{files.name}, slide {request.key}")
 
 
-def _changes_input(label: str, slide: str) -> str:
+def _changes_input(label: str) -> str:
+    """Return what is said of any slide and fold: the same words, so that a run says it once."""
     return (
-        f"{label} changes its input in predict (slide {slide}); here nothing else sees that copy, elsewhere "
-        "it would: copy before you change"
+        f"{label} changes its input in predict; here nothing else sees that copy, elsewhere it would: copy "
+        "before you change"
     )
 
 

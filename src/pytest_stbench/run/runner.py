@@ -47,8 +47,8 @@ class Runner:
         self.registry = registry
         self._stored = StoredRun(settings.compare) if settings.compare else None
         store = Store(settings.store, run_id=settings.run_id)
-        checksums = Checksums(store=settings.store, anew=settings.no_skip, progress=progress)
-        self._shelf = Shelf(store, checksums)
+        self.checksums = Checksums(store=settings.store, anew=settings.no_skip, progress=progress)
+        self._shelf = Shelf(store, self.checksums)
         self._predictor = Predictor(store, retry=settings.retry, afresh=settings.afresh, progress=progress)
         self._runs: dict[Path, tuple[TaskRun, Recorder]] = {}
         self._latest: TaskRun | None = None

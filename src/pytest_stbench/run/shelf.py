@@ -9,6 +9,7 @@ from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.models.identity import digest_of
 from pytest_stbench.preprocess.filter import filter_units
 from pytest_stbench.run.kept import KeptStatistics
+from pytest_stbench.run.kept_counts import KeptCounts
 from pytest_stbench.run.registry import builtin_registry
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ class Shelf:
         if self._dataset is None or key != self._key:
             self.close()
             readers = builtin_registry().readers
-            made = Dataset(name, config, samples, roots, checksums=self._checksums, readers=readers)
+            counts = None if self._checksums.anew else KeptCounts(self._store, name)
+            made = Dataset(
+                name, config, samples, roots, checksums=self._checksums, readers=readers, counts=counts
+            )
             self._dataset = made
             self._key = key
             about = {"config": config.model_dump(), "slides": list(made.slide_ids)}

@@ -1,8 +1,9 @@
 """Predictions on disk, so that nothing is computed twice and a rerun resumes.
 
-Layout of the folder: ``predictions/ab/KEY.npz``, ``locks/KEY.lock``, ``starts/KEY.json`` (a model
-is running, or was when its process ended), ``remember/KIND/KEY.json``. Every file carries a digest of
-what it holds; one that does not match is absent. All of it may be deleted at any time between runs.
+Layout of the folder: ``predictions/ab/KEY.npz``, ``drawn/ab/KEY.npz`` (counts of simulated slides),
+``locks/KEY.lock``, ``starts/KEY.json`` (a model is running, or was when its process ended),
+``remember/KIND/KEY.json``. Every file carries a digest of what it holds; one that does not match is
+absent. All of it may be deleted at any time between runs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_stbench.data.sealed import unsealed, write_atomically, write_sealed
+from pytest_stbench.errors import StbenchWarning
 from pytest_stbench.run.archive import read_archive, write_archive
 from pytest_stbench.run.claim import Claim, StoredPrediction
 from pytest_stbench.run.death import told_of_exit
@@ -45,10 +47,11 @@ __all__ = [
 T = TypeVar("T")
 
 IGNORE = b"*\n"
+PREDICTIONS = "predictions"
 NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL})
 
 
-class StoreWarning(UserWarning):
+class StoreWarning(StbenchWarning):
     """The store cannot do all it should; the run goes on."""
 
 
@@ -73,12 +76,12 @@ class Store:
         self._warned: set[str] = set()
         self._swept = False
 
-    def load(self, key: str) -> StoredPrediction | None:
-        """Return the prediction of `key` (see :func:`cell_key`), or None.
+    def load(self, key: str, kind: str = PREDICTIONS) -> StoredPrediction | None:
+        """Return the prediction of `key` (see :func:`cell_key`), or other arrays of a `kind`, or None.
 
         A damaged file counts as absent, with a warning, and is replaced by the next save.
         """
-        path = self._prediction(key)
+        path = self._prediction(key, kind)
         try:
             values, meta = read_archive(path, key=key)
         except (FileNotFoundError, NotADirectoryError):
@@ -86,23 +89,29 @@ class Store:
         except Exception as error:  # noqa: BLE001  # a damaged zip makes zipfile, zlib and numpy raise all kinds
             self._warn(
                 f"read {path}",
-                f"the stored prediction {path} cannot be used ({type(error).__name__}: {error}): "
+                f"what the store keeps in {path} cannot be used ({type(error).__name__}: {error}): "
                 "it is computed again",
             )
             return None
         _note_use(path)
         return StoredPrediction(values=values, meta=meta)
 
-    def save(self, key: str, prediction: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> bool:
+    def save(
+        self,
+        key: str,
+        prediction: Mapping[str, NDArray[Any]],
+        meta: Mapping[str, Any],
+        kind: str = PREDICTIONS,
+    ) -> bool:
         """Keep `prediction`, one float32 matrix per slide id, and `meta` (JSON-safe).
 
-        Call it inside the claim of `key`: its lock is what tells a file that is being written
-        from one that a dead process left. Returns whether it is on disk. A failure of the disk is
+        Call it for predictions inside the claim of `key`: its lock is what tells a file that is being
+        written from one that a dead process left. Returns whether it is on disk. A failure of the disk is
         a warning, once, and leaves nothing half-written.
         """
         try:
             self._prepare()
-            write_archive(self._prediction(key), prediction, key=key, meta=meta)
+            write_archive(self._prediction(key, kind), prediction, key=key, meta=meta)
         except OSError as error:
             self._warn_disk(error)
             return False
@@ -201,8 +210,8 @@ class Store:
         _note_use(path)
         return found
 
-    def _prediction(self, key: str) -> Path:
-        return self.root / "predictions" / key[:2] / f"{key}.npz"
+    def _prediction(self, key: str, kind: str = PREDICTIONS) -> Path:
+        return self.root / kind / key[:2] / f"{key}.npz"
 
     def _lock(self, key: str) -> Path:
         return self.root / "locks" / f"{key}.lock"
@@ -235,7 +244,7 @@ class Store:
                     temporary.unlink()
 
     def _temporaries(self) -> Iterator[Path]:
-        for folder in ("predictions/*", "starts", "remember/*", "checksums", "index"):
+        for folder in ("predictions/*", "drawn/*", "starts", "remember/*", "checksums", "index"):
             yield from self.root.glob(f"{folder}/*.tmp")
 
     def _remove_temporaries(self, key: str) -> None:

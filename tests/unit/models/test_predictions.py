@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import copy
 import json
 import os
+from contextlib import nullcontext
 
 import anndata
 import numpy as np
@@ -10,10 +12,12 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from pytest_stbench.data.arrangement import SCHEME
+from pytest_stbench.data.checksums import Checksums
 from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.errors import ModelError
 from pytest_stbench.models.fresh import ModelHandle
+from pytest_stbench.models.identity import identity
 from pytest_stbench.models.predictions import MANIFEST, Place, PredictionFolder, safe_name
 
 PLACE = Place(task="t", view="d+raw", split="lopo", fold="A")
@@ -156,6 +160,65 @@ def test_another_state_of_the_files_is_another_model(tmp_path):
     assert folder.revision == before
     folder_of(tmp_path, slide="S2")
     assert folder.revision != before
+
+
+def rewritten(path):
+    """Change one byte of a file; its size and time are what they were."""
+    stat, content = path.stat(), bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+
+
+def test_the_revision_is_by_what_the_files_say(tmp_path):
+    folder = folder_of(tmp_path)
+    (path,) = [path for path in folder.folder.rglob("*") if path.is_file()]
+    before = folder.revision
+    os.utime(path, (1, 1))
+    (folder.folder / "README.txt").write_text("how they were made")
+    assert folder.revision == before, "time and what is no prediction do not count"
+    rewritten(path)
+    assert folder.revision != before
+
+
+def test_a_seal_changes_no_revision_and_stands_for_its_file(tmp_path):
+    folder = folder_of(tmp_path)
+    (path,) = [path for path in folder.folder.rglob("*") if path.is_file()]
+    before = folder.revision
+    PredictionFolder.seal(folder.folder)
+    sealed = PredictionFolder(folder.folder)
+    assert sealed.revision == before
+    sealed.read(PLACE, "S1", UNITS, GENES)
+    rewritten(path)
+    assert sealed.revision == before
+    with pytest.raises(ModelError, match="sha256 differs"):
+        sealed.read(PLACE, "S1", UNITS, GENES)
+
+
+def test_what_the_manifest_says_is_part_of_the_revision(tmp_path):
+    folder = folder_of(tmp_path)
+    (folder.folder / MANIFEST).write_text(json.dumps({"units": SCHEME}))
+    assert PredictionFolder(folder.folder).revision != folder.revision
+
+
+def test_files_are_read_once_for_all_runs_with_a_store(tmp_path, monkeypatch):
+    folder = folder_of(tmp_path).folder
+    for path in folder.rglob("*"):
+        os.utime(path, (1, 1))
+    first = PredictionFolder(folder, Checksums(store=tmp_path / "store")).revision
+    monkeypatch.setattr("hashlib.file_digest", lambda *_: pytest.fail("read again"))
+    assert PredictionFolder(folder, Checksums(store=tmp_path / "store")).revision == first
+    with pytest.raises(pytest.fail.Exception, match="read again"):
+        _ = PredictionFolder(folder, Checksums(store=tmp_path / "store2", anew=False)).revision
+
+
+def test_the_folder_is_one_model_however_it_was_opened(tmp_path):
+    folder = folder_of(tmp_path)
+    stored = PredictionFolder(folder.folder, Checksums(store=tmp_path / "store", progress=nullcontext))
+    assert copy.deepcopy(stored) is stored
+    assert identity(stored) == identity(folder)
+    assert identity(stored).undigested == ()
 
 
 def test_a_folder_that_is_not_there(tmp_path):

@@ -230,10 +230,8 @@ def test_a_model_that_changes_its_input_is_remarked_and_harms_nobody(new_predict
     before = fold.test[0].counts.copy()
     for _ in range(2):
         found = ask(new_predictor(), ChangesInput, fold, label="changes")
-        assert [remark.partition(")")[0] for remark in found.remarks] == [
-            "changes changes its input in predict (slide C1",
-            "changes changes its input in predict (slide C2",
-        ]
+        (remark,) = found.remarks
+        assert remark.startswith("changes changes its input in predict; here nothing else sees that copy")
     assert found.reused, "remarks are kept with the prediction"
     assert (fold.test[0].counts != before).nnz == 0
     assert ask(new_predictor(), Named, fold).remarks == ()

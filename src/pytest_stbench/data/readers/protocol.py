@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -90,6 +90,17 @@ class SlideSource(Protocol):
 
         Reader name and version of its reading rules; for simulated slides also every parameter
         and the version of the generator.
+        """
+        ...
+
+
+class KeepsCounts(Protocol):
+    """What gives a source that draws counts those of an earlier run."""
+
+    def __call__(self, name: str, make: Callable[[], csr_matrix]) -> csr_matrix:
+        """Return the counts called `name`, equal to what `make` returns, kept or made.
+
+        The name says everything they depend on beside the code of the package.
         """
         ...
 

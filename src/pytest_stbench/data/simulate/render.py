@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 
 from pytest_stbench.data.simulate.settings import NICHES, RATE_DECIMALS
 from pytest_stbench.kernels.streams import stream
@@ -80,6 +79,9 @@ def eosin_level(state: TissueState) -> NDArray[np.float64]:
 
 def _background(tissue: Tissue, height: int, width: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Return the eosin level and the tissue mask of every pixel, interpolated from a coarse grid."""
+    # Most runs that draw counts never look at an image.
+    from scipy import ndimage
+
     rows, columns = -(-height // GRID_PX) + 1, -(-width // GRID_PX) + 1
     y, x = np.indices((rows, columns)).reshape(2, -1) * GRID_PX * MPP
     xy = np.stack([x, y], axis=1).astype(np.float64)

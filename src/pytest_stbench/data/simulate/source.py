@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from copy import copy
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -41,9 +41,10 @@ from pytest_stbench.errors import DataError
 from pytest_stbench.registry import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from pytest_stbench.data.readers.protocol import KeepsCounts
     from pytest_stbench.data.simulate.table import Member
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample
@@ -66,6 +67,17 @@ class SimulatedSource:
         }
         if "slide_leakage" in self.params.defects:
             self._members[cohort[-1].slide] = cohort[0]
+        self._keep: KeepsCounts | None = None
+        self._mark = ""
+
+    def keep_counts(self, keep: KeepsCounts) -> None:
+        """Have the counts of slides from `keep`: to draw them is most of what a cohort costs."""
+        self._keep = keep
+
+    def _kept(self, member: Member, make: Callable[[], csr_matrix]) -> csr_matrix:
+        if self._keep is None:
+            return make()
+        return self._keep(json.dumps([self.fingerprint(), asdict(member)], sort_keys=True), make)
 
     def genes(self, slide_id: str) -> tuple[str, ...]:
         """Return the symbols the slide measured, sorted but for defects."""
@@ -94,7 +106,7 @@ class SimulatedSource:
         tissue = draw_tissue(self.params.seed, member.slide, self.params.units)
         lattice = tissue.lattice
         state = tissue.at(lattice.xy_um)
-        counts = draw_counts(self.params, member, tissue, state)
+        draw = partial(draw_counts, self.params, member, tissue, state)
         image = None
         if self.params.image:
             # rendered when it is asked for: half of the families never look at it
@@ -103,7 +115,7 @@ class SimulatedSource:
             slide_id=member.slide,
             unit_names=np.array([f"{row}x{column}" for row, column in lattice.array_index], dtype=np.str_),
             genes=np.array(panel_genes(self.params, member.panel), dtype=np.str_),
-            counts=csr_matrix(counts),
+            counts=self._kept(member, lambda: csr_matrix(draw())),
             xy_um=lattice.xy_um,
             xy_px=lattice.xy_um / MPP if image is not None else None,
             array_index=lattice.array_index,
@@ -117,7 +129,7 @@ class SimulatedSource:
         section = draw_section(params.seed, member.slide, params.units)
         cells = draw_cells(params.seed, member.slide, section)
         genes = panel_genes(params, member.panel)
-        counts = CellCounts(params, member, section, cells).matrix()
+        counts = self._kept(member, lambda: CellCounts(params, member, section, cells).matrix())
         image = None
         if params.image:
             image = Image(partial(render_cells, params, member, section, cells), mpp=params.mpp)
@@ -158,7 +170,10 @@ class SimulatedSource:
         That is the last slide, which has all defects, with as few units as a slide may have: where
         the generator or a library it calls gives other numbers, the cohort is another one.
         """
+        if self._mark:
+            return self._mark
         small = copy(self)
+        small._keep = None  # what is drawn today, by the libraries of today
         small.params = replace(self.params, units=int(BOUNDS["units"][0]))
         facts = {
             "generator": GENERATOR,
@@ -166,7 +181,8 @@ class SimulatedSource:
             "panel": pool(self.params),
             "drawn": drawn(small.read(list(self._members)[-1])),
         }
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        self._mark = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        return self._mark
 
 
 def open_source(

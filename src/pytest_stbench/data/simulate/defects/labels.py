@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.data.readers.codes import NOTE
 from pytest_stbench.data.simulate.defects.matrix import some_of
 
 if TYPE_CHECKING:
@@ -53,6 +52,8 @@ def of_others(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
 
 def as_codes(slide: RawSlide) -> RawSlide:
     """Put the number of each class in the place of its name, as a reader finds codes without names."""
+    from pytest_stbench.data.readers.codes import NOTE  # which brings h5py
+
     labels, notes = {}, dict(slide.notes)
     for name, values in slide.labels.items():
         known = sorted({value for value in values.tolist() if value is not None})
