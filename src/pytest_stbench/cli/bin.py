@@ -64,7 +64,8 @@ def bin_table(table: Path, out: Path, **parameters: Any) -> None:
     """Count the transcripts of the parquet or csv table IN into units and write them to OUT (.h5ad).
 
     Columns are found by the names vendors give them: x_location, x, x_um or global_x;
-    feature_name, gene or target; qv where there is one.
+    feature_name, gene or target; qv where there is one; MIDCount or count where a row stands for
+    several transcripts.
     """
     from pytest_stbench.data.binning.units import bin_transcripts
     from pytest_stbench.data.features import GENE

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.data.delimited import before_header
 from pytest_stbench.data.labels import class_name, labels_of, whole
 from pytest_stbench.data.roots import resolve, resolve_one
 from pytest_stbench.data.wording import listing
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.readers.protocol import RawSlide, SlideSource
     from pytest_stbench.spec.model import DatasetSpec, LabelsSpec
 
-RULES = "labels/2"
+RULES = "labels/3"
 SLIDE = "{slide}"
 
 
@@ -86,7 +87,7 @@ class LabelledSource:
         rows = np.arange(len(table))
         if self._slide_column is not None:
             rows = rows[labels_of(_cells(table, path, self._slide_column)) == class_name(slide_id)]
-        place = _places(units[rows], rows, path)
+        place = _places(units[rows], rows, table.index[rows], path)
         at = np.array([place.get(name, -1) for name in raw.unit_names.tolist()], dtype=np.intp)
         labels = {
             label: _taken(_cells(table, path, column, f"change `labels.{label}`"), at)
@@ -128,17 +129,25 @@ def _read(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
+        above, separator = before_header(path)
         table = pd.read_csv(
             path,
-            sep="\t" if ".tsv" in path.suffixes else ",",
+            sep=separator,
+            skiprows=above,
             dtype=str,
             keep_default_na=False,
             encoding="utf-8-sig",
             skipinitialspace=True,
         )
     except (OSError, ValueError, pd.errors.ParserError) as error:
-        message = f"{path}: cannot be read as a table of labels, csv or tsv with a header ({error})"
+        message = (
+            f"{path}: cannot be read as a table of labels, csv or tsv with a header, in UTF-8 "
+            f"({str(error).strip()})"
+        )
         raise DataError(message) from error
+    # The line of each row, where no line is blank; a spreadsheet leaves rows of empty cells behind.
+    table.index += above + 2
+    table = table[(table != "").any(axis=1)]
     if not len(table):
         message = f"{path}: no row below the header; a table of labels names one unit a row"
         raise DataError(message)
@@ -154,21 +163,23 @@ def _cells(table: pd.DataFrame, path: Path, column: str, fix: str = "") -> NDArr
     return cells
 
 
-def _places(units: NDArray[np.object_], rows: NDArray[np.intp], path: Path) -> dict[str, int]:
+def _places(
+    units: NDArray[np.object_], rows: NDArray[np.intp], lines: pd.Index, path: Path
+) -> dict[str, int]:
     """Return the row of each unit. Raises ``DataError`` for a unit without name or with two rows."""
     place: dict[str, int] = {}
-    for name, row in zip(units.tolist(), rows.tolist(), strict=True):
-        line = row + 2  # the header is line 1
+    first: dict[str, int] = {}
+    for name, row, line in zip(units.tolist(), rows.tolist(), lines.tolist(), strict=True):
         if not name:
             message = f"{path}:{line}: a row without the name of its unit; name it or leave the row out"
             raise DataError(message)
         if name in place:
             message = (
-                f"{path}:{line}: unit {name!r} stands on line {place[name] + 2} too; a unit has one label: "
+                f"{path}:{line}: unit {name!r} stands on line {first[name]} too; a unit has one label: "
                 "keep one row, or name the slide in a column of its own"
             )
             raise DataError(message)
-        place[name] = row
+        place[name], first[name] = row, line
     return place
 
 

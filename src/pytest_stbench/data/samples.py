@@ -11,6 +11,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, get_args
 
 from pytest_stbench.data.catalogue import READERS
+from pytest_stbench.data.delimited import separator_in
 from pytest_stbench.data.labels import class_name, whole
 from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.data.wording import listing
@@ -85,7 +86,7 @@ def refuse_settings(config: DatasetSpec, record: Reader) -> None:
 
 
 def read_samples(path: Path, config: DatasetSpec) -> list[Sample]:
-    """Read a samples table: comma-separated, tab-separated if it ends in ``.tsv``.
+    """Read a samples table: tab-separated if it ends in ``.tsv``, else separated by commas or semicolons.
 
     ``keys`` of `config` names the columns of slide, patient, site and disease; the other fields
     of a sample are columns of their own name; further columns are kept in ``extra``.
@@ -127,7 +128,9 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
     reader = None
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+            separator = separator_in(path, stream.readline())
+            stream.seek(0)
+            reader = csv.reader(stream, delimiter=separator, strict=True)
             lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except csv.Error as error:
         line = reader.line_num if reader is not None else 1

@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix
 
 from pytest_stbench.cli import main
 from pytest_stbench.data.gene_lists import read_gene_list
+from pytest_stbench.data.propose.for_check import Said, describe_files
 from pytest_stbench.data.propose.panel import proposed_panel
 from pytest_stbench.resources import lr_pairs, signatures
 from pytest_stbench.run.registry import builtin_registry
@@ -199,6 +200,20 @@ def test_transcripts_go_before_cells_and_the_rest_is_named(slides, monkeypatch):
     assert "not taken: h5ad files: slides/*.h5ad; --data names it" in done.output
     config = load_task(slides / "mine.stbench.yaml", builtin_registry()).spec.datasets["mine"]
     assert (config.source, config.path) == ("xenium", "xenium/*.parquet")
+
+
+@pytest.mark.parametrize(("folder", "guessed"), [("tables", True), ("cosmx", False)])
+def test_plain_tables_do_not_say_their_technology(tmp_path, monkeypatch, folder, guessed):
+    write_tables(tmp_path / folder, ("A", "B"))
+    done = propose(tmp_path, monkeypatch, "--data", f"{folder}/*.parquet")
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "mine.stbench.yaml").read_text()
+    assert ("technology: Xenium  # a guess: the tables do not say it" in text) is guessed
+    notes = describe_files(str(tmp_path / folder), Said()).notes
+    assert any(note.startswith("technology is taken as Xenium") for note in notes) is guessed
+    told = describe_files(str(tmp_path / folder), Said(keys={"technology": "Stereo-seq"}))
+    assert not any("technology" in note for note in told.notes)
+    assert told.samples[0].technology == "Stereo-seq"
 
 
 def test_one_bundle_among_other_files_is_named(tmp_path, monkeypatch):

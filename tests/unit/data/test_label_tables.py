@@ -127,6 +127,30 @@ def test_tables_without_a_slide(slides, tmp_path):
     assert dataset().labels_without_slide == ()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#Selection name: tumour\n#Area (um^2): 300,2\nbarcode,region\n{0},a\n{1},b\n",
+        "barcode;region\n{0};a\n{1};b\n",
+        "\ufeffbarcode;region\r\n{0};a\r\n;\r\n{1};b\r\n;\r\n",
+        "barcode,region,\n{0},a,\n,,\n{1},b,\n,,\n",
+    ],
+    ids=["remarks of a viewer", "semicolons", "of a spreadsheet", "empty rows"],
+)
+def test_tables_as_viewers_and_spreadsheets_write_them(slides, tmp_path, text):
+    names, dataset = slides
+    write(tmp_path / "labels/A1.csv", text.format(*names["A1"]))
+    assert dataset(labels=EACH).slide("A1").labels["niche"].tolist() == ["a", "b", *[None] * 4]
+
+
+def test_lines_are_those_of_the_file(slides, tmp_path):
+    names, dataset = slides
+    text = "#Selection name: tumour\nbarcode,region\n{0},a\n,\n{0},b\n"
+    write(tmp_path / "labels/A1.csv", text.format(names["A1"][0]))
+    with pytest.raises(DataError, match=r"A1\.csv:5: unit .* stands on line 3 too"):
+        dataset(labels=EACH).slide("A1")
+
+
 def test_a_changed_label_changes_the_checksum(slides, tmp_path):
     names, dataset = slides
     write(tmp_path / "labels/A1.csv", rows(names["A1"], "aabbcc"))

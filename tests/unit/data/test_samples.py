@@ -49,6 +49,13 @@ def test_a_missing_patient_stays_missing(tmp_path, word):
     assert table(tmp_path, f"slide,patient\nA1,{word}\n")[0].patient is None
 
 
+def test_semicolons_of_spreadsheets(tmp_path):
+    found = table(tmp_path, "\ufeffslide;patient;age\r\nA1;P 1;60,5\r\n;;\r\n")
+    assert [(sample.slide, sample.patient, dict(sample.extra)) for sample in found] == [
+        ("A1", "P 1", {"age": "60,5"})
+    ]
+
+
 def test_numbers_with_a_hole_are_those_without_one(tmp_path):
     whole = table(tmp_path, "slide,patient,site,age,done\nA1,1,2,61,True\nB1,2,2,62,False\n")
     holed = table(

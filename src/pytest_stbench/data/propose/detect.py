@@ -24,16 +24,18 @@ _SIGNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "visium",
         "Space Ranger outs",
         (
-            "filtered_feature_bc_matrix.h5",
+            "*filtered_feature_bc_matrix.h5",
+            "*raw_feature_bc_matrix.h5",
             "filtered_feature_bc_matrix",
             "binned_outputs",
             "segmented_outputs",
-            "filtered_feature_cell_matrix.h5",
+            "*filtered_feature_cell_matrix.h5",
         ),
     ),
     ("hest", "a HEST folder", ("st/*.h5ad", "adata/*.h5ad")),
     ("xenium", "Xenium transcripts", ("transcripts.parquet",)),
 )
+PLAIN = "transcript tables with columns x, y, gene"
 _INSIDE = ("", "outs", "*/", "*/outs")
 _VENDOR = frozenset({"feature_name", "x_location", "y_location"})
 
@@ -168,14 +170,19 @@ def _file_kind(path: Path) -> tuple[str, str] | None:
     if columns >= _VENDOR:
         return "xenium", "Xenium transcripts"
     if {"x", "y", "gene"} <= columns:
-        return _vendor(path), "transcript tables with columns x, y, gene"
+        return _vendor(path) or "xenium", PLAIN
     return None
 
 
-def _vendor(path: Path) -> str:
-    """Return the reader whose name stands in the path; plain tables are read alike by all of them."""
+def _vendor(path: Path) -> str | None:
+    """Return the reader whose name stands in the path, None for none: all of them read plain tables alike."""
     named = path.as_posix().casefold()
-    return next((name for name in ("cosmx", "merscope", "xenium") if name in named), "xenium")
+    return next((name for name in ("cosmx", "merscope", "xenium") if name in named), None)
+
+
+def is_guessed(found: Detected) -> bool:
+    """Return whether nothing says of which technology the data is: plain tables, read by some reader."""
+    return found.what == PLAIN and not all(map(_vendor, found.paths))
 
 
 def _joined(relative: str, inside: str) -> str:

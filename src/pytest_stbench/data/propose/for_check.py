@@ -13,7 +13,7 @@ from pytest_stbench.data.catalogue import READERS
 from pytest_stbench.data.index import CODE
 from pytest_stbench.data.propose import vocabulary
 from pytest_stbench.data.propose.alternatives import settings_of
-from pytest_stbench.data.propose.detect import Detected, detect
+from pytest_stbench.data.propose.detect import Detected, detect, is_guessed
 from pytest_stbench.data.propose.from_h5ad import coded_column, shared_column
 from pytest_stbench.data.propose.from_reader import said_by, says
 from pytest_stbench.data.propose.h5ad import IN_OBS, H5adFacts, look_at
@@ -115,6 +115,8 @@ def _of_reader(name: str, found: Detected, root: Path, said: Said, only: Collect
     listed = load_target(record.index)(config, (root,), None)
     technology, resolution = said_by(found.source, listed)
     config = config_of({**basic, "technology": technology, "resolution": resolution}, said)
+    if is_guessed(found) and "technology" not in said.keys:
+        notes.append(f"technology is taken as {technology}: the tables do not say it; --set technology=NAME does")
     samples = load_samples(config, name, (root,))
     if said.samples is not None:
         samples = _in_table(said, {sample.slide for sample in samples}, notes)

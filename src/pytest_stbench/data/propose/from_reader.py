@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.catalogue import READERS
 from pytest_stbench.data.propose.alternatives import settings_of
+from pytest_stbench.data.propose.detect import is_guessed
 from pytest_stbench.data.propose.from_h5ad import note_unknown_patients
 from pytest_stbench.data.propose.panel import proposed_panel
 from pytest_stbench.data.propose.proposal import SPOT_GENES, Proposal, Row
@@ -89,6 +90,8 @@ def propose_by_reader(
         proposal.missing["technology"] = "ST, Visium, Xenium, CosMx, MERSCOPE ...; a check fails without it"
     else:
         dataset["technology"] = technology
+        if is_guessed(found):
+            proposal.remarks["technology"] = "a guess: the tables do not say it; write the real one"
     if found.source == "spatialdata":
         try:
             proposal.notes += dict.fromkeys(scale_in(path, config) for path in found.paths)

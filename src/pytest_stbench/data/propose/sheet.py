@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_stbench.data.column_names import SLIDE as SLIDE_COLUMNS
+from pytest_stbench.data.delimited import separator_in
 from pytest_stbench.data.labels import class_name
 from pytest_stbench.data.propose import vocabulary
 from pytest_stbench.data.wording import listing
@@ -110,7 +111,9 @@ def read_sheet(
 def _rows(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+            separator = separator_in(path, stream.readline())
+            stream.seek(0)
+            reader = csv.reader(stream, delimiter=separator, strict=True)
             lines = [[cell.strip() for cell in row] for row in reader]
     except FileNotFoundError:
         message = f"{path}: there is no such file"

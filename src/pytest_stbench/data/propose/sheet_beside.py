@@ -6,6 +6,7 @@ import csv
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.column_names import SLIDE as SLIDE_COLUMNS
+from pytest_stbench.data.delimited import separator_in
 from pytest_stbench.data.labels import class_name
 from pytest_stbench.data.propose import vocabulary
 
@@ -55,9 +56,11 @@ def _rows(path: Path) -> list[dict[str, str]]:
     """Return the rows of a table, none of what is no table."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
+            separator = separator_in(path, stream.readline())
+            stream.seek(0)
             return [
                 {key: class_name(cell) or "" for key, cell in row.items() if key}
-                for row in csv.DictReader(stream)
+                for row in csv.DictReader(stream, delimiter=separator)
             ]
     except (OSError, UnicodeDecodeError, csv.Error):
         return []

@@ -40,7 +40,7 @@ def shape_of(node: h5py.Group | h5py.Dataset) -> tuple[int, int]:
 
 
 def read_rows(node: h5py.Group | h5py.Dataset, rows: NDArray[np.intp] | None = None) -> sparse.csr_matrix:
-    """Return the rows of a matrix as CSR with sorted indices, in the dtype of the file.
+    """Return the rows of a matrix as CSR with sorted indices, in the dtype of the file (of 16 bits in 32).
 
     Parameters
     ----------
@@ -51,9 +51,11 @@ def read_rows(node: h5py.Group | h5py.Dataset, rows: NDArray[np.intp] | None = N
     """
     shape = shape_of(node)
     if isinstance(node, h5py.Dataset):
-        blocks = [sparse.csr_matrix(node[a:b]) for a, b in _dense_blocks(shape, node.dtype.itemsize, rows)]
-        empty = sparse.csr_matrix((0, shape[1]), dtype=node.dtype)
-        found = _picked(sparse.vstack([empty, *blocks], format="csr", dtype=node.dtype), rows)
+        dtype = _held(node.dtype)
+        spans = _dense_blocks(shape, dtype.itemsize, rows)
+        blocks = [sparse.csr_matrix(node[a:b].astype(dtype, copy=False)) for a, b in spans]
+        empty = sparse.csr_matrix((0, shape[1]), dtype=dtype)
+        found = _picked(sparse.vstack([empty, *blocks], format="csr", dtype=dtype), rows)
     elif _is_csc(node):
         # The parts of a CSC matrix are those of the CSR matrix of its transpose.
         found = _checked(node["data"][()], node["indices"][()], node["indptr"][()], shape[::-1]).T.tocsr()
@@ -160,6 +162,11 @@ def sum_duplicate_columns(
     return as_counts(summed), unique[order], notes
 
 
+def _held(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type in which values are held: sparse matrices know no floats of 16 bits."""
+    return np.dtype(np.float32) if dtype == np.float16 else dtype
+
+
 def _is_csc(node: h5py.Group) -> bool:
     kind = node.attrs.get("encoding-type", node.attrs.get("h5sparse_format", ""))
     kind = kind.decode() if isinstance(kind, bytes) else str(kind)
@@ -228,4 +235,4 @@ def _checked(
     ):
         message = "the parts of the sparse matrix do not fit together"
         raise ValueError(message)
-    return sparse.csr_matrix((data, indices, indptr), shape=shape)
+    return sparse.csr_matrix((data.astype(_held(data.dtype), copy=False), indices, indptr), shape=shape)

@@ -120,19 +120,19 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
 
 
 def _genes(matrix: Path) -> tuple[str, ...]:
-    names, _ = features_of(matrix, {_key(matrix)})
+    names, _ = features_of(matrix, {_key(matrix), CELL, ENTITY})
     return tuple(dict.fromkeys(np.array(names, dtype=np.str_)[kinds_of(names) == GENE].tolist()))
 
 
 def _key(matrix: Path) -> str:
-    """Return the column that names the cell: ``cell``, else the first, which older files leave unnamed."""
+    """Return the column that names the cell, else the first, which older files leave unnamed."""
     columns = columns_of(matrix)
-    return CELL if CELL in columns else columns[0]
+    return next((name for name in (CELL, ENTITY) if name in columns), columns[0])
 
 
 def _cells(matrix: Path, cells: Path, known: Container[object], config: DatasetSpec) -> CellTable:
     key = _key(matrix)
-    features, numbers = features_of(matrix, {key})
+    features, numbers = features_of(matrix, {key, CELL, ENTITY})
     names, found, background = matrix_of(matrix, features, [key], lambda part: cells_of(part[key], known))
     measured = only_genes(found, np.array(features, dtype=np.str_), kinds_of(features))
     labels = {k: c for k, c in (("niche", config.keys.niche), ("cell_type", config.keys.cell_type)) if c}

@@ -12,7 +12,8 @@ from pytest_stbench.data.features import kinds_of
 from pytest_stbench.data.labels import class_name
 from pytest_stbench.data.molecules import TranscriptBatch
 from pytest_stbench.data.naming import cells_in_fields, cells_of, spread
-from pytest_stbench.data.readers.imaging.tables import columns_of, ids_of, parts_of
+from pytest_stbench.data.readers.imaging.tables import columns_of, ids_of, numbers_of, parts_of
+from pytest_stbench.data.readers.units import DNB_NM
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.registry import nearest
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    import pandas as pd
     from numpy.typing import NDArray
+
+STEREO = ("MIDCount", "MIDCounts", "UMICount")
+"""Columns of Stereo-seq (GEM) with the molecules of a gene at a place, whose coordinates are spots."""
 
 SYNONYMS = {
     "x": ("x_location", "x_um", "x_global_px", "global_x", "x"),
@@ -31,6 +36,7 @@ SYNONYMS = {
     "cell": ("cell_id", "cell", "cell_ID", "EntityID", "assignment"),
     "fov": ("fov",),
     "kind": ("codeword_category", "codeclass", "CodeClass", "is_gene", "is_control"),
+    "times": (*STEREO, "count", "counts"),
 }
 """What the columns are called: Xenium, plain tables, CosMx, MERSCOPE, proseg; the first one there counts."""
 
@@ -41,6 +47,9 @@ FROM_ZERO = "assignment"
 """Where it names the cells they are counted from 0, as proseg does."""
 
 PIXELS = ("x_global_px", "y_global_px")
+
+MOST = 1_000_000
+"""Molecules that one row may stand for, and those of a part that are held at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +63,12 @@ class Columns:
     cell: str | None
     fov: str | None
     kind: str | None
+    times: str | None = None
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """Columns of place and feature, and of quality where it is there."""
-        found = (self.x, self.y, self.feature, self.qv)
+        """Columns of place and feature, and of quality and number where they are there."""
+        found = (self.x, self.y, self.feature, self.qv, self.times)
         return tuple(dict.fromkeys(name for name in found if name is not None))
 
 
@@ -75,9 +85,10 @@ def open_transcripts(
         (``x_global_px``, ``target``, ``cell_ID`` with ``fov``), MERSCOPE (``global_x``, ``gene``)
         and plain tables (``x``, ``y``, ``gene``, ``cell_id``) give them. What a feature is stands in
         ``codeword_category`` (Xenium), ``codeclass`` (CosMx), ``is_gene`` or ``is_control``, else in its
-        name.
+        name. A row stands for as many transcripts as ``MIDCount`` (Stereo-seq), ``count`` say.
     um_per_px
-        Size of a pixel where coordinates are in pixels; needed for ``x_global_px``.
+        Size of a pixel where coordinates are in pixels; needed for ``x_global_px``. The spots of
+        Stereo-seq (columns of :data:`STEREO`) are 0.5 um apart where none is given.
     known
         Names of the cells, where a table lists them: they say whether there is a cell 0
         (:func:`~pytest_stbench.data.naming.cells_of`).
@@ -94,7 +105,9 @@ def open_transcripts(
             "file (CosMx: 0.12028, the first public data sets 0.18; the documents of the instrument say it)"
         )
         raise DataError(message)
-    return TranscriptTable(path, columns, 1.0 if um_per_px is None else um_per_px, known)
+    if um_per_px is None:
+        um_per_px = DNB_NM / 1000 if columns.times in STEREO and columns.x == "x" else 1.0
+    return TranscriptTable(path, columns, um_per_px, known)
 
 
 def columns_for(path: Path, there: Sequence[str], named: Mapping[str, str] | None = None) -> Columns:
@@ -121,6 +134,7 @@ def columns_for(path: Path, there: Sequence[str], named: Mapping[str, str] | Non
         cell=found["cell"],
         fov=found["fov"],
         kind=found["kind"],
+        times=found["times"],
     )
 
 
@@ -151,7 +165,8 @@ class TranscriptTable:
         columns = self.columns
         ids = [name for name in (columns.cell, columns.fov) if name is not None] if cells else []
         place = {name: position for position, name in enumerate(self.features.tolist())}
-        for part in parts_of(self.path, [*columns.needed, *ids], ids):
+        parts = parts_of(self.path, [*columns.needed, *ids], ids)
+        for part in parts if columns.times is None else (one for all_ in parts for one in self._each(all_)):
             codes, levels = _factorised(part[columns.feature])
             lookup = np.array([place[name] for name in levels], dtype=np.int32)
             yield TranscriptBatch(
@@ -161,6 +176,26 @@ class TranscriptTable:
                 qv=self._qualities(part),
                 cell=self._cells(part) if cells else None,
             )
+
+    def _each(self, part: pd.DataFrame) -> Iterator[pd.DataFrame]:
+        """Yield the rows of a part as many times as they say, at most :data:`MOST` at once.
+
+        Raises ``DataError`` where a row says no number of molecules.
+        """
+        name = str(self.columns.times)
+        times = numbers_of(part, [name], self.path)[:, 0]
+        wrong = np.flatnonzero(~((times >= 0) & (times <= MOST) & (times == np.rint(times))))
+        if len(wrong):
+            message = (
+                f"{self.path}: column {name} says how many transcripts a row stands for, a whole number from "
+                f"0 to {MOST:,}; found {times[wrong[0]]:g}: correct it, or give the column another name"
+            )
+            raise DataError(message)
+        whole = times.astype(np.int64)
+        group = np.cumsum(whole) // MOST
+        for of in np.unique(group).tolist():
+            some = np.flatnonzero(group == of)
+            yield part.iloc[np.repeat(some, whole[some])]
 
     def _um(self, values: Any, name: str) -> NDArray[np.float64]:
         return self._numbers(values, name, self._um_per_px, np.float64)

@@ -85,6 +85,24 @@ def test_the_counts_and_what_else_is_there(tmp_path, name):
             assert found.others[other] == pytest.approx(share, abs=0.01)
 
 
+@pytest.mark.parametrize("rows", [None, np.array([1, 2, 4])])
+@pytest.mark.parametrize("form", ["dense", "csr", "csc"])
+def test_floats_of_16_bits(tmp_path, form, rows):
+    counts = np.arange(24.0).reshape(6, 4) % 7
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        if form == "dense":
+            file["X"] = counts.astype(np.float16)
+        else:
+            held = getattr(sparse, f"{form}_matrix")(counts)
+            group = file.create_group("X")
+            group.attrs["encoding-type"], group.attrs["shape"] = f"{form}_matrix", counts.shape
+            group["data"] = held.data.astype(np.float16)
+            group["indices"], group["indptr"] = held.indices, held.indptr
+        found = read_rows(file["X"], rows)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found.toarray(), counts if rows is None else counts[rows])
+
+
 def test_new_writes_what_was_taken_and_what_was_not(tmp_path, monkeypatch):
     counts = write(
         tmp_path / "A.h5ad", section(3), raw=same, ambiguous=lambda c: thinned(c, 0.05),

@@ -456,6 +456,58 @@ def test_row_numbers_of_a_saved_table_are_no_gene(tmp_path, vendor, header):
     assert dataset.notes["row_number_columns"]["S1"] == 1
 
 
+@pytest.mark.parametrize("place", [0, 2])
+@pytest.mark.parametrize("beside", [(), ("cell",)])
+def test_the_cell_of_merscope_is_no_gene(tmp_path, place, beside):
+    """The matrix may call the cell EntityID, as the other tables do, in any column, or both."""
+    write_merscope(tmp_path / "S1")
+    before = by_name(opened(tmp_path, "merscope", "S1").slide("S1"))
+    table = pd.read_csv(tmp_path / "S1" / "cell_by_gene.csv", dtype={"cell": str})
+    cells = table["cell"] if beside else table.pop("cell")
+    table.insert(place, "EntityID", cells)
+    table.to_csv(tmp_path / "S1" / "cell_by_gene.csv", index=False)
+    dataset = opened(tmp_path, "merscope", "S1")
+    pd.testing.assert_frame_equal(by_name(dataset.slide("S1")), before)
+    assert set(dataset.genes) == set(GENES)
+
+
+# -- Stereo-seq --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+@pytest.mark.parametrize(
+    ("number", "feature", "scale", "um"),
+    [("MIDCount", "geneID", None, 0.5), ("MIDCounts", "geneID", 0.715, 0.715), ("count", "gene", None, 1.0)],
+)
+def test_a_row_stands_for_as_many_transcripts_as_it_says(tmp_path, ending, number, feature, scale, um):
+    rows = pd.DataFrame(
+        {feature: ["EPCAM", "VIM", "EPCAM", "CD3E"], "x": [10, 10, 40, 40], "y": [20, 20, 30, 30],
+         number: [3, 1, 700, 0], "cell_id": ["a", "a", "b", "b"]}
+    )  # fmt: skip
+    path = tmp_path / f"S.{ending}"
+    rows.to_parquet(path) if ending == "parquet" else rows.to_csv(path, index=False)
+    declared = {} if scale is None else {"scale": {"um_per_px": scale}}
+    slide = opened(tmp_path, "xenium", path.name, **declared).slide("S")
+    assert by_name(slide).loc[["a", "b"], ["EPCAM", "VIM", "CD3E"]].to_numpy().tolist() == [
+        [3, 1, 0], [700, 0, 0],
+    ]  # fmt: skip
+    np.testing.assert_allclose(slide.xy_um, np.array([[10, 20], [40, 30]]) * um)
+    assert sum(len(batch.x_um) for batch in slide.transcripts.batches()) == 704
+    rows.assign(**{number: [1, 2, -1, 0]}).to_csv(tmp_path / "T.csv", index=False)
+    with pytest.raises(DataError, match=rf"T\.csv: column {number} says how many .* found -1"):
+        opened(tmp_path, "xenium", "T.csv", **declared).slide("T")
+
+
+def test_rows_of_many_transcripts_come_in_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr("pytest_stbench.data.readers.transcripts.MOST", 100)
+    rows = pd.DataFrame({"gene": "EPCAM", "x": 1.0, "y": 2.0, "count": [90] * 20, "cell_id": "a"})
+    rows.to_parquet(tmp_path / "S.parquet")
+    slide = opened(tmp_path, "xenium", "S.parquet").slide("S")
+    sizes = [len(batch.x_um) for batch in slide.transcripts.batches()]
+    assert sum(sizes) == 1_800 == slide.counts.sum()
+    assert max(sizes) <= 200
+
+
 # -- the unit of vendors' coordinates ----------------------------------------------------------
 
 

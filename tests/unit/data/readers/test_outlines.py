@@ -164,6 +164,33 @@ def test_a_cell_that_begins_higher_is_there_and_counted(tmp_path):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("way", ["binary", "text", "GeoJSON", "vertices"])
+def test_a_plane_without_an_outline_is_none_that_the_cell_has(tmp_path, way):
+    """Cell a has a row and no geometry (or two vertices) on the lowest plane, b has none on any."""
+    whole = Polygon(square(20, 20, 10))
+    rows = [("a", 0, None), ("a", 1, whole), ("b", 0, None), ("c", 0, Polygon(square(60, 20, 10)))]
+    path = tmp_path / {"GeoJSON": "c.geojson", "text": "c.csv"}.get(way, "c.parquet")
+    if way == "GeoJSON":
+        features = [feature(shape, cell_id=cell, ZIndex=plane) for cell, plane, shape in rows]
+        path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    elif way == "vertices":
+        rings = [([(1, 1), (2, 2)] if s is None else s.exterior.coords, cell, z) for cell, z, s in rows]
+        rings = [(cell, list(ring), z) for ring, cell, z in rings]
+        vertices(path, rings, ("cell_id", "vertex_x", "vertex_y", "ZIndex"))
+    else:
+        table = pd.DataFrame(rows, columns=["EntityID", "ZIndex", "Geometry"])
+        write = shapely.to_wkb if way == "binary" else shapely.to_wkt
+        table["Geometry"] = [None if shape is None else write(shape) for shape in table["Geometry"]]
+        table.to_parquet(path) if path.suffix == ".parquet" else table.to_csv(path, index=False)
+    cells = Polygons(path, "cell")
+    assert areas(cells) == {"a": 400, "c": 400}
+    assert cells.names.tolist() == ["a", "b", "c"]
+    assert cells.notes["cell_outlines_without_area"] == cells.unusable == 1
+    assert {k: v for k, v in cells.notes.items() if "plane" in k} == {
+        "cell_outlines_plane:0": 2, "cell_outlines_plane:1": 1,
+    }  # fmt: skip
+
+
 def test_planes_are_numbers_not_words(tmp_path):
     rows = [
         ("a", shapely.to_wkb(Polygon(square(20, 20, half))), z) for z, half in ((10, 3), (9, 4), (2.0, 5))

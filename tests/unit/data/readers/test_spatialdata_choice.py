@@ -81,6 +81,38 @@ def without_images(store):
     return store
 
 
+def plain(path, **uns):
+    """Write an AnnData as zarr: a table without elements."""
+    import anndata
+
+    data = anndata.AnnData(
+        COUNTS.astype(np.float32), obs=pd.DataFrame(index=BARCODES), var=pd.DataFrame(index=list(GENES)),
+        obsm={"spatial": XY / 0.35}, uns=uns,
+    )  # fmt: skip
+    data.write_zarr(path)
+
+
+@pytest.mark.parametrize(
+    "uns",
+    [
+        {"um_per_px": 0.35},
+        {"spatial": {"lib": {"scalefactors": {"microns_per_pixel": 0.35}}}},
+        {"mpp": np.array([0.35]), "spatial": {"is_single": True}},
+    ],
+)
+def test_an_anndata_says_its_unit_as_a_file_does(tmp_path, uns):
+    plain(tmp_path / "S.zarr", **uns)
+    np.testing.assert_allclose(opened(tmp_path, scale=None).slide("S").xy_um, XY, atol=1e-9)
+    with pytest.raises(DataError, match=r"is 0\.35 um by .* and 0\.5 um by `scale`: correct `scale`"):
+        opened(tmp_path, scale={"um_per_px": 0.5}).slide("S")
+
+
+def test_an_anndata_without_unit(tmp_path):
+    plain(tmp_path / "S.zarr", um_per_px="unknown", spatial={"lib": {"images": {}}})
+    with pytest.raises(DataError, match=r"places in obsm\['spatial'\] have no unit of length"):
+        opened(tmp_path, scale=None).slide("S")
+
+
 def test_units_bear_the_names_of_the_index_and_stand_at_their_instances(store):
     """Label tables of Loupe and Explorer name barcodes and cells, not rows."""
 

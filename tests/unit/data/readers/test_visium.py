@@ -316,6 +316,18 @@ def test_the_same_is_proposed_and_checked(tmp_path):
         assert len(told) == (2 if folder == "bins" and not params else 0)
 
 
+@pytest.mark.parametrize("name", ["GSM1_filtered_feature_bc_matrix.h5", "raw_feature_bc_matrix.h5"])
+def test_what_is_read_is_found(tmp_path, name):
+    """Repositories put an accession before the names of files."""
+    outs = tmp_path / "R1" / "outs"
+    write_outs(outs, 2)
+    (outs / "filtered_feature_bc_matrix.h5").rename(outs / name)
+    found = detect("R1", tmp_path)
+    assert (found.source, found.pattern) == ("visium", "R1/outs")
+    (slide,) = opened(tmp_path, found.pattern).slides()
+    assert slide.libsize.sum() > 0
+
+
 def test_cells_without_outline_have_no_place(tmp_path):
     write_cells(tmp_path / "H1", outlined=range(10))
     dataset = opened(tmp_path, "H1")

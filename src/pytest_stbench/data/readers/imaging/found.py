@@ -27,7 +27,8 @@ class Found:
 
     ``cells`` has the code -1 for what is in no cell. Planes are numbered upwards. ``apart`` says that
     several outlines of a cell without labels are several things, and not its parts. ``build`` yields
-    the geometries of chosen outlines and the outline of each, some at a time.
+    the geometries of chosen outlines and the outline of each, some at a time. ``empty`` (s,) tells which
+    have nothing that could cover anything; None where none is known to be so.
     """
 
     cells: Coded
@@ -35,6 +36,7 @@ class Found:
     labels: Coded | None
     apart: bool
     build: Callable[[Codes], Blocks]
+    empty: NDArray[np.bool_] | None = None
 
 
 def cells_in(table: Any, keys: Keys, known: Container[object]) -> Coded:

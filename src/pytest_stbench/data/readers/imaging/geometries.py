@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from pytest_stbench.data.naming import coded
 from pytest_stbench.data.readers.imaging.found import Found, cells_in, planes_in
 from pytest_stbench.data.readers.imaging.keys import keys_of
-from pytest_stbench.data.readers.imaging.tables import parts_of, whole
+from pytest_stbench.data.readers.imaging.tables import missing_in, parts_of, whole
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -52,7 +53,10 @@ def is_geojson(path: Path) -> bool:
 def read_geometries(path: Path, keys: Keys, column: str, um_per_px: float, known: Container[object]) -> Found:
     """Return the outlines of a table of geometries; of these only those are decoded that are asked for."""
     table = whole(path, list(keys.columns) or [column], names=keys.columns)
-    return _found(table, keys, partial(_decoded, path, column, um_per_px), known)
+    found = _found(table, keys, partial(_decoded, path, column, um_per_px), known)
+    if found.planes is None:
+        return found
+    return replace(found, empty=missing_in(path, column))
 
 
 def read_geojson(path: Path, um_per_px: float, known: Container[object]) -> Found:
@@ -75,7 +79,8 @@ def read_geojson(path: Path, um_per_px: float, known: Container[object]) -> Foun
     def chosen_of(chosen: Codes) -> Iterator[tuple[Geometries, Codes]]:
         yield scaled[chosen], chosen
 
-    return _found(facts, keys_of(list(facts.columns)), chosen_of, known)
+    found = _found(facts, keys_of(list(facts.columns)), chosen_of, known)
+    return replace(found, empty=shapely.is_missing(geometries) | shapely.is_empty(geometries))
 
 
 def from_wkb(values: Iterable[object], path: Path) -> Geometries:

@@ -60,7 +60,11 @@ def chosen(found: Found, kind: str) -> Chosen:
     if found.planes is not None:
         same = numbered(cell, label)
         lowest = np.full(len(same), np.iinfo(np.intp).max)
-        np.minimum.at(lowest, same[kept], found.planes[0][kept])
+        full = kept if found.empty is None else kept & ~found.empty
+        np.minimum.at(lowest, same[full], found.planes[0][full])
+        # What has no outline on any plane is counted on the lowest that names it.
+        named = kept & (lowest[same] == np.iinfo(np.intp).max)
+        np.minimum.at(lowest, same[named], found.planes[0][named])
         kept &= found.planes[0] == lowest[same]
     outlines = np.flatnonzero(kept)
     apart = outlines if kind == "nucleus" and label is None and found.apart else None

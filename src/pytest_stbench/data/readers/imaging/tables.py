@@ -184,9 +184,27 @@ def whole(path: Path, columns: Sequence[str] | None = None, names: Sequence[str]
         )
 
 
+def missing_in(path: Path, column: str) -> NDArray[np.bool_]:
+    """Return in which rows a column has no value, (n,); where the file counts none, no value is read."""
+    with _readable(path):
+        if path.suffix != ".parquet":
+            return np.asarray(whole(path, [column], [column])[column].isna())
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(path) as file:
+            meta = file.metadata
+            place = file.schema_arrow.names.index(column)
+            groups = [meta.row_group(group).column(place) for group in range(meta.num_row_groups)]
+            counted = [group.statistics for group in groups if group.is_stats_set]
+            if len(counted) == len(groups) and all(one.null_count == 0 for one in counted):
+                return np.zeros(meta.num_rows, dtype=bool)
+            found = [np.asarray(batch.column(0).is_null()) for batch in file.iter_batches(columns=[column])]
+    return np.concatenate([np.empty(0, dtype=bool), *found])
+
+
 _NUMBERS = frozenset(
     {"x_location", "y_location", "x_um", "y_um", "x_global_px", "y_global_px", "global_x", "global_y", "x",
-     "y", "qv", "is_control"}
+     "y", "qv", "is_control", "MIDCount", "MIDCounts", "UMICount", "count", "counts"}
 )  # fmt: skip
 
 

@@ -85,6 +85,7 @@ def read_vertices(
         labels=None if labels is None else (labels[0][first], labels[1]),
         apart=part is None,
         build=build,
+        empty=None if nested else ends - starts < LEAST,
     )
 
 

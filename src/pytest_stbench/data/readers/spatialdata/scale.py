@@ -26,6 +26,7 @@ from pytest_stbench.data.readers.spatialdata.frame import Frame, Said
 from pytest_stbench.data.readers.spatialdata.points import point_files
 from pytest_stbench.data.readers.spatialdata.shapes import is_circles, read_shapes
 from pytest_stbench.data.readers.spatialdata.store import kind_of, last
+from pytest_stbench.data.readers.units import KEYS
 from pytest_stbench.errors import DataError
 from pytest_stbench.kernels.grid_fit import MAX_RESIDUAL, grid_fit
 
@@ -80,10 +81,12 @@ def um_per_unit(store: Store, table: Table | None, config: DatasetSpec, frame: F
     declared = [] if config.scale is None else [Said(float(config.scale.um_per_px), "`scale`")]
     said = [*declared, *evidence(store, table, frame)]
     if not said:
+        what = f"coordinate system {frame.system!r} has"
+        if table is not None and not table.regions:
+            what = f"places in obsm[{config.keys.spatial!r}] have"
         message = (
-            f"{store.path}: coordinate system {frame.system!r} has no unit of length, and nothing in the "
-            "store tells it: write `scale: UM_PER_UNIT` (where it is pixels, um per pixel of the image that "
-            "they are counted in)"
+            f"{store.path}: {what} no unit of length, and nothing in the store tells it: write `scale: "
+            "UM_PER_UNIT` (where it is pixels, um per pixel of the image that they are counted in)"
         )
         raise DataError(message)
     low, high = min(said, key=_size), max(said, key=_size)
@@ -105,6 +108,8 @@ def evidence(store: Store, table: Table | None, frame: Frame) -> Iterator[Said]:
     if vendor in _UM:
         yield from _by_um(store, frame, _UM[vendor])
     yield from _by_bins(store, frame)
+    if table is not None and not table.regions:
+        yield from _by_uns(table)
     if table is not None:
         yield from _by_lattice(store, table, frame)
         if vendor == "stereoseq":
@@ -202,8 +207,30 @@ def _by_lattice(store: Store, table: Table, frame: Frame) -> Iterator[Said]:
         )
 
 
+def _by_uns(table: Table) -> Iterator[Said]:
+    """Sizes that an AnnData says exactly, as the reader of h5ad files takes them."""
+    for key in KEYS:
+        um = _positive(table.uns(key))
+        if um is not None:
+            yield Said(um, f"uns[{key!r}]")
+    libraries: Any = table.uns("spatial")
+    for name, library in libraries.items() if isinstance(libraries, dict) else ():
+        factors = library.get("scalefactors") if isinstance(library, dict) else None
+        um = _positive(factors.get("microns_per_pixel")) if isinstance(factors, dict) else None
+        if um is not None:
+            yield Said(um, f"microns_per_pixel of library {name!r}")
+
+
+def _positive(value: Any) -> float | None:
+    """Return a positive number; None for anything else."""
+    found = np.ravel(value)
+    if found.size != 1 or found.dtype.kind not in "iuf" or not 0 < found[0] < np.inf:
+        return None
+    return float(found[0])
+
+
 def _by_resolution(table: Table) -> Iterator[Said]:
     attributes: Any = table.uns("cellBin_attrs") or {}
-    nm = np.ravel(attributes.get("resolution", np.nan))
-    if nm.size == 1 and np.issubdtype(nm.dtype, np.number) and 0 < nm[0] < np.inf:
-        yield Said(float(nm[0]) / 1000, f"uns['cellBin_attrs']['resolution'], {nm[0]:g} nm")
+    nm = _positive(attributes.get("resolution"))
+    if nm is not None:
+        yield Said(nm / 1000, f"uns['cellBin_attrs']['resolution'], {nm:g} nm")
