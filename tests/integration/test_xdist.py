@@ -119,6 +119,7 @@ def test_outcomes_are_the_same(alone, together):
 def test_results_files_are_the_same(alone, together):
     one, two = saved(alone[0]), saved(together[0])
     assert one["scores"]
+    assert one["kept"]["scores"]["sha256"]
     assert two == one
 
 
