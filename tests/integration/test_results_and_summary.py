@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 
+import numpy as np
 import pytest
+from anndata import read_h5ad
 
 from pytest_stbench.results import read_scores
 
@@ -65,7 +67,7 @@ def kept(bench, stored):
 def saved(lab):
     """A whole run, saved."""
     lab.task("mini", FOLDS, gates={"rmse": {"max": 9.0}})
-    run = lab.run("--stbench-model=mean", "--stbench-save=all.json")
+    run = lab.run("--stbench-model=mean", "--stbench-save=all.json", "--stbench-keep=maps")
     return run, results(lab, "all.json")
 
 
@@ -110,7 +112,7 @@ class TestSave:
 
     def test_same_run_again_gives_the_same_results(self, lab, saved):
         _, stored = saved
-        lab.run("--stbench-model=mean", "--stbench-save=again.json")
+        lab.run("--stbench-model=mean", "--stbench-save=again.json", "--stbench-keep=maps")
         again = results(lab, "again.json")
         costs = {"seconds", "peak_memory_mb"}
 
@@ -119,7 +121,7 @@ class TestSave:
 
         for kind in ("tasks", "datasets", "checks", "scores", "verdicts", "lock"):
             assert bare(again[kind]) == bare(stored[kind]), kind
-        assert again["kept"]["scores"] == stored["kept"]["scores"]
+        assert again["kept"] == {**stored["kept"], "folder": "again.kept"}
 
     def test_selected_items_merge_and_drop_nothing(self, lab, saved):
         _, stored = saved
@@ -135,12 +137,14 @@ class TestSave:
         _, stored = saved
         path = lab.folder / "two.json"
         path.write_text(json.dumps(stored), encoding="utf-8")
-        lab.run("--stbench-model=noisy", "--stbench-save=two.json", "-k", "rmse")
+        lab.run("--stbench-model=noisy", "--stbench-save=two.json", "--stbench-keep=maps", "-k", "rmse")
         merged = results(lab, "two.json")
         assert keys(stored) < keys(merged)
         assert {model["name"] for model in merged["models"]} == {"mean", "noisy"}
         assert {"mean", "noisy", "shuffled(noisy)", "ceiling"} < set(kept(lab, merged).model)
         assert not list(lab.folder.glob(".two*"))
+        slide = read_h5ad(lab.folder / "two.kept" / merged["kept"]["maps"][0]["file"])
+        assert set(slide.uns["stbench"]["layers"]) == {"truth", "mean", "noisy", "gene_gene_ridge"}
 
     def test_selected_items_can_be_compared_with_later(self, lab):
         lab.task("mini", FOLDS, gates={"rmse": {"not_worse_than": {"margin": 0.01}}})
@@ -212,6 +216,38 @@ class TestKept:
         ]
         assert score["undefined"]
         assert counted.astype(str).value_counts().to_dict() == score["undefined"]
+
+    def test_maps_hold_truth_and_predictions(self, lab, saved):
+        _, stored = saved
+        maps = stored["kept"]["maps"]
+        assert [one["slide"] for one in maps] == sorted(stored["datasets"][0]["patients"])
+        assert stored["kept"]["left_out"] == []
+        rows = kept(lab, stored)
+        rows = rows[(rows.metric == "rmse") & (rows.level == "gene")]
+        for one in maps:
+            slide = read_h5ad(lab.folder / "all.kept" / one["file"])
+            assert slide.shape == (one["units"], one["genes"])
+            for model, role in (("mean", "model"), ("gene_gene_ridge", "baseline")):
+                own = rows[(rows.role == role) & (rows.model == model) & (rows.slide == one["slide"])]
+                off = np.asarray(slide.layers[model], float) - np.asarray(slide.layers["truth"], float)
+                found = dict(zip(slide.var_names, np.sqrt((off**2).mean(axis=0)), strict=True))
+                assert found == pytest.approx(own.set_index(own.name.astype(str)).value.to_dict(), rel=1e-5)
+
+    def test_scanpy_and_squidpy_plot_a_map(self, lab, saved, monkeypatch):
+        monkeypatch.setenv("MPLBACKEND", "Agg")
+        import matplotlib.pyplot as plt
+        import scanpy
+
+        plt.switch_backend("Agg")
+        _, stored = saved
+        slide = scanpy.read_h5ad(lab.folder / "all.kept" / stored["kept"]["maps"][0]["file"])
+        gene = slide.var_names[0]
+        axes = scanpy.pl.embedding(slide, "spatial", color=gene, layer="gene_gene_ridge", show=False)
+        assert axes.get_title() == gene
+        assert len(axes.collections[0].get_offsets()) == slide.n_obs
+        squidpy = pytest.importorskip("squidpy")
+        squidpy.pl.spatial_scatter(slide, color=gene, layer="truth", shape=None, library_key=None)
+        plt.close("all")
 
     def test_what_is_kept_needs_a_results_file(self, lab):
         run = lab.run("--stbench-model=mean", "--stbench-keep=maps")

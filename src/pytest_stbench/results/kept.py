@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pytest_stbench.results.stored import Stored
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 Level = Literal["scores", "maps", "all"]
@@ -143,37 +144,101 @@ def stage(path: Path, parts: Path, level: Level, earlier: KeptRecord | None) -> 
     OSError
         When something cannot be read or written; nothing is left of it then.
     """
-    from pytest_stbench.results.kept_scores import write_scores
-
     staged = Staged(folder_of(path))
-    left_out: list[KeptLeftOutRecord] = list(earlier.left_out) if earlier else []
-    old = earlier.scores if earlier else None
-    known = None
-    if earlier is not None and old is not None:
-        known = path.with_name(earlier.folder) / old.file
-        if _sha256(known) != old.sha256:
-            why = f"single scores of earlier runs: {known.name} is missing, or is not the file they wrote"
-            left_out.append(KeptLeftOutRecord(task="", slide="", why=why))
-            known = None
     try:
-        rows = write_scores(staged.place / SCORES, (parts / PARTS).glob("*.arrow"), known)
-        scores = None
-        if rows:
-            scores = KeptScoresRecord(file=SCORES, rows=rows, sha256=_sha256(staged.place / SCORES))
-        else:
-            (staged.place / SCORES).unlink()
+        staged.record = _made(
+            staged, path, parts, level, earlier or KeptRecord(level=level, folder=staged.folder.name)
+        )
     except BaseException:
         staged.discard()
         raise
-    asked = max(level, earlier.level if earlier else level, key=LEVELS.index)
-    staged.record = KeptRecord(
-        level=asked,
+    return staged
+
+
+def _made(staged: Staged, path: Path, parts: Path, level: Level, earlier: KeptRecord) -> KeptRecord:
+    from pytest_stbench.results.kept_scores import write_scores
+
+    old = path.with_name(earlier.folder)
+    lost: list[KeptLeftOutRecord] = []
+
+    def known(file: str, sha256: str, what: str, task: str = "", slide: str = "") -> Path | None:
+        """Return a file of earlier runs; what is not the one they wrote is listed."""
+        if _sha256(old / file) == sha256:
+            return old / file
+        why = f"{what} of earlier runs: {file} is missing, or is not the file they wrote"
+        lost.append(KeptLeftOutRecord(task=task, slide=slide, why=why))
+        return None
+
+    last = earlier.scores
+    table = known(last.file, last.sha256, "single scores") if last else None
+    rows = write_scores(staged.place / SCORES, (parts / PARTS).glob("*.arrow"), table)
+    scores = None
+    if rows:
+        scores = KeptScoresRecord(file=SCORES, rows=rows, sha256=_sha256(staged.place / SCORES))
+    else:
+        (staged.place / SCORES).unlink()
+    there = {
+        record: known(record.file, record.sha256, "a map", record.task, record.slide)
+        for record in earlier.maps
+    }
+    maps, left_out = _maps(staged, parts, there, limited=level != "all")
+    made = {(record.task, record.slide) for record in maps}
+    stays = [record for record in earlier.left_out if (record.task, record.slide) not in made]
+    listed = {record.key: record for record in (*stays, *lost, *left_out)}
+    return KeptRecord(
+        level=max(level, earlier.level, key=LEVELS.index),
         folder=staged.folder.name,
         scores=scores,
-        maps=earlier.maps if earlier else (),
-        left_out=tuple({record.key: record for record in left_out}.values()),
+        maps=tuple(maps),
+        left_out=tuple(listed.values()),
     )
-    return staged
+
+
+def _maps(
+    staged: Staged, parts: Path, there: Mapping[KeptMapRecord, Path | None], *, limited: bool
+) -> tuple[list[KeptMapRecord], list[KeptLeftOutRecord]]:
+    """Write the maps of a run, joined with those that are there; return records and what is left out."""
+    from pytest_stbench.results.kept_maps import (
+        BUDGET,
+        file_name,
+        joined,
+        parts_by_slide,
+        read_map,
+        write_map,
+    )
+
+    found = {record.key: (record, path) for record, path in there.items() if path is not None}
+    left_out: list[KeptLeftOutRecord] = []
+    total = sum(path.stat().st_size for _, path in found.values())
+    number = max((int(record.file.rpartition("/")[2].partition("-")[0]) for record in there), default=0)
+    for key, made in parts_by_slide(parts):
+        record, path = found.get(key, (None, None))
+        part = joined([*([read_map(path)] if path else []), *made])
+        left_out += [KeptLeftOutRecord(task=key[0], slide=key[2], why=why) for why in part.left_out]
+        if not len(part.genes):
+            continue
+        number += record is None
+        file = record.file if record else file_name(number, part)
+        target = staged.place / file
+        write_map(target, part)
+        size = target.stat().st_size - (path.stat().st_size if path else 0)
+        if limited and total + size > BUDGET:
+            target.unlink()
+            why = f"the map: with it maps would take more than {BUDGET // 10**6} MB"
+            left_out.append(KeptLeftOutRecord(task=key[0], slide=key[2], why=why))
+            continue
+        total += size
+        units, genes = part.truth.shape
+        kept = KeptMapRecord(
+            task=key[0], dataset=key[1], slide=key[2], file=file, genes=genes, units=units,
+            sha256=_sha256(target),
+        )  # fmt: skip
+        found[key] = (kept, target)
+    for record, path in found.values():
+        if staged.folder not in path.parents:  # of a results file that was copied
+            (staged.place / record.file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, staged.place / record.file)
+    return [record for record, _ in found.values()], left_out
 
 
 def _sha256(path: Path) -> str:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_stbench.metrics.scores import Scores
-    from pytest_stbench.run.ceilings import BySlide
+    from pytest_stbench.results.kept import Level
+    from pytest_stbench.run.ceilings import Ceiling
     from pytest_stbench.run.cells import Cell
     from pytest_stbench.run.scoring import Detail
 
@@ -32,8 +33,9 @@ class Keeper:
     A failure of the disk ends the keeping, not the run: ``problem`` says what happened.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, level: Level = "scores") -> None:
         self.folder = folder
+        self.level = level
         self.problem = ""
         self._encoder = Encoder()
 
@@ -51,9 +53,11 @@ class Keeper:
         path = self.folder / PARTS / f"{_digest(place)}.arrow"
         if not self.problem and not path.exists():
             blocks = [block for detail in details for block in _blocks(detail, of[detail.slide])]
-            self._guarded(lambda: write_part(path, self._encoder.part(place, blocks)))
+            self.guarded(lambda: write_part(path, self._encoder.part(place, blocks)))
 
-    def ceilings(self, task: str, cell: Cell, found: Mapping[str, BySlide], of: Mapping[str, str]) -> None:
+    def ceilings(
+        self, task: str, cell: Cell, found: Mapping[str, Mapping[str, Ceiling]], of: Mapping[str, str]
+    ) -> None:
         """Keep the ceilings of one cell, as scores of a model of that name."""
         place = Place(task, cell.dataset, cell.variant, cell.split, CEILING, CEILING, cell.fold.name)
         path = self.folder / PARTS / f"{_digest(place)}.arrow"
@@ -66,9 +70,12 @@ class Keeper:
                 for metric, by_slide in found.items()
                 for slide, ceiling in by_slide.items()
             ]  # fmt: skip
-            self._guarded(lambda: write_part(path, self._encoder.part(place, blocks)))
+            self.guarded(lambda: write_part(path, self._encoder.part(place, blocks)))
 
-    def _guarded(self, write: Callable[[], None]) -> None:
+    def guarded(self, write: Callable[[], None]) -> None:
+        """Put something down unless the disk has failed before."""
+        if self.problem:
+            return
         try:
             write()
         except OSError as error:

@@ -51,7 +51,7 @@ class Runner:
         checksums = Checksums(store=settings.store, anew=settings.no_skip, progress=progress)
         self._shelf = Shelf(store, checksums)
         self._predictor = Predictor(store, retry=settings.retry, afresh=settings.afresh, progress=progress)
-        self.keeper = Keeper(settings.parts) if settings.keep else None
+        self.keeper = Keeper(settings.parts, settings.keep) if settings.keep else None
         self._runs: dict[Path, tuple[TaskRun, Recorder]] = {}
         self._latest: TaskRun | None = None
 

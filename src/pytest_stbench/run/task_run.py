@@ -9,10 +9,11 @@ from pytest_stbench.models.predictions import Place
 from pytest_stbench.run.anchors import Anchors
 from pytest_stbench.run.beside import families_beside
 from pytest_stbench.run.ceilings import Ceiling, Ceilings
-from pytest_stbench.run.cells import patient_of, pool_id, view_id
+from pytest_stbench.run.cells import pool_id, view_id
 from pytest_stbench.run.checking import Checking
 from pytest_stbench.run.contestants import Contestant, baseline_contestant
 from pytest_stbench.run.folding import Folding, listed_genes, made_from
+from pytest_stbench.run.keeping_task import TaskKeeper
 from pytest_stbench.run.kept_checks import KeptChecks
 from pytest_stbench.run.keys import cell_key
 from pytest_stbench.run.ladder import Ladder, make_ladder
@@ -81,7 +82,6 @@ class TaskRun:
             kept=KeptChecks(task.spec, grid, predictor.store, roots, self.views.dataset),
         )
         self._predictor = predictor
-        self._keeper = keeper
         self.resolutions = Resolutions(task.spec, grid, self.views, predictor.store)
         self._scorer = Scorer(metrics, registry.metrics)
         self._complete: set[str] = set()
@@ -96,6 +96,7 @@ class TaskRun:
         self._scores: dict[tuple[str, str], CellScores] = {}
         self._remarks: dict[tuple[str, str], tuple[str, ...]] = {}
         self.moments = Moments()
+        self._keeper = TaskKeeper(keeper, self) if keeper is not None else None
 
     def ladder(self, name: str) -> Ladder:
         """Return the yardsticks of a data set."""
@@ -186,7 +187,7 @@ class TaskRun:
             found = self._ceilings.of(fold, self._truths_of(cell, fold), self._parts(cell, fold))
             self._found_ceilings[cell.whole_fold] = found
             if self._keeper is not None:
-                self._keeper.ceilings(self.spec.name, cell, found, patient_of(self.grid, cell.dataset))
+                self._keeper.ceilings(cell, found)
         return self._found_ceilings[cell.whole_fold]
 
     def run_baseline(self, record: Baseline, cell: Cell) -> Prediction:
@@ -247,11 +248,10 @@ class TaskRun:
         fold = self.fold(cell)
         truths = self._truths_of(cell, fold)
         self.moments.note(pool_id(cell.dataset, cell.variant, cell.split), truths)
-        if self._keeper is None:
-            return self._scorer.score(truths, prediction)
         details: list[Detail] = []
         found = self._scorer.score(truths, prediction, details)
-        self._keeper.scores(self.spec.name, cell, who, details, patient_of(self.grid, cell.dataset))
+        if self._keeper is not None:
+            self._keeper.scores(cell, who, details)
         return found
 
     def _truths_of(self, cell: Cell, fold: FoldData) -> dict[str, Truth]:
@@ -278,6 +278,8 @@ class TaskRun:
             self.ceilings(cell)
         except CellFailed as error:
             raise Blocked(cause=cause, detail=first_line(error)) from None
+        if self._keeper is not None:
+            self._keeper.maps(contestant, cell, self._truths_of(cell, self.fold(cell)))
         self._ready.add(key)
 
     def ready_model(self, contestant: Contestant, cell: Cell) -> None:
