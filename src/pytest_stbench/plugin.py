@@ -58,6 +58,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     add("--stbench-save", metavar="FILE", help="write the results as JSON, merged with what the file holds")
     add(
+        "--stbench-keep",
+        choices=("scores", "maps", "all"),
+        help="what is kept beside the results of --stbench-save, in NAME.kept: every single score as parquet "
+        "(scores, the default), with it truth and predictions as h5ad (maps: genes of the headline, at most "
+        "200 MB; all: every gene asked)",
+    )
+    add(
         "--stbench-compare",
         metavar="FILE",
         help="results of an earlier run to compare with (gate not_worse_than)",
@@ -110,7 +117,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_stbench.collection.reports import check_given_gates
 
         check_given_gates(config)
-    if config.getoption("stbench_save") or config.getoption("stbench_compare"):
+    if any(map(config.getoption, ("stbench_save", "stbench_compare", "stbench_keep"))):
         from pytest_stbench.collection.reports import check_files
 
         check_files(config)
@@ -143,8 +150,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Under ``-n``, tell a worker the command line of the run."""
+    from pytest_stbench.collection.keeping import FOLDER, PARTS
     from pytest_stbench.collection.session import ARGUMENTS
 
+    if FOLDER in node.config.stash:
+        node.workerinput[PARTS] = str(node.config.stash[FOLDER])
     node.workerinput[ARGUMENTS] = [str(argument) for argument in node.config.invocation_params.args]
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import re
 
+import numpy as np
 import pytest
+from anndata import read_h5ad
+
+from pytest_stbench.results import read_scores
 
 FOLDS = {"splits": [{"pgkf": {"k": 2}}], "baselines": ["train_mean", "shuffled"]}
 
@@ -54,11 +58,16 @@ def keys(stored, kind="scores"):
     return {tuple(record.get(name) for name in names) for record in stored[kind]}
 
 
+def kept(bench, stored):
+    """The table of single scores that belongs to a results file."""
+    return read_scores(bench.folder / stored["kept"]["folder"] / stored["kept"]["scores"]["file"])
+
+
 @pytest.fixture(scope="module")
 def saved(lab):
     """A whole run, saved."""
     lab.task("mini", FOLDS, gates={"rmse": {"max": 9.0}})
-    run = lab.run("--stbench-model=mean", "--stbench-save=all.json")
+    run = lab.run("--stbench-model=mean", "--stbench-save=all.json", "--stbench-keep=maps")
     return run, results(lab, "all.json")
 
 
@@ -103,7 +112,7 @@ class TestSave:
 
     def test_same_run_again_gives_the_same_results(self, lab, saved):
         _, stored = saved
-        lab.run("--stbench-model=mean", "--stbench-save=again.json")
+        lab.run("--stbench-model=mean", "--stbench-save=again.json", "--stbench-keep=maps")
         again = results(lab, "again.json")
         costs = {"seconds", "peak_memory_mb"}
 
@@ -112,6 +121,7 @@ class TestSave:
 
         for kind in ("tasks", "datasets", "checks", "scores", "verdicts", "lock"):
             assert bare(again[kind]) == bare(stored[kind]), kind
+        assert again["kept"] == {**stored["kept"], "folder": "again.kept"}
 
     def test_selected_items_merge_and_drop_nothing(self, lab, saved):
         _, stored = saved
@@ -121,15 +131,20 @@ class TestSave:
         merged = results(lab, "merged.json")
         for kind in ("scores", "checks", "verdicts", "lock", "datasets", "tasks"):
             assert keys(merged, kind) == keys(stored, kind), kind
+        assert merged["kept"]["scores"] == stored["kept"]["scores"]
 
     def test_a_second_model_is_added(self, lab, saved):
         _, stored = saved
         path = lab.folder / "two.json"
         path.write_text(json.dumps(stored), encoding="utf-8")
-        lab.run("--stbench-model=noisy", "--stbench-save=two.json", "-k", "rmse")
+        lab.run("--stbench-model=noisy", "--stbench-save=two.json", "--stbench-keep=maps", "-k", "rmse")
         merged = results(lab, "two.json")
         assert keys(stored) < keys(merged)
         assert {model["name"] for model in merged["models"]} == {"mean", "noisy"}
+        assert {"mean", "noisy", "shuffled(noisy)", "ceiling"} < set(kept(lab, merged).model)
+        assert not list(lab.folder.glob(".two*"))
+        slide = read_h5ad(lab.folder / "two.kept" / merged["kept"]["maps"][0]["file"])
+        assert set(slide.uns["stbench"]["layers"]) == {"truth", "mean", "noisy", "gene_gene_ridge"}
 
     def test_selected_items_can_be_compared_with_later(self, lab):
         lab.task("mini", FOLDS, gates={"rmse": {"not_worse_than": {"margin": 0.01}}})
@@ -160,6 +175,97 @@ class TestSave:
         stored = results(lab, "raises.json")
         assert not [score for score in stored["scores"] if score["role"] == "model"]
         assert stored["checks"]
+
+
+class TestKept:
+    def test_every_score_of_the_results_file_has_its_patients(self, lab, saved):
+        _, stored = saved
+        rows = kept(lab, stored)
+        patients = rows[rows.level == "patient"]
+        pooled = [score for score in stored["scores"] if score["fold"] is None]
+        assert {score["role"] for score in pooled} == {"model", "baseline", "control"}
+        for score in pooled:
+            own = patients[
+                (patients.role == score["role"])
+                & (patients.model == score["model"])
+                & (patients.metric == score["metric"])
+            ]
+            assert dict(zip(own.patient, own.value, strict=True)) == score["per_patient"]
+            ceilings = patients[(patients.role == "ceiling") & (patients.metric == score["metric"])]
+            assert ceilings.value.mean() == pytest.approx(score["ceiling"])
+
+    def test_slides_are_the_means_of_their_genes(self, lab, saved):
+        _, stored = saved
+        rows = kept(lab, stored)
+        rows = rows[(rows.metric == "rmse") & (rows.role != "ceiling")].astype({"slide": str})
+        by = ["role", "model", "slide"]
+        genes = rows[rows.level == "gene"].groupby(by, observed=True).value.agg(["mean", "size"])
+        slides = rows[rows.level == "slide"].set_index(by).value
+        assert (genes["size"] == 10).all()
+        assert genes["mean"].to_dict() == pytest.approx(slides.to_dict())
+
+    def test_undefined_values_carry_a_reason(self, lab, saved):
+        _, stored = saved
+        rows = kept(lab, stored)
+        assert ((rows.reason != "") == rows.value.isna()).all()
+        counted = rows[(rows.model == "mean") & (rows.metric == "spearman_gene") & rows.value.isna()].reason
+        (score,) = [
+            score
+            for score in stored["scores"]
+            if (score["model"], score["metric"], score["fold"]) == ("mean", "spearman_gene", None)
+        ]
+        assert score["undefined"]
+        assert counted.astype(str).value_counts().to_dict() == score["undefined"]
+
+    def test_maps_hold_truth_and_predictions(self, lab, saved):
+        _, stored = saved
+        maps = stored["kept"]["maps"]
+        assert [one["slide"] for one in maps] == sorted(stored["datasets"][0]["patients"])
+        assert stored["kept"]["left_out"] == []
+        rows = kept(lab, stored)
+        rows = rows[(rows.metric == "rmse") & (rows.level == "gene")]
+        for one in maps:
+            slide = read_h5ad(lab.folder / "all.kept" / one["file"])
+            assert slide.shape == (one["units"], one["genes"])
+            for model, role in (("mean", "model"), ("gene_gene_ridge", "baseline")):
+                own = rows[(rows.role == role) & (rows.model == model) & (rows.slide == one["slide"])]
+                off = np.asarray(slide.layers[model], float) - np.asarray(slide.layers["truth"], float)
+                found = dict(zip(slide.var_names, np.sqrt((off**2).mean(axis=0)), strict=True))
+                assert found == pytest.approx(own.set_index(own.name.astype(str)).value.to_dict(), rel=1e-5)
+
+    def test_scanpy_and_squidpy_plot_a_map(self, lab, saved, monkeypatch):
+        monkeypatch.setenv("MPLBACKEND", "Agg")
+        import matplotlib.pyplot as plt
+        import scanpy
+
+        plt.switch_backend("Agg")
+        _, stored = saved
+        slide = scanpy.read_h5ad(lab.folder / "all.kept" / stored["kept"]["maps"][0]["file"])
+        gene = slide.var_names[0]
+        axes = scanpy.pl.embedding(slide, "spatial", color=gene, layer="gene_gene_ridge", show=False)
+        assert axes.get_title() == gene
+        assert len(axes.collections[0].get_offsets()) == slide.n_obs
+        squidpy = pytest.importorskip("squidpy")
+        squidpy.pl.spatial_scatter(slide, color=gene, layer="truth", shape=None, library_key=None)
+        plt.close("all")
+
+    def test_what_is_kept_needs_a_results_file(self, lab):
+        run = lab.run("--stbench-model=mean", "--stbench-keep=maps")
+        assert run.code == 4
+        assert "--stbench-keep=maps says what is kept beside the results: give --stbench-save=FILE" in run.out
+
+    def test_a_full_disk_is_one_sentence_and_a_failed_run(self, lab, saved, monkeypatch):
+        def full(*args):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("pytest_stbench.run.keeping.write_part", full)
+        lab.task("mini", FOLDS)
+        run = lab.run("--stbench-model=mean", "--stbench-save=full.json", "-k", "rmse")
+        assert run.code == 1
+        assert run.line("kept    NOT all: single scores and maps are not kept, ")
+        assert results(lab, "full.json")["kept"] is None
+        assert not (lab.folder / "full.kept").exists()
+        assert not list(lab.folder.glob(".full*"))
 
 
 class TestSummary:

@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("xdist", reason="pytest-xdist is not installed")
 
 FOLDS = ["P01", "P02", "P03", "P04", "P05", "P06"]
-OWN = ("--stbench-store=.stbench", "--stbench-save=run.json", "--stbench-model=named")
+OWN = ("--stbench-store=.stbench", "--stbench-save=run.json", "--stbench-keep=maps", "--stbench-model=named")
 TASK = {
     "gates": {"spearman_gene": {"beats": {"baselines": ["train_mean"]}, "min": 0.9}},
     "baselines": ["train_mean", "ridge"],
@@ -120,6 +120,8 @@ def test_outcomes_are_the_same(alone, together):
 def test_results_files_are_the_same(alone, together):
     one, two = saved(alone[0]), saved(together[0])
     assert one["scores"]
+    assert one["kept"]["scores"]["sha256"]
+    assert len({kept["sha256"] for kept in one["kept"]["maps"]}) == len(FOLDS)
     assert two == one
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_stbench.collection.collector import Told
+from pytest_stbench.collection.keeping import KEEP_ERROR, begin, files
 from pytest_stbench.collection.outcomes import PAYLOAD, RERUN
 from pytest_stbench.collection.plan_items import MODEL_NAME
 from pytest_stbench.collection.session import RUNNER, settings_of
@@ -45,6 +47,8 @@ def attach(item: pytest.Item, report: pytest.TestReport) -> None:
     runner = item.config.stash.get(RUNNER, None)
     if report.when == "teardown" and runner is not None:
         told["tally"] = runner.tally.news()
+        if runner.keeper is not None and runner.keeper.problem:
+            told["tally"]["not_kept"] = [runner.keeper.problem]
     report.stbench = told  # type: ignore[attr-defined]  # pytest keeps further attributes of reports
 
 
@@ -69,11 +73,19 @@ def check_files(config: pytest.Config) -> None:
     """Refuse results files that cannot be used before anything is run."""
     from pytest_stbench.results.schema import load
 
+    path = save_path(config)
+    if path is None and config.getoption("stbench_keep"):
+        message = (
+            f"--stbench-keep={config.getoption('stbench_keep')} says what is kept beside the results: give "
+            "--stbench-save=FILE as well"
+        )
+        raise pytest.UsageError(message)
+    if path is not None:
+        begin(config, path)
     try:
         settings = settings_of(config)
         if settings.compare:
             load(settings.compare)
-        path = save_path(config)
         if path is not None and path.exists():
             load(path)
     except ResultsError as error:
@@ -123,9 +135,11 @@ def save(session: pytest.Session, started: float) -> None:
     try:
         given = session.config.invocation_params
         run = run_record(["pytest", *given.args], given.dir, started)
-        save_results(path, results_of(told, run))
+        keep = partial(files, session.config, path, told.tally.get("not_kept", set()))
+        save_results(path, results_of(told, run), keep)
     except ResultsError as error:
         session.config.stash[SAVE_ERROR] = str(error)
+    if SAVE_ERROR in session.config.stash or KEEP_ERROR in session.config.stash:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_stbench.collection.keeping import level_of, parts_of
 from pytest_stbench.collection.plan_items import TaskItems
 from pytest_stbench.collection.progress import Progress
 from pytest_stbench.collection.skips import keep_exits_honest
@@ -20,8 +22,6 @@ from pytest_stbench.spec.given_gates import metric_of
 from pytest_stbench.spec.validate import load_task
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pytest_stbench.run.recorder import Recorder
     from pytest_stbench.run.runner import Runner
     from pytest_stbench.run.task_run import TaskRun
@@ -37,6 +37,7 @@ def settings_of(config: pytest.Config) -> RunSettings:
     """Return the settings the command line and environment give."""
     data = config.getoption("stbench_data")
     compare = config.getoption("stbench_compare")
+    keep = level_of(config)
     return RunSettings(
         data=_from_invocation(config, data) if data else None,
         store=_from_invocation(config, config.getoption("stbench_store")),
@@ -44,6 +45,8 @@ def settings_of(config: pytest.Config) -> RunSettings:
         no_skip=config.getoption("stbench_no_skip"),
         compare=_from_invocation(config, compare) if compare else None,
         run_id=getattr(config, "workerinput", {}).get("testrunuid"),
+        keep=keep,
+        parts=parts_of(config) if keep else Path(),
         afresh=config.pluginmanager.has_plugin(AFRESH_PLUGIN),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.collection.keeping import KEEP_ERROR
 from pytest_stbench.collection.remarks import wrapped
 from pytest_stbench.collection.reports import SAVE_ERROR, UNAPPLIED, results_of, save_path, told_of
 from pytest_stbench.gate.within_slide import LABEL
@@ -215,3 +216,5 @@ def _write_store(reporter: Any, config: pytest.Config, told: Told) -> None:
         reporter.write_line(f"results NOT saved: {config.stash[SAVE_ERROR]}", red=True, bold=True)
     elif config.getoption("stbench_save"):
         reporter.write_line(f"results saved to {save_path(config)}")
+    if KEEP_ERROR in config.stash:
+        reporter.write_line(f"kept    NOT all: {config.stash[KEEP_ERROR]}", red=True, bold=True)

@@ -119,8 +119,8 @@ def mean_value(values: Sequence[SlideValue]) -> SlideValue:
         return values[0]
     return replace(
         values[0],
-        value=_mean(_present([value.value for value in values])),
-        raw_median=_mean(_present([value.raw_median for value in values])),
+        value=defined_mean([value.value for value in values]),
+        raw_median=defined_mean([value.raw_median for value in values]),
         flags=tuple(dict.fromkeys(flag for value in values for flag in value.flags)),
     )
 
@@ -177,7 +177,12 @@ def headline(patient_values: Mapping[str, float]) -> Headline:
     )
 
 
-def _present(values: list[float]) -> list[float]:
+def defined_mean(values: Sequence[float]) -> float:
+    """Return the mean of the values that are not nan; nan without any."""
+    return _mean(_present(values))
+
+
+def _present(values: Sequence[float]) -> list[float]:
     return [float(value) for value in values if not math.isnan(value)]
 
 

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
         paired_differences,
         why_not_comparable,
     )
+    from pytest_stbench.results.kept import (
+        KeptLeftOutRecord,
+        KeptMapRecord,
+        KeptRecord,
+        KeptScoresRecord,
+    )
+    from pytest_stbench.results.kept_scores import read_scores
     from pytest_stbench.results.merge import conflicts, merged
     from pytest_stbench.results.provenance import (
         DatasetRecord,
@@ -33,6 +40,10 @@ _HOMES = {
     "DatasetRecord": "provenance",
     "FindingRecord": "check_record",
     "GateRecord": "record",
+    "KeptLeftOutRecord": "kept",
+    "KeptMapRecord": "kept",
+    "KeptRecord": "kept",
+    "KeptScoresRecord": "kept",
     "LeftOutRecord": "check_record",
     "LockRecord": "provenance",
     "ModelRecord": "provenance",
@@ -49,6 +60,7 @@ _HOMES = {
     "load": "schema",
     "merged": "merge",
     "paired_differences": "comparable",
+    "read_scores": "kept_scores",
     "results_schema": "schema",
     "save": "schema",
     "to_builtin": "stored",
@@ -60,6 +72,10 @@ __all__ = [
     "DatasetRecord",
     "FindingRecord",
     "GateRecord",
+    "KeptLeftOutRecord",
+    "KeptMapRecord",
+    "KeptRecord",
+    "KeptScoresRecord",
     "LeftOutRecord",
     "LockRecord",
     "ModelRecord",
@@ -76,6 +92,7 @@ __all__ = [
     "load",
     "merged",
     "paired_differences",
+    "read_scores",
     "results_schema",
     "save",
     "to_builtin",

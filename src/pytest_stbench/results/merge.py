@@ -37,6 +37,7 @@ def merged(stored: Results, new: Results) -> Results:
         lock=_joined(stored.lock, new.lock),
         contamination=_joined(stored.contamination, new.contamination),
         left_out=_joined(stored.left_out, new.left_out),
+        kept=new.kept or stored.kept,
         digests={},
     )
 

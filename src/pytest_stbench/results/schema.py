@@ -12,7 +12,7 @@ import shutil
 import uuid
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_stbench.errors import ResultsError
 from pytest_stbench.results.check_record import (  # noqa: TC001  # as above
@@ -21,6 +21,7 @@ from pytest_stbench.results.check_record import (  # noqa: TC001  # as above
 )
 from pytest_stbench.results.checklist import ChecklistRecord, checklist_of
 from pytest_stbench.results.consistent import digests_of, first_of, mistakes
+from pytest_stbench.results.kept import KeptRecord, Staged  # noqa: TC001  # as above
 from pytest_stbench.results.merge import conflicts, merged
 from pytest_stbench.results.provenance import (  # noqa: TC001  # pydantic reads the annotations when it runs
     DatasetRecord,
@@ -36,6 +37,9 @@ from pytest_stbench.results.record import (  # noqa: TC001  # as above
 )
 from pytest_stbench.results.several import settled
 from pytest_stbench.results.stored import Stored, adapter, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SCHEMA = "stbench-results/1"
 
@@ -70,6 +74,8 @@ class Results(Stored):
     """Slides that models declare to have seen in pretraining."""
     left_out: tuple[LeftOutRecord, ...] = ()
     """What ``stbench check`` did not judge, with reasons."""
+    kept: KeptRecord | None = None
+    """What is kept beside the file; null where nothing is."""
     digests: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
     """Digest of each record by kind, in their order; empty in files of older versions."""
 
@@ -117,8 +123,14 @@ def load(path: str | Path) -> Results:
     return results
 
 
-def save(path: str | Path, results: Results) -> Results:
+def save(
+    path: str | Path,
+    results: Results,
+    keep: Callable[[KeptRecord | None], Staged | None] | None = None,
+) -> Results:
     """Merge `results` into the file at `path`, or write a new one; return what is in it then.
+
+    `keep` makes the files that are kept beside it, joined with those the file names already.
 
     The new text goes to a temporary file in the same folder that then takes the place of the
     old one, so that a failure at any moment leaves the old file as it was.
@@ -144,6 +156,18 @@ def save(path: str | Path, results: Results) -> Results:
         joined = merged(stored, results)
     joined = settled(replace(joined, checklist=checklist_of(joined)))
     joined = replace(joined, digests=digests_of(joined))
+    staged = keep(joined.kept) if keep else None
+    try:
+        if staged is not None:
+            joined = replace(joined, kept=staged.record)
+        _write(path, joined, staged.publish if staged else None)
+    finally:
+        if staged is not None:
+            staged.discard()
+    return joined
+
+
+def _write(path: Path, joined: Results, ready: Callable[[], None] | None) -> None:
     text = json.dumps(joined.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     # A file that could not be read again would lose everything at the next save.
     what = "what a results file can hold (a mistake in a record of this run, please report it)"
@@ -152,11 +176,10 @@ def save(path: str | Path, results: Results) -> Results:
         message = f"{path}: {first_of(wrong)} (a mistake in a record of this run, please report it)"
         raise ResultsError(message)
     try:
-        _replace(path, text)
+        _replace(path, text, ready)
     except OSError as error:
         message = f"{path}: the results cannot be written: {error.strerror or error}"
         raise ResultsError(message) from error
-    return joined
 
 
 def results_schema() -> dict[str, Any]:
@@ -171,7 +194,8 @@ def results_schema() -> dict[str, Any]:
     }
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, text: str, ready: Callable[[], None] | None) -> None:
+    """Put `text` in the place of `path`; what it names is put in its place by `ready` just before."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
@@ -181,6 +205,8 @@ def _replace(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         if path.exists():
             shutil.copymode(path, temporary)
+        if ready is not None:
+            ready()
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

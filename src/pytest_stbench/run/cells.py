@@ -104,6 +104,11 @@ def view_parts(view: str) -> tuple[str, str]:
     return dataset, variant
 
 
+def patient_of(grid: Grid, dataset: str) -> dict[str, str]:
+    """Return the patient of each slide of a data set; a slide without one stands for itself."""
+    return {sample.slide: sample.patient or sample.slide for sample in grid.samples[dataset]}
+
+
 def pool_id(dataset: str, variant: str, split: str) -> str:
     """Return ``dataset+variant-split``; the main setting has no variant in its id."""
     return f"{dataset}+{variant}-{split}" if variant else f"{dataset}-{split}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.models.identity import AS_GIVEN
 from pytest_stbench.results.provenance import DatasetRecord, LockRecord, ModelRecord, TaskRecord
-from pytest_stbench.run.cells import pool_id, view_parts
+from pytest_stbench.run.cells import patient_of, pool_id, view_parts
 from pytest_stbench.run.depth import depth_of, libsize_map
 from pytest_stbench.run.whose import keeps
 from pytest_stbench.spec.defaults import dataset_of, input_class_of, primary_of, resolution_of, with_defaults
@@ -33,10 +33,7 @@ class Facts:
         self._datasets: dict[str, DatasetRecord] = {}
         self._locks: dict[str, LockRecord] = {}
         self._abouts: dict[str, dict[str, str | None]] = {}
-        self._patients = {
-            name: {sample.slide: sample.patient or sample.slide for sample in samples}
-            for name, samples in run.grid.samples.items()
-        }
+        self._patients = {name: patient_of(run.grid, name) for name in run.grid.samples}
 
     def place(self, cell: Cell | Pool) -> dict[str, Any]:
         """Return where a score belongs: fields that every score record has."""

@@ -12,10 +12,12 @@ from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.errors import DataError
 from pytest_stbench.families.fold import FoldData
 from pytest_stbench.families.question import FamilySettings
+from pytest_stbench.models.identity import digest_of
 from pytest_stbench.preprocess.blocks import within_masks
 from pytest_stbench.preprocess.fitted import fit_preprocess, fit_scale
 from pytest_stbench.registry import load_target
 from pytest_stbench.spec.defaults import asked_settings, preprocess_of, settings_of
+from pytest_stbench.spec.fingerprint import prediction_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -141,6 +143,22 @@ class Folding:
         if imputation is not None and imputation.hide is not None:
             return replace(settings, hide_folds=imputation.hide.folds, hide_fold=imputation.hide.fold)
         return settings
+
+
+def made_from(spec: TaskSpec, cell: Cell, fold: FoldData, checksum: str) -> dict[str, object]:
+    """Return what a fold is made from, JSON-safe; `checksum` is that of its data set."""
+    asked = {
+        "asked": list(fold.genes), "observed": list(fold.task.observed_genes),
+        "classes": list(fold.task.classes), "further": fold.question.identity(fold),
+    }  # fmt: skip
+    return {
+        "task": prediction_parts(spec, cell.dataset, cell.variant or None),
+        "dataset": checksum,
+        "train": list(cell.fold.train),
+        "test": list(cell.fold.test),
+        "blocks": {**cell.fold.params, "seed": cell.fold.seed} if cell.fold.within else None,
+        "genes": digest_of(asked),
+    }
 
 
 def fold_sides(fold: Fold, read: Callable[[str], Slide]) -> tuple[tuple[Slide, ...], tuple[Slide, ...]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
-from pytest_stbench.metrics.aggregate import headline, patient_values
+from pytest_stbench.metrics.aggregate import defined_mean, headline, patient_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -69,7 +69,7 @@ def pool_scores(
                 flags.update(dict.fromkeys(found.flags))
             if found.effects:
                 moved.setdefault(slide, []).append(found.effects)
-    per_slide = {slide: _mean(values) for slide, values in by_slide.items()}
+    per_slide = {slide: defined_mean(values) for slide, values in by_slide.items()}
     per_patient = patient_values(per_slide, patient_of)
     effects = {slide: tuple(map(fmean, zip(*draws, strict=True))) for slide, draws in moved.items()}
     over_seeds = [headline(patient_values(values, patient_of)).value for values in by_seed.values()]
@@ -139,13 +139,6 @@ def difference_error(first: PooledScore, second: PooledScore, patient_of: Mappin
 
 def _error(effects: tuple[float, ...]) -> float:
     return stdev(effects) / math.sqrt(len(effects)) if len(effects) > 1 else math.nan
-
-
-def _mean(values: list[float]) -> float:
-    if len(values) == 1:
-        return values[0] + 0.0  # as a sum has it, without the sign of a zero
-    defined = [value for value in values if not math.isnan(value)]
-    return math.fsum(defined) / len(defined) if defined else math.nan
 
 
 def _total(values: Iterable[float | None]) -> float | None:

@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.checksums import Checksums
+from pytest_stbench.run.keeping import Keeper
 from pytest_stbench.run.predicting import Predictor
 from pytest_stbench.run.recorder import Recorder
 from pytest_stbench.run.shelf import Shelf
@@ -50,6 +51,7 @@ class Runner:
         self.checksums = Checksums(store=settings.store, anew=settings.no_skip, progress=progress)
         self._shelf = Shelf(store, self.checksums)
         self._predictor = Predictor(store, retry=settings.retry, afresh=settings.afresh, progress=progress)
+        self.keeper = Keeper(settings.parts, settings.keep) if settings.keep else None
         self._runs: dict[Path, tuple[TaskRun, Recorder]] = {}
         self._latest: TaskRun | None = None
 
@@ -64,8 +66,9 @@ class Runner:
         """Return run and recorder of a task file; data of the one before leave memory."""
         if task.path not in self._runs:
             run = TaskRun(
-                task, grid, metrics, self.registry, roots=roots, shelf=self._shelf, predictor=self._predictor
-            )
+                task, grid, metrics, self.registry, roots=roots, shelf=self._shelf, predictor=self._predictor,
+                keeper=self.keeper,
+            )  # fmt: skip
             self._runs[task.path] = (run, Recorder(run, self._stored))
         run, recorder = self._runs[task.path]
         if self._latest is not None and self._latest is not run:

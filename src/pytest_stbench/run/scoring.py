@@ -13,10 +13,11 @@ from pytest_stbench.metrics.arguments import arguments
 from pytest_stbench.registry import load_target
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     from pytest_stbench.families.question import Predicted, Truth
     from pytest_stbench.kernels.sketch import Sketch
+    from pytest_stbench.metrics.scores import Scores
     from pytest_stbench.registry import Catalogue, Metric
     from pytest_stbench.run.predicting import Prediction
     from pytest_stbench.spec.model import MetricSpec
@@ -37,6 +38,16 @@ class CellScores:
     sketches: Mapping[str, Sketch] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Detail:
+    """What the value of one metric on one slide is made of: the scores of each repeat."""
+
+    metric: Metric
+    slide: str
+    repeats: Sequence[Scores]
+    value: SlideValue
+
+
 class Scorer:
     """Applies the metrics of a task to predictions."""
 
@@ -46,12 +57,19 @@ class Scorer:
             for spec in metrics
         ]
 
-    def score(self, truths: Mapping[str, Truth], prediction: Prediction) -> CellScores:
-        """Score the predictions of one cell against `truths` (one per test slide)."""
+    def score(
+        self, truths: Mapping[str, Truth], prediction: Prediction, details: list[Detail] | None = None
+    ) -> CellScores:
+        """Score the predictions of one cell against `truths` (one per test slide).
+
+        What every value is made of is appended to `details`, where somebody wants it.
+        """
         values: dict[str, dict[str, SlideValue]] = {name: {} for name in self.names}
         for slide, truth in truths.items():
-            for name, value in self.slide(truth, prediction.values).items():
-                values[name][slide] = value
+            for detail in self._slide(slide, truth, prediction.values):
+                values[detail.metric.name][slide] = detail.value
+                if details is not None:
+                    details.append(detail)
         return CellScores(
             values=values,
             n_units={slide: truth.n_units for slide, truth in truths.items()},
@@ -91,7 +109,9 @@ class Scorer:
 
     def slide(self, truth: Truth, predicted: Predicted) -> dict[str, SlideValue]:
         """Score one slide: the value of every metric."""
-        found = {}
+        return {detail.metric.name: detail.value for detail in self._slide("", truth, predicted)}
+
+    def _slide(self, slide: str, truth: Truth, predicted: Predicted) -> Iterator[Detail]:
         shared: dict[tuple[str, str, int], dict[Hashable, Any]] = {}
         for spec, record, function in self._metrics:
             repeats = []
@@ -100,8 +120,8 @@ class Scorer:
                 steps = shared.setdefault((record.genes, record.statistic, number), {})
                 given = arguments(record, function, arms.offered, steps)
                 repeats.append(function(arms.truth, arms.prediction, **given, **spec.params))
-            found[spec.name] = mean_value([slide_value(scores, record) for scores in repeats])
-        return found
+            value = mean_value([slide_value(scores, record) for scores in repeats])
+            yield Detail(metric=record, slide=slide, repeats=repeats, value=value)
 
 
 def _as_asked(record: Metric, spec: MetricSpec) -> Metric:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_stbench.results.kept import Level
 
 PROGRESS_AFTER = 5.0
 GRACE = 10.0
@@ -17,7 +21,8 @@ class RunSettings:
     """Where data and results are, and what to do about failures of earlier runs.
 
     ``run_id`` is the same in all processes of one run. ``afresh`` uses and stores nothing of a
-    model under test.
+    model under test. ``keep`` says what is kept beside the results, in parts in the folder ``parts``;
+    None: nothing.
     """
 
     data: Path | None = None
@@ -27,3 +32,5 @@ class RunSettings:
     compare: Path | None = None
     run_id: str | None = None
     afresh: bool = False
+    keep: Level | None = None
+    parts: Path = Path()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_stbench.errors import DataError, ModelError, SplitError
-from pytest_stbench.models.identity import digest_of
 from pytest_stbench.models.predictions import Place
 from pytest_stbench.run.anchors import Anchors
 from pytest_stbench.run.beside import families_beside
@@ -13,7 +12,8 @@ from pytest_stbench.run.ceilings import Ceiling, Ceilings
 from pytest_stbench.run.cells import pool_id, view_id
 from pytest_stbench.run.checking import Checking
 from pytest_stbench.run.contestants import Contestant, baseline_contestant
-from pytest_stbench.run.folding import Folding, listed_genes
+from pytest_stbench.run.folding import Folding, listed_genes, made_from
+from pytest_stbench.run.keeping_task import TaskKeeper
 from pytest_stbench.run.kept_checks import KeptChecks
 from pytest_stbench.run.keys import cell_key
 from pytest_stbench.run.ladder import Ladder, make_ladder
@@ -21,11 +21,11 @@ from pytest_stbench.run.model_calls import built
 from pytest_stbench.run.moments import Moments
 from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported, first_line
 from pytest_stbench.run.resolutions import Resolutions
-from pytest_stbench.run.scoring import CellScores, Scorer
+from pytest_stbench.run.scoring import CellScores, Detail, Scorer
 from pytest_stbench.run.truth_facts import TruthFacts
 from pytest_stbench.run.views import Views
 from pytest_stbench.spec.defaults import family_of, methods_of, with_defaults
-from pytest_stbench.spec.fingerprint import fingerprint, prediction_parts
+from pytest_stbench.spec.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pytest_stbench.families.question import Truth
     from pytest_stbench.registry import Baseline, Registry
     from pytest_stbench.run.cells import Cell, Grid, Pool
+    from pytest_stbench.run.keeping import Keeper
     from pytest_stbench.run.predicting import Prediction, Predictor
     from pytest_stbench.run.shelf import Shelf
     from pytest_stbench.spec.model import MetricSpec, TaskFile
@@ -53,6 +54,7 @@ class TaskRun:
         roots: tuple[Path, ...],
         shelf: Shelf,
         predictor: Predictor,
+        keeper: Keeper | None = None,
     ) -> None:
         self.task = task
         self.spec = task.spec
@@ -94,6 +96,7 @@ class TaskRun:
         self._scores: dict[tuple[str, str], CellScores] = {}
         self._remarks: dict[tuple[str, str], tuple[str, ...]] = {}
         self.moments = Moments()
+        self._keeper = TaskKeeper(keeper, self) if keeper is not None else None
 
     def ladder(self, name: str) -> Ladder:
         """Return the yardsticks of a data set."""
@@ -175,20 +178,7 @@ class TaskRun:
         return Place(task=self.spec.name, view=view, split=cell.split, fold=cell.fold.name, seed=seed)
 
     def _parts(self, cell: Cell, fold: FoldData) -> dict[str, object]:
-        """Return what a fold is made from, JSON-safe."""
-        task = fold.task
-        asked = {
-            "asked": list(fold.genes), "observed": list(task.observed_genes), "classes": list(task.classes),
-            "further": fold.question.identity(fold),
-        }  # fmt: skip
-        return {
-            "task": prediction_parts(self.spec, cell.dataset, cell.variant or None),
-            "dataset": self.views.dataset(cell.view).checksum,
-            "train": list(cell.fold.train),
-            "test": list(cell.fold.test),
-            "blocks": {**cell.fold.params, "seed": cell.fold.seed} if cell.fold.within else None,
-            "genes": digest_of(asked),
-        }
+        return made_from(self.spec, cell, fold, self.views.dataset(cell.view).checksum)
 
     def ceilings(self, cell: Cell) -> Mapping[str, Mapping[str, Ceiling]]:
         """Return the ceiling of every metric on the test slides of a cell, whatever its seed."""
@@ -196,6 +186,8 @@ class TaskRun:
             fold = self.fold(cell)
             found = self._ceilings.of(fold, self._truths_of(cell, fold), self._parts(cell, fold))
             self._found_ceilings[cell.whole_fold] = found
+            if self._keeper is not None:
+                self._keeper.ceilings(cell, found)
         return self._found_ceilings[cell.whole_fold]
 
     def run_baseline(self, record: Baseline, cell: Cell) -> Prediction:
@@ -219,8 +211,9 @@ class TaskRun:
         """Score a prediction as that of a contestant, and the controls of it."""
         for record in self.ladder(cell.dataset).controls:
             control = self._predictor.control(record, prediction, record.name)
-            self._scores[f"{record.name} {contestant.key}", cell.id] = self._score(cell, control)
-        self._scores[contestant.key, cell.id] = self._score(cell, prediction)
+            who = ("control", f"{record.name}({contestant.label})")
+            self._scores[f"{record.name} {contestant.key}", cell.id] = self._score(cell, control, who)
+        self._scores[contestant.key, cell.id] = self._score(cell, prediction, ("model", contestant.label))
         self._remarks[contestant.key, cell.id] = prediction.remarks
 
     def contract(self, contestant: Contestant, cell: Cell) -> tuple[str, ...]:
@@ -235,7 +228,8 @@ class TaskRun:
         """Return the scores of a baseline on a cell; the seed of a model does not concern it."""
         key = (f"baseline {record.name}", cell.whole_fold)
         if key not in self._scores:
-            self._scores[key] = self._score(cell, self.run_baseline(record, cell))
+            prediction = self.run_baseline(record, cell)
+            self._scores[key] = self._score(cell, prediction, ("baseline", record.name))
         return self._scores[key]
 
     def control_scores(self, record: Baseline, contestant: Contestant, cell: Cell) -> CellScores:
@@ -250,11 +244,15 @@ class TaskRun:
         self._truths = None
         self.views.forget()
 
-    def _score(self, cell: Cell, prediction: Prediction) -> CellScores:
+    def _score(self, cell: Cell, prediction: Prediction, who: tuple[str, str]) -> CellScores:
         fold = self.fold(cell)
         truths = self._truths_of(cell, fold)
         self.moments.note(pool_id(cell.dataset, cell.variant, cell.split), truths)
-        return self._scorer.score(truths, prediction)
+        details: list[Detail] = []
+        found = self._scorer.score(truths, prediction, details)
+        if self._keeper is not None:
+            self._keeper.scores(cell, who, details)
+        return found
 
     def _truths_of(self, cell: Cell, fold: FoldData) -> dict[str, Truth]:
         if self._truths is None or self._truths[0] is not fold:
@@ -280,6 +278,8 @@ class TaskRun:
             self.ceilings(cell)
         except CellFailed as error:
             raise Blocked(cause=cause, detail=first_line(error)) from None
+        if self._keeper is not None:
+            self._keeper.maps(contestant, cell, self._truths_of(cell, self.fold(cell)))
         self._ready.add(key)
 
     def ready_model(self, contestant: Contestant, cell: Cell) -> None:

@@ -9,6 +9,7 @@ from pytest_stbench.results import (
     CheckRecord,
     ContaminationRecord,
     DatasetRecord,
+    KeptRecord,
     LeftOutRecord,
     LockRecord,
     ModelRecord,
@@ -57,7 +58,8 @@ ONE_OF_EACH = {
     ),
     "left_out": LeftOutRecord(source="d", kind="check", name="gene_ids", reason="left out by --skip"),
 }
-EVERYTHING = Results(**{kind: (record,) for kind, record in ONE_OF_EACH.items()})
+KEPT = KeptRecord(level="scores", folder="v1.kept")
+EVERYTHING = Results(**{kind: (record,) for kind, record in ONE_OF_EACH.items()}, kept=KEPT)
 
 scores = st.dictionaries(st.sampled_from("abcdef"), st.floats(0, 1)).map(
     lambda values: Results(scores=tuple(score(metric, value) for metric, value in values.items()))
@@ -74,7 +76,7 @@ def test_every_kind_of_record_is_kept_from_both_sides():
         "earlier_runs",
         "digests",
     }
-    assert kinds == set(ONE_OF_EACH)
+    assert kinds == {*ONE_OF_EACH, "kept"}
 
 
 @given(first=scores, second=scores)

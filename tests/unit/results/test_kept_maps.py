@@ -1,0 +1,182 @@
+"""Maps of slides: what scanpy opens is what was put down, whatever things are called."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pytest_stbench.results import ModelRecord, Results, kept_maps, load, save
+from pytest_stbench.results.kept import stage
+from pytest_stbench.results.kept_maps import (
+    MapPart,
+    file_name,
+    from_anndata,
+    joined,
+    parts_by_slide,
+    read_map,
+    read_part,
+    to_anndata,
+    write_map,
+    write_part,
+)
+
+GENES = np.array(["TP53", "HLA-DRA", "ERBB2", "KRT8"])
+UNITS = np.array([f"spot {i}" for i in range(6)])
+
+
+def part(*columns, model="mine", slide="s1", **changes):
+    """The map of some columns; every value tells its layer, unit and gene."""
+    columns = list(columns or range(4))
+    base = np.add.outer(np.arange(6), np.array(columns) / 10).astype(np.float32)
+    made = MapPart(
+        about={"task": "t", "dataset": "d", "slide": slide, "patient": "P", "task_version": 2},
+        genes=GENES[columns],
+        why=np.array([f"of {model}"] * len(columns)),
+        order=np.array(columns),
+        units=UNITS,
+        xy_um=np.arange(12.0).reshape(6, 2),
+        labels={"niche": np.array(["tumour", "", "stroma", "", "tumour", "tumour"])},
+        libsize=np.arange(6.0),
+        truth=base,
+        layers={model: base + 100},
+    )
+    return replace(made, **changes)
+
+
+def same(one, other):
+    for name in ("genes", "why", "order", "units", "xy_um", "libsize", "truth"):
+        assert np.array_equal(getattr(one, name), getattr(other, name)), name
+    assert dict(one.about) == dict(other.about)
+    for name in ("labels", "layers"):
+        mine, theirs = getattr(one, name), getattr(other, name)
+        assert list(mine) == list(theirs)
+        for key, values in mine.items():
+            assert np.array_equal(values, theirs[key], equal_nan=values.dtype.kind == "f"), (name, key)
+    return True
+
+
+def test_a_part_comes_back_from_its_file(tmp_path):
+    write_part(tmp_path, part(), "mine")
+    (path,) = (tmp_path / "maps").iterdir()
+    assert same(read_part(path), part())
+
+
+@pytest.mark.parametrize("name", ["a/b", "truth", "../x", "<b>", "Größe", "a.b", "x" * 300, ""])
+def test_a_map_comes_back_whatever_things_are_called(tmp_path, name):
+    given = part(labels={name: np.array(["a", "", "/", "<b>", "nan", "None"])})
+    given = replace(
+        given, layers={name: given.truth + 1, "mine": given.truth}, units=np.array([*"abcde", name])
+    )
+    write_map(tmp_path / "map.h5ad", given)
+    assert same(read_map(tmp_path / "map.h5ad"), given)
+
+
+def test_what_scanpy_sees():
+    found = to_anndata(part())
+    assert found.X.dtype == found.layers["truth"].dtype == found.layers["mine"].dtype == np.float32
+    assert np.array_equal(found.X, found.layers["truth"])
+    assert found.obs_names.tolist() == UNITS.tolist()
+    assert found.var_names.tolist() == GENES.tolist()
+    assert found.obs["niche"].isna().tolist() == [False, True, False, True, False, False]
+    assert found.uns["stbench"]["task_version"] == 2
+    assert found.uns["stbench"]["why_kept"].tolist() == ["of mine"] * 4
+    assert same(from_anndata(found), part())
+
+
+def test_models_share_a_file_and_lack_what_was_not_kept_of_them():
+    one, other = part(0, 2), part(2, 3, model="other")
+    found = joined([one, other])
+    assert found.genes.tolist() == ["TP53", "ERBB2", "KRT8"]
+    assert found.why.tolist() == ["of mine", "of mine; of other", "of other"]
+    assert np.array_equal(found.truth, part(0, 2, 3).truth)
+    assert np.isnan(found.layers["mine"][:, 2]).all()
+    assert np.isnan(found.layers["other"][:, 0]).all()
+    assert np.array_equal(found.layers["mine"][:, :2], one.layers["mine"])
+    assert np.array_equal(found.layers["other"][:, 1:], other.layers["other"])
+    assert same(joined([found, other]), found)
+    assert np.array_equal(one.truth, part(0, 2).truth)  # what was given is as it was
+
+
+def test_a_file_name_is_safe_on_every_system():
+    found = file_name(7, part(about={"task": "a/b:c", "dataset": "d", "slide": "../<script>\n" + "x" * 200}))
+    assert found.startswith("maps/007-a_b_c-.._script_x")
+    assert len(found) < 140
+
+
+@pytest.fixture
+def run(tmp_path):
+    def saved(*parts, level="maps", name="v1.json"):
+        folder = tmp_path / f"parts{len(list(tmp_path.iterdir()))}"
+        for made in parts:
+            write_part(folder, made, next(iter(made.layers), "mine"))
+        path = tmp_path / name
+        return save(
+            path, Results(models=(ModelRecord(name="m"),)), lambda old: stage(path, folder, level, old)
+        ).kept
+
+    return saved
+
+
+def test_the_results_file_names_every_map(tmp_path, run):
+    kept = run(part(), part(slide="s2", model="other"), part(1, slide="s2"))
+    assert [(one.slide, one.file, one.genes, one.units) for one in kept.maps] == [
+        ("s1", "maps/001-t-s1.h5ad", 4, 6), ("s2", "maps/002-t-s2.h5ad", 4, 6),
+    ]  # fmt: skip
+    assert (kept.level, kept.scores, kept.left_out) == ("maps", None, ())
+    assert list(read_map(tmp_path / "v1.kept" / kept.maps[1].file).layers) == ["mine", "other"]
+    assert load(tmp_path / "v1.json").kept == kept
+
+
+def test_the_same_parts_make_the_same_files(run):
+    first = run(part(), part(slide="s2"))
+    again = run(part(slide="s2"), part(), name="again.json")
+    assert again.maps == first.maps
+
+
+def test_a_later_model_is_added_to_the_maps_there_are(tmp_path, run):
+    run(part())
+    kept = run(part(model="other"), part(slide="s0", model="other"))
+    assert [(one.slide, one.file) for one in kept.maps] == [
+        ("s1", "maps/001-t-s1.h5ad"), ("s0", "maps/002-t-s0.h5ad"),
+    ]  # fmt: skip
+    assert list(read_map(tmp_path / "v1.kept" / kept.maps[0].file).layers) == ["mine", "other"]
+
+
+def test_maps_of_a_results_file_that_was_copied_are_copied(tmp_path, run):
+    run(part())
+    (tmp_path / "copy.json").write_bytes((tmp_path / "v1.json").read_bytes())
+    kept = run(part(slide="s2"), name="copy.json")
+    assert [one.slide for one in kept.maps] == ["s1", "s2"]
+    for one in kept.maps:
+        assert (tmp_path / "copy.kept" / one.file).is_file()
+    assert (tmp_path / "v1.kept" / kept.maps[0].file).is_file()
+
+
+def test_what_is_over_the_limit_is_left_out_and_listed(tmp_path, run, monkeypatch):
+    size = (tmp_path / "v1.kept" / run(part()).maps[0].file).stat().st_size
+    monkeypatch.setattr(kept_maps, "BUDGET", size * 5 // 2)
+    kept = run(part(), part(slide="s2"), part(slide="s3"), name="v2.json")
+    assert [one.slide for one in kept.maps] == ["s1", "s2"]
+    assert [(one.task, one.slide, one.why) for one in kept.left_out] == [
+        ("t", "s3", "the map: with it maps would take more than 0 MB")
+    ]
+    assert sorted(path.name for path in (tmp_path / "v2.kept" / "maps").iterdir()) == [
+        "001-t-s1.h5ad", "002-t-s2.h5ad",
+    ]  # fmt: skip
+    assert len(run(part(), part(slide="s2"), part(slide="s3"), name="v2.json", level="all").maps) == 3
+
+
+def test_a_slide_without_a_map_says_why(run):
+    kept = run(MapPart(about=part().about, left_out=("no matrix",)), part(slide="s2"))
+    assert [one.slide for one in kept.maps] == ["s2"]
+    assert [(one.slide, one.why) for one in kept.left_out] == [("s1", "no matrix")]
+
+
+def test_slides_come_one_by_one(tmp_path):
+    for slide in ("s2", "s1"):
+        for model in ("b", "a"):
+            write_part(tmp_path, part(slide=slide, model=model), model)
+    found = [(key, [list(one.layers) for one in parts]) for key, parts in parts_by_slide(tmp_path)]
+    assert found == [(("t", "d", slide), [["a"], ["b"]]) for slide in ("s1", "s2")]
