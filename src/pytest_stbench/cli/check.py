@@ -113,7 +113,7 @@ def check(sources: tuple[str, ...], form: str, output: Path | None, **options: A
                     reports.append(_unread(group, str(error)))
     text = _rendered(reports, form, started)
     if output is not None:
-        write_atomically(output, text.encode())
+        write_atomically(output, text.encode("utf-8", "replace"))
         click.echo(f"wrote {output}", err=True)
     elif reports:
         click.echo(text, nl=False)
