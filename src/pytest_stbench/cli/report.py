@@ -19,7 +19,10 @@ from pytest_stbench.cli.files import write_atomically
     metavar="FILE",
     help="Write to this file.",
 )
-def report(runs: tuple[Path, ...], output: Path) -> None:
+@click.option(
+    "--all", "every", is_flag=True, help="Show the maps of all kept slides and genes, not of a few of each."
+)
+def report(runs: tuple[Path, ...], output: Path, *, every: bool) -> None:
     """Write a report of results files: one HTML file that opens offline.
 
     RUN is a file that `--stbench-save` or `stbench check --format json` wrote. Of several, models are
@@ -29,5 +32,5 @@ def report(runs: tuple[Path, ...], output: Path) -> None:
     from pytest_stbench.report.page.report_page import report_page
     from pytest_stbench.report.page.sources import read_sources
 
-    write_atomically(output, encoded(report_page(read_sources(runs))))
+    write_atomically(output, encoded(report_page(read_sources(runs), every=every)))
     click.echo(f"wrote {output}", err=True)

@@ -86,7 +86,8 @@ def score(model, level, *, role="model", metric="spearman_gene", spread=0.03, se
     baseline, ceiling = fields.pop("baseline", 0.3), fields.pop("ceiling", 0.8)
     record = {
         "task": "cohort-imputation", "task_version": 2, "family": "imputation", "dataset": "d",
-        "split": "lopo", "role": role, "model": model, "metric": metric, "value": mean, "per_patient": values, "n_patients": 8,
+        "split": "lopo", "role": role, "model": model, "metric": metric, "value": mean,
+        "per_patient": values, "n_patients": 8,
         "ci_low": mean - 0.02, "ci_high": mean + 0.02, "median": median(own), "min": min(own),
         "max": max(own), "baseline": baseline, "ceiling": ceiling, "trivial": 0.0,
         "input_class": "expression",
@@ -109,8 +110,8 @@ def results(*models, name="cohort-imputation", dataset="d", **changes):
     verdicts = []
     for seed, (label, level) in enumerate(models or (("a", 0.5),), start=10):
         for variant in ("", "raw"):
-            for metric in ("spearman_gene", "rmse"):
-                scores.append(score(label, level, metric=metric, variant=variant, seed=seed, **place, **held))
+            own = {"variant": variant, "seed": seed, **place, **held}
+            scores += [score(label, level, metric=metric, **own) for metric in ("spearman_gene", "rmse")]
         gate = GateRecord(
             kind="beats", reference="gene_gene_ridge", margin=0.01, n=8, estimate=level - 0.3, low=0.1234567,
             high=0.3, p=0.001, outcome="pass", message="beats gene_gene_ridge",

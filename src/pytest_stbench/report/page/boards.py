@@ -38,6 +38,11 @@ class Entry:
     is_simple: bool = False
     same_as: str = ""
 
+    @property
+    def who(self) -> tuple[str, str]:
+        """Role and label: a baseline may have the name of a model under test."""
+        return self.score.role, self.label
+
     def number(self, name: str, places: int = 3) -> Number:
         """Return a value of the score."""
         return Number(getattr(self.score, name), self.source.at("scores", self.place, name), places)
@@ -107,9 +112,9 @@ class Board:
         """Return the entries of the primary metric in the main setting."""
         return self.of(self.variants[0], self.primary)
 
-    def labelled(self, variant: str, metric: str) -> dict[str, Entry]:
-        """Return the entries of a metric by label."""
-        return {entry.label: entry for entry in self.of(variant, metric)}
+    def labelled(self, metric: str) -> dict[tuple[str, str], Entry]:
+        """Return the entries of a metric in the main setting by role and label."""
+        return {entry.who: entry for entry in self.of(self.variants[0], metric)}
 
     def patients(self) -> list[str]:
         """Return the patients of the primary metric."""

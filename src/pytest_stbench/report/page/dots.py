@@ -56,7 +56,7 @@ class Dots:
 def dots_of(board: Board) -> Dots | None:
     """Return the chart of the primary metric; None where it is undefined everywhere."""
     entries = [entry for entry in board.head() if entry.score.role != "control"]
-    entries = [entry for entry in entries if entry.score.value is not None]
+    entries = [e for e in entries if e.score.value is not None and e.same_as != e.label]
     if not entries:
         return None
     lines = _lines(board, entries)

@@ -12,14 +12,20 @@ from pytest_stbench.report.page.boards import Board, Entry, boards_of
 from pytest_stbench.report.page.dots import Dots, dots_of
 from pytest_stbench.report.page.glossary import glossary_of
 from pytest_stbench.report.page.judged import kinds_of, passed_of, paths_of
+from pytest_stbench.report.page.kept import kept_of, read_named
+from pytest_stbench.report.page.maps import sheets_of
+from pytest_stbench.report.page.named import Tables
 from pytest_stbench.report.page.render import page
 from pytest_stbench.report.page.sources import apart
 from pytest_stbench.report.page.variants import varied_of
 from pytest_stbench.report.page.words import headline, said_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from pytest_stbench.report.page.kept import Kept
+    from pytest_stbench.report.page.maps import Sheet
+    from pytest_stbench.report.page.named import Named
     from pytest_stbench.report.page.sources import Source
 
 STRONGEST = 0.34
@@ -34,14 +40,14 @@ class Section:
     cells: dict[str, Entry]
     dots: Dots | None
     groups: list[list[Entry]]
-    labels: list[str]
     shown: list[Entry]
     simple: Entry | None
     trivial: Entry | None
     facts: str
     means: str
     undefined: str
-    kept: str = ""
+    named: list[Named]
+    sheets: list[Sheet]
 
     @staticmethod
     def tint(entry: Entry) -> tuple[str, str] | None:
@@ -52,9 +58,15 @@ class Section:
         return ("up" if skill >= 0 else "down"), f"{STRONGEST * min(abs(skill), 1.0):.2f}"
 
 
-def report_page(sources: Sequence[Source]) -> str:
-    """Return the report of results files as HTML that opens offline, in one file."""
-    boards = [_section(board) for board in boards_of(sources)]
+def report_page(sources: Sequence[Source], *, every: bool = False) -> str:
+    """Return the report of results files as HTML that opens offline, in one file.
+
+    With `every`, all kept slides and genes have their maps, not a few of them.
+    """
+    found = boards_of(sources)
+    kept = {source.number: kept_of(source) for source in sources}
+    tables = _tables(kept, found)
+    boards = [_section(board, tables, list(sheets_of(board, kept, every=every))) for board in found]
     said = said_of(sources)
     checks = [
         (check, source.at("checks", place, "")[:-1])
@@ -74,7 +86,7 @@ def report_page(sources: Sequence[Source]) -> str:
         sources=sources,
         headline=headline(said),
         counts=_counts(sources, boards, list(columns)),
-        notices=apart(sources),
+        notices=[*apart(sources), *(line for own in kept.values() for line in own.notices)],
         said=said,
         boards=boards,
         columns=list(columns),
@@ -90,7 +102,17 @@ def report_page(sources: Sequence[Source]) -> str:
     )
 
 
-def _section(board: Board) -> Section:
+def _tables(kept: Mapping[int, Kept], boards: Sequence[Board]) -> Tables:
+    metrics = sorted({metric for board in boards for metric in board.metrics})
+    scores = {}
+    for number, own in kept.items():
+        table = read_named(own.scores, metrics, own.notices) if own.scores else None
+        if table is not None:
+            scores[number] = table
+    return Tables(scores, boards)
+
+
+def _section(board: Board, tables: Tables, sheets: list[Sheet]) -> Section:
     head = board.head()
     models = [entry for entry in head if entry.score.role == "model"]
     by_class: dict[tuple[bool, str | None], list[Entry]] = {}
@@ -111,12 +133,13 @@ def _section(board: Board) -> Section:
         cells={entry.label: entry for entry in models},
         dots=dots_of(board),
         groups=groups,
-        labels=[entry.label for entry in shown],
         shown=shown,
         simple=board.reference("simple"),
         trivial=board.reference("trivial"),
         facts=_facts(board, head),
         means=f"{metric.summary.rstrip('.')}. {direction}" if metric else "",
+        named=tables.of.get(id(board), []),
+        sheets=sheets,
         undefined=", ".join(f"{reason} {n}" for reason, n in reasons.items()) or "no reason was recorded",
     )
 

@@ -18,3 +18,66 @@ const reveal = () => {
 };
 addEventListener("hashchange", reveal);
 reveal();
+// Tables of single scores: made when they are opened, fifty rows first.
+for (const box of document.querySelectorAll("details.named")) {
+  let ready = false;
+  const build = () => {
+    if (ready || !box.open) return;
+    ready = true;
+    const tables = JSON.parse(box.querySelector("script").textContent);
+    const [search, pick, status, more] =
+      ["input", "select", "[role=status]", "button[type=button]"].map(name => box.querySelector(name));
+    const head = box.querySelector("thead"), body = box.querySelector("tbody");
+    let sorted = 1, down = false, limit = 50;
+    const element = (tag, text, attributes = {}) => {
+      const made = document.createElement(tag);
+      made.textContent = text;
+      for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+      return made;
+    };
+    const show = value => value === null ? "–" :
+      (value !== 0 && Math.abs(value) < 5e-4 ? value.toExponential(1) : value.toFixed(3)).replaceAll("-", "−");
+    const draw = () => {
+      const table = tables[+pick.value], wanted = search.value.trim().toLowerCase();
+      const column = table.values[sorted - 1];
+      const rows = table.names.map((_, i) => i).filter(i => table.names[i].toLowerCase().includes(wanted));
+      rows.sort((a, b) => {
+        if (!sorted) return (down ? -1 : 1) * table.names[a].localeCompare(table.names[b], "en", {numeric: true});
+        const [x, y] = [column[a], column[b]];
+        return x === null ? (y === null ? 0 : 1) : y === null ? -1 : down ? y - x : x - y;
+      });
+      head.replaceChildren();
+      const top = head.insertRow();
+      [table.level, ...table.columns].forEach((name, i) => {
+        const cell = element("th", "", {scope: "col", class: i ? "n" : "who"});
+        cell.setAttribute("aria-sort", i === sorted ? (down ? "descending" : "ascending") : "none");
+        const button = element("button", name, {type: "button"});
+        button.addEventListener("click", () => {
+          down = i === sorted ? !down : false;
+          sorted = i;
+          draw();
+          head.querySelectorAll("button")[i].focus();
+        });
+        cell.append(button);
+        top.append(cell);
+      });
+      top.append(element("th", "not defined", {scope: "col"}));
+      body.replaceChildren(...rows.slice(0, limit).map(i => {
+        const row = element("tr", "");
+        row.append(element("th", table.names[i], {scope: "row"}));
+        for (const values of table.values) row.append(element("td", show(values[i]), {class: "n"}));
+        row.append(element("td", table.missing[i], {class: "low"}));
+        return row;
+      }));
+      const out = table.leftOut ? `; ${table.leftOut} between the best and the worst are left out here` : "";
+      status.textContent = `${Math.min(limit, rows.length)} of ${rows.length} shown${out}`;
+      more.hidden = rows.length <= limit;
+    };
+    search.addEventListener("input", () => { limit = 50; draw(); });
+    pick.addEventListener("change", () => { sorted = 1; down = false; limit = 50; draw(); });
+    more.addEventListener("click", () => { limit += 200; draw(); });
+    draw();
+  };
+  box.addEventListener("toggle", build);
+  build();
+}
