@@ -84,8 +84,8 @@ def folder(tmp_path):
         "scores": {"file": "scores.parquet", "rows": 1, "sha256": digest(place / "scores.parquet")},
         "maps": [
             {
-                "task": "cohort-imputation", "dataset": "d", "slide": "S1", "file": "maps/1.h5ad", "genes": 12,
-                "units": 120, "sha256": digest(place / "maps" / "1.h5ad"),
+                "task": "cohort-imputation", "dataset": "d", "slide": "S1", "file": "maps/1.h5ad",
+                "genes": 12, "units": 120, "sha256": digest(place / "maps" / "1.h5ad"),
             }
         ],
         "left_out": [{"task": "", "slide": "", "why": "no space"}],
@@ -118,6 +118,12 @@ def test_what_is_not_defined_has_its_reason(made):
     assert missing["G3"] == "constant on 3"
     assert missing["G4"] == "constant on 1"
     assert missing["G5"] == ""
+
+
+def test_nothing_missing_is_no_error(made):
+    frame = table(genes=["G1", "G2"])
+    (found,) = tables_of(made, frame)
+    assert found.missing == ("", "")
 
 
 def test_a_table_that_is_too_large_has_its_best_and_worst(made, monkeypatch):

@@ -106,10 +106,8 @@ def _means(table: pd.DataFrame) -> dict[tuple[str, ...], pd.DataFrame]:
     text = [*PLACE, *WHO, "patient"]
     by_patient = table.groupby(text, observed=True, sort=False)["value"].mean()
     values = by_patient.groupby(level=[*PLACE, *WHO], observed=True, sort=False).mean()
-    gone = table[table["value"].isna()]
-    counts = gone.groupby([*PLACE, *WHO], observed=True, sort=False)["reason"].agg(_reasons)
     found = values.rename("value").to_frame()
-    found["missing"] = counts.reindex(found.index) if len(counts) else ""
+    found["missing"] = _reasons(table[table["value"].isna()]).reindex(found.index).fillna("")
     found = found.reset_index()
     key = [*PLACE, "metric", "role", "model"]
     for name in (*key, "level", "name"):
@@ -117,9 +115,17 @@ def _means(table: pd.DataFrame) -> dict[tuple[str, ...], pd.DataFrame]:
     return {tuple(map(str, place)): part for place, part in found.groupby(key, observed=True, sort=False)}
 
 
-def _reasons(reasons: pd.Series[Any]) -> str:
-    counts = reasons.astype(object).value_counts()
-    return ", ".join(f"{reason or 'undefined'} on {n}" for reason, n in counts.items())
+def _reasons(gone: pd.DataFrame) -> pd.Series[str]:
+    """Return on how many slides a name has no value, by reason, in words."""
+    import pandas as pd
+
+    places = [*PLACE, *WHO]
+    counts = gone.groupby([*places, "reason"], observed=True, sort=False).size().rename("n").reset_index()
+    counts["said"] = counts["reason"].astype(str) + " on " + counts["n"].astype(str)
+    several = counts.duplicated(places, keep=False)
+    joined = counts[several].groupby(places, observed=True, sort=False)["said"].agg(", ".join)
+    alone: pd.Series[str] = counts[~several].set_index(places)["said"]
+    return alone if joined.empty else pd.concat([alone, joined])
 
 
 def _missing(parts: Sequence[Any]) -> str:

@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 MOST_BYTES = 25_000
-SIDE = 2.6
-"""Length of the longer side in inches."""
-DPI = 100
+SIDE = 380
+"""Pixels of the longer side; the page shows a map at about half of that."""
 MANY = 20_000
 """Units above which the mean of tiles is drawn in their place."""
 TILES = 130
+STEPS = 62
+"""Colours of a map: as many as can be told apart, few enough to be small."""
+WHITE, GREY, BLACK = STEPS, STEPS + 1, STEPS + 2
+"""Places in the palette of the paper, of units without a value, and of the scale bar."""
 AMOUNT, CHANGE = "viridis", "PuOr_r"
 """Colours of an amount and of a difference; both are told apart by people who see fewer colours."""
 BARS_UM = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
@@ -40,58 +43,50 @@ class Picture:
 
 
 class Slide:
-    """Draws maps of one slide, all on one figure; places are in um."""
+    """Draws maps of one slide; places are in um, shape (units, 2)."""
 
     def __init__(self, places: Floats) -> None:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+        from scipy.spatial import KDTree
 
         self._finite = np.isfinite(places).all(axis=1)
         self._tile, shown = _tiles(places[self._finite])
-        low, high = shown.min(axis=0), shown.max(axis=0)
-        extent = np.maximum(high - low, 1.0)
+        spacing = _spacing(shown)
+        low = shown.min(axis=0) - 0.6 * spacing
+        extent = shown.max(axis=0) + 0.6 * spacing - low
         scale = SIDE / float(extent.max())
-        width, height = np.maximum(extent * scale, 0.5)
-        self._figure = Figure(figsize=(float(width), float(height)), dpi=DPI)
-        self._canvas = FigureCanvasAgg(self._figure)
-        axes = self._figure.add_axes((0.01, 0.01, 0.98, 0.98))
-        axes.set_axis_off()
-        gap = 0.5 * _spacing(shown)
-        axes.set_xlim(low[0] - gap, high[0] + gap)
-        axes.set_ylim(high[1] + gap, low[1] - gap)  # y grows downwards, as in images
-        diameter = float(np.clip(_spacing(shown) * scale * 72 * 1.05, 1.2, 30.0))
-        marker = "s" if self._tile is not None else "o"
-        self._points = axes.scatter(
-            shown[:, 0], shown[:, 1], s=diameter**2, c=np.zeros(len(shown)), marker=marker, linewidths=0
-        )
-        bar = max((um for um in BARS_UM if um <= 0.3 * extent[0]), default=BARS_UM[0])
-        x, y = low[0] + 0.03 * extent[0], high[1] - 0.01 * extent[1]
-        axes.plot([x, x + bar], [y, y], color="black", linewidth=2.5, solid_capstyle="butt")
-        self.bar = f"the bar is {bar:,} um"
+        width, height = np.maximum(np.ceil(extent * scale), 8).astype(int).tolist()
+        rows, columns = np.mgrid[:height, :width] + 0.5
+        # y grows downwards, as in images.
+        pixels = np.column_stack((columns.ravel(), rows.ravel())) / scale + low
+        norm, radius = (np.inf, 0.51) if self._tile is not None else (2, 0.5)
+        reach = max(radius * spacing, 0.75 / scale)
+        _, nearest = KDTree(shown).query(pixels, p=norm, distance_upper_bound=reach)
+        self._unit = nearest.reshape(height, width)
+        self._n = len(shown)
+        um = max((length for length in BARS_UM if length <= 0.35 * extent[0]), default=BARS_UM[0])
+        self.bar = f"the bar is {um:,} um"
+        self._bar = (slice(height - 9, height - 5), slice(6, 6 + max(1, round(um * scale))))
 
     def map(self, values: Floats, low: float, high: float, said: str, colours: str = AMOUNT) -> Picture:
         """Return a map of one value a unit, in colours between `low` and `high`."""
         shown = values[self._finite]
         if self._tile is not None:
             known = np.isfinite(shown)
-            count = np.bincount(self._tile[known], minlength=self._tile.max() + 1)
-            total = np.bincount(self._tile[known], shown[known], minlength=self._tile.max() + 1)
-            shown = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
-        self._points.set_array(np.ma.masked_invalid(shown))
-        self._points.set_cmap(colours)
-        self._points.set_clim(low, high if high > low else low + 1.0)
-        canvas: Any = self._canvas
-        canvas.draw()
-        return Picture(_png(np.asarray(canvas.buffer_rgba())), said)
+            count = np.bincount(self._tile[known], minlength=self._n)
+            total = np.bincount(self._tile[known], shown[known], minlength=self._n)
+            shown = np.divide(total, count, out=np.full(self._n, np.nan), where=count > 0)
+        share = (shown - low) / (high - low) if high > low else np.zeros(self._n)
+        level = np.clip(np.nan_to_num(share) * STEPS, 0, STEPS - 1).astype(np.uint8)
+        pixels = np.append(np.where(np.isfinite(shown), level, GREY), WHITE).astype(np.uint8)[self._unit]
+        pixels[self._bar] = BLACK
+        return Picture(_png(pixels, colours), said)
 
 
 def matrix(values: Floats, said: str) -> Picture:
     """Return a square matrix of correlations, -1 to 1, as a picture."""
-    from matplotlib import colormaps
-
-    pixels = colormaps[CHANGE]((np.nan_to_num(values) + 1) / 2, bytes=True)
-    times = max(1, round(SIDE * DPI / len(values)))
-    return Picture(_png(np.asarray(pixels).repeat(times, axis=0).repeat(times, axis=1)), said)
+    level = np.clip((np.nan_to_num(values) + 1) / 2 * STEPS, 0, STEPS - 1).astype(np.uint8)
+    times = max(1, round(SIDE / len(values)))
+    return Picture(_png(level.repeat(times, axis=0).repeat(times, axis=1), CHANGE), said)
 
 
 def tissue(pixels: NDArray[Any], said: str) -> Picture:
@@ -102,7 +97,7 @@ def tissue(pixels: NDArray[Any], said: str) -> Picture:
     if values.dtype.kind == "f":
         values = np.rint(np.clip(values, 0, 1) * 255)
     image = Image.fromarray(values.astype(np.uint8))
-    image.thumbnail((int(SIDE * DPI * 1.3),) * 2)
+    image.thumbnail((SIDE, SIDE))
     for quality in (75, 55, 35, 15, 1):
         file = io.BytesIO()
         image.save(file, "WEBP", quality=quality)
@@ -142,16 +137,19 @@ def _spacing(places: Floats) -> float:
     return float(np.median(distances)) or 1.0
 
 
-def _png(pixels: NDArray[np.uint8]) -> str:
-    """Return pixels as a palette PNG of at most 25 kB: fewer colours, then fewer pixels."""
+def _png(pixels: NDArray[np.uint8], colours: str) -> str:
+    """Return places in the palette as a PNG of at most 25 kB: with fewer colours, then fewer pixels."""
+    from matplotlib import colormaps
     from PIL import Image
 
-    image = Image.fromarray(np.ascontiguousarray(pixels[..., :3]))
-    for colours, share in ((128, 1.0), (48, 1.0), (32, 0.75), (24, 0.5), (16, 0.35), (8, 0.2)):
-        width, height = (max(1, round(side * share)) for side in image.size)
-        small = image if share == 1 else image.resize((width, height))
+    scale = np.asarray(colormaps[colours](np.linspace(0, 1, STEPS), bytes=True))[:, :3]
+    palette = np.vstack((scale, [[255] * 3, [200] * 3, [0] * 3])).astype(np.uint8)
+    for width, step in ((1, 1), (3, 1), (6, 1), (6, 2), (10, 3), (20, 6)):
+        merged = np.where(pixels < STEPS, np.minimum(pixels // width * width + width // 2, STEPS - 1), pixels)
+        image = Image.fromarray(np.ascontiguousarray(merged[::step, ::step].astype(np.uint8)), "P")
+        image.putpalette(palette.tobytes())
         file = io.BytesIO()
-        small.quantize(colours, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+        image.save(file, "PNG", compress_level=6)
         if file.tell() <= MOST_BYTES:
             break
     return _address("png", file.getvalue())
