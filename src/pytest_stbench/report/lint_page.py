@@ -9,7 +9,8 @@ from pytest_stbench import __version__
 from pytest_stbench.report.findings import concession_lines, counted
 from pytest_stbench.report.page.glossary import of_checks
 from pytest_stbench.report.page.judged import Kind, Path, kinds_of, passed_of, paths_of
-from pytest_stbench.report.page.render import anchor, page
+from pytest_stbench.report.page.pictures import Picture, Slide, limits
+from pytest_stbench.report.page.render import anchor, page, shown
 from pytest_stbench.results.checklist import checklist_of
 from pytest_stbench.results.schema import Results
 
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_stbench.report.lint import Report
+    from pytest_stbench.run.looking import SlideView
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Maps of one slide: its depth, and the genes that checks found worst."""
+
+    dataset: str
+    slide: str
+    bar: str
+    pictures: list[tuple[Picture, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +43,7 @@ class Section:
     passed: dict[str, list[str]]
     conceded: list[str]
     not_run: dict[str, list[str]]
+    views: list[View]
 
 
 def lint_page(reports: Sequence[Report]) -> str:
@@ -84,4 +97,18 @@ def _section(report: Report, number: int, before: int) -> Section:
         passed=passed_of(report.checks),
         conceded=concession_lines(report.checks),
         not_run=not_run,
+        views=[_view(seen) for seen in report.views],
     )
+
+
+def _view(seen: SlideView) -> View:
+    slide = Slide(seen.xy_um)
+    shown_maps = {"counts per unit": (seen.libsize, "how deep each unit was measured")}
+    shown_maps |= {gene: (values, f"named by {seen.why[gene]}") for gene, values in seen.genes.items()}
+    pictures = []
+    for name, (values, why) in shown_maps.items():
+        low, high = limits(values)
+        span = f"colours from {shown(low, 0)} to {shown(high, 0)}"
+        picture = slide.map(values, low, high, f"{name} on slide {seen.slide}, {span}")
+        pictures.append((picture, f"{name}: {why} · {span}"))
+    return View(seen.dataset, seen.slide, slide.bar, pictures)

@@ -396,11 +396,12 @@ class Page(html.parser.HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.open, self.text, self.links = [], [], []
+        self.open, self.text, self.links, self.images = [], [], [], []
 
     def handle_starttag(self, tag, attrs):
-        self.links += [value for name, value in attrs if name in ("src", "href")]
-        if tag not in ("meta", "link"):
+        self.links += [value for name, value in attrs if name == "href"]
+        self.images += [value for name, value in attrs if name == "src"]
+        if tag not in ("meta", "link", "img"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -422,6 +423,8 @@ def test_the_page_stands_alone_and_escapes_what_data_says(slides, tmp_path):
     assert "<b>x</b>" in text
     assert "too_few_patients" in text
     assert "Are there enough patients for the claim?" in text
+    assert len(page.images) >= 3
+    assert all(image.startswith("data:image/png") and len(image) < 34_000 for image in page.images)
 
 
 def test_findings_of_the_page_have_statistic_threshold_and_fix():

@@ -71,12 +71,14 @@ class _File:
         self._file = file
         self.genes = [str(name) for name in _element(file["var"]).index]
         self.places = np.asarray(_element(file["obsm/spatial"]), dtype=np.float64)[:, :2]
-        self.models = [name for name in file["layers"] if name != "truth"]
+        about = _element(file["uns/stbench"]) if "uns/stbench" in file else {}
+        names = dict(zip(about.get("layers", ()), about.get("models", ()), strict=True))
+        self.models = {str(names.get(key, key)): key for key in file["layers"] if key != "truth"}
 
     def layer(self, name: str, columns: Sequence[int]) -> Floats:
         """Return columns of a layer in the order asked."""
         ascending = sorted(set(columns))
-        stored = self._file["layers"][name]
+        stored = self._file["layers"][self.models.get(name, name)]
         found = _element(stored)[:, ascending].toarray() if hasattr(stored, "keys") else stored[:, ascending]
         back = [ascending.index(column) for column in columns]
         return np.asarray(found, dtype=np.float64)[:, back]
@@ -135,7 +137,8 @@ def _sheet(board: Board, entry: Entry, found: KeptMap, of: int, *, every: bool) 
         if model not in file.models or not np.isfinite(file.places).all(axis=1).any():
             return None
         agreement, spread = _facts(file, model)
-        chosen = list(range(len(file.genes))) if every else _ends(agreement)
+        predicted_genes = np.flatnonzero(~np.isneginf(agreement)).tolist()
+        chosen = predicted_genes if every else _ends(agreement, predicted_genes)
         truth, predicted = file.layer("truth", chosen), file.layer(model, chosen)
         matrices = _matrices(board, entry, found.slide, file, spread)
         image = file.image()
@@ -191,19 +194,23 @@ def _facts(file: _File, model: str) -> tuple[Floats, Floats]:
 
 
 def _agreement(truth: Floats, predicted: Floats) -> Floats:
-    """Return Pearson's r of each gene over the units, shape (genes,); nan where one side is constant."""
+    """Return Pearson's r of each gene over the units, shape (genes,).
+
+    It is nan where one side is constant, and -inf where nothing was predicted.
+    """
     known = np.isfinite(truth) & np.isfinite(predicted)
     n = np.maximum(known.sum(axis=0), 1)
     x, y = (np.where(known, values, 0.0) for values in (truth, predicted))
     x, y = (np.where(known, values - values.sum(axis=0) / n, 0.0) for values in (x, y))
     norm = np.sqrt((x * x).sum(axis=0) * (y * y).sum(axis=0))
     product = (x * y).sum(axis=0)
-    return np.asarray(np.divide(product, norm, out=np.full(len(n), np.nan), where=norm > 1e-12))
+    empty = np.where(known.any(axis=0), np.nan, -np.inf)
+    return np.asarray(np.divide(product, norm, out=empty, where=norm > 1e-12))
 
 
-def _ends(agreement: Floats) -> list[int]:
-    """Return the genes with the best and the worst agreement, best first."""
-    order: list[int] = np.argsort(-np.nan_to_num(agreement, nan=-2.0), kind="stable").tolist()
+def _ends(agreement: Floats, genes: Sequence[int]) -> list[int]:
+    """Return those of `genes` with the best and the worst agreement, best first."""
+    order = sorted(genes, key=lambda i: -agreement[i] if np.isfinite(agreement[i]) else 2.0)
     half = GENES // 2
     return order if len(order) <= GENES else order[:half] + order[-half:]
 

@@ -26,6 +26,8 @@ WHITE, GREY, BLACK = STEPS, STEPS + 1, STEPS + 2
 """Places in the palette of the paper, of units without a value, and of the scale bar."""
 AMOUNT, CHANGE = "viridis", "PuOr_r"
 """Colours of an amount and of a difference; both are told apart by people who see fewer colours."""
+FOOT = 12
+"""Rows of pixels below the units, for the scale bar."""
 BARS_UM = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
@@ -55,6 +57,7 @@ class Slide:
         extent = shown.max(axis=0) + 0.6 * spacing - low
         scale = SIDE / float(extent.max())
         width, height = np.maximum(np.ceil(extent * scale), 8).astype(int).tolist()
+        height += FOOT
         rows, columns = np.mgrid[:height, :width] + 0.5
         # y grows downwards, as in images.
         pixels = np.column_stack((columns.ravel(), rows.ravel())) / scale + low
@@ -65,7 +68,7 @@ class Slide:
         self._n = len(shown)
         um = max((length for length in BARS_UM if length <= 0.35 * extent[0]), default=BARS_UM[0])
         self.bar = f"the bar is {um:,} um"
-        self._bar = (slice(height - 9, height - 5), slice(6, 6 + max(1, round(um * scale))))
+        self._bar = (slice(height - 7, height - 3), slice(6, 6 + max(1, round(um * scale))))
 
     def map(self, values: Floats, low: float, high: float, said: str, colours: str = AMOUNT) -> Picture:
         """Return a map of one value a unit, in colours between `low` and `high`."""
