@@ -65,6 +65,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "200 MB; all: every gene asked)",
     )
     add(
+        "--stbench-report",
+        metavar="FILE",
+        help="write a report as one HTML file that opens offline: verdicts, leaderboard, patients, checks",
+    )
+    add(
         "--stbench-compare",
         metavar="FILE",
         help="results of an earlier run to compare with (gate not_worse_than)",
@@ -121,6 +126,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_stbench.collection.reports import check_files
 
         check_files(config)
+    if config.getoption("stbench_report"):
+        from pytest_stbench.collection.report_file import check_report
+
+        check_report(config)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -231,6 +240,10 @@ class Reporting:
             from pytest_stbench.collection.reports import save
 
             save(session, self._started)
+        if self._heard and self._config.getoption("stbench_report"):
+            from pytest_stbench.collection.report_file import write_report
+
+            write_report(session, self._started)
         if self._config.getoption("stbench_gate"):
             from pytest_stbench.collection.reports import require_given_gates
 
@@ -242,6 +255,10 @@ class Reporting:
             from pytest_stbench.collection.terminal import write_summary
 
             write_summary(terminalreporter, self._config)
+        if self._heard and self._config.getoption("stbench_report"):
+            from pytest_stbench.collection.report_file import tell_report
+
+            tell_report(terminalreporter, self._config)
 
 
 @pytest.hookimpl(tryfirst=True)

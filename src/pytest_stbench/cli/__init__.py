@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "export-inputs": "pytest_stbench.cli.export_inputs:export_inputs",
     "new": "pytest_stbench.cli.new:new",
     "reference": "pytest_stbench.cli.reference:reference",
+    "report": "pytest_stbench.cli.report:report",
     "schema": "pytest_stbench.cli.schema:schema",
     "seal": "pytest_stbench.cli.seal:seal",
     "selftest": "pytest_stbench.cli.selftest:selftest",

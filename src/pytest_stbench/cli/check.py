@@ -100,6 +100,7 @@ def check(sources: tuple[str, ...], form: str, output: Path | None, **options: A
         said_of(options),
         registry,
         options,
+        pictures=form == "html",
     )
     reports: list[Report] = []
     errors: list[str] = []
@@ -113,7 +114,7 @@ def check(sources: tuple[str, ...], form: str, output: Path | None, **options: A
                     reports.append(_unread(group, str(error)))
     text = _rendered(reports, form, started)
     if output is not None:
-        write_atomically(output, text.encode())
+        write_atomically(output, text.encode("utf-8", "replace"))
         click.echo(f"wrote {output}", err=True)
     elif reports:
         click.echo(text, nl=False)
@@ -133,6 +134,7 @@ class _Asked:
     said: Said
     registry: Registry
     options: Mapping[str, Any]
+    pictures: bool = False
 
     @property
     def names(self) -> frozenset[str]:
@@ -141,7 +143,7 @@ class _Asked:
 
     def parts(self, found: Judged) -> dict[str, Any]:
         """Return what a report takes from what was judged."""
-        kinds = ("checks", "datasets", "tasks", "unreadable")
+        kinds = ("checks", "datasets", "tasks", "unreadable", "views")
         not_run = {**self.left_out, **found.not_run}
         return {"not_run": not_run, **{kind: getattr(found, kind) for kind in kinds}}
 
@@ -194,8 +196,9 @@ def _task(path: Path, asked: _Asked, store: Path) -> Report:
     grid = make_grid(task, samples, registry.splits)
     with _Progress() as progress:
         found = judge(
-            task, grid, roots, registry, store=store, names=asked.names, whole=True, progress=progress
-        )
+            task, grid, roots, registry, store=store, names=asked.names, whole=True,
+            pictures=asked.pictures, progress=progress,
+        )  # fmt: skip
     words = ("samples", "patient", "slide", "by", "split", "settings")
     notes = unused(asked.options, words, "a task file says it itself")
     return Report(title=task.spec.name, what=f"task file {path}", notes=tuple(notes), **asked.parts(found))
@@ -216,7 +219,10 @@ def _files(group: tuple[str, ...], asked: _Asked, store: Path) -> Report:
         task, grid = task_of_data(name, described.config, samples, None, asked.options["claim"])
         task = with_waivers(task, asked.waivers)
         with _Progress() as progress:
-            return judge(task, grid, roots, registry, store=store, names=asked.names, progress=progress)
+            return judge(
+                task, grid, roots, registry, store=store, names=asked.names, pictures=asked.pictures,
+                progress=progress,
+            )  # fmt: skip
 
     found = run(described.samples)
     broken: dict[str, str] = {}

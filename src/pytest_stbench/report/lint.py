@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_stbench.results.check_record import CheckRecord
     from pytest_stbench.results.provenance import DatasetRecord, RunRecord, TaskRecord
+    from pytest_stbench.run.looking import SlideView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class Report:
     notes: tuple[str, ...] = ()
     not_run: Mapping[str, str] = field(default_factory=dict)
     unreadable: Mapping[str, str] = field(default_factory=dict)
+    views: tuple[SlideView, ...] = ()
 
     @property
     def failed(self) -> bool:

@@ -1,112 +1,114 @@
-"""What ``stbench check`` found, as one self-contained HTML page."""
+"""What ``stbench check`` found, as one self-contained HTML page: the page of a report without scores."""
 
 from __future__ import annotations
 
-from html import escape
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_stbench.report.findings import check_name, concession_lines, counted, figures
+from pytest_stbench import __version__
+from pytest_stbench.report.findings import concession_lines, counted
+from pytest_stbench.report.page.glossary import of_checks
+from pytest_stbench.report.page.judged import Kind, Path, kinds_of, passed_of, paths_of
+from pytest_stbench.report.page.pictures import Picture, Slide, limits
+from pytest_stbench.report.page.render import anchor, page, shown
 from pytest_stbench.results.checklist import checklist_of
 from pytest_stbench.results.schema import Results
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from pytest_stbench.report.lint import Report
-    from pytest_stbench.results.check_record import CheckRecord
-
-STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; color: #222 }
-body { margin: 2rem auto; max-width: 72rem; padding: 0 1rem }
-table { border-collapse: collapse; width: 100%; margin: 0.5rem 0 1.5rem }
-th, td { text-align: left; vertical-align: top; padding: 0.35rem 0.6rem; border-bottom: 1px solid #ddd }
-th { font-weight: 600; background: #f4f4f4 }
-td.status { font-weight: 700; white-space: nowrap }
-.fail { color: #b00020 } .warn { color: #9a5b00 } .pass { color: #1b6b2c } .skip, .open { color: #666 }
-code { background: #f4f4f4; padding: 0 0.2rem }
-p.note { color: #555; margin: 0.2rem 0 }
-td { overflow-wrap: anywhere }
-@media (max-width: 40rem) {
-  body { margin: 1rem auto }
-  tr, td { display: block; border: 0; padding: 0.1rem 0 }
-  tr { border-bottom: 1px solid #ddd; padding: 0.4rem 0 }
-  th, td:empty { display: none }
-}
-"""
-SHOWN = 10
+    from pytest_stbench.run.looking import SlideView
 
 
-def lint_page(reports: Iterable[Report]) -> str:
-    """Return the page: for each source its checklist, all checks, waivers, and what was not judged."""
-    sections = "\n".join(_section(report) for report in reports)
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>stbench check</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>Data-quality checks</h1>\n{sections}\n</body>\n</html>\n"
+@dataclass(frozen=True, slots=True)
+class View:
+    """Maps of one slide: its depth, and the genes that checks found worst."""
+
+    dataset: str
+    slide: str
+    bar: str
+    pictures: list[tuple[Picture, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One source with what its section shows."""
+
+    report: Report
+    id: str
+    counted: str
+    paths: list[Path]
+    kinds: list[Kind]
+    passed: dict[str, list[str]]
+    conceded: list[str]
+    not_run: dict[str, list[str]]
+    views: list[View]
+
+
+def lint_page(reports: Sequence[Report]) -> str:
+    """Return the page: for each source its checklist, all checks, waivers, and what was not judged.
+
+    Numbers say where they stand in the JSON of the same sources, as
+    :func:`~pytest_stbench.report.lint.lint_data` returns it.
+    """
+    sections = []
+    before = 0
+    for number, report in enumerate(reports):
+        sections.append(_section(report, number, before))
+        before += len(report.checks)
+    return page(
+        "check.html.j2",
+        title="stbench check",
+        version=__version__,
+        headline=_headline(reports),
+        sections=sections,
+        words=of_checks(),
     )
 
 
-def _section(report: Report) -> str:
-    parts = [f"<h2>{escape(report.title)}</h2>", f"<p>{escape(report.what)}. {counted(report.checks)}.</p>"]
-    parts += [f'<p class="note">{escape(note)}</p>' for note in report.notes]
-    parts += [
-        f'<p class="fail"><b>Unreadable:</b> {escape(name)}: {escape(why)}</p>'
-        for name, why in report.unreadable.items()
-    ]
+def _headline(reports: Sequence[Report]) -> str:
+    checks = [check for report in reports for check in report.checks]
+    unreadable = sum(len(report.unreadable) for report in reports)
+    failed = sum(check.status == "fail" for check in checks)
+    if unreadable:
+        return (
+            f"Not all could be read ({unreadable} not), so this is not the whole answer: {counted(checks)}."
+        )
+    if failed:
+        return f"This data is not ready: {counted(checks)}. Each failure says how to mend it."
+    if not checks:
+        return "No check was run."
+    return f"No check failed: {counted(checks)}."
+
+
+def _section(report: Report, number: int, before: int) -> Section:
+    checks = [(check, f"0:checks.{before + place}") for place, check in enumerate(report.checks)]
     results = Results(checks=report.checks, datasets=report.datasets, tasks=report.tasks)
-    steps = checklist_of(results)
-    for dataset in dict.fromkeys(step.dataset for step in steps):
-        rows = [
-            [
-                _status(step.status),
-                f"<td>{escape(step.question)}</td>",
-                f"<td>{escape(step.answer)}</td>",
-                f"<td>{escape(', '.join(step.findings))}</td>",
-            ]
-            for step in steps
-            if step.dataset == dataset
-        ]
-        parts.append(f"<h3>Design checklist: {escape(dataset)}</h3>")
-        parts.append(_table(("", "question", "answer", "findings"), rows))
-    if report.checks:
-        parts.append("<h3>Checks</h3>")
-        rank = ("fail", "warn", "skip", "pass")
-        ordered = sorted(report.checks, key=lambda check: rank.index(check.status))
-        parts.append(_table(("", "check", "found", "figures", "where"), [_check(check) for check in ordered]))
-    conceded = concession_lines(report.checks)
-    if conceded:
-        items = "".join(f"<li>{escape(line)}</li>" for line in conceded)
-        parts.append(f"<h3>Waivers and changed thresholds</h3>\n<ul>{items}</ul>")
-    parts += [
-        f'<p class="note">Not run: <code>{escape(name)}</code> ({escape(reason)})</p>'
-        for name, reason in report.not_run.items()
-    ]
-    return "\n".join(parts)
-
-
-def _check(check: CheckRecord) -> list[str]:
-    message = check.message if check.message.endswith(check.fix) else f"{check.message}: {check.fix}"
-    further = "".join(
-        f'<li><b class="{finding.status}">{finding.status.upper()}</b> '
-        f"{escape(f'{finding.text}: {finding.fix}')} {escape(figures(finding))}</li>"
-        for finding in check.findings[1:]
+    not_run: dict[str, list[str]] = {}
+    for name, reason in report.not_run.items():
+        not_run.setdefault(reason, []).append(name)
+    return Section(
+        report=report,
+        id=anchor("source", number, report.title),
+        counted=counted(report.checks),
+        paths=paths_of(checklist_of(results), tasks=False),
+        kinds=kinds_of(checks, section=number),
+        passed=passed_of(report.checks),
+        conceded=concession_lines(report.checks),
+        not_run=not_run,
+        views=[_view(seen) for seen in report.views],
     )
-    where = [*check.slides[:SHOWN], *check.genes[:SHOWN]]
-    return [
-        _status(check.status),
-        f"<td><code>{escape(check.id)}</code> {escape(check_name(check))}</td>",
-        f"<td>{escape(message)}{f'<ul>{further}</ul>' if further else ''}</td>",
-        f"<td>{escape(figures(check))}</td>",
-        f"<td>{escape(', '.join(where))}</td>",
-    ]
 
 
-def _status(status: str) -> str:
-    return f'<td class="status {escape(status)}">{escape(status.upper())}</td>'
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "\n".join(f"<tr>{''.join(row)}</tr>" for row in rows)
-    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+def _view(seen: SlideView) -> View:
+    slide = Slide(seen.xy_um)
+    shown_maps = {"counts per unit": (seen.libsize, "how deep each unit was measured")}
+    shown_maps |= {gene: (values, f"named by {seen.why[gene]}") for gene, values in seen.genes.items()}
+    pictures = []
+    for name, (values, why) in shown_maps.items():
+        low, high = limits(values)
+        span = f"colours from {shown(low, 0)} to {shown(high, 0)}"
+        picture = slide.map(values, low, high, f"{name} on slide {seen.slide}, {span}")
+        pictures.append((picture, f"{name}: {why} · {span}"))
+    return View(seen.dataset, seen.slide, slide.bar, pictures)

@@ -12,6 +12,7 @@ from pytest_stbench.checks.result import count
 from pytest_stbench.errors import DataError, DataMissing
 from pytest_stbench.results.provenance import DatasetRecord
 from pytest_stbench.run.cells import Cell, Grid, Pool, view_parts
+from pytest_stbench.run.looking import look
 from pytest_stbench.run.records import check_record
 from pytest_stbench.run.runner import Runner
 from pytest_stbench.run.settings import RunSettings
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_stbench.registry import Check, Registry
     from pytest_stbench.results.check_record import CheckRecord
     from pytest_stbench.results.provenance import TaskRecord
+    from pytest_stbench.run.looking import SlideView
     from pytest_stbench.run.task_run import TaskRun
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample
@@ -49,6 +51,7 @@ class Judged:
     tasks: tuple[TaskRecord, ...] = ()
     not_run: dict[str, str] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
+    views: tuple[SlideView, ...] = ()
 
 
 def task_of_data(
@@ -130,6 +133,7 @@ def judge(
     names: Collection[str],
     counts: bool = True,
     whole: bool = False,
+    pictures: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Judged:
     """Run the checks called `names` on the data of a task.
@@ -142,6 +146,8 @@ def judge(
         Whether there are counts; without them only checks that need metadata alone are run.
     whole
         Whether `task` was written by somebody, so that it is judged as well.
+    pictures
+        Whether a few slides are returned for maps.
     progress
         Is told what runs, how many checks are done, and how many there are.
     """
@@ -179,6 +185,8 @@ def judge(
                 unreadable[view] = str(error)
                 continue
             found.append(check_record(spec, record, result, view, pool.split if pool else None))
+    readable = [view for view in views if view not in unreadable] if pictures and counts else []
+    looked = [seen for view in readable for seen in look(run.views.dataset(view), view, found)]
     runner.close()
     return Judged(
         checks=tuple(found),
@@ -186,6 +194,7 @@ def judge(
         tasks=(recorder.facts.task(),) if whole else (),
         not_run=not_run,
         unreadable=unreadable,
+        views=tuple(looked),
     )
 
 

@@ -1,0 +1,191 @@
+"""The report of one or several runs as one page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_stbench import __version__
+from pytest_stbench.gate.within_slide import LABEL
+from pytest_stbench.report.findings import concession_lines, counted
+from pytest_stbench.report.page.boards import Board, Entry, boards_of
+from pytest_stbench.report.page.dots import Dots, dots_of
+from pytest_stbench.report.page.glossary import glossary_of
+from pytest_stbench.report.page.judged import kinds_of, passed_of, paths_of
+from pytest_stbench.report.page.kept import kept_of, read_named
+from pytest_stbench.report.page.maps import sheets_of
+from pytest_stbench.report.page.named import Tables
+from pytest_stbench.report.page.render import page
+from pytest_stbench.report.page.sources import apart
+from pytest_stbench.report.page.variants import varied_of
+from pytest_stbench.report.page.words import headline, said_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_stbench.report.page.kept import Kept
+    from pytest_stbench.report.page.maps import Sheet
+    from pytest_stbench.report.page.named import Named
+    from pytest_stbench.report.page.sources import Source
+
+STRONGEST = 0.34
+"""Opacity of a cell whose skill is 1 or more, or -1 or less: its text must still be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A board with what its section shows."""
+
+    board: Board
+    cells: dict[str, Entry]
+    dots: Dots | None
+    groups: list[list[Entry]]
+    shown: list[Entry]
+    simple: Entry | None
+    trivial: Entry | None
+    facts: str
+    means: str
+    undefined: str
+    named: list[Named]
+    sheets: list[Sheet]
+
+    @staticmethod
+    def tint(entry: Entry) -> tuple[str, str] | None:
+        """Return the side of S on which a score stands, and how far; None where there is no skill."""
+        skill = entry.score.skill
+        if skill is None:
+            return None
+        return ("up" if skill >= 0 else "down"), f"{STRONGEST * min(abs(skill), 1.0):.2f}"
+
+
+def report_page(sources: Sequence[Source], *, every: bool = False) -> str:
+    """Return the report of results files as HTML that opens offline, in one file.
+
+    With `every`, all kept slides and genes have their maps, not a few of them.
+    """
+    found = boards_of(sources)
+    kept = {source.number: kept_of(source) for source in sources}
+    tables = _tables(kept, found)
+    boards = [_section(board, tables, list(sheets_of(board, kept, every=every))) for board in found]
+    said = said_of(sources)
+    checks = [
+        (check, source.at("checks", place, "")[:-1])
+        for source in sources
+        for place, check in enumerate(source.results.checks)
+    ]
+    steps = [step for source in sources for step in source.results.checklist]
+    records = [check for check, _ in checks]
+    several_tasks = len({check.task for check in records}) > 1
+    names = ", ".join(source.name for source in sources)
+    columns = dict.fromkeys(label for section in boards for label in section.cells)
+    metrics = {metric for section in boards for metric in section.board.metrics}
+    return page(
+        "report.html.j2",
+        title=f"Report of {names}",
+        version=__version__,
+        sources=sources,
+        headline=headline(said),
+        counts=_counts(sources, boards, list(columns)),
+        notices=[*apart(sources), *(line for own in kept.values() for line in own.notices)],
+        said=said,
+        boards=boards,
+        columns=list(columns),
+        varied=varied_of(section.board for section in boards),
+        kinds=kinds_of(checks),
+        passed=passed_of(records),
+        several_tasks=several_tasks,
+        counted_checks=counted(records) if records else "No check stands here",
+        conceded=concession_lines(records),
+        left_out=[record for source in sources for record in source.results.left_out],
+        paths=paths_of(steps, tasks=several_tasks),
+        words=glossary_of(metrics),
+    )
+
+
+def _tables(kept: Mapping[int, Kept], boards: Sequence[Board]) -> Tables:
+    metrics = sorted({metric for board in boards for metric in board.metrics})
+    scores = {}
+    for number, own in kept.items():
+        table = read_named(own.scores, metrics, own.notices) if own.scores else None
+        if table is not None:
+            scores[number] = table
+    return Tables(scores, boards)
+
+
+def _section(board: Board, tables: Tables, sheets: list[Sheet]) -> Section:
+    head = board.head()
+    models = [entry for entry in head if entry.score.role == "model"]
+    by_class: dict[tuple[bool, str | None], list[Entry]] = {}
+    for entry in head:
+        by_class.setdefault((entry.score.role == "control", entry.score.input_class), []).append(entry)
+    groups = [_ordered(group) for _, group in sorted(by_class.items(), key=lambda item: item[0][0])]
+    shown = sorted(head, key=lambda entry: ("model", "baseline", "control").index(entry.score.role))
+    metric = board.metric(board.primary)
+    direction = {"up": "Higher is better.", "down": "Lower is better."}.get(
+        metric.better if metric else "", ""
+    )
+    reasons: dict[str, int] = {}
+    for entry in head:
+        for reason, n in (entry.score.undefined or {}).items():
+            reasons[reason] = reasons.get(reason, 0) + n
+    return Section(
+        board=board,
+        cells={entry.label: entry for entry in models},
+        dots=dots_of(board),
+        groups=groups,
+        shown=shown,
+        simple=board.reference("simple"),
+        trivial=board.reference("trivial"),
+        facts=_facts(board, head),
+        means=f"{metric.summary.rstrip('.')}. {direction}" if metric else "",
+        named=tables.of.get(id(board), []),
+        sheets=sheets,
+        undefined=", ".join(f"{reason} {n}" for reason, n in reasons.items()) or "no reason was recorded",
+    )
+
+
+def _ordered(group: Sequence[Entry]) -> list[Entry]:
+    """Return the entries by rank; a baseline that is a model under test stands beside it."""
+    places = {entry.label: entry.rank.place for entry in group if entry.rank}
+    last = len(group) + 1
+    return sorted(
+        group,
+        key=lambda e: (places.get(e.same_as if e.same_as else e.label, last), e.score.role != "model"),
+    )
+
+
+def _facts(board: Board, head: Sequence[Entry]) -> str:
+    parts = [board.task.family if board.task else "family not recorded"]
+    parts += [f"{board.task.claim} claim"] if board.task else []
+    parts += [f"version {board.key[1]}", f"data set {board.dataset}"]
+    data = head[0].source.dataset(head[0].score) if head else None
+    if data is not None:
+        kind = ", ".join(part for part in (data.technology, data.organ, data.disease) if part)
+        parts += [kind] if kind else []
+        parts += [
+            f"{len(set(data.patients.values()))} patients",
+            f"{data.n_slides} slides",
+            f"{data.n_units:,} units",
+        ]
+    parts.append(f"split {board.split}" + (f" ({LABEL})" if board.within else ""))
+    return " · ".join(parts)
+
+
+def _counts(sources: Sequence[Source], boards: Sequence[Section], models: Sequence[str]) -> list[Any]:
+    patients = {
+        (d.checksum or d.name, patient)
+        for source in sources
+        for d in source.results.datasets
+        if "+" not in d.name
+        for patient in d.patients.values()
+    }
+    checks = [check.status for source in sources for check in source.results.checks]
+    found = [
+        (len(models), "models under test" if len(models) != 1 else "model under test"),
+        (len({section.board.name for section in boards}), "tasks"),
+        (len(patients), "patients, over all data sets"),
+        (checks.count("fail"), "checks failed"),
+        (checks.count("warn"), "checks warned"),
+        (checks.count("pass"), "checks passed"),
+    ]
+    return [(n, what) for n, what in found if n or what == "checks failed"]
