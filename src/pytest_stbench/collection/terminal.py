@@ -18,6 +18,7 @@ from pytest_stbench.report.findings import (
     finding_line,
     further_lines,
 )
+from pytest_stbench.report.in_words import in_words
 from pytest_stbench.report.tables import make_tables, table_lines, undefined_line
 from pytest_stbench.report.verdicts import PASSED, several_lines, shown, verdict_lines
 from pytest_stbench.results.checklist import checklist_of
@@ -114,6 +115,9 @@ def _write_table(reporter: Any, table: Table, task: TaskRecord, results: Results
         for rule in verdict_lines(verdict, ended.get(verdict.key, PASSED)):
             text, markup = shown(rule)
             reporter.write_line(f"  {text}", **markup)
+    words = in_words(table, task.primary, family.trivial, simple, within=within)
+    if words:
+        reporter.write_line(f"  in words: {words}")
     counted = undefined_line(score for score in table.scores if score.metric == task.primary)
     if counted:
         reporter.write_line(f"  undefined    {counted}")
@@ -216,5 +220,7 @@ def _write_store(reporter: Any, config: pytest.Config, told: Told) -> None:
         reporter.write_line(f"results NOT saved: {config.stash[SAVE_ERROR]}", red=True, bold=True)
     elif config.getoption("stbench_save"):
         reporter.write_line(f"results saved to {save_path(config)}")
+        if not config.getoption("stbench_report"):
+            reporter.write_line("to see them: stbench report FILE -o report.html, with that file")
     if KEEP_ERROR in config.stash:
         reporter.write_line(f"kept    NOT all: {config.stash[KEEP_ERROR]}", red=True, bold=True)
