@@ -25,7 +25,8 @@ LAYERS = (
     ("gate",),
     ("run",),
     ("report",),
-    ("collection", "cli", "api"),
+    ("collection", "cli"),
+    ("api",),
     ("plugin",),
 )
 LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}

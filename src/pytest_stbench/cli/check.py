@@ -90,28 +90,9 @@ def check(sources: tuple[str, ...], form: str, output: Path | None, **options: A
     Exit code 0: no check failed; 1: a check failed; 2: wrong usage, or data that cannot be read.
     """
     from pytest_stbench.cli.files import write_atomically
-    from pytest_stbench.run.registry import builtin_registry
 
     started = time.time()
-    registry = builtin_registry()
-    asked = _Asked(
-        left_out(options["select"], options["skip"], registry),
-        waivers(options["waive"], registry),
-        said_of(options),
-        registry,
-        options,
-        pictures=form == "html",
-    )
-    reports: list[Report] = []
-    errors: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="stbench-") as store:
-        for group in grouped(sources):
-            try:
-                reports += _judge(group, asked, Path(store))
-            except StbenchError as error:
-                errors.append(str(error))
-                if form != "text":
-                    reports.append(_unread(group, str(error)))
+    reports, errors = judged(sources, options, unread=form != "text", pictures=form == "html")
     text = _rendered(reports, form, started)
     if output is not None:
         write_atomically(output, text.encode("utf-8", "replace"))
@@ -123,6 +104,32 @@ def check(sources: tuple[str, ...], form: str, output: Path | None, **options: A
     if errors or any(report.unreadable for report in reports):
         sys.exit(EXIT_UNREADABLE)
     sys.exit(EXIT_FAILED if any(report.failed for report in reports) else 0)
+
+
+def judged(
+    sources: tuple[str, ...], options: Mapping[str, Any], *, unread: bool, pictures: bool = False
+) -> tuple[list[Report], list[str]]:
+    """Return a report of each source, and why others could not be read.
+
+    `unread`: these get a report as well; `pictures`: what maps are made of is kept.
+    """
+    from pytest_stbench.run.registry import builtin_registry
+
+    registry = builtin_registry()
+    chosen = left_out(options["select"], options["skip"], registry)
+    waived, said = waivers(options["waive"], registry), said_of(options)
+    asked = _Asked(chosen, waived, said, registry, options, pictures=pictures)
+    reports: list[Report] = []
+    errors: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="stbench-") as store:
+        for group in grouped(sources):
+            try:
+                reports += _judge(group, asked, Path(store))
+            except StbenchError as error:
+                errors.append(str(error))
+                if unread:
+                    reports.append(_unread(group, str(error)))
+    return reports, errors
 
 
 @dataclass(frozen=True, slots=True)

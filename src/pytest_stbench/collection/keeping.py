@@ -42,7 +42,9 @@ def begin(config: pytest.Config, path: Path) -> None:
 
     What runs left that were killed is removed: nobody holds its lock.
     """
-    if hasattr(config, "workerinput") or not level_of(config) or config.getoption("collectonly"):
+    if hasattr(config, "workerinput") or FOLDER in config.stash or config.getoption("collectonly"):
+        return
+    if level_of(config) is None:
         return
     head = f".{path.name.removesuffix('.json')}.parts-"
     with suppress(OSError):

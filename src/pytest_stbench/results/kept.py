@@ -163,7 +163,7 @@ def _made(staged: Staged, path: Path, parts: Path, level: Level, earlier: KeptRe
 
     def known(file: str, sha256: str, what: str, task: str = "", slide: str = "") -> Path | None:
         """Return a file of earlier runs; what is not the one they wrote is listed."""
-        if _sha256(old / file) == sha256:
+        if digest_of_file(old / file) == sha256:
             return old / file
         why = f"{what} of earlier runs: {file} is missing, or is not the file they wrote"
         lost.append(KeptLeftOutRecord(task=task, slide=slide, why=why))
@@ -174,7 +174,7 @@ def _made(staged: Staged, path: Path, parts: Path, level: Level, earlier: KeptRe
     rows = write_scores(staged.place / SCORES, (parts / PARTS).glob("*.arrow"), table)
     scores = None
     if rows:
-        scores = KeptScoresRecord(file=SCORES, rows=rows, sha256=_sha256(staged.place / SCORES))
+        scores = KeptScoresRecord(file=SCORES, rows=rows, sha256=digest_of_file(staged.place / SCORES))
     else:
         (staged.place / SCORES).unlink()
     there = {
@@ -231,7 +231,7 @@ def _maps(
         units, genes = part.truth.shape
         kept = KeptMapRecord(
             task=key[0], dataset=key[1], slide=key[2], file=file, genes=genes, units=units,
-            sha256=_sha256(target),
+            sha256=digest_of_file(target),
         )  # fmt: skip
         found[key] = (kept, target)
     for record, path in found.values():
@@ -241,7 +241,7 @@ def _maps(
     return [record for record, _ in found.values()], left_out
 
 
-def _sha256(path: Path) -> str:
+def digest_of_file(path: Path) -> str:
     """Return the digest of a file; empty where there is none."""
     try:
         with path.open("rb") as file:

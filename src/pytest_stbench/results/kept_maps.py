@@ -140,10 +140,15 @@ def write_map(path: Path, part: MapPart) -> None:
 
 def read_map(path: Path) -> MapPart:
     """Return the part that a file was made of."""
-    from anndata import read_h5ad
+    return from_anndata(read_h5ad(path))
+
+
+def read_h5ad(path: Path) -> AnnData:
+    """Read a map as scanpy does."""
+    import anndata
 
     with quiet_anndata():
-        return from_anndata(read_h5ad(path))
+        return anndata.read_h5ad(path)
 
 
 def to_anndata(part: MapPart) -> AnnData:

@@ -1,0 +1,3 @@
+"""What notebooks call: :func:`~pytest_stbench.evaluate`, :func:`~pytest_stbench.check`, ``load``."""
+
+from __future__ import annotations
