@@ -91,6 +91,8 @@ class TestSave:
         number = f'<data value="{stored["scores"][place]["value"]!r}" data-at="0:scores.{place}.value">'
         assert number in page
         assert "Of 1 release gate, 1 passed." in page
+        assert page.count("data:image/png;base64") == 12
+        assert '"level":"gene","columns":["mean","gene_gene_ridge (S)"]' in page
 
     def test_a_report_needs_the_name_of_a_file(self, lab):
         run = lab.run("--stbench-report=.")
