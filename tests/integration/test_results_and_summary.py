@@ -67,7 +67,8 @@ def kept(bench, stored):
 def saved(lab):
     """A whole run, saved."""
     lab.task("mini", FOLDS, gates={"rmse": {"max": 9.0}})
-    run = lab.run("--stbench-model=mean", "--stbench-save=all.json", "--stbench-keep=maps")
+    asked = ("--stbench-save=all.json", "--stbench-keep=maps", "--stbench-report=all.html")
+    run = lab.run("--stbench-model=mean", *asked)
     return run, results(lab, "all.json")
 
 
@@ -81,6 +82,22 @@ class TestSave:
         for kind in ("models", "tasks", "datasets", "checks", "scores", "verdicts", "lock"):
             assert stored[kind], kind
         assert run.line("results saved to ").endswith("all.json")
+
+    def test_the_report_is_of_what_was_saved(self, lab, saved):
+        run, stored = saved
+        assert run.line("report  ").endswith("all.html: open it in a browser")
+        page = (lab.folder / "all.html").read_text(encoding="utf-8")
+        place = next(n for n, s in enumerate(stored["scores"]) if s["model"] == "mean" and s["fold"] is None)
+        number = f'<data value="{stored["scores"][place]["value"]!r}" data-at="0:scores.{place}.value">'
+        assert number in page
+        assert "Of 1 release gate, 1 passed." in page
+        assert page.count("data:image/png;base64") == 12
+        assert '"level":"gene","columns":["mean","gene_gene_ridge (S)"]' in page
+
+    def test_a_report_needs_the_name_of_a_file(self, lab):
+        run = lab.run("--stbench-report=.")
+        assert run.code == 4
+        assert "this is a folder; name a file" in run.out
 
     def test_scores_of_model_ladder_and_folds(self, saved):
         _, stored = saved
@@ -149,8 +166,10 @@ class TestSave:
     def test_selected_items_can_be_compared_with_later(self, lab):
         lab.task("mini", FOLDS, gates={"rmse": {"not_worse_than": {"margin": 0.01}}})
         lab.run("--stbench-model=mean", "--stbench-save=part.json", "-k", "rmse and not pgkf-")
-        run = lab.run("--stbench-model=mean", "--stbench-compare=part.json", "-k", "rmse and not pgkf-")
+        compare = ("--stbench-compare=part.json", "--stbench-report=alone.html")
+        run = lab.run("--stbench-model=mean", *compare, "-k", "rmse and not pgkf-")
         assert run.outcome("rmse[sim-pgkf]") == "passed", run.out
+        assert "The results were not saved" in (lab.folder / "alone.html").read_text(encoding="utf-8")
 
     @pytest.mark.parametrize("option", ["--stbench-save", "--stbench-compare"])
     @pytest.mark.parametrize("text", ["no json", '{"schema": "other/9"}', "[]", ""])

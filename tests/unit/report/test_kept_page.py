@@ -21,6 +21,7 @@ from pytest_stbench.report.page.named import Tables
 from pytest_stbench.report.page.pictures import MOST_BYTES, Slide, limits, matrix, tissue
 from pytest_stbench.report.page.report_page import report_page
 from pytest_stbench.report.page.sources import source_of
+from pytest_stbench.results import KeptRecord
 
 EVIL = "</script><img src=x onerror=alert(1)>"
 GENES = [*(f"G{n}" for n in range(11)), EVIL]
@@ -93,6 +94,10 @@ def folder(tmp_path):
     return tmp_path / "run.json", record
 
 
+def opened(path, record):
+    return open_kept(path, KeptRecord.from_dict(record))
+
+
 def tables_of(made, frame, models=(("a", 0.5),)):
     boards = boards_of([source_of(made(*models))])
     return Tables({0: frame[frame["level"] == "gene"]}, boards).of.get(id(boards[0]), [])
@@ -135,7 +140,7 @@ def test_a_table_that_is_too_large_has_its_best_and_worst(made, monkeypatch):
 
 def whole(made, folder, monkeypatch, **options):
     path, record = folder
-    monkeypatch.setattr(module, "kept_of", lambda source: open_kept(path, record))
+    monkeypatch.setattr(module, "kept_of", lambda source: opened(path, record))
     return report_page([source_of(made(("a", 0.5)))], **options)
 
 
@@ -170,7 +175,7 @@ def test_all_shows_every_gene(made, folder, monkeypatch, page):
 def test_the_genes_shown_are_those_that_agree_best_and_worst(made, folder):
     path, record = folder
     (board,) = boards_of([source_of(made(("a", 0.5)))])
-    (sheet,) = sheets_of(board, {0: open_kept(path, record)})
+    (sheet,) = sheets_of(board, {0: opened(path, record)})
     truth, predicted = write_map(path.parent / "again.h5ad")
     r = [np.corrcoef(truth[:, i], predicted[:, i])[0, 1] for i in range(len(GENES))]
     order = np.argsort(r)[::-1]
@@ -199,9 +204,9 @@ def test_what_is_missing_or_of_another_run_is_said_and_not_shown(
 @pytest.mark.parametrize("name", ["../run.kept", "/etc", "", ".."])
 def test_no_record_leads_out_of_the_folder(folder, name):
     path, record = folder
-    assert open_kept(path, {**record, "folder": name}).scores is None
+    assert opened(path, {**record, "folder": name}).scores is None
     inside = {**record, "scores": {**record["scores"], "file": "../run.json"}}
-    assert "does not lie in the folder" in open_kept(path, inside).notices[0]
+    assert "does not lie in the folder" in opened(path, inside).notices[0]
 
 
 def test_broken_tables_and_maps_of_the_right_digest_are_said(made, folder, monkeypatch, page):

@@ -198,6 +198,16 @@ def test_a_metric_that_is_undefined_everywhere_is_said(made, scored):
     assert "spearman_gene is defined for nobody here: constant 40." in text
 
 
+def test_a_run_of_other_metrics_or_of_baselines_alone_makes_a_page(made):
+    given = made(("a", 0.1))
+    rmse = tuple(s for s in given.scores if s.metric == "rmse")
+    text = report_page([source_of(replace(given, scores=rmse, verdicts=()))])
+    assert "the primary metric spearman_gene was not scored" in text
+    baselines = tuple(s for s in given.scores if s.role == "baseline")
+    text = report_page([source_of(replace(given, scores=baselines, verdicts=()))])
+    assert "gene_gene_ridge (S)" in text
+
+
 def test_checks_alone_make_a_page(made, page):
     given = made(("a", 0.1))
     found = page(report_page([source_of(replace(given, scores=(), verdicts=(), models=()))]))

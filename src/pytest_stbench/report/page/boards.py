@@ -90,8 +90,9 @@ class Board:
 
     @property
     def primary(self) -> str:
-        """The metric that was declared as the primary one; the first one where the task is not known."""
-        return self.task.primary if self.task else next(iter(self.entries))[1]
+        """The metric that was declared as the primary one; the first one where it was not scored."""
+        scored = [metric for variant, metric in self.entries if variant == self.variants[0]]
+        return self.task.primary if self.task and self.task.primary in scored else scored[0]
 
     @property
     def variants(self) -> list[str]:

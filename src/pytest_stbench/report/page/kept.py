@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
 
     from pytest_stbench.report.page.sources import Source
+    from pytest_stbench.results.kept import KeptMapRecord, KeptRecord, KeptScoresRecord
 
 COLUMNS = (
     "task", "dataset", "split", "role", "model", "slide", "patient", "metric", "level", "name", "value",
@@ -45,19 +46,17 @@ class Kept:
 
 def kept_of(source: Source) -> Kept:
     """Return what the run of a results file kept; nothing where it says nothing of it."""
-    record = getattr(source.results, "kept", None)
-    if record is None:
-        return Kept()
-    return open_kept(source.path, record.to_dict() if hasattr(record, "to_dict") else record)
+    record = source.results.kept
+    return Kept() if record is None else open_kept(source.path, record)
 
 
-def open_kept(results: Path, record: Mapping[str, Any]) -> Kept:
+def open_kept(results: Path, record: KeptRecord) -> Kept:
     """Return what lies in the folder beside `results` that `record` names.
 
     Every file is held to its digest: what is missing, or of another run, is said and not shown.
     """
     found = Kept()
-    name = str(record["folder"])
+    name = record.folder
     folder = results.resolve().parent / name
     if not _plain(name) or not folder.is_dir():
         found.notices.append(
@@ -65,19 +64,19 @@ def open_kept(results: Path, record: Mapping[str, Any]) -> Kept:
             "are not shown. Put it there, or run again with --stbench-save."
         )
         return found
-    scores = record.get("scores")
-    if scores:
-        found.scores = _checked(folder, scores, found.notices)
-    for item in record.get("maps") or ():
+    if record.scores is not None:
+        found.scores = _checked(folder, record.scores, found.notices)
+    for item in record.maps:
         path = _checked(folder, item, found.notices)
         if path is not None:
-            found.maps.append(KeptMap(item["task"], item["dataset"], item["slide"], path))
-    left_out = record.get("left_out") or ()
-    for item in left_out[:SAID]:
-        place = ", ".join(part for part in (item["task"], item["slide"]) if part) or "all tasks"
-        found.notices.append(f"Not kept by the run, {place}: {item['why']}.")
-    if len(left_out) > SAID:
-        found.notices.append(f"{len(left_out) - SAID} more were not kept; the results file names them.")
+            found.maps.append(KeptMap(item.task, item.dataset, item.slide, path))
+    for gone in record.left_out[:SAID]:
+        place = ", ".join(part for part in (gone.task, gone.slide) if part) or "all tasks"
+        found.notices.append(f"Not kept by the run, {place}: {gone.why}.")
+    if len(record.left_out) > SAID:
+        found.notices.append(
+            f"{len(record.left_out) - SAID} more were not kept; the results file names them."
+        )
     return found
 
 
@@ -105,9 +104,9 @@ def read_named(path: Path, metrics: Sequence[str], notices: list[str]) -> pd.Dat
     return found
 
 
-def _checked(folder: Path, item: Mapping[str, Any], notices: list[str]) -> Path | None:
+def _checked(folder: Path, item: KeptScoresRecord | KeptMapRecord, notices: list[str]) -> Path | None:
     """Return the file of a record; None, with a sentence, where it is not the one that the run wrote."""
-    name = str(item["file"])
+    name = item.file
     path = folder / name
     why = ""
     try:
@@ -116,9 +115,7 @@ def _checked(folder: Path, item: Mapping[str, Any], notices: list[str]) -> Path 
         else:
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-            why = (
-                "" if digest == item["sha256"] else "is not the file that the run wrote (its sha256 differs)"
-            )
+            why = "" if digest == item.sha256 else "is not the file that the run wrote (its sha256 differs)"
     except FileNotFoundError:
         why = "is missing"
     except OSError as error:

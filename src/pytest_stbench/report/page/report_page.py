@@ -167,6 +167,8 @@ def _facts(board: Board, head: Sequence[Entry]) -> str:
             f"{data.n_slides} slides",
             f"{data.n_units:,} units",
         ]
+    if board.task and board.task.primary != board.primary:
+        parts.append(f"the primary metric {board.task.primary} was not scored")
     parts.append(f"split {board.split}" + (f" ({LABEL})" if board.within else ""))
     return " · ".join(parts)
 
