@@ -116,7 +116,9 @@ def _of_reader(name: str, found: Detected, root: Path, said: Said, only: Collect
     technology, resolution = said_by(found.source, listed)
     config = config_of({**basic, "technology": technology, "resolution": resolution}, said)
     if is_guessed(found) and "technology" not in said.keys:
-        notes.append(f"technology is taken as {technology}: the tables do not say it; --set technology=NAME does")
+        notes.append(
+            f"technology is taken as {technology}: the tables do not say it; --set technology=NAME does"
+        )
     samples = load_samples(config, name, (root,))
     if said.samples is not None:
         samples = _in_table(said, {sample.slide for sample in samples}, notes)
