@@ -68,7 +68,7 @@ def check(
     StbenchError
         When data cannot be read, or an option says nothing possible.
     """
-    from pytest_stbench.cli.check import judged
+    from pytest_stbench.cli.judged import judged
     from pytest_stbench.report.lint import lint_data
     from pytest_stbench.report.lint_text import lint_text
     from pytest_stbench.results.schema import Results
