@@ -31,7 +31,10 @@ def in_words(table: Table, primary: str, trivial: str, simple: str, *, within: b
     ladder = table.ladder.get(primary, {})
     patients = "1 patient" if score.n_patients == 1 else f"{score.n_patients} patients"
     where = f"blocks of slides of {patients}" if within else patients
-    floor, reference = (number(ladder[name].value) if name in ladder else "" for name in (trivial, simple))
+    floor, reference = (
+        number(ladder[name].value) if name in ladder and name != table.model else ""
+        for name in (trivial, simple)
+    )
     value = f"{primary} {number(score.value)}"
     verdict = table.verdicts.get(primary)
     if verdict is not None and verdict.verdict == "reference":
