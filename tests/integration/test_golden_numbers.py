@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,25 @@ def test_numbers_are_those_of_the_table(task, tmp_path):
         f"{text}\nIf that is what a change is for, it has to say so: docs/numbers.md, 'For developers'. If "
         "nothing was changed, a library gives other numbers than the one that the table was made with."
     )
+
+
+SUMMARY = (GOLDEN.parents[1] / "docs" / "reading-a-result.md").read_text(encoding="utf-8")
+
+
+def test_the_page_that_reads_a_result_shows_one_of_this_build():
+    (task,) = (record for record in TABLE["tasks"] if record["name"] == "smoke-imputation")
+    own = write.of_task(TABLE, "smoke-imputation")
+    assert f"stbench: smoke-imputation v{task['version']} =" in SUMMARY
+    shown = dict(re.findall(r"^  [ *] (\w+) +(\S+  \[.*?\]) ", SUMMARY, re.MULTILINE))
+    pooled = {s["metric"]: s for s in own["scores"] if s["role"] == "model" and "fold" not in s}
+    assert len(shown) == len(pooled) == 8
+    for metric, text in shown.items():
+        score = pooled[metric]
+        assert re.sub(" +", " ", text) == (
+            f"{score.get('value', 0):.3f} [{score['ci_low']:.3f}, {score['ci_high']:.3f}]"
+        )
+    checks = [record["status"] for record in own["checks"]]
+    assert f"checks  {checks.count('pass')} passed, {checks.count('warn')} warned" in SUMMARY
 
 
 def test_the_table_is_small_and_holds_what_matters():
