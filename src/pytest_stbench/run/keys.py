@@ -58,9 +58,12 @@ def code_version(*further: str) -> str:
     `further` subpackages with the records of their kind. The digest changes with every edit of it, so
     that a development checkout never serves what was kept the day before.
     """
-    own = source_digest(Path(__file__).parents[1], (*SHAPING, *further))
-    foreign = foreign_code(RECORDS.union(OF_RECORDS[name] for name in further if name in OF_RECORDS))
-    return f"{__version__}+numbers.{NUMBERS}+{own}{foreign and f'+{foreign}'}"
+    own = source_digest(Path(__file__).parents[1], further or SHAPING)
+    kinds = frozenset(OF_RECORDS[name] for name in further if name in OF_RECORDS) if further else RECORDS
+    foreign = foreign_code(kinds) if kinds else ""
+    # The code that shapes predictions is most of the package: read once for all.
+    first = code_version() if further else f"{__version__}+numbers.{NUMBERS}"
+    return f"{first}+{own}{foreign and f'+{foreign}'}"
 
 
 def source_digest(package: Path, subpackages: Sequence[str]) -> str:

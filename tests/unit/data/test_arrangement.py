@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+from anndata import AnnData
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from pytest_stbench.data.arrangement import arrange, neutral_names
+from pytest_stbench.data.arrangement import _arranged, arrange, neutral_names
 from pytest_stbench.data.build import build_input, build_train
 from pytest_stbench.data.image import Image
+from pytest_stbench.data.input_digest import digest_of
 from pytest_stbench.data.later import Later
 from pytest_stbench.data.slide import Slide, SlideMeta
 
@@ -103,7 +106,38 @@ def test_everything_of_a_training_slide_follows():
     assert found.counts.obs_names.tolist() == found.units.obs_names.tolist()
     assert found.image.xy_px.tolist() == xy[order].tolist()
     assert np.array_equal(found.patches(size=4, mpp=1.0), inside.patches(size=4, mpp=1.0)[order])
-    assert inside.units.obs_names.tolist() == ["own0", "own1", "own2"], "what it was made of is as it was"
+    assert made.unit_names.tolist() == ["own0", "own1", "own2"], "the slide is as it was"
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.float32, None])
+@pytest.mark.parametrize("n", [0, 1, 40])
+def test_units_are_those_of_a_view_and_its_copy(kind, n):
+    """In place and by anndata: the same input to the byte, also where others add to it."""
+    rng = np.random.default_rng(n)
+    rows, names = rng.permutation(n), np.array([f"unit{i}" for i in range(n)], dtype=np.str_)
+
+    def made(*, further=False, column=False):
+        draw = np.random.default_rng(1)
+        obs = pd.DataFrame(index=pd.Index([f"own{i}" for i in range(n)], dtype=object))
+        units = AnnData(obs=obs)
+        if kind is not None:
+            units = AnnData(csr_matrix(draw.poisson(1, (n, 7)).astype(kind)), obs=obs)
+        units.obsm["spatial"] = draw.normal(size=(n, 2))
+        units.obsm["embedding"] = draw.normal(size=(n, 3)).astype(np.float32)
+        if column:
+            units.obs["batch"] = pd.Categorical([str(i % 3) for i in range(n)])
+        if further and kind is not None:
+            units.layers["raw"] = units.X.copy()
+        return units
+
+    for options in ({}, {"column": True}, {"further": True}):
+        wanted = made(**options)[rows].copy()
+        wanted.obs_names = pd.Index(names.astype(object))
+        found = _arranged(made(**options), rows, names)
+        assert not found.is_view
+        assert digest_of(found) == digest_of(wanted)
+        assert found.obs.index.dtype == wanted.obs.index.dtype
+        assert found.obs.equals(wanted.obs)
 
 
 def test_what_is_made_later_is_let_go_with_its_input():

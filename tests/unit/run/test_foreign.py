@@ -62,7 +62,8 @@ def versions():
     """Return the code in the keys of predictions, and in those of what metrics score."""
     metadata.FastPath.__new__.cache_clear()
     foreign.foreign_code.cache_clear()
-    return keys.code_version.__wrapped__(), keys.code_version.__wrapped__("metrics")
+    keys.code_version.cache_clear()
+    return keys.code_version(), keys.code_version("metrics")
 
 
 def edit(path):
@@ -73,6 +74,7 @@ def edit(path):
 def _fresh():
     yield
     foreign.foreign_code.cache_clear()
+    keys.code_version.cache_clear()
 
 
 @pytest.mark.parametrize("editable", [False, True])

@@ -108,9 +108,9 @@ def test_code_version_covers_what_shapes_predictions(monkeypatch):
     asked = []
     monkeypatch.setattr(keys, "source_digest", lambda *arguments: asked.append(arguments) or "digest")
     assert code_version.__wrapped__() == f"{__version__}+numbers.{NUMBERS}+digest"
-    assert code_version.__wrapped__("metrics")
+    assert code_version.__wrapped__("metrics") == f"{code_version()}+digest", "beside the code of all keys"
     package = Path(keys.__file__).parents[1]
-    assert asked == [(package, keys.SHAPING), (package, (*keys.SHAPING, "metrics"))]
+    assert asked == [(package, keys.SHAPING), (package, ("metrics",))]
     assert {"data", "preprocess", "families", "baselines", "models", "kernels"} <= set(keys.SHAPING)
     assert all((asked[0][0] / name / "__init__.py").exists() for name in keys.SHAPING)
 
