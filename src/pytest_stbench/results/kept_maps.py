@@ -25,6 +25,8 @@ BUDGET = 200_000_000
 """Bytes of all maps of a results file, but where every gene is asked."""
 ABOUT = "stbench"
 FOLDER = "maps"
+WORTH_IT = 250_000
+"""Values of a matrix from which on it is compressed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -132,10 +134,11 @@ def _joined(one: MapPart, other: MapPart) -> MapPart:
 
 
 def write_map(path: Path, part: MapPart) -> None:
-    """Write a part as h5ad, in a way that every HDF5 library reads."""
+    """Write a part as h5ad, in a way that every HDF5 library reads; what is small is quicker as it is."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    how: dict[str, Any] = {"compression": "gzip", "compression_opts": 1} if part.truth.size > WORTH_IT else {}
     with quiet_anndata():
-        to_anndata(part).write_h5ad(path, compression="gzip", compression_opts=1)
+        to_anndata(part).write_h5ad(path, **how)
 
 
 def read_map(path: Path) -> MapPart:
@@ -161,16 +164,16 @@ def to_anndata(part: MapPart) -> AnnData:
     columns: dict[str, Any] = {"libsize": part.libsize}
     columns |= {key: pd.Categorical(_or_missing(part.labels[name])) for key, name in labels.items()}
     obs = pd.DataFrame(columns, index=pd.Index(part.units.astype(object)))
-    of_genes: dict[str, Any] = {"why_kept": pd.Categorical(part.why.tolist()), "order": part.order}
-    var = pd.DataFrame(of_genes, index=pd.Index(part.genes.astype(object)))
+    var = pd.DataFrame({"order": part.order}, index=pd.Index(part.genes.astype(object)))
     about = {
         **part.about,
         "layers": np.array(["truth", *layers], dtype=object),
         "models": np.array(["truth", *layers.values()], dtype=object),
-        "labels": np.array([*labels], dtype=object),
-        "names_of_labels": np.array([*labels.values()], dtype=object),
         "why_kept": part.why.astype(object),
     }
+    if list(labels) != list(labels.values()):  # every entry costs as much as a column
+        about["labels"] = np.array([*labels], dtype=object)
+        about["names_of_labels"] = np.array([*labels.values()], dtype=object)
     places: dict[str, Any] = {"spatial": part.xy_um}
     return AnnData(
         X=part.truth,
@@ -186,12 +189,13 @@ def from_anndata(found: AnnData) -> MapPart:
     """Return the part that a file was made of."""
     about = {key: _plain(value) for key, value in found.uns[ABOUT].items()}
     layers = dict(zip(about.pop("layers"), about.pop("models"), strict=True))
-    labels = dict(zip(about.pop("labels"), about.pop("names_of_labels"), strict=True))
-    del about["why_kept"]
+    plain = [name for name in found.obs if name != "libsize"]
+    labels = dict(zip(about.pop("labels", plain), about.pop("names_of_labels", plain), strict=True))
+    why = about.pop("why_kept")
     return MapPart(
         about=about,
         genes=found.var_names.to_numpy().astype(np.str_),
-        why=found.var["why_kept"].to_numpy().astype(np.str_),
+        why=np.array(why, dtype=np.str_),
         order=found.var["order"].to_numpy(),
         units=found.obs_names.to_numpy().astype(np.str_),
         xy_um=np.asarray(found.obsm["spatial"]),

@@ -91,27 +91,22 @@ def load(path: str | Path) -> Results:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
-        data = json.loads(text)
+        content = path.read_bytes()
     except FileNotFoundError:
         message = f"{path}: there is no such results file; write one with --stbench-save={path}"
         raise ResultsError(message) from None
     except OSError as error:
         message = f"{path}: the results file cannot be read: {error.strerror or error}"
         raise ResultsError(message) from None
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        message = f"{path}: this is not JSON ({error}); {_ADVICE}"
-        raise ResultsError(message) from None
-    found = data.get("schema") if isinstance(data, dict) else None
-    if found != SCHEMA:
-        said = f"its schema is {found!r}" if found is not None else "it names no schema"
-        message = f"{path}: this is not a results file of the schema {SCHEMA} ({said}); {_ADVICE}"
-        raise ResultsError(message)
     try:
-        results: Results = parse(Results, text, f"a results file of the schema {SCHEMA}")
+        if b'"schema"' not in content:
+            raise ResultsError
+        results: Results = parse(Results, content, f"a results file of the schema {SCHEMA}")
     except ResultsError as error:
-        message = f"{path}: {error}; {_ADVICE}"
+        # Read a second time only here: as Python's values a file takes several times its size.
+        message = f"{path}: {_no_results_file(content) or error}; {_ADVICE}"
         raise ResultsError(message) from None
+    del content
     wrong = list(mistakes(results))
     if wrong:
         message = (
@@ -121,6 +116,19 @@ def load(path: str | Path) -> Results:
         )
         raise ResultsError(message)
     return results
+
+
+def _no_results_file(content: bytes) -> str:
+    """Return why this is no results file of any version; empty where it is one."""
+    try:
+        data = json.loads(content.decode("utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        return f"this is not JSON ({error})"
+    found = data.get("schema") if isinstance(data, dict) else None
+    if found == SCHEMA:
+        return ""  # its records are wrong
+    said = f"its schema is {found!r}" if found is not None else "it names no schema"
+    return f"this is not a results file of the schema {SCHEMA} ({said})"
 
 
 def save(

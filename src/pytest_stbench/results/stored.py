@@ -126,7 +126,7 @@ def to_builtin(value: Any) -> Any:
     raise TypeError(message)
 
 
-def parse(cls: Any, text: str, what: str) -> Any:
+def parse(cls: Any, text: str | bytes, what: str) -> Any:
     """Return the `cls` written in the JSON `text`; `what` names it in the message of the error.
 
     Raises

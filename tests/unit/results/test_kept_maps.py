@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 
@@ -73,6 +74,16 @@ def test_a_map_comes_back_whatever_things_are_called(tmp_path, name):
     assert same(read_map(tmp_path / "map.h5ad"), given)
 
 
+def test_what_is_large_is_compressed_and_the_same(tmp_path, monkeypatch):
+    given = replace(part(), truth=np.zeros((6, 4), np.float32))
+    write_map(tmp_path / "plain.h5ad", given)
+    monkeypatch.setattr(kept_maps, "WORTH_IT", 1)
+    write_map(tmp_path / "small.h5ad", given)
+    with h5py.File(tmp_path / "small.h5ad") as small, h5py.File(tmp_path / "plain.h5ad") as plain:
+        assert (small["X"].compression, plain["X"].compression) == ("gzip", None)
+    assert same(read_map(tmp_path / "small.h5ad"), given)
+
+
 def test_what_scanpy_sees():
     found = to_anndata(part())
     assert found.X.dtype == found.layers["truth"].dtype == found.layers["mine"].dtype == np.float32
@@ -82,6 +93,7 @@ def test_what_scanpy_sees():
     assert found.obs["niche"].isna().tolist() == [False, True, False, True, False, False]
     assert found.uns["stbench"]["task_version"] == 2
     assert found.uns["stbench"]["why_kept"].tolist() == ["of mine"] * 4
+    assert set(found.uns["stbench"]) >= {"task", "dataset", "slide", "patient", "layers", "models"}
     assert same(from_anndata(found), part())
 
 

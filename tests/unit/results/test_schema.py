@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tracemalloc
 from pathlib import Path
 
 import jsonschema
@@ -127,6 +128,19 @@ def test_the_documentation_page_says_what_the_schema_says():
             rows = [line for line in section.splitlines() if line.startswith(f"| `{field}` ")]
             assert len(rows) == 1, f"{name}.{field}"
             assert rows[0].endswith(f"| {described['description'].replace('|', ' or ')} |"), f"{name}.{field}"
+
+
+def test_reading_takes_no_copies_of_the_file(tmp_path):
+    path = tmp_path / "large.json"
+    folds = tuple(score(fold=str(number), flags=("ties",)) for number in range(2000))
+    save(path, full(scores=folds))
+    load(path)
+    tracemalloc.start()
+    found = load(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found.scores) == 2000
+    assert peak < 3 * path.stat().st_size  # 4.3 where its JSON was held as values of Python as well
 
 
 def test_saving_merges_and_drops_nothing(tmp_path):
