@@ -99,7 +99,8 @@ def test_every_score_of_a_patient_and_every_metric_is_there(one):
 def test_numbers_of_a_gate_stand_in_its_sentence(one):
     assert "0:verdicts.0.gates.0.low" in {at for at, _, _ in one[1].numbers}
     assert (
-        "a passes its gate: better than gene_gene_ridge, by 0.200 on average over 8 patients" in one[1].said
+        "a passes its gate: better than gene_gene_ridge (difference 0.200 on average over 8 patients"
+        in one[1].said
     )
 
 

@@ -183,11 +183,15 @@ def _counts(sources: Sequence[Source], boards: Sequence[Section], models: Sequen
     }
     checks = [check.status for source in sources for check in source.results.checks]
     found = [
-        (len(models), "models under test" if len(models) != 1 else "model under test"),
-        (len({section.board.name for section in boards}), "tasks"),
-        (len(patients), "patients, over all data sets"),
-        (checks.count("fail"), "checks failed"),
-        (checks.count("warn"), "checks warned"),
-        (checks.count("pass"), "checks passed"),
+        (len(models), "model", "under test"),
+        (len({section.board.name for section in boards}), "task", ""),
+        (len(patients), "patient", "over all data sets"),
+        (checks.count("fail"), "check", "failed"),
+        (checks.count("warn"), "check", "warned"),
+        (checks.count("pass"), "check", "passed"),
     ]
-    return [(n, what) for n, what in found if n or what == "checks failed"]
+    return [
+        (n, f"{what if n == 1 else what + 's'} {rest}".strip())
+        for n, what, rest in found
+        if n or rest == "failed"
+    ]
