@@ -16,6 +16,7 @@ from pytest_stbench.report.page.kept import kept_of, read_named
 from pytest_stbench.report.page.maps import sheets_of
 from pytest_stbench.report.page.named import Tables
 from pytest_stbench.report.page.render import page
+from pytest_stbench.report.page.resolutions import resolutions_of
 from pytest_stbench.report.page.sources import apart
 from pytest_stbench.report.page.variants import varied_of
 from pytest_stbench.report.page.words import headline, said_of
@@ -91,6 +92,7 @@ def report_page(sources: Sequence[Source], *, every: bool = False) -> str:
         boards=boards,
         columns=list(columns),
         varied=varied_of(section.board for section in boards),
+        resolutions=resolutions_of(sources),
         kinds=kinds_of(checks),
         passed=passed_of(records),
         several_tasks=several_tasks,
