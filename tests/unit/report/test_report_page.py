@@ -7,6 +7,7 @@ import math
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from scipy import stats
@@ -17,6 +18,7 @@ from pytest_stbench.report.page.boards import boards_of
 from pytest_stbench.report.page.ranks import ranks
 from pytest_stbench.report.page.render import as_json, encoded, shown
 from pytest_stbench.report.page.report_page import report_page
+from pytest_stbench.report.page.resolutions import _aligned
 from pytest_stbench.report.page.sources import read_sources, source_of
 from pytest_stbench.results import CheckRecord, Results
 
@@ -35,6 +37,9 @@ def follow(data, at):
     record = data[kind][int(place)] if isinstance(data[kind], list) else data[kind]
     if name.startswith("per_patient."):
         return record["per_patient"][name.removeprefix("per_patient.")]
+    if name.startswith("depth."):
+        slide, _, fact = name.removeprefix("depth.").rpartition(".")
+        return record["depth"][slide][fact]
     for part in name.split("."):
         record = record[int(part)] if isinstance(record, list) else record[part]
     return record
@@ -99,7 +104,8 @@ def test_every_score_of_a_patient_and_every_metric_is_there(one):
 def test_numbers_of_a_gate_stand_in_its_sentence(one):
     assert "0:verdicts.0.gates.0.low" in {at for at, _, _ in one[1].numbers}
     assert (
-        "a passes its gate: better than gene_gene_ridge, by 0.200 on average over 8 patients" in one[1].said
+        "a passes its gate: better than gene_gene_ridge (difference 0.200 on average over 8 patients"
+        in one[1].said
     )
 
 
@@ -224,6 +230,25 @@ def test_several_files_are_ranked_together_and_their_baselines_stand_once(saved,
     assert {"a (one)", "a (two)", "b"} <= set(labels)
     found = page(report_page(sources))
     assert_numbers(found, [json.loads(path.read_text()) for path in paths])
+
+
+def test_resolutions_lie_on_one_grid_and_have_their_depth(made, page):
+    given = made(("a", 0.5))
+    (data,) = given.datasets
+    tiles = {"step_um": 100.0, "x_um": 0.0, "y_um": 0.0, "counts": [[1, 2, 0], [4, 5, 6]]}
+    later = {**tiles, "x_um": 100.0, "counts": [[7, 8], [9, 9]]}
+    depth = {"S.1": {"units": 12.0, "libsize_median": 129.5, "genes_median": 60.0, "zero_share": 0.79}}
+    views = [("d", tiles), ("d+visium", later)]
+    datasets = tuple(
+        replace(data, name=name, depth=depth, libsize_maps={"S.1": found}) for name, found in views
+    )
+    source = source_of(replace(given, datasets=datasets))
+    found = page(report_page([source]))
+    assert_numbers(found, [json.loads(json.dumps(source.results.to_dict()))])
+    assert ["0:datasets.1.depth.S.1.libsize_median", 129.5, "129.5"] in found.numbers
+    assert sum(tag == "img" for tag, _ in found.tags) == 2
+    whole = _aligned(later, [tiles, later])
+    assert np.array_equal(whole, [[np.nan, 7, 8], [np.nan, 9, 9]], equal_nan=True)
 
 
 def test_another_version_of_a_task_is_listed_apart(saved, made):

@@ -92,6 +92,14 @@ def matrix(values: Floats, said: str) -> Picture:
     return Picture(_png(level.repeat(times, axis=0).repeat(times, axis=1), CHANGE), said)
 
 
+def grid(counts: Floats, most: float, said: str) -> Picture:
+    """Return counts of square tiles, 0 to `most`, as a picture; tiles without a count stay white."""
+    level = np.clip(np.nan_to_num(counts) / (most or 1.0) * STEPS, 0, STEPS - 1)
+    pixels = np.where(np.isfinite(counts) & (counts > 0), level, WHITE).astype(np.uint8)
+    times = max(1, round(SIDE / max(counts.shape)))
+    return Picture(_png(pixels.repeat(times, axis=0).repeat(times, axis=1), AMOUNT), said)
+
+
 def tissue(pixels: NDArray[Any], said: str) -> Picture:
     """Return an image of tissue (rows, columns, RGB as bytes or 0 to 1) as WebP."""
     from PIL import Image

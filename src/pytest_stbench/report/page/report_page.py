@@ -16,6 +16,7 @@ from pytest_stbench.report.page.kept import kept_of, read_named
 from pytest_stbench.report.page.maps import sheets_of
 from pytest_stbench.report.page.named import Tables
 from pytest_stbench.report.page.render import page
+from pytest_stbench.report.page.resolutions import resolutions_of
 from pytest_stbench.report.page.sources import apart
 from pytest_stbench.report.page.variants import varied_of
 from pytest_stbench.report.page.words import headline, said_of
@@ -91,6 +92,7 @@ def report_page(sources: Sequence[Source], *, every: bool = False) -> str:
         boards=boards,
         columns=list(columns),
         varied=varied_of(section.board for section in boards),
+        resolutions=resolutions_of(sources),
         kinds=kinds_of(checks),
         passed=passed_of(records),
         several_tasks=several_tasks,
@@ -183,11 +185,15 @@ def _counts(sources: Sequence[Source], boards: Sequence[Section], models: Sequen
     }
     checks = [check.status for source in sources for check in source.results.checks]
     found = [
-        (len(models), "models under test" if len(models) != 1 else "model under test"),
-        (len({section.board.name for section in boards}), "tasks"),
-        (len(patients), "patients, over all data sets"),
-        (checks.count("fail"), "checks failed"),
-        (checks.count("warn"), "checks warned"),
-        (checks.count("pass"), "checks passed"),
+        (len(models), "model", "under test"),
+        (len({section.board.name for section in boards}), "task", ""),
+        (len(patients), "patient", "over all data sets"),
+        (checks.count("fail"), "check", "failed"),
+        (checks.count("warn"), "check", "warned"),
+        (checks.count("pass"), "check", "passed"),
     ]
-    return [(n, what) for n, what in found if n or what == "checks failed"]
+    return [
+        (n, f"{what if n == 1 else what + 's'} {rest}".strip())
+        for n, what, rest in found
+        if n or rest == "failed"
+    ]

@@ -117,15 +117,16 @@ def _rule(gate: GateRecord, source: Source, path: str) -> Iterable[Part]:
             "not_evaluable": f"there is nothing to compare with {reference}",
         }[gate.outcome]
         if gate.estimate is not None:
-            yield ", by "
+            yield " (difference "
             yield estimate
             yield f" on average over {gate.n} patients"
-        if gate.low is not None and gate.margin is not None:
-            yield " (lower bound "
-            yield number("low")
-            yield ", more than "
-            yield number("margin")
-            yield " is asked)"
+            if gate.low is not None and gate.margin is not None:
+                yield ", lower bound "
+                yield number("low")
+                yield "; more than "
+                yield number("margin")
+                yield " is asked"
+            yield ")"
         return
     subject, asked = {
         "min": ("the mean is ", "at least "),
