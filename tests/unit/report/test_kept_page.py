@@ -151,7 +151,7 @@ def test_the_table_of_the_page_is_that_of_the_kept_scores(made, folder, monkeypa
     (expected,) = tables_of(made, table())
     assert held[0] == json.loads(json.dumps(expected.data))
     assert "<img src=x" not in text
-    assert "Not kept by the run, all tasks: no space." in found.said
+    assert "Not kept by the run all tasks: no space" in found.said
 
 
 def test_pictures_are_small_and_there_are_twelve_of_a_task_and_model(made, folder, monkeypatch, page):
@@ -207,6 +207,14 @@ def test_no_record_leads_out_of_the_folder(folder, name):
     assert opened(path, {**record, "folder": name}).scores is None
     inside = {**record, "scores": {**record["scores"], "file": "../run.json"}}
     assert "does not lie in the folder" in opened(path, inside).notices[0]
+
+
+def test_what_was_not_kept_is_said_once_for_all_its_slides(folder):
+    path, record = folder
+    gone = [{"task": "t", "slide": f"S{n}", "why": "no matrix"} for n in range(7)]
+    assert opened(path, {**record, "left_out": gone}).left_out == [
+        "t, S0, S1, S2, S3, S4 and 2 more slides: no matrix"
+    ]
 
 
 def test_broken_tables_and_maps_of_the_right_digest_are_said(made, folder, monkeypatch, page):

@@ -20,7 +20,7 @@ COLUMNS = (
     "reason",
 )  # fmt: skip
 SAID = 5
-"""How many things that were not kept are said one by one."""
+"""How many slides that were not kept are named."""
 WHOLE = ("slide", "patient")
 """Levels that have no names: the results file has them."""
 
@@ -37,11 +37,12 @@ class KeptMap:
 
 @dataclass(slots=True)
 class Kept:
-    """Single scores and maps that can be shown, and a sentence for each part that cannot."""
+    """Single scores and maps that can be shown, a sentence for each part that cannot, what was not kept."""
 
     scores: Path | None = None
     maps: list[KeptMap] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
 def kept_of(source: Source) -> Kept:
@@ -70,13 +71,14 @@ def open_kept(results: Path, record: KeptRecord) -> Kept:
         path = _checked(folder, item, found.notices)
         if path is not None:
             found.maps.append(KeptMap(item.task, item.dataset, item.slide, path))
-    for gone in record.left_out[:SAID]:
-        place = ", ".join(part for part in (gone.task, gone.slide) if part) or "all tasks"
-        found.notices.append(f"Not kept by the run, {place}: {gone.why}.")
-    if len(record.left_out) > SAID:
-        found.notices.append(
-            f"{len(record.left_out) - SAID} more were not kept; the results file names them."
-        )
+    slides: dict[tuple[str, str], list[str]] = {}
+    for gone in record.left_out:
+        slides.setdefault((gone.task, gone.why), []).append(gone.slide)
+    for (task, why), names in slides.items():
+        shown = ", ".join(name for name in names[:SAID] if name)
+        more = f" and {len(names) - SAID} more slides" if len(names) > SAID else ""
+        place = ", ".join(part for part in (task, shown + more) if part) or "all tasks"
+        found.left_out.append(f"{place}: {why}")
     return found
 
 

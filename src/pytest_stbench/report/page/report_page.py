@@ -85,6 +85,7 @@ def report_page(sources: Sequence[Source], *, every: bool = False) -> str:
         title=f"Report of {names}",
         version=__version__,
         sources=sources,
+        not_kept={number: own.left_out for number, own in kept.items()},
         headline=headline(said),
         counts=_counts(sources, boards, list(columns)),
         notices=[*apart(sources), *(line for own in kept.values() for line in own.notices)],
