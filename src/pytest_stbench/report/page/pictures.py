@@ -62,7 +62,7 @@ class Slide:
         # y grows downwards, as in images.
         pixels = np.column_stack((columns.ravel(), rows.ravel())) / scale + low
         norm, radius = (np.inf, 0.51) if self._tile is not None else (2, 0.5)
-        reach = max(radius * spacing, 0.75 / scale)
+        reach = max(radius * spacing, 1.3 / scale)
         _, nearest = KDTree(shown).query(pixels, p=norm, distance_upper_bound=reach)
         self._unit = nearest.reshape(height, width)
         self._n = len(shown)
