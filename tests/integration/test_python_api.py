@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from click.testing import CliRunner
 
 import pytest_stbench
 from pytest_stbench.cli import main
-from pytest_stbench.errors import StbenchError
+from pytest_stbench.errors import ResultsError, StbenchError
 
 DOCS = Path(__file__).parents[2] / "docs" / "python-api.md"
 COSTS = ("seconds", "peak_memory_mb")
@@ -91,6 +92,23 @@ def test_a_missed_gate_is_told_and_raises_nothing(found, capsys):
     assert found.to_frame().query("role == 'model'").metric.tolist() == ["spearman_gene", "rmse"]
     assert len(found.single_scores.query("level == 'gene' and metric == 'rmse' and model == 'mean'")) == 60
     assert found.map(found.results.kept.maps[0].slide).n_vars == 10
+
+
+def test_a_full_disk_is_one_sentence_and_the_folder_goes_with_the_results(lab, shared_store, monkeypatch):
+    found = pytest_stbench.evaluate(lab.folder / "mini.stbench.yaml", "train_mean", store=shared_store)
+    folder = found._place.parent
+    assert (folder / "parts").is_dir()
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pytest_stbench.results.kept_scores.write_scores", full)
+    with pytest.raises(ResultsError, match=r"cannot be written to \(No space left on device\)"):
+        found.save(lab.folder / "full" / "out.json")
+    assert not (lab.folder / "full" / "out.json").exists()
+    del found
+    gc.collect()
+    assert not folder.exists()
 
 
 def test_saving_joins_what_is_there(lab, found, shared_store):

@@ -278,7 +278,6 @@ class TestKept:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr("pytest_stbench.run.keeping.write_part", full)
-        lab.task("mini", FOLDS)
         run = lab.run("--stbench-model=mean", "--stbench-save=full.json", "-k", "rmse")
         assert run.code == 1
         assert run.line("kept    NOT all: single scores and maps are not kept, ")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.api.run_results import RunResults, kept_nowhere
-from pytest_stbench.errors import StbenchError
+from pytest_stbench.errors import ResultsError, StbenchError
 from pytest_stbench.registry import nearest
 from pytest_stbench.spec import TASK_SUFFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from os import PathLike
 
     from pytest_stbench.results.kept import Level
@@ -58,35 +60,52 @@ def evaluate(
     StbenchError
         When the task file cannot be used, or there is no such task, and for wrong options.
     """
-    from pytest_stbench.collection.inprocess import run_task
-    from pytest_stbench.results.schema import load, save
-
     path = _task_path(task)
     models, names = _models(model)
-    folder = tempfile.TemporaryDirectory(prefix="stbench-", ignore_cleanup_errors=True)
-    file = Path(folder.name) / "results.json"
-    parts = Path(folder.name) / "parts"
+    folder = Path(tempfile.mkdtemp(prefix="stbench-"))
     options = [
-        f"--stbench-store={Path(store).resolve()}", f"--stbench-save={file}", f"--stbench-keep={keep}",
+        f"--stbench-store={Path(store).resolve()}", f"--stbench-keep={keep}",
         *(f"--stbench-gate={gate}" for gate in gates),
         *([] if data is None else [f"--stbench-data={Path(data).resolve()}"]),
     ]  # fmt: skip
-    ran = run_task(path, models, names, options, parts)
+    called = f"pytest_stbench.evaluate({str(task)!r}, {', '.join([*models, *names])})"
+    try:
+        found = _run(path, models, names, options, folder, keep, called)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(found, shutil.rmtree, folder, ignore_errors=True)
+    return found
+
+
+def _run(
+    path: Path, models: Mapping[str, Any], names: Sequence[str], options: Sequence[str], folder: Path,
+    keep: Level, called: str,
+) -> RunResults:  # fmt: skip
+    """Run a task file; what is kept stands in `folder`, parts and all, for as long as the results do."""
+    from pytest_stbench.collection.inprocess import run_task
+    from pytest_stbench.results.kept import KeptRecord, Staged, stage
+    from pytest_stbench.results.schema import load, save
+    from pytest_stbench.run.keeping import not_kept
+
+    file, parts = folder / "results.json", folder / "parts"
+    ran = run_task(path, models, names, [*options, f"--stbench-save={file}"], parts)
     if not file.exists():
         raise StbenchError(kept_nowhere(ran.text))
     results = load(file)
-    called = f"pytest_stbench.evaluate({str(task)!r}, {', '.join([*models, *names])})"
     if results.run is not None:
         results = replace(results, run=replace(results.run, command=called))
 
-    def keeping(target: Path) -> None:
-        from pytest_stbench.results.kept import stage
+    def saving(target: Path) -> None:
+        def kept(known: KeptRecord | None) -> Staged:
+            try:
+                return stage(target, parts, keep, known)
+            except OSError as error:
+                raise ResultsError(not_kept(target, error)) from None
 
-        save(target, replace(results, kept=None), lambda known: stage(target, parts, keep, known))
+        save(target, replace(results, kept=None), kept)
 
-    return RunResults(
-        results, place=file, text=ran.text, failures=ran.failures, saving=keeping, holding=folder
-    )
+    return RunResults(results, place=file, text=ran.text, failures=ran.failures, saving=saving)
 
 
 def _task_path(task: str | PathLike[str]) -> Path:

@@ -49,14 +49,12 @@ class RunResults:
         text: str = "",
         failures: Mapping[str, str] | None = None,
         saving: Callable[[Path], None] | None = None,
-        holding: object = None,
     ) -> None:
         self.results = results
         self.text = text
         self.failures = dict(failures or {})
         self._place = place
         self._saving = saving
-        self._holding = holding  # a temporary folder, which goes with this object
 
     @property
     def passed(self) -> bool:
