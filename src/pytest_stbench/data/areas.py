@@ -202,7 +202,9 @@ def _polygons(geometries: Geometries) -> tuple[Geometries, NDArray[np.intp]]:
     """Return the polygons of geometries, (p,), and the place of the geometry of each."""
     import shapely
 
-    found, of = shapely.get_parts(shapely.force_2d(geometries), return_index=True)
+    found, of = geometries, np.arange(len(geometries))
+    if shapely.has_z(found).any() or (shapely.get_type_id(found) != POLYGON).any():
+        found, of = shapely.get_parts(shapely.force_2d(geometries), return_index=True)
     while (shapely.get_type_id(found) > POLYGON).any():  # parts of collections may have parts
         found, inner = shapely.get_parts(found, return_index=True)
         of = of[inner]

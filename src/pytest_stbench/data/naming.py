@@ -101,8 +101,9 @@ def coded(values: Any) -> Coded:
     else:
         codes, levels = pd.factorize(column)
     names = _texts(levels)
-    distinct = list(dict.fromkeys(name for name in names if name is not None))
-    if len(distinct) != len(names):
+    distinct = names
+    if None in names or len(set(names)) < len(names):
+        distinct = list(dict.fromkeys(name for name in names if name is not None))
         place: dict[str | None, int] = {name: at for at, name in enumerate(distinct)}
         moved = np.array([*(place.get(name, -1) for name in names), -1], dtype=np.intp)
         codes = moved[codes]

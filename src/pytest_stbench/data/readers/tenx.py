@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+ASCII = 127
+"""The largest byte that stands for itself."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Features:
     """Names of the features and what each is, a gene or something else."""
@@ -97,6 +101,9 @@ def _features(group: h5py.Group) -> Features:
 
 
 def _text(node: h5py.Dataset) -> NDArray[np.str_]:
+    values = node[()]
+    if values.dtype.kind == "S" and not (values.view(np.uint8) > ASCII).any():
+        return np.asarray(values, dtype=np.str_)
     return np.array(
-        [value.decode() if isinstance(value, bytes) else str(value) for value in node[()]], dtype=np.str_
+        [value.decode() if isinstance(value, bytes) else str(value) for value in values], dtype=np.str_
     )

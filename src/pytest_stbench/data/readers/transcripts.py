@@ -13,7 +13,6 @@ from pytest_stbench.data.labels import class_name
 from pytest_stbench.data.molecules import TranscriptBatch
 from pytest_stbench.data.naming import cells_in_fields, cells_of, spread
 from pytest_stbench.data.readers.imaging.tables import columns_of, ids_of, numbers_of, parts_of
-from pytest_stbench.data.readers.units import DNB_NM
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.registry import nearest
@@ -105,9 +104,11 @@ def open_transcripts(
             "file (CosMx: 0.12028, the first public data sets 0.18; the documents of the instrument say it)"
         )
         raise DataError(message)
-    if um_per_px is None:
-        um_per_px = DNB_NM / 1000 if columns.times in STEREO and columns.x == "x" else 1.0
-    return TranscriptTable(path, columns, um_per_px, known)
+    if um_per_px is None and columns.times in STEREO and columns.x == "x":
+        from pytest_stbench.data.readers.units import DNB_NM
+
+        um_per_px = DNB_NM / 1000
+    return TranscriptTable(path, columns, 1.0 if um_per_px is None else um_per_px, known)
 
 
 def columns_for(path: Path, there: Sequence[str], named: Mapping[str, str] | None = None) -> Columns:

@@ -435,6 +435,29 @@ def test_shape_and_parts_of_a_matrix_must_fit(tmp_path):
         read_matrix(path)
 
 
+def test_names_of_a_matrix_beyond_ascii(tmp_path):
+    from pytest_stbench.data.readers.tenx import read_matrix
+
+    path = tmp_path / "m.h5"
+    names = ["TNFβ".encode(), b"IL2"]
+    write_10x_matrix(path, np.eye(2), names, ["Gene Expression"] * 2, [b"a-1", b"long-1"])
+    found = read_matrix(path)
+    assert (found.features.names.tolist(), found.barcodes.tolist()) == (["TNFβ", "IL2"], ["a-1", "long-1"])
+
+
+@pytest.mark.parametrize(
+    ("names", "listed", "expected"),
+    [("abc", "abc", [0, 1, 2]), ("ca", "abc", [2, 0]), ("aa", "aa", [0, 1]), ("", "ab", [])],
+)
+def test_rows_of_cells(tmp_path, names, listed, expected):
+    from pytest_stbench.data.readers.imaging.tables import rows_of
+
+    held = np.array(list(listed), dtype=object)
+    assert rows_of(np.array(list(names), dtype=np.str_), held, tmp_path / "c.csv", "m").tolist() == expected
+    with pytest.raises(DataError, match=r"c\.csv: lacks 1 cells of m, such as 'z'"):
+        rows_of(["z"], held, tmp_path / "c.csv", "m")
+
+
 @pytest.mark.parametrize("vendor", ["cosmx", "merscope"])
 @pytest.mark.parametrize("header", ["Unnamed: 0", "", "index"])
 def test_row_numbers_of_a_saved_table_are_no_gene(tmp_path, vendor, header):

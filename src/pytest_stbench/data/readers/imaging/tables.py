@@ -265,6 +265,8 @@ def rows_of(
 
     Raises ``DataError`` where it lacks one.
     """
+    if np.array_equal(np.asarray(names, dtype=object), listed):
+        return np.arange(len(listed))
     order = {name: row for row, name in enumerate(listed.tolist())}
     rows = [order.get(str(name), -1) for name in names]
     absent = [str(name) for name, row in zip(names, rows, strict=True) if row < 0]
