@@ -289,7 +289,7 @@ class Place:
         first = self.reference.saved.stem if "reference" in self.__dict__ else ""
         for path in self.folder.glob("run*.*"):
             if path.stem != first:
-                path.unlink(missing_ok=True)
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def touches(store: Path):

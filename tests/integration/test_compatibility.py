@@ -71,6 +71,7 @@ class Project:
         results = json.loads(file.read_text()) if file.exists() else {"run": None, "scores": []}
         del results["run"]
         results.pop("digests", None)  # of records with the seconds they took
+        (results.get("kept") or {}).pop("folder", None)  # it bears the number of the run
         for score in results["scores"]:
             del score["seconds"], score["peak_memory_mb"]
         return done, results
