@@ -106,15 +106,14 @@ def _joined(one: MapPart, other: MapPart) -> MapPart:
     order = np.array(sorted(places), dtype=np.intp)
     here, there = np.searchsorted(order, one.order), np.searchsorted(order, other.order)
 
-    def spread(values: NDArray[np.float32], columns: NDArray[np.intp]) -> NDArray[np.float32]:
-        if len(columns) == len(order):
-            return values
-        wide = np.full((len(values), len(order)), np.nan, np.float32)
-        wide[:, columns] = values
-        return wide
+    def wide(mine: NDArray[np.float32] | None, theirs: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        """Return the columns of both, those of `other` where both have one; nan where neither has."""
+        values = np.full((len(one.units), len(order)), np.nan, np.float32)
+        for columns, known in ((here, mine), (there, theirs)):
+            if known is not None:
+                values[:, columns] = known
+        return values
 
-    truth = spread(one.truth, here)
-    truth[:, there] = other.truth
     reasons: list[dict[str, None]] = [{} for _ in order]
     for columns, why in ((here, one.why), (there, other.why)):
         for column, text in zip(columns.tolist(), why.tolist(), strict=True):
@@ -124,10 +123,10 @@ def _joined(one: MapPart, other: MapPart) -> MapPart:
         genes=np.array([places[place] for place in order.tolist()]),
         why=np.array(["; ".join(found) for found in reasons]),
         order=order,
-        truth=truth,
+        truth=wide(one.truth, other.truth),
         layers={
-            **{name: spread(values, here) for name, values in one.layers.items()},
-            **{name: spread(values, there) for name, values in other.layers.items()},
+            name: wide(one.layers.get(name), other.layers.get(name))
+            for name in dict.fromkeys((*one.layers, *other.layers))
         },
         left_out=tuple(dict.fromkeys((*one.left_out, *other.left_out))),
     )

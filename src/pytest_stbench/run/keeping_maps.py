@@ -79,7 +79,7 @@ class MapKeeper:
         if known[label] is None:
             why = f"predictions of the family {self._run.family.name} are no matrix of units and genes"
             return MapPart(about=about, left_out=(why,))
-        names, units, values, _ = known[label]
+        names, units, values, _, places = known[label]
         chosen, kinds = self._choice(label, cell, slide, names, len(units))
         rows = _rows(slide, units)
         left_out: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ class MapKeeper:
             about=about,
             genes=names[chosen],
             why=np.array(kinds, dtype=np.str_),
-            order=chosen,
+            order=places[chosen],
             units=units,
             xy_um=slide.xy_um[rows],
             labels={name: _text(labels[rows]) for name, labels in slide.labels.items()},
@@ -105,9 +105,13 @@ class MapKeeper:
         )
 
     def _matrices(self, slide: Slide, truth: Truth, predicted: Predicted) -> Any:
-        """Return names, units, truth and prediction as matrices; None where they are none."""
+        """Return names, units, truth, prediction and the places of the names among all that were asked.
+
+        None where truth and prediction are no matrices.
+        """
+        places = truth.places[self._primary.genes] if isinstance(truth, ExpressionTruth) else None
         if self._everything and isinstance(truth, ExpressionTruth):
-            values = predicted.get(slide.meta.slide_id)
+            values, places = predicted.get(slide.meta.slide_id), None
             found = truth.genes, truth.units, truth.values, values
         else:
             arms = truth.arms(self._primary, predicted)
@@ -119,7 +123,8 @@ class MapKeeper:
         shape = (len(units), len(names))
         if any(not isinstance(one, np.ndarray) or one.shape != shape for one in (true, values)):
             return None
-        return np.asarray(names), np.asarray(units), true, values
+        places = np.arange(len(names)) if places is None else places
+        return np.asarray(names), np.asarray(units), true, values, places
 
     def _choice(
         self, label: str, cell: Cell, slide: Slide, names: NDArray[np.str_], n_units: int

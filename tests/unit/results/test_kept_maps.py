@@ -111,6 +111,20 @@ def test_models_share_a_file_and_lack_what_was_not_kept_of_them():
     assert np.array_equal(one.truth, part(0, 2).truth)  # what was given is as it was
 
 
+def test_a_layer_of_both_keeps_what_either_has():
+    one, other = part(0, 2, model="simple"), part(2, 3, model="simple")
+    assert same(joined([one, other]), part(0, 2, 3, model="simple", why=joined([one, other]).why))
+    assert same(joined([part(model="simple"), one]), part(model="simple"))
+
+
+def test_columns_in_another_order_are_joined_by_their_genes():
+    found = joined([part(3, 0), part(0, 3, model="other")])
+    assert found.genes.tolist() == ["TP53", "KRT8"]
+    assert np.array_equal(found.truth, part(0, 3).truth)
+    assert np.array_equal(found.layers["mine"], part(0, 3).layers["mine"])
+    assert np.array_equal(found.layers["other"], part(0, 3).layers["mine"])
+
+
 def test_a_file_name_is_safe_on_every_system():
     found = file_name(7, part(about={"task": "a/b:c", "dataset": "d", "slide": "../<script>\n" + "x" * 200}))
     assert found.startswith("maps/007-a_b_c-.._script_x")

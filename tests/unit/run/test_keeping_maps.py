@@ -12,7 +12,7 @@ from pytest_stbench.data.slide import SlideMeta
 from pytest_stbench.families.predicted_expression import ExpressionTruth, Surroundings
 from pytest_stbench.metrics.aggregate import slide_value
 from pytest_stbench.metrics.scores import Scores
-from pytest_stbench.results.kept_maps import parts_by_slide
+from pytest_stbench.results.kept_maps import joined, parts_by_slide
 from pytest_stbench.run import keeping_maps
 from pytest_stbench.run.cells import Cell, Pool
 from pytest_stbench.run.keeping_maps import MapKeeper
@@ -159,6 +159,17 @@ def test_every_gene_that_was_asked(tmp_path, monkeypatch):
     assert len(kept(tmp_path / "few", run)["s1"].genes) == 10
     part = kept(tmp_path / "all", run, everything=True)["s1"]
     assert (part.genes.tolist(), part.left_out, set(part.why)) == (GENES.tolist(), (), {"asked"})
+
+
+def test_genes_of_the_headline_are_told_from_all_genes(tmp_path):
+    run = Run([cell("A", "s1")], places=np.array([40, 7, 12]))
+    part = kept(tmp_path / "few", run)["s1"]
+    every = replace(kept(tmp_path / "all", run, everything=True)["s1"], layers={})
+    found = joined([part, every])
+    assert part.genes.tolist() == GENES[[40, 7, 12]].tolist()
+    assert found.genes.tolist() == GENES.tolist()
+    assert np.array_equal(found.truth, run.truths["s1"].values.astype(np.float32))
+    assert np.flatnonzero(~np.isnan(found.layers["mine"]).any(axis=0)).tolist() == [7, 12, 40]
 
 
 def test_answers_that_are_no_matrix_say_so(tmp_path):
