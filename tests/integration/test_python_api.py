@@ -88,6 +88,7 @@ def test_a_missed_gate_is_told_and_raises_nothing(found, capsys):
     assert list(found.failures) == ["rmse[sim-pgkf]"]
     assert "rmse 0." in found.failures["rmse[sim-pgkf]"]
     assert "stbench: mini v1" in found.text
+    assert "results saved" not in found.text  # its file goes with the object
     assert capsys.readouterr().out == ""
     assert found.to_frame().query("role == 'model'").metric.tolist() == ["spearman_gene", "rmse"]
     assert len(found.single_scores.query("level == 'gene' and metric == 'rmse' and model == 'mean'")) == 60

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_stbench.collection.keeping import FOLDER
 from pytest_stbench.errors import StbenchError
+from pytest_stbench.run.settings import IN_PROCESS_PLUGIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -80,6 +81,7 @@ class _Listener:
     """A plugin that gives the run its folder, and notes what did not go well."""
 
     def __init__(self, parts: Path) -> None:
+        self.__name__ = IN_PROCESS_PLUGIN
         self._parts = parts
         self.errors: list[str] = []
         self.failures: dict[str, str] = {}

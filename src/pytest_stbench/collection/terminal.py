@@ -24,6 +24,7 @@ from pytest_stbench.report.verdicts import PASSED, several_lines, shown, verdict
 from pytest_stbench.results.checklist import checklist_of
 from pytest_stbench.run.outcomes import first_line
 from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.settings import IN_PROCESS_PLUGIN
 
 if TYPE_CHECKING:
     import pytest
@@ -218,7 +219,7 @@ def _write_store(reporter: Any, config: pytest.Config, told: Told) -> None:
         )
     if SAVE_ERROR in config.stash:
         reporter.write_line(f"results NOT saved: {config.stash[SAVE_ERROR]}", red=True, bold=True)
-    elif config.getoption("stbench_save"):
+    elif config.getoption("stbench_save") and not config.pluginmanager.has_plugin(IN_PROCESS_PLUGIN):
         reporter.write_line(f"results saved to {save_path(config)}")
         if not config.getoption("stbench_report"):
             reporter.write_line("to see them: stbench report FILE -o report.html, with that file")

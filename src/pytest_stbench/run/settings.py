@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 PROGRESS_AFTER = 5.0
 GRACE = 10.0
 AFRESH_PLUGIN = "pytest_stbench.collection.afresh"
+IN_PROCESS_PLUGIN = "pytest_stbench.collection.inprocess"
 AFRESH = "PYTEST_STBENCH_AFRESH"
 """Tells a fresh process what is asked: file, metric, cell, model, and where the answer goes (JSON)."""
 
