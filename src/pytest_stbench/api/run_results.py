@@ -174,7 +174,13 @@ class RunResults:
         ResultsError
             When the file holds another version of the same task, data or model, or cannot be written.
         """
+        from pytest_stbench.run.lock import one_writer
+
         target = Path(path).resolve()
+        with one_writer(target):
+            self._save(target)
+
+    def _save(self, target: Path) -> None:
         if self._saving is not None:
             self._saving(target)
             return

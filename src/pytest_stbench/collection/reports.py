@@ -127,6 +127,7 @@ def save(session: pytest.Session, started: float) -> None:
     """Write the results of the run, merged with what the file holds."""
     from pytest_stbench.results.schema import save as save_results
     from pytest_stbench.run.environment import run_record
+    from pytest_stbench.run.lock import one_writer
 
     path = save_path(session.config)
     told = told_of(session.config)
@@ -136,7 +137,8 @@ def save(session: pytest.Session, started: float) -> None:
         given = session.config.invocation_params
         run = run_record(["pytest", *given.args], given.dir, started)
         keep = partial(files, session.config, path, told.tally.get("not_kept", set()))
-        save_results(path, results_of(told, run), keep)
+        with one_writer(path):
+            save_results(path, results_of(told, run), keep)
     except ResultsError as error:
         session.config.stash[SAVE_ERROR] = str(error)
     if SAVE_ERROR in session.config.stash or KEEP_ERROR in session.config.stash:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,3 +51,20 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
         # A forked child shares the open file: to release it there would free the parent's lock.
         if os.getpid() == owner:
             lock.release()
+
+
+@contextmanager
+def one_writer(path: Path) -> Iterator[None]:
+    """Hold off whoever else on this machine would read, join and write the file `path` during the block.
+
+    Nobody is held off where there are no locks. The lock lies in the cache of the user, so that none is left
+    beside the file.
+    """
+    from platformdirs import user_cache_path
+
+    digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]
+    lock = user_cache_path("pytest-stbench") / "saving" / f"{digest}.lock"
+    with ExitStack() as stack:
+        with suppress(LocksUnsupportedError):
+            stack.enter_context(locked(lock))
+        yield
