@@ -267,6 +267,7 @@ def test_a_kill_during_the_write_is_no_fault_of_the_model(place):
 
 def test_two_runs_at_once_fit_once(place):
     here = place("both")
+    here.bench.task(**{**TASK, "timeout": 60})  # two runs share the cores, and nothing hangs
     here.deaths(**dict.fromkeys(FOLDS, "slow"))
     both = [here.start(f"--stbench-save=run{n}.json") for n in (1, 2)]
     outs = [process.communicate(timeout=300)[0] for process in both]
