@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import secrets
 import shutil
 from contextlib import ExitStack, suppress
@@ -48,7 +49,7 @@ def begin(config: pytest.Config, path: Path) -> None:
         return
     head = f".{path.name.removesuffix('.json')}.parts-"
     with suppress(OSError):
-        for left in path.parent.glob(f"{head}*"):
+        for left in path.parent.glob(f"{glob.escape(head)}*"):
             with locked(left / "lock", wait=False) as abandoned:
                 if abandoned:
                     shutil.rmtree(left, ignore_errors=True)

@@ -43,14 +43,17 @@ def test_parts_lie_beside_the_results_file_and_go_with_the_run(tmp_path, begun):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_run_left_is_removed_and_what_another_holds_stays(tmp_path):
-    left, held, other = (tmp_path / name for name in (".v1.parts-left", ".v1.parts-held", ".v2.parts-left"))
+@pytest.mark.parametrize("name", ["v1", "run[1]"])
+def test_what_a_killed_run_left_is_removed_and_what_another_holds_stays(tmp_path, name):
+    left, held, other = (
+        tmp_path / f".{found}" for found in (f"{name}.parts-left", f"{name}.parts-held", "v2.parts-left")
+    )
     for folder in (left, held, other):
         (folder / "scores").mkdir(parents=True)
         (folder / "scores" / "a.arrow").write_bytes(b"half")
     config = config_of()
     with locked(held / "lock"):
-        begin(config, tmp_path / "v1.json")
+        begin(config, tmp_path / f"{name}.json")
     assert not left.exists()
     assert held.is_dir()
     assert other.is_dir()
