@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -11,6 +15,11 @@ from hypothesis import settings
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Workers side by side share the cores: each computes on one thread. Read when numpy is imported.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What the user of this machine has fetched is not the tests' business, and they leave no locks with it.
+_HOME = Path(tempfile.mkdtemp(prefix="stbench-tests-"))
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+os.environ.update(STBENCH_CACHE=str(_HOME / "fetched"), XDG_STATE_HOME=str(_HOME / "state"))
 
 # A shell starts what runs in its background so, and nohup what it runs: processes that tests end inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -57,13 +57,13 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
 def one_writer(path: Path) -> Iterator[None]:
     """Hold off whoever else on this machine would read, join and write the file `path` during the block.
 
-    Nobody is held off where there are no locks. The lock lies in the cache of the user, so that none is left
-    beside the file.
+    Nobody is held off where there are no locks. The lock lies with what the user's programs remember, so that
+    none is left beside the file, and none in the folder of fetched data.
     """
-    from platformdirs import user_cache_path
+    from platformdirs import user_state_path
 
     digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]
-    lock = user_cache_path("pytest-stbench") / "saving" / f"{digest}.lock"
+    lock = user_state_path("pytest-stbench", appauthor=False) / "saving" / f"{digest}.lock"
     with ExitStack() as stack:
         with suppress(LocksUnsupportedError):
             stack.enter_context(locked(lock))

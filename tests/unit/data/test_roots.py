@@ -25,9 +25,16 @@ def two_roots(tmp_path):
 
 
 def test_roots_order_is_option_environment_folder(tmp_path):
-    roots = data_roots(tmp_path / "task", "opt", {"STBENCH_DATA": "env"})
+    cache = {"STBENCH_CACHE": str(tmp_path / "cache")}
+    roots = data_roots(tmp_path / "task", "opt", {"STBENCH_DATA": "env", **cache})
     assert [str(root) for root in roots] == ["opt", "env", str(tmp_path / "task")]
-    assert data_roots(tmp_path, None, {}) == (tmp_path,)
+    assert data_roots(tmp_path, None, cache) == (tmp_path,)
+
+
+def test_what_was_fetched_comes_last_where_there_is_any(tmp_path):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    assert data_roots(tmp_path / "task", None, {"STBENCH_CACHE": str(cache)}) == (tmp_path / "task", cache)
 
 
 def test_the_first_root_with_a_match_wins_and_matches_are_sorted(two_roots):

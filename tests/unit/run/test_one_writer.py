@@ -15,9 +15,9 @@ from pytest_stbench.run.lock import locked, one_writer
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+def state(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state"
 
 
 def test_nothing_is_lost_between_reading_and_writing(tmp_path):
@@ -33,10 +33,10 @@ def test_nothing_is_lost_between_reading_and_writing(tmp_path):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(add, range(20)))
     assert file.read_text() == "20"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "sum"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["state", "sum"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the cache is elsewhere there")
+@pytest.mark.skipif(sys.platform == "win32", reason="the state is elsewhere there")
 def test_processes_wait_for_each_other_by_whatever_path(tmp_path):
     (tmp_path / "a").mkdir()
     code = (
@@ -62,20 +62,20 @@ def test_processes_wait_for_each_other_by_whatever_path(tmp_path):
         assert entered.result(timeout=60) >= left
 
 
-def test_without_locks_nobody_is_held_off(tmp_path, cache):
-    cache.write_text("no folder")
+def test_without_locks_nobody_is_held_off(tmp_path, state):
+    state.write_text("no folder")
     with one_writer(tmp_path / "run.json"):
         (tmp_path / "run.json").write_text("{}")
 
 
-def test_results_are_saved_by_one_at_a_time(tmp_path, cache, monkeypatch):
+def test_results_are_saved_by_one_at_a_time(tmp_path, state, monkeypatch):
     from pytest_stbench.api.run_results import RunResults
 
     held = []
     save = schema.save
 
     def watched(path, *arguments):
-        (lock,) = cache.rglob("*.lock")
+        (lock,) = state.rglob("*.lock")
         with locked(lock, wait=False) as had:
             held.append(not had)
         return save(path, *arguments)
