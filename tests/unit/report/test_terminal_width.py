@@ -25,7 +25,7 @@ def shown(monkeypatch):
     """Return what a terminal of 60 columns is given."""
 
     def lines(text, **markup):
-        monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((60, 20)))
+        monkeypatch.setattr(shutil, "get_terminal_size", lambda *_, **__: os.terminal_size((60, 20)))
         reporter = Reporter()
         terminal._Wrapped(reporter).write_line(text, **markup)
         return reporter.lines
