@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import sys
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
@@ -275,4 +277,11 @@ def external_records() -> list[Any]:
 
 def external_entries() -> list[tuple[metadata.EntryPoint, tuple[Any, ...]]]:
     """Return the entry points of the group ``pytest_stbench.catalogues`` and the records each names."""
-    return [(entry, tuple(entry.load())) for entry in metadata.entry_points(group=ENTRY_POINT_GROUP)]
+    return [(entry, tuple(entry.load())) for entry in _entry_points(tuple(sys.path))]
+
+
+@cache
+def _entry_points(path: tuple[str, ...]) -> tuple[metadata.EntryPoint, ...]:
+    # Every search of the path reads what each installed distribution says of itself.
+    del path
+    return tuple(metadata.entry_points(group=ENTRY_POINT_GROUP))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -18,6 +18,7 @@ from pytest_stbench.kernels.streams import stream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
 
@@ -34,7 +35,7 @@ _KNOWN: WeakKeyDictionary[Slide, dict[bool, Arrangement]] = WeakKeyDictionary()
 SEED = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Arrangement:
     """How the units of a slide stand in the input of a model.
 
@@ -45,13 +46,20 @@ class Arrangement:
     rows: NDArray[np.intp]
     names: NDArray[np.str_]
 
+    @cached_property
+    def _index(self) -> pd.Index[str]:
+        import pandas as pd
+
+        index: pd.Index[str] = pd.Index(self.names.astype(object))
+        return index
+
     def arranged(self, given: Given) -> Given:
         """Return an input of the slide in this order, under these names.
 
         `given` was built for this and is used up: its units are put in order where they stand.
         """
         changes: dict[str, Any] = {
-            "units": _arranged(given.units, self.rows, self.names),
+            "units": _arranged(given.units, self.rows, self._index),
             "image": None if given.image is None else given.image.in_order(self.rows),
         }
         if isinstance(given, TrainSlide):
@@ -59,7 +67,7 @@ class Arrangement:
                 "target": given.target[self.rows],
                 "labels": None if given.labels is None else given.labels[self.rows],
                 "proportions": None if given.proportions is None else given.proportions[self.rows],
-                "make_counts": Later(partial(_counts, given.make_counts, self.rows, self.names)),
+                "make_counts": Later(partial(_counts, given.make_counts, self.rows, self._index)),
             }
         return replace(given, **changes)
 
@@ -109,14 +117,12 @@ def neutral_names(n: int) -> NDArray[np.str_]:
     return np.array([f"unit{place:07d}" for place in range(1, n + 1)], dtype=np.str_)
 
 
-def _counts(make: Callable[[], AnnData], rows: NDArray[np.intp], names: NDArray[np.str_]) -> AnnData:
-    return _arranged(make(), rows, names)
+def _counts(make: Callable[[], AnnData], rows: NDArray[np.intp], index: pd.Index[str]) -> AnnData:
+    return _arranged(make(), rows, index)
 
 
 @quiet_anndata()
-def _arranged(units: AnnData, rows: NDArray[np.intp], names: NDArray[np.str_]) -> AnnData:
-    import pandas as pd
-
+def _arranged(units: AnnData, rows: NDArray[np.intp], index: pd.Index[str]) -> AnnData:
     further = units.raw is not None or len(units.obsp) or any(name is not None for name in units.layers)
     if units.is_view or further:
         units = units[rows].copy()
@@ -127,7 +133,8 @@ def _arranged(units: AnnData, rows: NDArray[np.intp], names: NDArray[np.str_]) -
             units.obsm[name] = values[rows]
         if len(units.obs.columns):
             units.obs = units.obs.iloc[rows]
-    units.obs_names = pd.Index(names.astype(object))
+    # A view: what a model names its index reaches no other input.
+    units.obs_names = index.view()  # type: ignore[assignment]
     return units
 
 

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 def digest_of(model_slide: ModelSlide) -> str:
     """See :func:`pytest_stbench.data.inputs.digest`."""
-    state = hashlib.blake2b(digest_size=16)
+    state = hashlib.sha256()
     _add(state, model_slide)
     return state.hexdigest()
 
 
-def _add(state: hashlib.blake2b, value: Any) -> None:
+def _add(state: hashlib._Hash, value: Any) -> None:
     if isinstance(value, Later | Made):
         return  # what is made anew at every call cannot be changed
     state.update(type(value).__name__.encode())
@@ -37,9 +37,9 @@ def _add(state: hashlib.blake2b, value: Any) -> None:
         _add_array(state, value)
     elif isinstance(value, pd.DataFrame):
         _add_array(state, value.index.to_numpy())
-        for name in value.columns:
+        for name, column in value.items():
             state.update(repr(name).encode())
-            _add_array(state, value[name].to_numpy())
+            _add_array(state, column.to_numpy())
     elif sparse.issparse(value):
         compressed = value.tocsr()
         state.update(repr(compressed.shape).encode())
@@ -58,7 +58,7 @@ def _add(state: hashlib.blake2b, value: Any) -> None:
         state.update(repr(value).encode())
 
 
-def _add_anndata(state: hashlib.blake2b, value: AnnData) -> None:
+def _add_anndata(state: hashlib._Hash, value: AnnData) -> None:
     _add(state, value.X)
     _add(state, value.obs)
     _add(state, value.var)
@@ -67,17 +67,15 @@ def _add_anndata(state: hashlib.blake2b, value: AnnData) -> None:
         _add_mapping(state, getattr(value, part))
 
 
-def _add_mapping(state: hashlib.blake2b, value: Mapping[Any, Any]) -> None:
+def _add_mapping(state: hashlib._Hash, value: Mapping[Any, Any]) -> None:
     for key in sorted(value, key=repr):
         state.update(repr(key).encode())
         _add(state, value[key])
 
 
-def _add_array(state: hashlib.blake2b, value: np.ndarray[Any, Any]) -> None:
+def _add_array(state: hashlib._Hash, value: np.ndarray[Any, Any]) -> None:
     state.update(f"{value.dtype}{value.shape}".encode())
     if value.dtype.kind == "O":
-        state.update("\0".join(map(repr, value.ravel().tolist())).encode("utf-8", "surrogatepass"))
+        state.update(repr(value.ravel().tolist()).encode("utf-8", "surrogatepass"))
     else:
-        state.update(
-            np.ascontiguousarray(value).tobytes() if value.ndim == 0 else np.ascontiguousarray(value).data
-        )
+        state.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8))

@@ -133,7 +133,7 @@ def test_units_are_those_of_a_view_and_its_copy(kind, n):
     for options in ({}, {"column": True}, {"further": True}):
         wanted = made(**options)[rows].copy()
         wanted.obs_names = pd.Index(names.astype(object))
-        found = _arranged(made(**options), rows, names)
+        found = _arranged(made(**options), rows, pd.Index(names.astype(object)))
         assert not found.is_view
         assert digest_of(found) == digest_of(wanted)
         assert found.obs.index.dtype == wanted.obs.index.dtype
