@@ -18,6 +18,7 @@ import shutil
 import signal
 import sys
 import time
+import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -210,6 +211,8 @@ class Place:
                 os.dup2(handle, 2)
                 # A test that forks has put its own files in the place of these.
                 sys.stdout = sys.stderr = os.fdopen(handle, "w", buffering=1)
+                # What the run around this one makes of warnings is not its business.
+                warnings.resetwarnings()
                 for number in (signal.SIGTERM, signal.SIGHUP):
                     signal.signal(number, signal.SIG_DFL)
                 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -350,7 +353,13 @@ def warmed(folder: Path) -> None:
     place = Place(folder)
     before = dict(sys.modules), list(sys.path)
     said = io.StringIO()
-    with contextlib.chdir(folder), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(said),
+        warnings.catch_warnings(),
+    ):
+        warnings.resetwarnings()
         code = pytest.main([*PLAIN, "--stbench-model=told", f"--stbench-store={place.store()}"])
     assert code == 0, said.getvalue()
     for name in set(sys.modules) - set(before[0]):

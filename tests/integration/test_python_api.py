@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+import warnings
 from pathlib import Path
 
 import anndata
@@ -56,7 +57,12 @@ def lab(make_bench):
 
 @pytest.fixture(scope="module")
 def found(lab, shared_store):
-    return pytest_stbench.evaluate(lab.folder / "mini.stbench.yaml", Mean(), store=shared_store, keep="maps")
+    # As in a notebook: what the run of these tests makes of warnings is not its business.
+    with warnings.catch_warnings():
+        warnings.resetwarnings()
+        return pytest_stbench.evaluate(
+            lab.folder / "mini.stbench.yaml", Mean(), store=shared_store, keep="maps"
+        )
 
 
 def stored(path):
