@@ -14,6 +14,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).parents[2]
 TABLE = Path(__file__).with_name("numbers.json")
@@ -34,13 +38,13 @@ LEFT_OUT = {
 """Measurements of the run, sentences, and what says where a number belongs beside its keys."""
 
 
-def results_of(task: str, folder: Path) -> dict:
-    """Run a shipped task in a process of its own, with nothing stored, and return its results file."""
-    file = folder / f"{task}.json"
+def results_of(tasks: Sequence[str], folder: Path) -> dict:
+    """Run shipped tasks in a process of their own, with nothing stored, and return its results file."""
+    file = folder / "golden.json"
     command = [
         sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-W", "ignore",
         "--rootdir", str(folder), f"--stbench-store={folder / 'store'}", f"--stbench-save={file}",
-        "--stbench-model=ridge", str(ROOT / "tasks" / f"{task}.stbench.yaml"),
+        "--stbench-model=ridge", *(str(ROOT / "tasks" / f"{task}.stbench.yaml") for task in tasks),
     ]  # fmt: skip
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if not file.exists():
@@ -81,13 +85,8 @@ def written(table: dict) -> str:
 
 def main() -> None:
     """Run the tasks and write the table."""
-    table: dict = {section: [] for section in SECTIONS}
     with tempfile.TemporaryDirectory() as made:
-        for task in TASKS:
-            for section, records in compact(results_of(task, Path(made))).items():
-                table[section] += records
-            print(task)
-    text = written(table)
+        text = written(compact(results_of(TASKS, Path(made))))
     TABLE.write_text(text, encoding="utf-8", newline="\n")
     print(f"{TABLE}: {len(text):,} bytes")
 

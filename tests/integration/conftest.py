@@ -71,7 +71,11 @@ def mean():
 '''
 """Start of a conftest.py: a model without identity, as the fixture ``mean``."""
 
-PLAIN = ("-p", "no:randomly", "-p", "no:cacheprovider")
+# No second look for what was not raised (five collections of garbage a run), and no rewriting of assertions,
+# for which every file of every plugin is listed: a quarter of the time of small runs.
+PLAIN = (
+    "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:unraisableexception", "--assert=plain",
+)  # fmt: skip
 
 
 def changed(base, changes):
