@@ -76,6 +76,7 @@ def mean():
 PLAIN = (
     "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:unraisableexception", "--assert=plain",
 )  # fmt: skip
+NAMED = ("-p", "pytest_stbench.plugin")
 
 
 def changed(base, changes):
@@ -210,10 +211,13 @@ class Bench:
             contextlib.chdir(self.folder),
             contextlib.redirect_stdout(stream),
             contextlib.redirect_stderr(stream),
+            pytest.MonkeyPatch.context() as patch,
         ):
             warnings.resetwarnings()
+            # The entry points of all that is installed are read at every start; the plugin is named instead.
+            patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
             try:
-                code = pytest.main([*plain, *map(str, arguments)], plugins=[listener])
+                code = pytest.main([*plain, *NAMED, *map(str, arguments)], plugins=[listener])
             finally:
                 sys.path[:] = path
                 for name in set(sys.modules) - modules:
