@@ -77,6 +77,8 @@ PLAIN = (
     "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:unraisableexception", "--assert=plain",
 )  # fmt: skip
 NAMED = ("-p", "pytest_stbench.plugin")
+OTHERS = ("-n", "--dist", "--randomly")
+"""Arguments of other plugins."""
 
 
 def changed(base, changes):
@@ -215,9 +217,12 @@ class Bench:
         ):
             warnings.resetwarnings()
             # The entry points of all that is installed are read at every start; the plugin is named instead.
-            patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+            alone = not any(str(argument).startswith(OTHERS) for argument in arguments)
+            if alone:
+                patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+                plain = (*plain, *NAMED)
             try:
-                code = pytest.main([*plain, *NAMED, *map(str, arguments)], plugins=[listener])
+                code = pytest.main([*plain, *map(str, arguments)], plugins=[listener])
             finally:
                 sys.path[:] = path
                 for name in set(sys.modules) - modules:
