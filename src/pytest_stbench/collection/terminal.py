@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pytest_stbench.results.schema import Results
 
 CHANGES_SHOWN = 3
+AS_PAGE = "to see it as a page: the same command with --stbench-report=report.html"
 
 
 def write_summary(reporter: Any, config: pytest.Config) -> None:
@@ -71,6 +72,9 @@ def write_summary(reporter: Any, config: pytest.Config) -> None:
     for text in config.stash.get(UNAPPLIED, []):
         reporter.write_line(f"gate    {text} was applied to no score of this run: it is not passed", red=True)
     _write_store(reporter, config, told)
+    asked = config.getoption("stbench_save") or config.getoption("stbench_report")
+    if tables and not asked:
+        reporter.write_line(AS_PAGE)
 
 
 class _Wrapped:
