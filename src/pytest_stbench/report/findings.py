@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_stbench.report.tables import aligned
+from pytest_stbench.report.width import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
