@@ -103,7 +103,7 @@ def checklist_lines(steps: Sequence[ChecklistRecord]) -> list[str]:
 
 def _why(step: ChecklistRecord) -> str:
     if step.status == "open":
-        return "(no check answers this)"
+        return "(no check that answers this was run)"
     return f"<- {', '.join(step.findings)}" if step.findings else ""
 
 
