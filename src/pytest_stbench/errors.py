@@ -21,6 +21,10 @@ class StbenchWarning(UserWarning):
     """Base of all warnings of this package; itself what a check or a model's contract remarks."""
 
 
+class CheckWarning(StbenchWarning):
+    """What a check warns of; the summary of a run lists it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """One mistake in a task file or samples table, with its place."""

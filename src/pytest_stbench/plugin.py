@@ -137,10 +137,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     if not file_path.name.endswith(TASK_SUFFIX):
         return None
     from pytest_stbench.collection.module import TaskModule
+    from pytest_stbench.collection.progress import Showing
     from pytest_stbench.collection.skips import Guard
 
     if not parent.config.pluginmanager.has_plugin("stbench-guard"):
         parent.config.pluginmanager.register(Guard(), "stbench-guard")
+        parent.config.pluginmanager.register(Showing(), "stbench-progress")
     module: pytest.Collector = TaskModule.from_parent(parent, path=file_path)
     return module
 

@@ -10,6 +10,7 @@ docs/numbers.md.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -46,9 +47,11 @@ def results_of(tasks: Sequence[str], folder: Path) -> dict:
         "--rootdir", str(folder), f"--stbench-store={folder / 'store'}", f"--stbench-save={file}",
         "--stbench-model=ridge", *(str(ROOT / "tasks" / f"{task}.stbench.yaml") for task in tasks),
     ]  # fmt: skip
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    narrow = {**os.environ, "COLUMNS": "80"}
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=narrow)
     if not file.exists():
         raise RuntimeError(done.stdout + done.stderr)
+    file.with_suffix(".txt").write_text(done.stdout, encoding="utf-8")
     return json.loads(file.read_text(encoding="utf-8"))
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import re
 from pathlib import Path
 
 import pytest
 
 from pytest_stbench.results import Results, load
 from pytest_stbench.results.stored import Stored
+
+from .. import samples  # noqa: TID252  # of the tests alone, which no package has
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -48,25 +49,13 @@ def test_numbers_are_those_of_the_table(tmp_path):
         f"{text}\nIf that is what a change is for, it has to say so: docs/numbers.md, 'For developers'. If "
         "nothing was changed, a library gives other numbers than the one that the table was made with."
     )
-
-
-SUMMARY = (GOLDEN.parents[1] / "docs" / "reading-a-result.md").read_text(encoding="utf-8")
-
-
-def test_the_page_that_reads_a_result_shows_one_of_this_build():
-    (task,) = (record for record in TABLE["tasks"] if record["name"] == "smoke-imputation")
-    own = write.of_task(TABLE, "smoke-imputation")
-    assert f"stbench: smoke-imputation v{task['version']} =" in SUMMARY
-    shown = dict(re.findall(r"^  [ *] (\w+) +(\S+  \[.*?\]) ", SUMMARY, re.MULTILINE))
-    pooled = {s["metric"]: s for s in own["scores"] if s["role"] == "model" and "fold" not in s}
-    assert len(shown) == len(pooled) == 8
-    for metric, text in shown.items():
-        score = pooled[metric]
-        assert re.sub(" +", " ", text) == (
-            f"{score.get('value', 0):.3f} [{score['ci_low']:.3f}, {score['ci_high']:.3f}]"
-        )
-    checks = [record["status"] for record in own["checks"]]
-    assert f"checks  {checks.count('pass')} passed, {checks.count('warn')} warned" in SUMMARY
+    printed = (tmp_path / "golden.txt").read_text(encoding="utf-8")
+    table = samples.section(printed, "smoke-imputation")
+    checks = [record["status"] for record in write.of_task(TABLE, "smoke-imputation")["checks"]]
+    for name, make in samples.OF_THE_FIRST_RUN.items():
+        _, lines = samples.shown()[name]
+        assert lines[: lines.index("")] == make(table), "run: python -m tests.samples --write"
+        assert f"checks  {checks.count('pass')} passed, {checks.count('warn')} warned" in lines
 
 
 def test_the_table_is_small_and_holds_what_matters():

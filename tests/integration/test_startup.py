@@ -25,6 +25,7 @@ HEAVY = {
     "h5py",
     "matplotlib",
     "PIL",
+    "rich",
 }
 PACKAGE = Path(pytest_stbench.__file__).parent
 CATALOGUES = sorted(

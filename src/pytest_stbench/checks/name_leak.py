@@ -66,18 +66,21 @@ def name_leak(
     that count rows and columns of an array tell nothing more. The statistic is the largest gain,
     (F1 - better of the two) / (1 - better of the two). More than `max_gain` with a permutation p of at
     most `max_p` warns: models are given other names and another order, unless they ask for these names.
-    Fewer than `min_patients` patients cannot be judged.
+    Fewer than `min_patients` patients cannot be judged. Slides whose patient is not known are left out,
+    and counted: they may be of a person who is on another slide.
 
     References
     ----------
     Ojala and Garriga 2010, J Mach Learn Res 11:1833 (permutation tests of classifiers).
     """
     trained = None if folds is None else {slide for fold in folds if not fold.within for slide in fold.train}
-    units, patients = _read(dataset, trained or None)
+    units, patients, unknown = _read(dataset, trained or None)
+    without = f"; {count(unknown, 'slide')} without a patient left out" if unknown else ""
     if patients < min_patients or units is None:
         finding = Finding(
             status="skip",
-            text=f"{count(patients, 'patient')} with {MIN_UNITS} units or more: nobody to try names on",
+            text=f"{count(patients, 'patient')} with {MIN_UNITS} units or more{without}: nobody to try "
+            "names on",
             fix=f"add patients ({min_patients} or more)",
         )
         return conclude([finding], passed="")
@@ -96,7 +99,7 @@ def name_leak(
     return conclude(
         findings,
         passed=f"names and order of units tell nothing of {' or '.join(units.labels)} beyond their places "
-        f"({count(patients, 'patient')})",
+        f"({count(patients, 'patient')}{without})",
         statistic=findings[0].statistic if findings else best,
         threshold=max_gain,
         details={"gain": gains},
@@ -192,9 +195,13 @@ def _mixed(square: Codes, codes: Codes) -> NDArray[np.bool_]:
     return mixed
 
 
-def _read(dataset: Subject, trained: set[str] | None) -> tuple[_Units | None, int]:
-    """Return a sample of the units of every slide that is trained on, and of how many patients they are."""
-    patients = {sample.slide: person(sample, dataset.name) or sample.slide for sample in dataset.samples}
+def _read(dataset: Subject, trained: set[str] | None) -> tuple[_Units | None, int, int]:
+    """Return a sample of the units of every slide that is trained on and whose patient is known.
+
+    With it, of how many patients they are, and how many slides were left out as nobody's.
+    """
+    patients = {sample.slide: person(sample, dataset.name) for sample in dataset.samples}
+    unknown = 0
     vocabulary = {name: Vocabulary() for name in (*SOURCES, "place")}
     people: list[object] = []
     owner: list[Codes] = []
@@ -202,7 +209,10 @@ def _read(dataset: Subject, trained: set[str] | None) -> tuple[_Units | None, in
     labels: dict[str, list[NDArray[np.object_]]] = {name: [] for name in (*LABELS, DEPTH)}
     n_squares = 0
     for slide, rows in _sampled(dataset, trained):
-        person_of = patients.get(slide.meta.slide_id, slide.meta.slide_id)
+        person_of = patients.get(slide.meta.slide_id)
+        if person_of is None:
+            unknown += 1
+            continue
         if person_of not in people:
             people.append(person_of)
         owner.append(np.full(len(rows), people.index(person_of)))
@@ -220,7 +230,7 @@ def _read(dataset: Subject, trained: set[str] | None) -> tuple[_Units | None, in
         depth = as_numbers(slide.libsize)
         labels[DEPTH].append(np.where(depth > np.median(depth), "above", "below")[rows].astype(object))
     if not owner:
-        return None, 0
+        return None, 0, unknown
     group = np.concatenate(owner)
     codes = {name: class_codes(np.concatenate(found))[0] for name, found in labels.items()}
     units = _Units(
@@ -229,7 +239,7 @@ def _read(dataset: Subject, trained: set[str] | None) -> tuple[_Units | None, in
         features={name: found.matrix() for name, found in vocabulary.items()},
         labels={name: found for name, found in codes.items() if (found >= 0).any()},
     )
-    return units, len(people)
+    return units, len(people), unknown
 
 
 def _sampled(dataset: Subject, trained: set[str] | None) -> Iterator[tuple[Slide, Codes]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +12,9 @@ import click
 
 from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.errors import StbenchError
+from pytest_stbench.report.live import is_live, working
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
-
     from pytest_stbench.data.binning.units import Binned
     from pytest_stbench.spec.model import BinSpec
 
@@ -75,7 +72,14 @@ def bin_table(table: Path, out: Path, **parameters: Any) -> None:
     _refuse_target(out)
     transcripts = open_transcripts(table)
     genes = tuple(dict.fromkeys(transcripts.features[transcripts.kinds == GENE].tolist()))
-    with _progress(table) as advance:
+    with working(f"{table.name}, two passes", _rows(table)) as tell:
+        done = 0
+
+        def advance(rows: int) -> None:
+            nonlocal done
+            done += rows
+            tell("", done, None)
+
         binned = bin_transcripts(transcripts, genes, spec, what=str(table), progress=advance)
     _write(out, binned, genes, spec)
     for line in _report(binned):
@@ -117,27 +121,13 @@ def _refuse_target(out: Path) -> None:
         raise StbenchError(message)
 
 
-def _progress(table: Path) -> AbstractContextManager[Callable[[int], object] | None]:
-    """Return a bar over the rows of all passes, on a terminal and where their number is known."""
-    if not sys.stderr.isatty() or table.suffix != ".parquet":
-        return nullcontext()
+def _rows(table: Path) -> int | None:
+    """Return the rows of all passes, where somebody watches and the file says how many it has."""
+    if not is_live(sys.stderr) or table.suffix != ".parquet":
+        return None
     import pyarrow.parquet as pq
 
-    rows = pq.read_metadata(table).num_rows
-    return _Bar(PASSES * rows)
-
-
-class _Bar:
-    """A progress bar whose context is the function that moves it on."""
-
-    def __init__(self, length: int) -> None:
-        self._bar = click.progressbar(length=length, label="transcripts, two passes", file=sys.stderr)
-
-    def __enter__(self) -> Callable[[int], object]:
-        return self._bar.__enter__().update
-
-    def __exit__(self, *error: object) -> None:
-        self._bar.render_finish()
+    return PASSES * int(pq.read_metadata(table).num_rows)
 
 
 @quiet_anndata()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import click
 
 from pytest_stbench.cli.files import write_atomically
+from pytest_stbench.report.live import working
 
 
 @click.command(name="check-matrix")
@@ -34,8 +36,9 @@ def check_matrix(page: Path, defects: tuple[str, ...], jobs: int) -> None:
             )
             raise click.UsageError(message)
     wanted = cases(defects or None)
-    with click.progressbar(length=len(wanted), label="cohorts", file=sys.stderr) as bar:
-        outcomes = list(run_cases(wanted, jobs=jobs, progress=bar.update))
+    with working("cohorts", len(wanted)) as tell:
+        done = itertools.count(1)
+        outcomes = list(run_cases(wanted, jobs=jobs, progress=lambda _: tell("", next(done), None)))
     registry = builtin_registry()
     write_atomically(page, matrix_page(outcomes, registry).encode())
     click.echo(f"wrote {page}")

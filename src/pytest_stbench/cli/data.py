@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from pytest_stbench.report.live import working
 
+if TYPE_CHECKING:
     from pytest_stbench.spec.dataset_entry import DatasetEntry
 
 HEADER = ("NAME", "TECHNOLOGY", "INDICATION", "SLIDES", "PATIENTS", "CHECKSUMS", "ON THIS MACHINE")
@@ -95,7 +94,13 @@ def fetch(name: str, folder: Path | None) -> None:
 
     entry = entry_called(name)
     click.echo(f"{name}: licence {entry.licence}; please cite: {entry.citation}", err=True)
-    target = fetch_entry(entry, folder or cache_dir(), _progress())
+    with working(name) as tell:
+
+        def seen(file: str, done: int, total: int | None) -> None:
+            size = f" of {total / 1e6:,.1f}" if total else ""
+            tell(f"{file}: {done / 1e6:,.1f}{size} MB", done, total)
+
+        target = fetch_entry(entry, folder or cache_dir(), seen)
     click.echo(f"fetched {target}")
     if folder is not None:
         click.echo(f"use it with --stbench-data={folder}")
@@ -166,17 +171,3 @@ def _state(entry: DatasetEntry, known: dict[str, Any]) -> str:
     if not (folder / MANIFEST).is_file():
         return "fetched, not verified: left out"
     return f"verified {known['verified']}" if known.get("verified") else "yes, with a manifest"
-
-
-def _progress() -> Callable[[str, int, int | None], None]:
-    """Return a line on a terminal that is written over, and nothing elsewhere."""
-    stream = sys.stderr
-
-    def show_progress(name: str, done: int, total: int | None) -> None:
-        if stream.isatty():
-            share = f" of {total / 1e6:,.1f} MB ({done / total:.0%})" if total else " MB"
-            end = "\n" if total and done >= total else ""
-            stream.write(f"\r{name}: {done / 1e6:,.1f}{share}{end}")
-            stream.flush()
-
-    return show_progress

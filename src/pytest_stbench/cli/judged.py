@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from pytest_stbench.cli.said import left_out, said_of, unused, waivers, with_waivers
 from pytest_stbench.errors import StbenchError
+from pytest_stbench.report.live import working
 from pytest_stbench.spec import TASK_SUFFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from pytest_stbench.data.propose.for_check import Said
     from pytest_stbench.registry import Registry
@@ -120,7 +118,7 @@ def _task(path: Path, asked: _Asked, store: Path) -> Report:
 
     task = with_waivers(separate_panels(load_task(path, registry), samples), asked.waivers)
     grid = make_grid(task, samples, registry.splits)
-    with _Progress() as progress:
+    with working("reading") as progress:
         found = judge(
             task, grid, roots, registry, store=store, names=asked.names, whole=True,
             pictures=asked.pictures, progress=progress,
@@ -144,7 +142,7 @@ def _files(group: tuple[str, ...], asked: _Asked, store: Path) -> Report:
     def run(samples: tuple[Sample, ...]) -> Judged:
         task, grid = task_of_data(name, described.config, samples, None, asked.options["claim"])
         task = with_waivers(task, asked.waivers)
-        with _Progress() as progress:
+        with working("reading") as progress:
             return judge(
                 task, grid, roots, registry, store=store, names=asked.names, pictures=asked.pictures,
                 progress=progress,
@@ -190,18 +188,3 @@ def _sheet(path: Path, asked: _Asked, store: Path) -> list[Report]:
         notes = (*sheet.notes, *validation_note(sheet.samples, sheet.parts, sheet.name), *unread)
         reports.append(Report(title=sheet.name, what=what, notes=notes, **asked.parts(found)))
     return reports
-
-
-class _Progress:
-    """One line on the terminal that tells which check runs; nothing elsewhere."""
-
-    def __enter__(self) -> Callable[[str, int, int], None] | None:
-        return self._tell if sys.stderr.isatty() else None
-
-    def __exit__(self, *error: object) -> None:
-        if sys.stderr.isatty():
-            click.echo("\r\033[K", nl=False, err=True)
-
-    @staticmethod
-    def _tell(what: str, done: int, total: int) -> None:
-        click.echo(f"\r\033[K{done + 1}/{total}  {what}", nl=False, err=True)

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_stbench.collection.outcomes import payload
 from pytest_stbench.collection.perform import Preparing, judged, parts
-from pytest_stbench.collection.progress import Progress
+from pytest_stbench.collection.progress import progress_of
 from pytest_stbench.collection.session import ARGUMENTS
 from pytest_stbench.collection.under_test import contestant_of
 from pytest_stbench.run.about import model_facts, pooled_primary, results_facts
@@ -73,7 +73,7 @@ def _again(
     given = getattr(config, "workerinput", {}).get(ARGUMENTS, config.invocation_params.args)
 
     def fit(metric: str, model: Contestant, cell: Cell) -> float:
-        with Progress(config)(f"{model.label} {cell.id} again, in a fresh process"):
+        with progress_of(config)(f"{model.label} {cell.id} again, in a fresh process"):
             return in_fresh_process(
                 [str(argument) for argument in given], config.invocation_params.dir, file=item.path,
                 metric=metric, cell=cell.id, label=model.label,

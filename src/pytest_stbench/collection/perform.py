@@ -22,7 +22,7 @@ from pytest_stbench.collection.properties import add_properties, gate_properties
 from pytest_stbench.collection.remarks import warn
 from pytest_stbench.collection.session import task_run_of
 from pytest_stbench.collection.under_test import contestant_of
-from pytest_stbench.errors import DataError, DataMissing
+from pytest_stbench.errors import CheckWarning, DataError, DataMissing
 from pytest_stbench.report.findings import SAVED, further_lines
 from pytest_stbench.run.cells import Cell, Pool
 from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported
@@ -94,7 +94,7 @@ def judged(
     if result.status == "fail":
         raise ItemFailed("\n".join([f"{record.name}: {result.message}", *further_lines(found, SAVED)]))
     if result.status == "warn":
-        warn(item, message)
+        warn(item, message, CheckWarning)
     if result.status == "skip":
         skip(item, f"{record.name}: {result.message}")
 

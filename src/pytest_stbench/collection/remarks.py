@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import shutil
-import textwrap
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from pytest_stbench.collection.outcomes import ItemFailed
-from pytest_stbench.errors import StbenchWarning
+from pytest_stbench.errors import CheckWarning, StbenchWarning
+from pytest_stbench.report.width import wrapped
 from pytest_stbench.spec import TASK_SUFFIX
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-MIN_WIDTH = 40
 INDENT = 2
 """Columns that pytest puts before a warning."""
 AS_ERROR = "(warnings are errors in this run)"
 SAID: pytest.StashKey[set[tuple[str, str]]] = pytest.StashKey()
 
 
-def warn(item: pytest.Item, message: str) -> None:
+def warn(item: pytest.Item, message: str, category: type[StbenchWarning] = StbenchWarning) -> None:
     """Warn from the line of the task file that the item stands for."""
     file, line, _ = item.location
     try:
-        warnings.warn_explicit(message, StbenchWarning, file, (line or 0) + 1)
+        warnings.warn_explicit(message, category, file, (line or 0) + 1)
     except StbenchWarning:
         message = f"{message} {AS_ERROR}"
         raise ItemFailed(message) from None
@@ -36,29 +31,18 @@ def warn(item: pytest.Item, message: str) -> None:
 def say_once(reporter: Any, config: pytest.Config, warning: warnings.WarningMessage) -> None:
     """Leave the latest warning of `reporter` out where its words were said, else make it readable.
 
-    Items of several folds and the processes of ``-n`` meet the same thing; that a file of this package
-    noticed it helps nobody.
+    What a check warns of is said by the summary, with its statistic and what to do. Items of several folds
+    and the processes of ``-n`` meet the same thing; that a file of this package noticed it helps nobody.
     """
     reports = reporter.stats.get("warnings")
     if not reports:
         return
     said = config.stash.setdefault(SAID, set())
     name, text = warning.category.__name__, str(warning.message)
-    if (name, text) in said:
+    if (name, text) in said or issubclass(warning.category, CheckWarning):
         reports.pop()
         return
     said.add((name, text))
     place = f"{warning.filename}:{warning.lineno}: " if warning.filename.endswith(TASK_SUFFIX) else ""
     lines = [f"{place}{name}: {text}"]
     reports[-1].message = "\n".join(wrapped(lines[0], INDENT) if reporter.isatty else lines)
-
-
-def wrapped(line: str, taken: int = 0) -> Sequence[str]:
-    """Return a line of prose broken between words to the width of the terminal less `taken` columns."""
-    width = max(shutil.get_terminal_size().columns, MIN_WIDTH) - taken
-    margin = " " * (len(line) - len(line.lstrip()) + 8)
-    return (
-        textwrap.wrap(line, width, subsequent_indent=margin, break_long_words=False, break_on_hyphens=False)
-        if len(line) > width
-        else [line]
-    )

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_stbench.collection.keeping import level_of, parts_of
 from pytest_stbench.collection.plan_items import TaskItems
-from pytest_stbench.collection.progress import Progress
+from pytest_stbench.collection.progress import progress_of
 from pytest_stbench.collection.skips import keep_exits_honest
 from pytest_stbench.data.roots import data_roots
 from pytest_stbench.data.samples import load_samples
@@ -93,7 +93,7 @@ def runner_of(config: pytest.Config) -> Runner:
         from pytest_stbench.run.runner import Runner
 
         keep_exits_honest(config)
-        config.stash[RUNNER] = Runner(settings_of(config), builtin_registry(), Progress(config))
+        config.stash[RUNNER] = Runner(settings_of(config), builtin_registry(), progress_of(config))
     return config.stash[RUNNER]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.collection.keeping import KEEP_ERROR
-from pytest_stbench.collection.remarks import wrapped
 from pytest_stbench.collection.reports import SAVE_ERROR, UNAPPLIED, results_of, save_path, told_of
 from pytest_stbench.gate.within_slide import LABEL
 from pytest_stbench.report.depth import depth_lines
@@ -21,6 +20,7 @@ from pytest_stbench.report.findings import (
 from pytest_stbench.report.in_words import in_words
 from pytest_stbench.report.tables import make_tables, table_lines, undefined_line
 from pytest_stbench.report.verdicts import PASSED, several_lines, shown, verdict_lines
+from pytest_stbench.report.width import terminal_width, wrapped
 from pytest_stbench.results.checklist import checklist_of
 from pytest_stbench.run.outcomes import first_line
 from pytest_stbench.run.registry import builtin_registry
@@ -36,10 +36,12 @@ if TYPE_CHECKING:
     from pytest_stbench.results.schema import Results
 
 CHANGES_SHOWN = 3
+AS_PAGE = "to see it as a page: the same command with --stbench-report=report.html"
 
 
 def write_summary(reporter: Any, config: pytest.Config) -> None:
     """Write tables, verdicts, checks, comparisons and what the store did."""
+    width = terminal_width() if reporter.isatty else None
     reporter = _Wrapped(reporter) if reporter.isatty else reporter
     told = told_of(config)
     results = results_of(told)
@@ -53,12 +55,12 @@ def write_summary(reporter: Any, config: pytest.Config) -> None:
         if task.name != titled:
             reporter.section(f"stbench: {task.name} v{task.version}")
             titled = task.name
-        _write_table(reporter, table, task, results, told)
+        _write_table(reporter, table, task, results, told, width)
     for line in several_lines(results.verdicts):
         reporter.write_line(line)
     if not tables:
         reporter.section("stbench")
-    for line in depth_lines(results.datasets):
+    for line in depth_lines(results.datasets, width):
         reporter.write_line(line)
     _write_checks(reporter, results.checks, told)
     if not tables:
@@ -71,10 +73,13 @@ def write_summary(reporter: Any, config: pytest.Config) -> None:
     for text in config.stash.get(UNAPPLIED, []):
         reporter.write_line(f"gate    {text} was applied to no score of this run: it is not passed", red=True)
     _write_store(reporter, config, told)
+    asked = config.getoption("stbench_save") or config.getoption("stbench_report")
+    if tables and not asked:
+        reporter.write_line(AS_PAGE)
 
 
 class _Wrapped:
-    """A reporter that breaks long lines of prose between words; tables, in columns, are left as they are."""
+    """A reporter that breaks long lines between words; tables fit already."""
 
     def __init__(self, reporter: Any) -> None:
         self._reporter = reporter
@@ -83,11 +88,13 @@ class _Wrapped:
         self._reporter.section(title)
 
     def write_line(self, line: str, **markup: bool) -> None:
-        for part in [line] if "   " in line.strip() else wrapped(line):
+        for part in wrapped(line):
             self._reporter.write_line(part, **markup)
 
 
-def _write_table(reporter: Any, table: Table, task: TaskRecord, results: Results, told: Told) -> None:
+def _write_table(
+    reporter: Any, table: Table, task: TaskRecord, results: Results, told: Told, width: int | None
+) -> None:
     registry = builtin_registry()
     family = registry.families[task.wraps or task.family]
     _, dataset, variant, split = table.place
@@ -110,7 +117,7 @@ def _write_table(reporter: Any, table: Table, task: TaskRecord, results: Results
     simple = next((name for name in family.simple if name in ladder_names), "")
     reporter.write_line(f"model {_model(table.model, results)}   T = {family.trivial}   S = {simple}")
     ended = told.ended
-    for line in table_lines(table, task.primary, family.trivial, simple, ended):
+    for line in table_lines(table, task.primary, family.trivial, simple, ended, width and width - 2):
         reporter.write_line(f"  {line}")
     for verdict in table.verdicts.values():
         for rule in verdict_lines(verdict, ended.get(verdict.key, PASSED)):

@@ -15,13 +15,13 @@ from pytest_stbench.data.delimited import separator_in
 from pytest_stbench.data.labels import class_name, whole
 from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.data.wording import listing
-from pytest_stbench.errors import DataError
+from pytest_stbench.errors import DataError, TaskFileError
 from pytest_stbench.registry import Catalogue, Reader, load_target, nearest
 from pytest_stbench.spec.model import Resolution
 from pytest_stbench.splits.table import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pytest_stbench.spec.model import DatasetSpec
@@ -78,11 +78,14 @@ def refuse_settings(config: DatasetSpec, record: Reader) -> None:
     known = record.settings
     if known is None:
         return
-    for name in config.params:
-        if name not in known:
-            knows = f"knows {listing(known)}" if known else "has no settings: leave it out"
-            message = f"params.{name}: unknown{nearest(name, known)}; source {record.name} {knows}"
-            raise DataError(message)
+    knows = f"knows {listing(known)}" if known else "has no settings: leave it out"
+    strange = [
+        f"params.{name}: unknown{nearest(name, known)}; source {record.name} {knows}"
+        for name in config.params
+        if name not in known
+    ]
+    if strange:
+        raise DataError("\n".join(strange))
 
 
 def read_samples(path: Path, config: DatasetSpec) -> list[Sample]:
@@ -90,36 +93,46 @@ def read_samples(path: Path, config: DatasetSpec) -> list[Sample]:
 
     ``keys`` of `config` names the columns of slide, patient, site and disease; the other fields
     of a sample are columns of their own name; further columns are kept in ``extra``.
+
+    Raises ``DataError`` with every mistake of the table: file, line, column, what was found.
     """
     lines = _lines(path)
     first, header = lines[0]
-    columns = _columns(f"{path}:{first}", header, config)
+    mistakes = list(_in_header(header, config))
+    repeated = len(set(header)) < len(header)
+    columns = key_columns(config)
+    problems = [f"{path}:{first}: {mistake}" for mistake in mistakes]
     rows = []
     places: dict[str, int] = {}
     for number, row in lines[1:]:
         if len(row) != len(header):
-            message = f"{path}:{number}: {len(row)} cells, the header has {len(header)}"
-            raise DataError(message)
+            problems.append(f"{path}:{number}: {len(row)} cells, the header has {len(header)}")
+            continue
+        if repeated or columns["slide"] not in header:
+            continue
         named = {column: class_name(cell) for column, cell in zip(header, row, strict=True)}
         record = {column: name for column, name in named.items() if name is not None}
-        if columns["slide"] not in record:
-            message = (
+        slide, resolution = record.get(columns["slide"]), record.get(columns["resolution"])
+        if slide is None:
+            problems.append(
                 f"{path}:{number}: column {columns['slide']} is empty; every row needs the name of its slide"
             )
-            raise DataError(message)
-        sample = make_sample(record, columns)
-        if sample.slide in places:
-            message = (
-                f"{path}:{number}: slide {sample.slide} stands in line {places[sample.slide]} already; every "
+        elif slide in places:
+            problems.append(
+                f"{path}:{number}: slide {slide} stands in line {places[slide]} already; every "
                 "slide needs a name of its own"
             )
-            raise DataError(message)
-        places[sample.slide] = number
-        _refuse_resolution(f"{path}:{number}: column {columns['resolution']}", sample)
-        rows.append(sample)
-    if not rows:
-        message = f"{path}:{first}: no slide below its header ({listing(header)})"
-        raise DataError(message)
+        else:
+            places[slide] = number
+            rows.append(make_sample(record, columns))
+        if unknown := _unknown_resolution(resolution):
+            problems.append(f"{path}:{number}: column {columns['resolution']}: {unknown}")
+    if not lines[1:]:
+        problems.append(f"{path}:{first}: no slide below its header ({listing(header)})")
+    if problems:
+        more = len(problems) - TaskFileError.SHOWN
+        told = [f"{path}: {more:,} more mistakes: correct these first"] if more > 0 else []
+        raise DataError("\n".join([*problems[: TaskFileError.SHOWN], *told]))
     return rows
 
 
@@ -182,19 +195,17 @@ def make_sample(record: Mapping[str, str], columns: Mapping[str, str]) -> Sample
     return Sample(**known, extra=extra)
 
 
-def _columns(where: str, header: list[str], config: DatasetSpec) -> dict[str, str]:
+def _in_header(header: list[str], config: DatasetSpec) -> Iterator[str]:
+    """Yield what is wrong with the names of the columns."""
     repeated = {column for column in header if header.count(column) > 1}
     if repeated:
-        message = f"{where}: columns named twice: {listing(sorted(repeated))}"
-        raise DataError(message)
+        yield f"columns named twice: {listing(sorted(repeated))}"
     for key, column in {"slide": config.keys.slide, **required_keys(config)}.items():
         if column not in header:
-            message = (
-                f"{where}: no column {column!r} (keys.{key}); "
+            yield (
+                f"no column {column!r} (keys.{key}); "
                 f"its columns are {listing(header)}{nearest(column, header)}"
             )
-            raise DataError(message)
-    return key_columns(config)
 
 
 def _filled(sample: Sample, config: DatasetSpec, name: str, record: Reader) -> Sample:
@@ -206,18 +217,18 @@ def _filled(sample: Sample, config: DatasetSpec, name: str, record: Reader) -> S
     for field, of_source in (("technology", record.technology), ("resolution", record.resolution)):
         if of_source and getattr(sample, field) is None:
             constants.setdefault(field, of_source)
-    _refuse_resolution(f"datasets.{name}: slide {sample.slide}", sample)
+    if unknown := _unknown_resolution(sample.resolution):
+        message = f"datasets.{name}: slide {sample.slide}: {unknown}"
+        raise DataError(message)
     return replace(sample, **constants) if constants else sample
 
 
-def _refuse_resolution(where: str, sample: Sample) -> None:
+def _unknown_resolution(found: str | None) -> str:
+    """Return what is wrong with the resolution of a slide, or nothing."""
     allowed = get_args(Resolution)
-    if sample.resolution is not None and sample.resolution not in allowed:
-        message = (
-            f"{where}: resolution {sample.resolution!r} is not known; allowed are "
-            f"{listing(allowed)}{nearest(sample.resolution, allowed)}"
-        )
-        raise DataError(message)
+    if found is None or found in allowed:
+        return ""
+    return f"resolution {found!r} is not known; allowed are {listing(allowed)}{nearest(found, allowed)}"
 
 
 def _refuse_repeats(table: tuple[Sample, ...], name: str) -> None:
@@ -237,11 +248,12 @@ def _restricted(
     if slides is None:
         return table
     known = [sample.slide for sample in table]
-    for slide in slides:
-        if slide not in known:
-            message = (
-                f"datasets.{name}.slides: there is no slide {slide!r}; "
-                f"{table_of} has {listing(known)}{nearest(slide, known)}"
-            )
-            raise DataError(message)
+    strange = [
+        f"datasets.{name}.slides: there is no slide {slide!r}; "
+        f"{table_of} has {listing(known)}{nearest(slide, known)}"
+        for slide in slides
+        if slide not in known
+    ]
+    if strange:
+        raise DataError("\n".join(strange[: TaskFileError.SHOWN]))
     return tuple(sample for sample in table if sample.slide in slides)

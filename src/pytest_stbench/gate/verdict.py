@@ -175,7 +175,10 @@ def judge(
     p = None
     if baseline is not None and baseline in rules.references:
         verdict, gates = "reference", ()
-        message = f"{headline(metric, values.values(), bounds)}: a reference of the rule itself"
+        message = (
+            f"{headline(metric, values.values(), bounds)}: {baseline} is itself one of the baselines that "
+            "the rule compares with, so there is nothing to decide"
+        )
     elif same_as:
         verdict, gates = "reference", ()
         message = (

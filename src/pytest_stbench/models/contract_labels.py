@@ -41,6 +41,9 @@ def accept_labels(
         What was expected, what was found and what to do.
     """
     labels = _as_labels(raw)
+    if getattr(raw, "ndim", 0) == 1 and getattr(getattr(raw, "dtype", None), "kind", "") in "iu":
+        fix = "name them: [classes[place] for place in answer]"
+        refuse(where, "probabilities (units, classes), or names of classes", "numbers of classes", fix)
     if labels is None:
         fix = "return probabilities, for example a softmax over the classes, or one label per unit"
         return _accept_simplex(raw, classes, unit_names, where, column_word="class", fix=fix)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
-from pytest_stbench.report.tables import aligned
+from pytest_stbench.report.width import fitted, left_out_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,15 +17,17 @@ HEADER = (
     "units as", "resolution", "units", "counts", "genes", "zeros", "cells", "follows depth", "same genes",
     "transcripts",
 )  # fmt: skip
+FIRST = ("units as", "units", "counts", "follows depth", "genes", "zeros", "same genes")
+"""Columns in the order in which they are kept where a terminal is narrow."""
 
 
-def depth_lines(datasets: Iterable[DatasetRecord]) -> list[str]:
+def depth_lines(datasets: Iterable[DatasetRecord], width: int | None = None) -> list[str]:
     """Return one line for each way in which the units of a data set were formed.
 
     Counts, genes, zeros and cells are medians over slides of the slide's median over its units. How far
     genes follow the total count of the unit is an absolute Spearman correlation, median over genes, then
     slides; `same genes` has it for the genes that the first kind of unit detects too, here and there.
-    Data sets with one kind of unit have no lines.
+    Data sets with one kind of unit have no lines. With a `width` the columns that do not fit are named.
     """
     by_name: dict[tuple[str, str], list[DatasetRecord]] = {}
     for dataset in datasets:
@@ -34,7 +36,8 @@ def depth_lines(datasets: Iterable[DatasetRecord]) -> list[str]:
     for (_, name), views in by_name.items():
         if len(views) > 1:
             lines += [f"resolutions of {name} (median over slides, per unit)"]
-            lines += [f"  {line}" for line in aligned([list(HEADER), *map(_row, views)])]
+            table, left_out = fitted([list(HEADER), *map(_row, views)], FIRST, width and width - 2)
+            lines += [f"  {line}" for line in (*table, *left_out_line(left_out))]
     return lines
 
 

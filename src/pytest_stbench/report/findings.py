@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_stbench.report.tables import aligned
+from pytest_stbench.report.width import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -103,7 +103,7 @@ def checklist_lines(steps: Sequence[ChecklistRecord]) -> list[str]:
 
 def _why(step: ChecklistRecord) -> str:
     if step.status == "open":
-        return "(no check answers this)"
+        return "(no check that answers this was run)"
     return f"<- {', '.join(step.findings)}" if step.findings else ""
 
 

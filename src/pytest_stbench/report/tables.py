@@ -9,9 +9,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pytest_stbench.report.verdicts import PASSED, verdict_word
+from pytest_stbench.report.width import fitted, left_out_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from pytest_stbench.report.verdicts import Ended
     from pytest_stbench.results.record import ScoreRecord, VerdictRecord
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 Place = tuple[str, str, str, str]
 FEW_PATIENTS = 3
 APPROXIMATE_BELOW = 6
+FIRST = ("metric", "", "value", "verdict", "[95% CI]", "S", "T", "patients", "ceiling", "skill")
+"""Columns in the order in which they are kept where a terminal is narrow."""
 SHARE_OF_PATIENTS = 0.1
 """Largest part of the standard error over patients that random draws should add."""
 
@@ -65,11 +68,12 @@ def table_lines(
     trivial: str,
     simple: str,
     ended: Mapping[tuple[str, ...], Ended] = MappingProxyType({}),
+    width: int | None = None,
 ) -> list[str]:
     """Return the lines of one table: the primary metric is marked with ``*``.
 
     The last column has the verdict of a gated score and the standing of any other; `ended` tells how the
-    item of a verdict ended, by its key.
+    item of a verdict ended, by its key. With a `width` the columns that do not fit are named below.
     """
     others = _others(table, trivial, simple)
     header = ["", "metric", "value", "[95% CI]", "T", "S", *others, "ceiling", "skill", "patients", "verdict"]
@@ -92,7 +96,9 @@ def table_lines(
                 _judged(verdict, score, ended),
             ]
         )
-    return [*aligned(rows), *_few_patients(table, primary), *_noise(table)]
+    lines, left_out = fitted(rows, FIRST, width)
+    below = [f"  {line}" for line in left_out_line(left_out)]
+    return [*lines, *below, *_few_patients(table, primary), *_noise(table)]
 
 
 def number(value: float | None, places: int = 3) -> str:
@@ -156,19 +162,6 @@ def _noise(table: Table) -> list[str]:
     if ceilings is not None:
         parts.append(f"ceilings up to {ceilings:.2g}")
     return [f"  standard error of random draws: {'; '.join(parts)}"] if parts else []
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows of cells as lines: the first two columns and the last flush left, the others right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    left = {0, 1, len(widths) - 1}
-    return [
-        " ".join(
-            cell.ljust(width) if column in left else cell.rjust(width + 1)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
 
 
 def undefined_line(scores: Iterable[ScoreRecord]) -> str | None:

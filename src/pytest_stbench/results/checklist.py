@@ -163,7 +163,7 @@ def _median(depth: Sequence[Mapping[str, float | None]], name: str) -> float | N
 
 def _resolution(figures: Mapping[str, Any]) -> str:
     if not figures:
-        return "the data set was not read"
+        return "no check that ran has read the data set"
     technology = f" ({figures['technology']})" if figures["technology"] else ""
     parts = [f"{figures['resolution'] or 'unit not said'}{technology}", _count(figures["slides"], "slide")]
     if figures["units"]:

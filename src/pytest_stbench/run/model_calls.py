@@ -52,15 +52,24 @@ class ModelCalls:
         Told the phase, so that the end of the process can be blamed on it later.
     ours
         Whether the code is a baseline of this package: its traceback is shown whole.
+    began
+        Told the phase as well, to show it.
     """
 
     def __init__(
-        self, label: str, *, timeout: float | None = None, claim: Claim | None = None, ours: bool = False
+        self,
+        label: str,
+        *,
+        timeout: float | None = None,
+        claim: Claim | None = None,
+        ours: bool = False,
+        began: Callable[[str], object] | None = None,
     ) -> None:
         self._label = label
         self._timeout = timeout
         self._claim = claim
         self._ours = ours
+        self._began = began
 
     def do(self, phase: str, function: Callable[[], Any]) -> Any:
         """Return ``function()``. Raises ``CellFailed`` for whatever it raises, but for Ctrl-C.
@@ -69,6 +78,8 @@ class ModelCalls:
         """
         if self._claim is not None:
             self._claim.phase(phase)
+        if self._began is not None:
+            self._began(phase)
         try:
             return self._guarded(function)
         except KeyboardInterrupt:

@@ -196,10 +196,11 @@ class Predictor:
         self, contestant: Contestant, fold: FoldData, label: str, timeout: float | None, claim: Claim
     ) -> Prediction:
         start = time.perf_counter()
-        calls = ModelCalls(label, timeout=timeout, claim=claim, ours=contestant.baseline is not None)
+        ours = contestant.baseline is not None
         remarks: list[str] = []
         values: dict[str, NDArray[Any]] = {}
-        with PeakMemory() as memory, self._progress(label):
+        with PeakMemory() as memory, self._progress(label) as began:
+            calls = ModelCalls(label, timeout=timeout, claim=claim, ours=ours, began=began)
             for course in fold.question.courses(fold):
                 model = calls.do("build", contestant.handle.fresh)
                 if calls.do("build", partial(hasattr, model, "fit")):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pytest_stbench.spec.model import MetricSpec, TaskFile
 
 
-def no_progress(label: str) -> AbstractContextManager[None]:
+def no_progress(label: str) -> AbstractContextManager[Any]:
     """Tell nobody."""
     del label
     return contextlib.nullcontext()

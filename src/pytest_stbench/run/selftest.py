@@ -10,7 +10,7 @@ import os
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.checks.kept_state import state_across_folds
 from pytest_stbench.data.samples import load_samples
@@ -66,7 +66,7 @@ class Trial:
 def run_selftest(
     paths: Iterable[Path],
     registry: Registry,
-    progress: Callable[[str], AbstractContextManager[None]] = no_progress,
+    progress: Callable[[str], AbstractContextManager[Any]] = no_progress,
 ) -> Iterator[Trial]:
     """Yield what came of every control on every gated and primary metric of the tasks at `paths`.
 

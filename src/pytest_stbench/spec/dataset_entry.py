@@ -11,13 +11,14 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field
 
 from pytest_stbench.errors import Problem, TaskFileError
 from pytest_stbench.spec.messages import describe
 from pytest_stbench.spec.model import DatasetSpec  # noqa: TC001 - pydantic reads the annotation at run time
 from pytest_stbench.spec.part import Integer, IsoDate, Part
 from pytest_stbench.spec.paths import path_mistake
+from pytest_stbench.spec.rest import Rest, errors_of
 from pytest_stbench.spec.shorthand import normalise
 from pytest_stbench.spec.source import Node, Tree, key_text, line_marks, plain, read_tree
 
@@ -128,20 +129,21 @@ def load_entry(path: Path) -> EntryFile:
     tree = _with_long_forms(read_tree(path))
     problems = list(tree.problems)
     marks = line_marks(tree.root)
-    entry: DatasetEntry | None = None
 
     def report(key: Key, message: str) -> None:
         place = next(marks[key[:size]] for size in range(len(key), -1, -1) if key[:size] in marks)
         problems.append(Problem(file=place[0], line=place[1], key=key_text(key), message=message))
 
-    try:
-        entry = DatasetEntry.model_validate(plain(tree.root))
-    except ValidationError as error:
-        for found in error.errors(include_url=False):
-            report(found["loc"], describe(found, DatasetEntry))
-    else:
-        for key, message in _mistakes(entry, path):
-            report(key, message)
+    data = plain(tree.root)
+    errors = errors_of(DatasetEntry, data)
+    for found in errors:
+        report(found["loc"], describe(found, DatasetEntry))
+    rest = Rest(DatasetEntry, data, errors)
+    entry = rest.value
+    if entry is not None:
+        for key, message in _mistakes(entry, path, rest):
+            if not rest.hides(written := rest.written(key)):
+                report(written, message)
     if problems or entry is None:
         raise TaskFileError(problems)
     assert isinstance(tree.root.value, dict)
@@ -161,7 +163,7 @@ def _with_long_forms(tree: Tree) -> Tree:
     return replace(tree, root=replace(tree.root, value={**root, "dataset": datasets["it"]}))
 
 
-def _mistakes(entry: DatasetEntry, path: Path) -> Iterator[tuple[Key, str]]:
+def _mistakes(entry: DatasetEntry, path: Path, rest: Rest[DatasetEntry]) -> Iterator[tuple[Key, str]]:
     if not NAME_PATTERN.fullmatch(entry.name):
         yield ("name",), f"found {entry.name!r}; allowed: lower-case letters, digits, '_', '-'"
     elif path.name != entry.name + ENTRY_SUFFIX:
@@ -170,9 +172,9 @@ def _mistakes(entry: DatasetEntry, path: Path) -> Iterator[tuple[Key, str]]:
         yield ("dataset", "source"), "an entry names the reader of its files, not the catalog"
     if entry.dataset.sha256 not in (None, MANIFEST):
         yield ("dataset", "sha256"), f"is always {MANIFEST}, made when the data is verified: leave it out"
-    yield from _sample_mistakes(entry)
+    yield from _sample_mistakes(entry, rest)
     for index, file in enumerate(entry.files):
-        if file.sha256 is not None and entry.verified is None:
+        if file.sha256 is not None and entry.verified is None and not rest.hides(("verified",)):
             yield (
                 ("files", index, "sha256"),
                 "a checksum of bytes that nobody has seen: give the day in `verified`, or leave it out",
@@ -185,17 +187,23 @@ def _mistakes(entry: DatasetEntry, path: Path) -> Iterator[tuple[Key, str]]:
             yield ("files", index, "path"), f"{file.path!r} stands at two files"
 
 
-def _sample_mistakes(entry: DatasetEntry) -> Iterator[tuple[Key, str]]:
+def _sample_mistakes(entry: DatasetEntry, rest: Rest[DatasetEntry]) -> Iterator[tuple[Key, str]]:
     if not entry.samples:
         return
-    if len(entry.samples) != entry.slides:
+    whole = not any(place[0] in ("samples", "slides", "patients") for place in rest.broken)
+    if whole and len(entry.samples) != entry.slides:
         yield ("samples",), f"{len(entry.samples)} rows for {entry.slides} slides"
     known = {sample.patient for sample in entry.samples if sample.patient is not None}
-    if entry.patients is not None and known and len(known) != entry.patients:
+    if whole and entry.patients is not None and known and len(known) != entry.patients:
         yield ("samples",), f"{len(known)} patients; `patients` says {entry.patients}"
     if entry.dataset.samples != SAMPLES:
         yield ("dataset", "samples"), f"must be {SAMPLES}: the table is written there from `samples`"
-    names = Counter(sample.slide for sample in entry.samples)
-    for index, sample in enumerate(entry.samples):
+    named = [
+        (index, sample)
+        for index, sample in enumerate(entry.samples)
+        if not rest.hides(rest.written(("samples", index, "slide")))
+    ]
+    names = Counter(sample.slide for _, sample in named)
+    for index, sample in named:
         if names[sample.slide] > 1:
             yield ("samples", index, "slide"), f"slide {sample.slide!r} is listed twice"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
+from pydantic import Field
 
 from pytest_stbench.errors import Problem, TaskFileError
 from pytest_stbench.spec.extends import merge
 from pytest_stbench.spec.messages import describe, unknown
 from pytest_stbench.spec.model import GateSpec, TaskFile
 from pytest_stbench.spec.part import Part
+from pytest_stbench.spec.rest import errors_of
 from pytest_stbench.spec.shorthand import normalise
 from pytest_stbench.spec.source import Node, Tree, key_text, line_marks, parse_tree, plain
 
@@ -27,7 +29,7 @@ FORM = "METRIC.RULE=VALUE, such as spearman_gene.min=0.2 or spearman_gene.beats.
 
 
 class _Gates(Part):
-    gates: dict[str, GateSpec]
+    gates: dict[str, GateSpec] = Field(default_factory=dict)
 
 
 def metric_of(text: str) -> str:
@@ -38,10 +40,7 @@ def metric_of(text: str) -> str:
 def gate_tree(options: Sequence[str]) -> Tree:
     """Return the options as the tree of a task file that has gates alone; the last of one key wins.
 
-    Raises
-    ------
-    TaskFileError
-        For an option of another form, or whose value is not YAML.
+    Options of another form, or whose value is not YAML, are problems of the tree.
     """
     problems: list[Problem] = []
     nodes = []
@@ -53,15 +52,21 @@ def gate_tree(options: Sequence[str]) -> Tree:
             message = f"found {text!r}; expected {FORM}"
             problems.append(Problem(file=file, line=1, key="gates", message=message))
             continue
-        node = parse_tree(f"value: {value}", file).root
+        try:
+            tree = parse_tree(f"value: {value}", file)
+        except TaskFileError as error:
+            problems += error.problems
+            continue
+        problems += tree.problems
+        node = tree.root
         assert isinstance(node.value, dict)
         leaf = node.value["value"]
         for part in ("gates", *parts)[::-1]:
             leaf = Node(value={part: leaf}, file=file, line=1)
         nodes.append(leaf)
-    if problems:
-        raise TaskFileError(problems)
-    return normalise(Tree(root=reduce(merge, nodes), problems=()))
+    root = reduce(merge, nodes, Node(value={}, file=Path(OPTION), line=1))
+    tree = normalise(Tree(root=root))
+    return replace(tree, problems=(*problems, *tree.problems))
 
 
 def check_gates(options: Sequence[str], registry: Registry) -> None:
@@ -76,17 +81,14 @@ def check_gates(options: Sequence[str], registry: Registry) -> None:
     places = TaskFile.model_construct(path=Path(OPTION), lines=line_marks(tree.root))
     found: list[tuple[Key, str]] = [
         (("gates", name), unknown("metric", name, registry.metrics.names))
-        for name in dict.fromkeys(map(metric_of, options))
+        for name in plain(tree.root).get("gates", {})
         if name not in registry.metrics
     ]
-    try:
-        _Gates.model_validate(plain(tree.root))
-    except ValidationError as error:
-        found += [(e["loc"], describe(e, _Gates)) for e in error.errors(include_url=False)]
+    found += [(e["loc"], describe(e, _Gates)) for e in errors_of(_Gates, plain(tree.root))]
     problems = [
         Problem(file=file, line=line, key=key_text(key), message=message)
         for key, message in found
         for file, line in (places.line(*key),)
     ]
-    if problems:
+    if tree.problems or problems:
         raise TaskFileError([*tree.problems, *problems])

@@ -25,7 +25,7 @@ from pytest_stbench.spec.family_settings import (  # noqa: TC001 - pydantic read
     SignaturesBlock,
     TransferBlock,
 )
-from pytest_stbench.spec.part import Integer, IsoDate, Length, Number, Part, UnitLength
+from pytest_stbench.spec.part import Format, Integer, IsoDate, Length, Number, Part, UnitLength
 
 Name = str
 Resolution = Literal["spot", "xisium", "bin", "cell", "transcript"]
@@ -232,7 +232,7 @@ class GateSpec(Part):
 class TaskSpec(Part):
     """A valid task file."""
 
-    stbench: Literal[1]
+    stbench: Format
     name: str
     version: Integer = Field(ge=1)
     family: str

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 FILE = "file"
 """As a scale: what each file says of the unit of its coordinates."""
+
+
+def _format(value: object) -> object:
+    """Refuse what pydantic would take for the number 1, such as true, and what is no whole number."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        message = "not the number of a format: write `stbench: 1`"
+        raise ValueError(message)
+    return value
 
 
 def _numeric(value: object) -> object:
@@ -52,6 +60,7 @@ def _iso_date(value: str) -> str:
     return value
 
 
+Format = Annotated[Literal[1], BeforeValidator(_format)]
 Integer = Annotated[int, BeforeValidator(_numeric)]
 Number = Annotated[float, BeforeValidator(_numeric)]
 Length = Annotated[float | str, BeforeValidator(_length)]

@@ -128,6 +128,19 @@ def test_one_patient_cannot_be_judged(cohort):
     assert "add patients" in found.fix
 
 
+def test_slides_of_unknown_patients_are_left_out_and_counted(cohort):
+    made = cohort(patients=4, name=lambda unit, niche, rng: f"{niche}_{unit}")
+    some = [*made.samples[:2], *(replace(sample, patient=None) for sample in made.samples[2:])]
+    found = name_leak(SimpleNamespace(name="d", samples=[*some[:1], *some[2:]], slides=made.slides))
+    assert found.status == "skip", "they may be of the one person who is known"
+    assert "1 patient with 50 units or more; 3 slides without a patient left out" in found.message
+    found = name_leak(SimpleNamespace(name="d", samples=some, slides=made.slides))
+    assert found.status == "warn"
+    clean = cohort(patients=4)
+    found = name_leak(SimpleNamespace(name="d", samples=some, slides=clean.slides))
+    assert "(2 patients; 2 slides without a patient left out)" in found.message
+
+
 def test_the_row_order_of_a_clean_file_changes_no_verdict(cohort):
     one = name_leak(cohort(name=barcode))
     other = name_leak(cohort(name=barcode, rows=ORDERS["drawn"]))

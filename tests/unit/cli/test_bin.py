@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from pytest_stbench.cli import UserError
-from pytest_stbench.cli.bin import _progress, bin_table
+from pytest_stbench.cli.bin import _rows, bin_table
 from pytest_stbench.data.molecules import TranscriptBatch
 from pytest_stbench.errors import DataError, StbenchError
 
@@ -154,34 +155,13 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
     assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]
 
 
-def test_the_bar_counts_the_rows_of_both_passes(tmp_path, monkeypatch):
-    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+def test_rows_of_both_passes_are_known_before_they_are_read(tmp_path, monkeypatch):
     path = tmp_path / "t.parquet"
-    pq.write_table(pa.table({"x": np.zeros(7)}), path)
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    seen = []
-
-    class Bar:
-        def __init__(self, length, **more):
-            seen.append(length)
-
-        def __enter__(self):
-            return self
-
-        def render_finish(self):
-            seen.append("finished")
-
-        update = seen.append
-
-    monkeypatch.setattr("click.progressbar", Bar)
-    with _progress(path) as advance:
-        advance(7)
-    assert seen == [14, 7, "finished"]
-    with _progress(tmp_path / "t.csv") as advance:
-        assert advance is None
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
-    with _progress(path) as advance:
-        assert advance is None
+    pd.DataFrame({"x": range(7)}).to_parquet(path)
+    assert _rows(path) is None, "nobody watches"
+    monkeypatch.setattr("pytest_stbench.cli.bin.is_live", lambda stream: True)
+    assert _rows(path) == 14
+    assert _rows(tmp_path / "t.csv") is None
 
 
 def test_the_command_is_imported_without_heavy_libraries():

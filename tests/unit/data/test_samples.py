@@ -95,6 +95,22 @@ def test_mistakes_of_a_table(tmp_path, text, message):
         table(tmp_path, text)
 
 
+def test_all_mistakes_of_a_table_are_told_at_once(tmp_path):
+    text = "slide,patient,resolution\nA1,A,spots\n,B,spot\nC1,C\nA1,D,spot\n"
+    with pytest.raises(DataError) as caught:
+        table(tmp_path, text, keys={"site": "centre", "patient": "donor"})
+    lines = str(caught.value).splitlines()
+    assert [line.partition("samples.csv:")[2].split(":")[0] for line in lines] == list("112345")
+    with pytest.raises(DataError) as caught:
+        table(tmp_path, "slide,patient\n" + ",A\n" * 80)
+    assert str(caught.value).endswith("samples.csv: 30 more mistakes: correct these first")
+
+
+def test_all_slides_that_the_table_lacks_are_told(tmp_path):
+    with pytest.raises(DataError, match=r"no slide 'B1'.*\n.*no slide 'C1'"):
+        table(tmp_path, "slide,patient\nA1,A\n", slides=["B1", "A1", "C1"])
+
+
 def test_a_declared_site_column_must_be_there(tmp_path):
     with pytest.raises(DataError, match=r"no column 'centre' \(keys.site\)"):
         table(tmp_path, "slide,patient\nA1,A\n", keys={"site": "centre"})

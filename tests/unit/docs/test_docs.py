@@ -121,18 +121,6 @@ def test_statistics_page_is_what_the_command_writes():
         assert part in page
 
 
-def test_message_of_a_mistake_is_the_documented_one(tmp_path):
-    shown = re.findall(r"^mytask\S+:\d+: (.+)$", text("docs/task-files.md"), flags=re.MULTILINE)
-    path = tmp_path / "mytask.stbench.yaml"
-    path.write_text(
-        "stbench: 1\nname: mytask\nversion: 1\nfamily: imputaton\n"
-        "datasets: {mine: {source: h5ad, path: a.h5ad, resolution: spots}}\n"
-    )
-    said = CliRunner().invoke(main, ["validate", str(path)]).output
-    assert len(shown) == 2
-    assert all(line in said for line in shown)
-
-
 def test_example_of_a_metric_of_another_package():
     code = next(block for block in blocks("docs/models.md", "python") if "def median_error" in block)
     record = next(block for block in blocks("docs/models.md", "python") if "RECORDS = " in block)

@@ -64,7 +64,7 @@ def test_small_errors_of_the_sum_are_taken_off(values):
     [
         (None, "found None"),
         ("tumour", "found str"),
-        (np.array([0, 1]), "dtype int64"),
+        (np.array([0, 1]), "found numbers of classes; name them"),
         (np.array([0.2, 0.8]), r"shape \(2, 3\) \(units, classes\)"),
         (np.full((3, 2), 1 / 3), "transposed"),
         (np.full((2, 3), 0.5), r"sum to 1 .* found 1.5 at unit 'u0' \(2 of 2 rows\).*softmax"),

@@ -99,7 +99,7 @@ def test_the_checklist_has_a_line_for_each_step():
     assert len(lines) == 7
     assert lines[4].endswith("no counts were read  <- empty_units")
     assert "FAIL" in lines[4]
-    assert "(no check answers this)" in lines[1]
+    assert "(no check that answers this was run)" in lines[1]
 
 
 def test_nothing_to_show_has_no_lines():

@@ -90,7 +90,7 @@ def test_checks_of_task_splits_and_variants_answer_for_the_data_set():
 
 def test_a_data_set_that_could_not_be_read_has_its_checks():
     found = steps(check("gone", "fail", checklist=("S1",)))
-    assert found["resolution"].answer == "the data set was not read"
+    assert found["resolution"].answer == "no check that ran has read the data set"
     assert found["resolution"].status == "fail"
     assert found["sample size"].answer == "the number of patients is not known"
 

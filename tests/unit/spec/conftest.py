@@ -102,7 +102,7 @@ def registry():
         readers=Catalogue(
             "source",
             [
-                Reader(id="h5ad", name="h5ad", summary="", target="", needs_path=True),
+                Reader(id="h5ad", name="h5ad", summary="", target="", needs_path=True, settings=()),
                 Reader(id="simulated", name="simulated", summary="", target=""),
             ],
         ),

@@ -39,7 +39,7 @@ def test_an_option_is_a_gate_of_a_file(options, gates):
 @pytest.mark.parametrize("text", ["", "m", "m=1", "m.min", ".min=1", "m.=1", "=1", "m..min=1"])
 def test_another_form_is_refused(text):
     with pytest.raises(TaskFileError, match=r"expected METRIC.RULE=VALUE, such as spearman_gene.min=0.2"):
-        gate_tree([text])
+        check_gates([text], REGISTRY)
 
 
 @pytest.mark.parametrize("value", ["[", "{a: 1, a: 2}", "!!python/object:x {}", "\x00"])
@@ -56,6 +56,10 @@ def test_a_value_that_is_no_plain_yaml_is_refused(value):
         (["spearman_gene.min=yes"], ["found 'yes'; expected a number"]),
         (["spearman_gene.beats.margin=-1"], ["must be at least 0"]),
         (["spearman_gene.not_worse_than={}"], ["gates.spearman_gene.not_worse_than.margin: is missing"]),
+        (
+            ["m=1", "spearman_gene.min=[", "rmse.mx=1", "x.max=1"],
+            ["expected METRIC.RULE=VALUE", "not valid YAML", "did you mean 'max'", "no metric 'x'"],
+        ),
         (["x.min=a", "spearman_gene.max=b"], ["there is no metric 'x'", "found 'a'", "found 'b'"]),
     ],
 )

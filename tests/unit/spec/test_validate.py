@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from pytest_stbench.errors import Problem, TaskFileError
 from pytest_stbench.registry import Family
-from pytest_stbench.spec import model
-from pytest_stbench.spec.validate import PLACEHOLDERS, load_task
+from pytest_stbench.spec import dataset_entry, model
+from pytest_stbench.spec.rest import PLACEHOLDERS
+from pytest_stbench.spec.validate import load_task
 
 VALID = """\
 stbench: 1
@@ -108,22 +109,71 @@ def test_each_problem_is_one_line_of_file_line_key(write, registry):
     assert all(re.match(rf"{re.escape(str(path))}:\d+: [\w\[\].]+: ", line) for line in lines)
 
 
-def test_a_mistake_in_a_part_does_not_hide_those_of_others_nor_cause_new_ones(problems):
+def test_values_of_the_wrong_kind_hide_no_mistake_and_cause_none(problems):
     found = problems(
-        VALID
-        + "metrics: [5, pearson_gene]\ngates: {pearson_gene: {min: x}, rmse: {max: 1}}\nbaselines: [{a: b}]\n"
-        + "checks: {patient_leakage: 5, gene_sparsity: {reason: 5, max_sparse_share: 0.2}}\n"
-        + "seeds: [a, 1, 1]\n"
+        VALID.replace("stbench: 1", "stbench: '1'").replace(
+            "hide: {folds: 5, fold: 1}", "hide: {folds: 5, fold: 7, n: 1}"
+        )
+        + "splits: [lopoo, 5, lopo, {pgkf: {m: 1}}, lopo]\n"
+        + "metrics: [5, pearson_gen, pearson_gene, {rmse: 5}]\n"
+        + "gates: {pearson_gene: {min: x, max: 2}, rmse: {max: 1}, rmsee: {max: 1}}\n"
+        + "baselines: [train_means, {a: b}, coords, coords]\n"
+        + "checks: {patient_leakage: 5, gene_sparsity: {reason: 5, max_sparse_share: x}}\n"
+        + "seeds: [a, 1, 1]\nmarks: [a b, 5]\nstrange: 1\n"
+        + "preprocess:\n  genes: {select: svg, n: x, names: [A]}\n"
+        + "  variants: {v: {genes: {select: list, names: 5}}}\n"
     )
 
     assert list(found) == [
+        "stbench",
+        "imputation.hide.fold",
+        "imputation.hide.n",
+        "splits[0]",
+        "splits[1]",
+        "splits[3].m",
+        "splits[4]",
         "metrics[0]",
+        "metrics[1]",
+        "metrics[3]",
+        "gates.pearson_gene.max",
         "gates.pearson_gene.min",
+        "gates.rmsee",
         "baselines[0]",
+        "baselines[1]",
+        "baselines[3]",
+        "checks.gene_sparsity.max_sparse_share",
         "checks.gene_sparsity.reason",
         "checks.patient_leakage",
         "seeds[0]",
+        "seeds[2]",
+        "marks[0]",
+        "marks[1]",
+        "strange",
+        "preprocess.genes.n",
+        "preprocess.genes.names",
+        "preprocess.variants.v.genes.names",
     ]
+    assert "listed twice" in found["splits[4]"][1]
+    assert found["stbench"][1] == "found '1', not the number of a format: write `stbench: 1`"
+
+
+@pytest.mark.parametrize(
+    ("settings", "keys"),
+    [
+        ("image: {path: 5}", ["image.um_per_px", "image.path"]),
+        ("image: {path: a, alignment: 5}", ["image.alignment"]),
+        ("labels: {path: '{slide}/{slide}', niche: 5}", ["labels.niche", "labels.path"]),
+        ("keys: {x: 5, y: b}", ["keys.x"]),
+        ("bin: {geometry: square, size_um: x}", ["bin.size_um"]),
+        ("bin: {geometry: visium, size_um: 3, origin_um: [0, a], min_qv: x}",
+         ["bin.min_qv", "bin.origin_um[1]", "bin.size_um"]),
+        ("slides: [A, 5, A]", ["slides[1]", "slides[2]"]),
+        ("params: {a: 1, b: 2}", ["params.a", "params.b"]),
+    ],
+)  # fmt: skip
+def test_of_a_data_set_every_mistake_is_told_and_no_other(problems, settings, keys):
+    found = problems(VALID.replace("    scale: 0.5\n", f"    {settings}\n"))
+    assert sorted(found) == sorted(f"datasets.her2st.{key}" for key in keys)
 
 
 def test_mistakes_of_yaml_of_fragments_and_of_the_task_are_told_together(write, registry):
@@ -172,7 +222,8 @@ def test_further_families_can_be_given(write, registry):
 
 
 def _parts():
-    return [c for c in vars(model).values() if isinstance(c, type) and issubclass(c, model.Part)]
+    found = {**vars(model), **vars(dataset_entry)}.values()
+    return [c for c in found if isinstance(c, type) and issubclass(c, model.Part)]
 
 
 def test_every_required_key_has_a_valid_placeholder():

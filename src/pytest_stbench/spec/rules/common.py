@@ -28,13 +28,17 @@ class Known:
 
     def family_of(self, task: TaskSpec) -> Family | None:
         """Return the family of a task as it will be asked; None where it is not known."""
-        if task.family not in self.families or self.lacks(task.family):
+        if task.family not in self.families or self.gone(task.family, "wraps"):
             return self.families.get(task.family)
         return family_of(task, replace(self.registry, families=self.families))
 
     def lacks(self, *key: str | int) -> bool:
         """Return whether something at or below `key` was malformed."""
         return any(place[: len(key)] == key for place in self.broken)
+
+    def gone(self, *key: str | int) -> bool:
+        """Return whether `key` was malformed itself, or lies below what was: what it says is not known."""
+        return any(key[: len(place)] == place for place in self.broken)
 
 
 Rule = Callable[["TaskSpec", Known], Mistakes]
@@ -54,12 +58,11 @@ def repeated(items: Iterable[Any]) -> Iterator[tuple[int, Any]]:
         seen.add(item)
 
 
-def listed_twice(field: str, names: list[str], known: Known) -> Mistakes:
+def listed_twice(field: str, names: list[str]) -> Mistakes:
     """Yield a mistake for every name of list `field` that stood there before."""
-    if not known.lacks(field):
-        for index, name in repeated(names):
-            if name:
-                yield (field, index), f"{name!r} is listed twice"
+    for index, name in repeated(names):
+        if name:
+            yield (field, index), f"{name!r} is listed twice"
 
 
 def parameters(key: Key, given: Mapping[str, Any], defaults: Mapping[str, Any], what: str) -> Mistakes:

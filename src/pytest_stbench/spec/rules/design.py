@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pytest_stbench.registry import nearest
 from pytest_stbench.resources import gene_sets
 from pytest_stbench.spec.defaults import BLOCKS
 from pytest_stbench.spec.family_settings import NicheDetectionBlock
-from pytest_stbench.spec.messages import shown, unknown
+from pytest_stbench.spec.messages import allowed, shown, unknown
 from pytest_stbench.spec.paths import path_fields, path_mistake
 from pytest_stbench.spec.rules.common import (
     Known,
@@ -56,22 +57,30 @@ def _datasets(task: TaskSpec, known: Known) -> Mistakes:
             yield (*key, "source"), unknown("reader", dataset.source, readers.names)
         elif readers[dataset.source].needs_path and dataset.path is None and not known.lacks(*key, "path"):
             yield (*key, "path"), f"is missing: source {dataset.source!r} reads files"
+        elif (settings := readers[dataset.source].settings) is not None:
+            for param in dataset.params:
+                if param not in settings:
+                    match = f"{nearest(param, settings)}; {allowed(settings, param)}"
+                    yield (*key, "params", param), f"source {dataset.source!r} has no such setting{match}"
         if dataset.bin is not None:
             yield from _bin((*key, "bin"), dataset.bin, known)
-        if (dataset.keys.x is None) != (dataset.keys.y is None):
+        halved = (dataset.keys.x is None) != (dataset.keys.y is None)
+        if halved and not known.gone(*key, "keys", "x") and not known.gone(*key, "keys", "y"):
             written, other = ("x", "y") if dataset.keys.y is None else ("y", "x")
             yield (*key, "keys", written), f"`keys.{other}` is missing: a place has an x and a y"
         if dataset.image is not None:
-            yield from _image((*key, "image"), dataset)
+            yield from _image((*key, "image"), dataset, known)
         if dataset.labels is not None:
-            yield from _labels((*key, "labels"), dataset)
+            yield from _labels((*key, "labels"), dataset, known)
         for index, slide in repeated(dataset.slides or ()):
             yield (*key, "slides", index), f"slide {slide!r} is listed twice"
 
 
-def _image(key: Key, dataset: DatasetSpec) -> Mistakes:
+def _image(key: Key, dataset: DatasetSpec, known: Known) -> Mistakes:
     image = dataset.image
     assert image is not None  # the caller looked
+    if known.gone(*key, "um_per_px") or known.gone(*key, "alignment"):
+        return
     if image.um_per_px is None and image.alignment is None:
         also = ", or the matrix that places it: `alignment`" if dataset.source in ALIGNED else ""
         yield (*key, "um_per_px"), f"is missing: the um per pixel of the image{also}"
@@ -82,10 +91,11 @@ def _image(key: Key, dataset: DatasetSpec) -> Mistakes:
         yield (*key, "alignment"), message
 
 
-def _labels(key: Key, dataset: DatasetSpec) -> Mistakes:
+def _labels(key: Key, dataset: DatasetSpec, known: Known) -> Mistakes:
     labels = dataset.labels
     assert labels is not None  # the caller looked
-    if labels.niche is None and labels.cell_type is None:
+    unread = any(known.gone(*key, label) for label in ("niche", "cell_type"))
+    if labels.niche is None and labels.cell_type is None and not unread:
         yield key, "neither `niche` nor `cell_type` is named: name the column of the table with the labels"
     for label in ("niche", "cell_type"):
         if getattr(labels, label) is not None and getattr(dataset.keys, label) is not None:
@@ -98,9 +108,9 @@ def _labels(key: Key, dataset: DatasetSpec) -> Mistakes:
 
 
 def _bin(key: Key, units: BinSpec, known: Known) -> Mistakes:
-    if known.lacks(*key):
+    if known.gone(*key, "geometry"):
         return
-    if units.geometry == "square" and units.size_um is None:
+    if units.geometry == "square" and units.size_um is None and not known.gone(*key, "size_um"):
         yield (*key, "size_um"), "is missing: give the side of square bins in um, such as 8, 16 or 100"
     elif units.geometry != "square" and units.size_um is not None:
         yield (*key, "size_um"), f"belongs to square bins; the size of {units.geometry!r} units is fixed"
@@ -127,7 +137,7 @@ def _splits(task: TaskSpec, known: Known) -> Mistakes:
             yield key, unknown("split", split.name, splits.names)
         elif split.name:
             yield from parameters(key, split.params, splits[split.name].params, f"split {split.name!r}")
-    yield from listed_twice("splits", [split.name for split in task.splits], known)
+    yield from listed_twice("splits", [split.name for split in task.splits])
 
 
 def _seeds(task: TaskSpec, known: Known) -> Mistakes:
@@ -151,30 +161,29 @@ def _preprocess(task: TaskSpec, known: Known) -> Mistakes:
 
 
 def _genes(key: Key, genes: GenesSpec, known: Known) -> Mistakes:
-    if known.lacks(*key):
+    if known.gone(*key, "select"):
         return
     if genes.select == "list":
-        yield from _names_or_file(key, genes)
+        yield from _names_or_file(key, genes, known)
     elif "select" in genes.model_fields_set or key == ("preprocess", "genes"):
         for field in ("names", "file", "provenance"):
             if getattr(genes, field) is not None:
                 yield (*key, field), f"is read only with `select: list`, not with {genes.select!r}"
 
 
-def _names_or_file(key: Key, genes: GenesSpec | GeneListSpec) -> Mistakes:
+def _names_or_file(key: Key, genes: GenesSpec | GeneListSpec, known: Known) -> Mistakes:
     if genes.names is not None and genes.file is not None:
         yield (*key, "file"), "names and file are both given: keep one of them"
     elif genes.names is None and genes.file is None:
-        yield key, "names no genes: give `names: [...]` or `file: PATH`"
-    elif genes.names is not None and not genes.names:
+        if not known.gone(*key, "names") and not known.gone(*key, "file"):
+            yield key, "names no genes: give `names: [...]` or `file: PATH`"
+    elif genes.names is not None and not genes.names and not known.lacks(*key, "names"):
         yield (*key, "names"), "is empty: give at least one gene"
     for index, name in repeated(genes.names or ()):
         yield (*key, "names", index), f"gene {name!r} is listed twice"
 
 
 def _imputation(task: TaskSpec, known: Known) -> Mistakes:
-    if known.lacks("imputation"):
-        return
     settings = task.imputation
     family = known.family_of(task)
     asked = _wrapped(task) or task.family
@@ -182,13 +191,19 @@ def _imputation(task: TaskSpec, known: Known) -> Mistakes:
         if settings is not None and family is not None:
             yield ("imputation",), f"holds settings of the family imputation; this task is of {task.family!r}"
         return
+    if any(known.gone("imputation", key) for key in ("observed", "hide")):
+        return
     if settings is None:
         yield ("imputation",), "is missing: give `observed:` (the measured genes) or `hide:` (a random part)"
     elif (settings.observed is None) == (settings.hide is None):
         yield ("imputation",), "give exactly one of observed (the measured genes) and hide (a random part)"
     elif settings.observed is not None:
-        yield from _names_or_file(("imputation", "observed"), settings.observed)
-    elif settings.hide is not None and settings.hide.fold >= settings.hide.folds:
+        yield from _names_or_file(("imputation", "observed"), settings.observed, known)
+    elif (
+        settings.hide is not None
+        and settings.hide.fold >= settings.hide.folds
+        and not known.gone("imputation", "hide", "folds")
+    ):
         last = settings.hide.folds - 1
         yield ("imputation", "hide", "fold"), f"found {settings.hide.fold}; allowed: 0 to {last} (folds - 1)"
 
@@ -203,12 +218,12 @@ def _wrapped(task: TaskSpec) -> str | None:
 
 def _signatures(task: TaskSpec, known: Known) -> Mistakes:
     settings = task.signatures
-    if settings is None or settings.names is None or known.lacks("signatures"):
+    if settings is None or settings.names is None:
         return
-    if not settings.names:
+    if not settings.names and not known.lacks("signatures", "names"):
         yield ("signatures", "names"), "is empty: name a signature, or leave the key out for all"
     for index, name in enumerate(settings.names):
-        if settings.gmt is None and name not in gene_sets():
+        if settings.gmt is None and not known.gone("signatures", "gmt") and name not in gene_sets():
             yield ("signatures", "names", index), unknown("signature", name, gene_sets())
     for index, name in repeated(settings.names):
         yield ("signatures", "names", index), f"signature {name!r} is listed twice"
@@ -216,7 +231,8 @@ def _signatures(task: TaskSpec, known: Known) -> Mistakes:
 
 def _niche_detection(task: TaskSpec, known: Known) -> Mistakes:
     settings = task.niche_detection or NicheDetectionBlock()
-    if task.family != "niche_detection" or known.lacks("niche_detection") or settings.positive:
+    unread = known.lacks("niche_detection", "positive") or known.gone("niche_detection", "target")
+    if task.family != "niche_detection" or unread or settings.positive:
         return
     if settings.target == "tumour":
         message = (

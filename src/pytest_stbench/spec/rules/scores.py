@@ -43,7 +43,7 @@ def _metrics(task: TaskSpec, known: Known) -> Mistakes:
         elif metric.name:
             yield from _fitting(key, task, metrics[metric.name], known)
             yield from parameters(key, metric.params, metrics[metric.name].params, f"metric {metric.name!r}")
-    yield from listed_twice("metrics", [metric.name for metric in task.metrics], known)
+    yield from listed_twice("metrics", [metric.name for metric in task.metrics])
     if task.primary is None:
         return
     if task.primary not in metrics:
@@ -59,7 +59,8 @@ def _metrics(task: TaskSpec, known: Known) -> Mistakes:
 def _fitting(key: Key, task: TaskSpec, metric: Metric, known: Known) -> Mistakes:
     """Yield a mistake for a metric that cannot score what models of the family predict."""
     family = known.family_of(task)
-    if family is None or known.lacks(task.family):
+    unread = any(known.gone(task.family, key) for key in ("mode", "wraps"))
+    if family is None or unread:
         return
     predicted = predicts_of(task, family)
     if not _scores(metric, predicted):
@@ -95,7 +96,7 @@ def _baselines(task: TaskSpec, known: Known) -> Mistakes:
             families = ", ".join(record.families) or "none"
             message = f"baseline {name!r} is not made for family {task.family!r}, only for {families}"
             yield key, f"{message}; {allowed(names, name)}"
-    yield from listed_twice("baselines", list(task.baselines), known)
+    yield from listed_twice("baselines", list(task.baselines))
 
 
 def _baseline_names(task: TaskSpec, known: Known) -> list[str]:
@@ -130,15 +131,14 @@ def _gates(task: TaskSpec, known: Known) -> Mistakes:
     for name, gate in task.gates.items():
         key: Key = ("gates", name)
         yield from _scored_key(key, name, "a gate", scored, known)
-        if not known.lacks(*key):
-            yield from _limits(key, gate)
+        yield from _limits(key, gate, known)
         yield from _references(key, task, gate, known)
         if name in known.registry.metrics:
             yield from _direction(key, gate, known.registry.metrics[name])
 
 
-def _limits(key: Key, gate: GateSpec) -> Mistakes:
-    if all(getattr(gate, field) is None for field in (*COMPARISONS, *LIMITS)):
+def _limits(key: Key, gate: GateSpec, known: Known) -> Mistakes:
+    if all(getattr(gate, field) is None for field in (*COMPARISONS, *LIMITS)) and not known.lacks(*key):
         yield key, f"a gate without a rule; {allowed((*COMPARISONS, *LIMITS))}"
     if gate.min is not None and gate.max is not None and gate.min > gate.max:
         yield (*key, "min"), f"min {gate.min:g} is above max {gate.max:g}: nothing can pass"
@@ -180,7 +180,7 @@ def _references(key: Key, task: TaskSpec, gate: GateSpec, known: Known) -> Mista
     if gate.beats is None or gate.beats.baselines is None:
         return
     key = (*key, "beats", "baselines")
-    if not gate.beats.baselines:
+    if not gate.beats.baselines and not known.lacks(*key):
         yield key, "is empty: name a baseline, or leave the key out for those that the family requires"
     for index, name in enumerate(gate.beats.baselines):
         if name != SIMPLE and name not in known.registry.baselines:

@@ -23,6 +23,7 @@ from pytest_stbench.data.catalog.verify import verify
 from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import DataError, TaskFileError
+from pytest_stbench.resources import tasks_dir
 from pytest_stbench.run.registry import builtin_registry
 from pytest_stbench.spec.dataset_entry import MANIFEST, load_entry
 from pytest_stbench.spec.validate import load_task
@@ -98,6 +99,15 @@ def test_every_entry_is_valid_and_claims_no_checksum_it_has_not_seen():
         assert entry.citation
         if entry.verified is None:
             assert all(file.sha256 is None for file in entry.files)
+
+
+def test_mistakes_of_an_entry_are_told_at_once(tmp_path):
+    text = (tasks_dir() / "catalog" / "her2st.stbench-data.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "other.stbench-data.yaml"
+    path.write_text(text.replace("patients: 6", "patients: x").replace("licence:", "license:"))
+    with pytest.raises(TaskFileError) as caught:
+        load_entry(path)
+    assert {problem.key for problem in caught.value.problems} == {"licence", "license", "name", "patients"}
 
 
 def test_tasks_of_hest_benchmark_are_there():
