@@ -50,6 +50,7 @@ class Figures:
     captions: list[str] = field(default_factory=list)
     not_made: list[NotMade] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
     _prefix: str = ""
 
     @property
@@ -60,7 +61,8 @@ class Figures:
     def all(self, sources: Sequence[Opened]) -> None:
         """Make the figures of all sources.
 
-        Raises ``ResultsError`` for kept predictions that cannot be used.
+        Raises ``ResultsError`` for kept predictions that cannot be used, and ``StbenchError`` where none of
+        the data sets can be read.
         """
         labels = _labels(sources)
         several = sum(map(len, labels)) > 1
@@ -77,6 +79,9 @@ class Figures:
                     continue
                 missing = self._of_subject(subject, found) or missing
                 subject.close()
+        if len(self.unreadable) == sum(map(len, labels)):
+            message = "\n".join(f"{name}: {why}" for name, why in self.unreadable.items())
+            raise StbenchError(message)
         self._prefix = ""
         self._try(panel_figure.NAME, lambda: panel_figure.panels(found), unread=missing)
         self._try(field_figure.NAME, lambda: field_figure.landscape(records))
@@ -138,6 +143,7 @@ class Figures:
     ) -> list[DatasetRecord]:
         self.tell("checks")
         found = source.judged(self.store / "checks")
+        self.unreadable |= {labels[name]: why for name, why in found.unreadable.items() if name in labels}
         results = Results(checks=found.checks, datasets=found.datasets, tasks=found.tasks)
         steps = checklist_of(results)
         for name in source.task.spec.datasets:

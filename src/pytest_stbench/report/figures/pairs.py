@@ -75,7 +75,9 @@ def fitted(subject: Subject, slide_id: str) -> Pair:
         prediction = run.prediction(contestant, cell)
     except (Blocked, CellFailed) as error:
         why = f"the baseline {contestant.baseline} cannot be fitted: {str(error).splitlines()[0]}"
-        raise CannotDraw(why, "`stbench check` says what is wrong with the data") from None
+        raise CannotDraw(
+            why, "name what it may see in a task file (`imputation`), and run `stbench check`"
+        ) from None
     slide = next(found for found in fold.test if found.meta.slide_id == slide_id)
     truth = fold.truth(slide)
     assert isinstance(truth, ExpressionTruth)  # the family that is asked has no other

@@ -40,7 +40,6 @@ N = 50
 SVG_DETECTION = 0.1
 SHOWN = 2
 """Maps of each kind."""
-HALF = 0.5
 KINDS = {
     "HVG, sparse": RED,
     "HVG, everywhere": ORANGE,
@@ -163,12 +162,9 @@ def _draw_genes(ax: Any, table: pd.DataFrame, shown: pd.DataFrame) -> None:
     for _, row in shown.sort_values("morans_i").iterrows():
         at = (float(row["detection"]), float(row["morans_i"]))
         crowded = any(abs(at[0] - x) < 0.12 and abs(at[1] - y) < 0.07 for x, y in named)
-        offset, side = ((-3, 2), "right") if at[0] > HALF else ((3, 9), "left")
-        ax.annotate(
-            row["gene"], at, xytext=offset if crowded else (3, 2), textcoords="offset points",
-            ha=side if crowded else "left", fontsize=SMALL,
-        )  # fmt: skip
-        named += [] if crowded else [at]
+        if not crowded:  # the maps tell the others
+            ax.annotate(row["gene"], at, xytext=(3, 2), textcoords="offset points", fontsize=SMALL)
+            named.append(at)
     ax.xaxis.set_major_formatter(PercentFormatter(1.0))
     ax.set_xlim(-0.02, 1.3)
     ax.set_xticks(np.linspace(0, 1, 6))
