@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 NAME = "panels"
 TITLE = "What panels have in common"
 MIN_DETECTION = 0.1
-FEW, MOST = 8, 30
-"""Panels whose matrix fits in half of the width, and those that one can show with names that are read."""
+MOST = 30
+"""Panels that a matrix can show with names that are read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,7 +212,7 @@ def _draw(found: Sequence[Panel], overlap: pd.DataFrame, chosen: Any, maps: pd.D
     grid = figure.add_gridspec(
         1 if chosen is None else 2, 2, height_ratios=[1] if chosen is None else [max(side + 14, 60), 72]
     )
-    _draw_overlap(figure.add_subplot(grid[0, 0] if n <= FEW else grid[0, :]), found, overlap)
+    _draw_overlap(figure.add_subplot(grid[0, :]), found, overlap)
     if chosen is None:
         return figure
     first, second, gene, genes = chosen
