@@ -66,9 +66,7 @@ def panel_mismatch(
         slide: zero and is_whole_transcriptome(panel_of(dataset, slide), len(genes))
         for slide, genes in panels.items()
     }
-    shared: Genes = frozenset.intersection(*panels.values())
-    smallest = min(panels, key=lambda slide: (len(panels[slide]), slide))
-    share = len(shared) / len(panels[smallest]) if panels[smallest] else 0.0
+    shared, smallest, share = shared_part(panels)
     masked = dataset.config.absent_gene == "mask"
     findings = [
         *(
@@ -121,6 +119,13 @@ def panel_mismatch(
             "task_genes": None if task_genes is None else len(set(task_genes)),
         },
     )
+
+
+def shared_part(panels: Mapping[str, Genes]) -> tuple[Genes, str, float]:
+    """Return the genes that all panels have, the name of the smallest panel, and their share of it."""
+    shared: Genes = frozenset.intersection(*panels.values())
+    smallest = min(panels, key=lambda name: (len(panels[name]), name))
+    return shared, smallest, len(shared) / len(panels[smallest]) if panels[smallest] else 0.0
 
 
 def _overlap(

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 SMALL_UNITS = frozenset({"cell", "transcript", "bin"})
 ROUNDING = 1e-9
 BLOCK_ELEMENTS = 1 << 22
+MIN_SEEN, MIN_SEEN_SMALL = 0.05, 0.01
+"""Share of the units in fewer of which a gene is sparse: of spots, and of cells and bins."""
+EVERYWHERE, FLAT = 0.95, 0.05
+"""Share of the units in more of which a gene is everywhere, and Moran's I below which it has no pattern."""
 UNTESTED = "no slide is tested with a gene that it measured"
 
 
@@ -38,8 +42,8 @@ UNTESTED = "no slide is tested with a gene that it measured"
 def gene_sparsity(
     measured: Measured,
     *,
-    min_detection: float = 0.05,
-    min_detection_cells: float = 0.01,
+    min_detection: float = MIN_SEEN,
+    min_detection_cells: float = MIN_SEEN_SMALL,
     warn_share: float = 0.1,
     fail_share: float = 0.3,
     min_positive: int = 10,
@@ -160,8 +164,8 @@ def _top_shares(slide: Slide, columns: NDArray[np.intp], top_units: float) -> ND
 def ubiquitous_low_variability(
     measured: Measured,
     *,
-    min_detection: float = 0.95,
-    min_moran: float = 0.05,
+    min_detection: float = EVERYWHERE,
+    min_moran: float = FLAT,
     max_p: float = 0.05,
     warn_share: float = 0.1,
     fail_share: float = 0.3,
@@ -214,6 +218,15 @@ def ubiquitous_low_variability(
         threshold=warn_share,
         details={"flat": shares, "detected_everywhere": everywhere},
     )
+
+
+def thresholds_of(slide: Slide) -> tuple[float, float, float]:
+    """Return the default thresholds of both checks on a slide.
+
+    The share of the units below which a gene is sparse, that above which it is everywhere, and Moran's I
+    below which it has no pattern.
+    """
+    return MIN_SEEN_SMALL if slide.meta.resolution in SMALL_UNITS else MIN_SEEN, EVERYWHERE, FLAT
 
 
 def spatial_p(measured: Measured, slide: Slide, columns: NDArray[np.intp]) -> NDArray[np.float64]:

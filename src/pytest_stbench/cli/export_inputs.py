@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_stbench.cli.files import new_folder
 from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.errors import DataError, StbenchError
 
@@ -64,19 +63,8 @@ slides of others. The checks of the data are not run here: pytest TASKFILE -m st
 )
 def export_inputs(taskfile: Path, out: Path, data: Path | None) -> None:
     """Write what a model would be given for every fold of TASKFILE into the new folder OUT."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        message = f"{out} exists: name a new folder, so that nothing of another export stays in it"
-        raise StbenchError(message)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    staged = Path(tempfile.mkdtemp(prefix=".stbench-", dir=out.parent))
-    try:
+    with new_folder(out, of="export") as staged:
         number = _export(taskfile, staged, data)
-        staged.chmod(0o755)
-        if out.exists():
-            out.rmdir()
-        os.replace(staged, out)  # noqa: PTH105  # the one call that is atomic on every system
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
     click.echo(f"wrote the inputs of {number} folds to {out}; {out / 'README.txt'} says what to write back")
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_stbench.errors import StbenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -45,3 +46,33 @@ def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
     finally:
         if staged is not None:
             shutil.rmtree(staged, ignore_errors=True)
+
+
+@contextmanager
+def new_folder(out: Path, *, of: str) -> Iterator[Path]:
+    """Give a folder to write to that becomes `out` at the end; on an error nothing is left of it.
+
+    `of` says what else could lie in it. Raises ``StbenchError`` where `out` holds something, or cannot be
+    written.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        message = f"{out} exists: name a new folder, so that nothing of another {of} stays in it"
+        raise StbenchError(message)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        staged = Path(tempfile.mkdtemp(prefix=".stbench-", dir=out.parent))
+    except OSError as error:
+        message = f"cannot write to {error.filename or out}: {error.strerror or error}"
+        raise StbenchError(message) from None
+    try:
+        yield staged
+        try:
+            staged.chmod(0o755)
+            if out.exists():
+                out.rmdir()
+            os.replace(staged, out)  # noqa: PTH105  # the one call that is atomic on every system
+        except OSError as error:
+            message = f"cannot write to {out}: {error.strerror or error}"
+            raise StbenchError(message) from None
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)

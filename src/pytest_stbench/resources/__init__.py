@@ -143,13 +143,28 @@ def tasks_dir() -> Path:
     In an installed package it lies beside this file, in a source checkout at the top. Raises
     ``StbenchError`` where neither is there.
     """
+    return _shipped("tasks", "tasks", "the shipped task files are missing")
+
+
+def landscape_page() -> str:
+    """Return the text of ``docs/landscape.md``, which holds what is known of the field's benchmarks.
+
+    Raises ``StbenchError`` where it is not there.
+    """
+    return _shipped("landscape.md", "docs/landscape.md", "the page on benchmarks is missing").read_text(
+        "utf-8"
+    )
+
+
+def _shipped(inside: str, in_checkout: str, what: str) -> Path:
+    """Return what lies beside this file in an installed package, and elsewhere in a source checkout."""
     checkout = HERE.parents[2]
-    candidates = [HERE / "tasks"]
+    candidates = [HERE / inside]
     if (checkout / "pyproject.toml").is_file():
-        candidates.append(checkout / "tasks")
-    for folder in candidates:
-        if folder.is_dir():
-            return folder
+        candidates.append(checkout / in_checkout)
+    for path in candidates:
+        if path.exists():
+            return path
     places = ", ".join(map(str, candidates))
-    message = f"the shipped task files are missing, looked in {places}: reinstall pytest-stbench"
+    message = f"{what}, looked in {places}: reinstall pytest-stbench"
     raise StbenchError(message)

@@ -80,7 +80,7 @@ class MeasuredSlides:
 
     def morans_i(self, slide: Slide) -> NDArray[np.float64]:
         """Return Moran's I, (G,), from what gene selection has computed where its scale is the same."""
-        method, scale = self._normalisation()
+        method, scale = self.normalisation()
         found = slide_statistics(slide, method, scale, MIN_DETECTION, self._shelf.statistics)
         return found.morans_i
 
@@ -90,7 +90,7 @@ class MeasuredSlides:
 
     def values(self, slide: Slide, columns: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return some genes on the task's scale, (n, g)."""
-        method, scale = self._normalisation()
+        method, scale = self.normalisation()
         return normalise_counts(slide.counts, slide.libsize, columns, method, scale)
 
     def _choose(self, fold: Fold) -> GeneChoice:
@@ -123,7 +123,7 @@ class MeasuredSlides:
         except SplitError:
             return fold_sides(replace(fold, within=False, train=fold.test), self._read)
 
-    def _normalisation(self) -> tuple[Normalisation, float | None]:
+    def normalisation(self) -> tuple[Normalisation, float | None]:
         """Return method and scale, the same for all slides: checks compare them with each other."""
         if self._scale is None:
             method = self._preprocess.normalise or default_method(len(self._dataset.genes))

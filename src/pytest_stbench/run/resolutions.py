@@ -49,12 +49,12 @@ class Resolutions:
         views = self._grid.views(view_parts(view)[0])
         if len(views) < 2:
             return {}
-        first = self._found(views[0]) if view != views[0] else {}
-        own = self._found(view)
+        first = self.by_gene(views[0]) if view != views[0] else {}
+        own = self.by_gene(view)
         self._views.dataset(view)
         return {slide: _fields(genes, first.get(slide)) for slide, genes in own.items()}
 
-    def _found(self, view: str) -> BySlide:
+    def by_gene(self, view: str) -> BySlide:
         """Return how each gene follows depth in a view, from the store where it is known."""
         try:
             dataset = self._views.dataset(view)
