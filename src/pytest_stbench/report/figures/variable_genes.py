@@ -139,7 +139,7 @@ def _draw(table: pd.DataFrame, shown: pd.DataFrame, half: Half, values: Any, sli
         ax = figure.add_subplot(grid[1 + place // 3, place % 3])
         draw_map(
             ax, xy, values[:, place], shape=half.shape, size_um=half.size_um,
-            label="expression (log-normalised)", bar=place == 0,
+            label="log-normalised", bar=place == 0,
         )  # fmt: skip
         ax.set_title(
             f"{row['gene']}: {row['kind']}\n"
