@@ -12,8 +12,9 @@ from pytest_stbench.report.page.boards import Board, Entry, boards_of
 from pytest_stbench.report.page.dots import Dots, dots_of
 from pytest_stbench.report.page.glossary import glossary_of
 from pytest_stbench.report.page.judged import kinds_of, passed_of, paths_of
-from pytest_stbench.report.page.kept import kept_of, read_named
+from pytest_stbench.report.page.kept import kept_of, read_markers, read_named
 from pytest_stbench.report.page.maps import sheets_of
+from pytest_stbench.report.page.markers import signatures_of
 from pytest_stbench.report.page.named import Tables
 from pytest_stbench.report.page.render import page
 from pytest_stbench.report.page.resolutions import resolutions_of
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from pytest_stbench.report.page.kept import Kept
     from pytest_stbench.report.page.maps import Sheet
+    from pytest_stbench.report.page.markers import Signatures
     from pytest_stbench.report.page.named import Named
     from pytest_stbench.report.page.sources import Source
 
@@ -49,6 +51,7 @@ class Section:
     undefined: str
     named: list[Named]
     sheets: list[Sheet]
+    signatures: list[Signatures]
 
     @staticmethod
     def tint(entry: Entry) -> tuple[str, str] | None:
@@ -67,7 +70,20 @@ def report_page(sources: Sequence[Source], *, every: bool = False) -> str:
     found = boards_of(sources)
     kept = {source.number: kept_of(source) for source in sources}
     tables = _tables(kept, found)
-    boards = [_section(board, tables, list(sheets_of(board, kept, every=every))) for board in found]
+    markers = {
+        number: table
+        for number, own in kept.items()
+        if own.scores is not None and (table := read_markers(own.scores)) is not None
+    }
+    boards = [
+        _section(
+            board,
+            tables,
+            list(sheets_of(board, kept, every=every)),
+            list(signatures_of(board, markers, every=every)),
+        )
+        for board in found
+    ]
     said = said_of(sources)
     checks = [
         (check, source.at("checks", place, "")[:-1])
@@ -115,7 +131,7 @@ def _tables(kept: Mapping[int, Kept], boards: Sequence[Board]) -> Tables:
     return Tables(scores, boards)
 
 
-def _section(board: Board, tables: Tables, sheets: list[Sheet]) -> Section:
+def _section(board: Board, tables: Tables, sheets: list[Sheet], signatures: list[Signatures]) -> Section:
     head = board.head()
     models = [entry for entry in head if entry.score.role == "model"]
     by_class: dict[tuple[bool, str | None], list[Entry]] = {}
@@ -143,6 +159,7 @@ def _section(board: Board, tables: Tables, sheets: list[Sheet]) -> Section:
         means=f"{metric.summary.rstrip('.')}. {direction}" if metric else "",
         named=tables.of.get(id(board), []),
         sheets=sheets,
+        signatures=signatures,
         undefined=", ".join(f"{reason} {n}" for reason, n in reasons.items()) or "no reason was recorded",
     )
 
