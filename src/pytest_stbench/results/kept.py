@@ -7,7 +7,7 @@ import secrets
 import shutil
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pytest_stbench.results.stored import Stored
@@ -222,6 +222,12 @@ def _maps(
         target = staged.place / file
         write_map(target, part)
         size = target.stat().st_size - (path.stat().st_size if path else 0)
+        if limited and total + size > BUDGET and part.image.size:
+            why = f"the image of the tissue: with it maps would take more than {BUDGET // 10**6} MB"
+            left_out.append(KeptLeftOutRecord(task=key[0], slide=key[2], why=why))
+            part = replace(part, image=part.image[:0], image_scale=0.0)
+            write_map(target, part)
+            size = target.stat().st_size - (path.stat().st_size if path else 0)
         if limited and total + size > BUDGET:
             target.unlink()
             why = f"the map: with it maps would take more than {BUDGET // 10**6} MB"

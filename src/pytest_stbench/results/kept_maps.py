@@ -34,7 +34,8 @@ class MapPart:
     """One slide as one process saw it, or as a file has it.
 
     ``about`` has plain values (task, dataset, slide ...); ``order`` is the place of each gene among those
-    asked, ``why`` says why it is kept. Without genes ``left_out`` says why there is no map.
+    asked, ``why`` says why it is kept. ``image`` (H, W, 3) is the tissue, ``image_scale`` its pixels per um
+    of ``xy_um``; empty where there is none. Without genes ``left_out`` says why there is no map.
     """
 
     about: Mapping[str, Any]
@@ -48,6 +49,8 @@ class MapPart:
     truth: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
     layers: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    image: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 0, 3), np.uint8))
+    image_scale: float = 0.0
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -55,7 +58,7 @@ class MapPart:
         return self.about["task"], self.about["dataset"], self.about["slide"]
 
 
-PLAIN = ("genes", "why", "order", "units", "xy_um", "libsize", "truth")
+PLAIN = ("genes", "why", "order", "units", "xy_um", "libsize", "truth", "image")
 
 
 def write_part(folder: Path, part: MapPart, label: str) -> None:
@@ -66,7 +69,7 @@ def write_part(folder: Path, part: MapPart, label: str) -> None:
         return
     head = {
         "about": dict(part.about), "labels": list(part.labels), "layers": list(part.layers),
-        "left_out": part.left_out, "label": label,
+        "left_out": part.left_out, "label": label, "image_scale": part.image_scale,
     }  # fmt: skip
     arrays = {name: getattr(part, name) for name in PLAIN}
     arrays |= {f"label {place}": values for place, values in enumerate(part.labels.values())}
@@ -82,6 +85,7 @@ def read_part(path: Path) -> MapPart:
         return MapPart(
             about=head["about"],
             left_out=tuple(head["left_out"]),
+            image_scale=head["image_scale"],
             labels={name: found[f"label {place}"] for place, name in enumerate(head["labels"])},
             layers={name: found[f"layer {place}"] for place, name in enumerate(head["layers"])},
             **{name: found[name] for name in PLAIN},
@@ -118,8 +122,11 @@ def _joined(one: MapPart, other: MapPart) -> MapPart:
     for columns, why in ((here, one.why), (there, other.why)):
         for column, text in zip(columns.tolist(), why.tolist(), strict=True):
             reasons[column].update(dict.fromkeys(text.split("; ")))
+    seen = one if one.image.size else other
     return replace(
         one,
+        image=seen.image,
+        image_scale=seen.image_scale,
         genes=np.array([places[place] for place in order.tolist()]),
         why=np.array(["; ".join(found) for found in reasons]),
         order=order,
@@ -180,7 +187,7 @@ def to_anndata(part: MapPart) -> AnnData:
         var=var,
         layers={"truth": part.truth, **{key: part.layers[name] for key, name in layers.items()}},
         obsm=places,
-        uns={ABOUT: about},
+        uns={ABOUT: about, **_spatial(part)},
     )
 
 
@@ -205,7 +212,28 @@ def from_anndata(found: AnnData) -> MapPart:
         libsize=found.obs["libsize"].to_numpy(),
         truth=np.array(found.layers["truth"]),
         layers={name: np.asarray(found.layers[key]) for key, name in layers.items() if key != "truth"},
+        **_image_of(found),
     )
+
+
+def _spatial(part: MapPart) -> dict[str, Any]:
+    """Return what scanpy and squidpy draw below units, whose places times the scale are pixels."""
+    from scipy.spatial import KDTree
+
+    if not part.image.size:
+        return {}
+    places = part.xy_um[np.isfinite(part.xy_um).all(axis=1)]
+    spacing = float(np.median(KDTree(places).query(places, k=2)[0][:, 1]))
+    factors = {"tissue_hires_scalef": part.image_scale, "spot_diameter_fullres": spacing / 2}
+    (library,) = _keyed([str(part.about["slide"])], taken=())
+    return {"spatial": {library: {"images": {"hires": part.image}, "scalefactors": factors}}}
+
+
+def _image_of(found: AnnData) -> dict[str, Any]:
+    for library in found.uns.get("spatial", {}).values():
+        scale = float(library["scalefactors"]["tissue_hires_scalef"])
+        return {"image": np.asarray(library["images"]["hires"]), "image_scale": scale}
+    return {}
 
 
 def parts_by_slide(folder: Path) -> Iterator[tuple[tuple[str, str, str], list[MapPart]]]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from pytest_stbench.families.predicted_expression import ExpressionTruth
 from pytest_stbench.results.kept_maps import BUDGET, MapPart, write_part
+from pytest_stbench.run.keeping_image import NoImageError, small_image
 from pytest_stbench.run.outcomes import CellFailed
 from pytest_stbench.spec.defaults import dataset_of, primary_of
 
@@ -43,6 +44,7 @@ class MapKeeper:
         self._primary = run.registry.metrics[primary_of(run.spec, run.family)]
         self._ranked: dict[tuple[str, str, str], tuple[Metric, Mapping[str, float]]] = {}
         self._owner: dict[tuple[str, str], str] = {}
+        self._images: dict[tuple[str, str], tuple[dict[str, Any], tuple[str, ...]]] = {}
         for pool in run.grid.pools:
             for cell in pool.cells if not pool.variant else ():
                 for slide in cell.fold.test:
@@ -86,6 +88,7 @@ class MapKeeper:
         if len(chosen) < len(names):
             why = f"{len(names) - len(chosen)} of {len(names)} genes of the headline: with them the maps of "
             left_out = (f"{why}this task would take more than {BUDGET // 10**6} MB",)
+        image, without = self._image(cell.dataset, slide)
         return MapPart(
             about=about,
             genes=names[chosen],
@@ -101,8 +104,21 @@ class MapKeeper:
                 for name, found in known.items()
                 if found is not None
             },
-            left_out=left_out,
+            left_out=left_out + without,
+            **image,
         )
+
+    def _image(self, dataset: str, slide: Slide) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """Return the small image of a slide, made once, and why there is none where one was to be had."""
+        place = dataset, slide.meta.slide_id
+        if place not in self._images:
+            try:
+                found = small_image(slide)
+            except NoImageError as error:
+                self._images[place] = {}, (f"the image of the tissue: {error}",)
+            else:
+                self._images[place] = ({"image": found[0], "image_scale": found[1]} if found else {}), ()
+        return self._images[place]
 
     def _matrices(self, slide: Slide, truth: Truth, predicted: Predicted) -> Any:
         """Return names, units, truth, prediction and the places of the names among all that were asked.

@@ -194,6 +194,18 @@ def test_what_is_over_the_limit_is_left_out_and_listed(tmp_path, run, monkeypatc
     assert len(run(part(), part(slide="s2"), part(slide="s3"), name="v2.json", level="all").maps) == 3
 
 
+def test_an_image_that_is_over_the_limit_is_left_out_before_its_map(tmp_path, run, monkeypatch):
+    size = (tmp_path / "v1.kept" / run(part()).maps[0].file).stat().st_size
+    monkeypatch.setattr(kept_maps, "BUDGET", size * 2)
+    noise = np.random.default_rng(0).integers(0, 255, (400, 400, 3), dtype=np.uint8)
+    kept = run(part(image=noise, image_scale=0.1), name="v2.json")
+    assert [one.slide for one in kept.maps] == ["s1"]
+    assert not read_map(tmp_path / "v2.kept" / kept.maps[0].file).image.size
+    assert [(one.slide, one.why.partition(":")[0]) for one in kept.left_out] == [
+        ("s1", "the image of the tissue")
+    ]
+
+
 def test_a_slide_without_a_map_says_why(run):
     kept = run(MapPart(about=part().about, left_out=("no matrix",)), part(slide="s2"))
     assert [one.slide for one in kept.maps] == ["s2"]

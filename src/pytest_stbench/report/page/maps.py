@@ -84,14 +84,27 @@ class _File:
         return np.asarray(found, dtype=np.float64)[:, back]
 
     def image(self) -> Any:
-        """Return the smallest image of the tissue; None where there is none."""
+        """Return the smallest image of the tissue, cut to what the units cover; None where there is none."""
         spatial = self._file.get("uns/spatial")
         for library in spatial or ():
             images = spatial[library].get("images")
             for name in ("lowres", "hires"):
                 if images is not None and name in images:
-                    return np.asarray(images[name])
+                    scale = spatial[library].get(f"scalefactors/tissue_{name}_scalef")
+                    return _cut(np.asarray(images[name]), self.places, None if scale is None else scale[()])
         return None
+
+
+def _cut(image: Any, places: Floats, scale: float | None) -> Any:
+    """Return the part of an image on which units lie; the whole where their places do not tell."""
+    if scale is None:
+        return image
+    known = places[np.isfinite(places).all(axis=1)] * scale
+    margin = 0.02 * float((known.max(axis=0) - known.min(axis=0)).max())
+    left, top = np.maximum(np.floor(known.min(axis=0) - margin), 0).astype(int).tolist()
+    right, bottom = np.ceil(known.max(axis=0) + margin).astype(int).tolist()
+    cut = image[top:bottom, left:right]
+    return cut if cut.size else image
 
 
 def _element(stored: Any) -> Any:
