@@ -201,11 +201,10 @@ def _maps(
     from pytest_stbench.results.kept_maps import (
         BUDGET,
         file_name,
-        joined,
-        parts_by_slide,
         read_map,
         write_map,
     )
+    from pytest_stbench.results.kept_parts import joined, parts_by_slide
 
     found = {record.key: (record, path) for record, path in there.items() if path is not None}
     left_out: list[KeptLeftOutRecord] = []

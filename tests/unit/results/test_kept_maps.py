@@ -8,20 +8,11 @@ import h5py
 import numpy as np
 import pytest
 
+from pytest_stbench.data.outlines import Outlines
 from pytest_stbench.results import ModelRecord, Results, kept_maps, load, save
 from pytest_stbench.results.kept import stage
-from pytest_stbench.results.kept_maps import (
-    MapPart,
-    file_name,
-    from_anndata,
-    joined,
-    parts_by_slide,
-    read_map,
-    read_part,
-    to_anndata,
-    write_map,
-    write_part,
-)
+from pytest_stbench.results.kept_maps import file_name, from_anndata, read_map, to_anndata, write_map
+from pytest_stbench.results.kept_parts import MapPart, joined, parts_by_slide, read_part, write_part
 
 GENES = np.array(["TP53", "HLA-DRA", "ERBB2", "KRT8"])
 UNITS = np.array([f"spot {i}" for i in range(6)])
@@ -204,6 +195,19 @@ def test_an_image_that_is_over_the_limit_is_left_out_before_its_map(tmp_path, ru
     assert [(one.slide, one.why.partition(":")[0]) for one in kept.left_out] == [
         ("s1", "the image of the tissue")
     ]
+
+
+def test_outlines_come_back_from_part_and_file(tmp_path):
+    own = Outlines(
+        name="cell", kind="cell", labels=np.eye(4, dtype=np.uint16), owners=np.array(["spot 1"]),
+        corner_um=(1.5, -2.0), um_per_px=0.25,
+    )  # fmt: skip
+    write_part(tmp_path, part(outlines=own), "mine")
+    write_map(tmp_path / "map.h5ad", joined([part(model="b"), read_part(next(tmp_path.rglob("*.npz")))]))
+    back = read_map(tmp_path / "map.h5ad").outlines
+    assert np.array_equal(back.labels, own.labels)
+    assert back.owners.tolist() == ["spot 1"]
+    assert (back.name, back.corner_um, back.um_per_px) == ("cell", (1.5, -2.0), 0.25)
 
 
 def test_a_slide_without_a_map_says_why(run):

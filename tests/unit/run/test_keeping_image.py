@@ -10,7 +10,8 @@ import PIL.Image
 import pytest
 
 from pytest_stbench.data.image import Image
-from pytest_stbench.results.kept_maps import MapPart, from_anndata, joined, read_part, to_anndata, write_part
+from pytest_stbench.results.kept_maps import from_anndata, to_anndata
+from pytest_stbench.results.kept_parts import MapPart, joined, read_part, write_part
 from pytest_stbench.run import keeping_image
 from pytest_stbench.run.keeping_image import NoImageError, small_image
 

@@ -12,7 +12,7 @@ from pytest_stbench.data.slide import SlideMeta
 from pytest_stbench.families.predicted_expression import ExpressionTruth, Surroundings
 from pytest_stbench.metrics.aggregate import slide_value
 from pytest_stbench.metrics.scores import Scores
-from pytest_stbench.results.kept_maps import joined, parts_by_slide
+from pytest_stbench.results.kept_parts import joined, parts_by_slide
 from pytest_stbench.run import keeping_maps
 from pytest_stbench.run.cells import Cell, Pool
 from pytest_stbench.run.keeping_maps import MapKeeper

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.report.page.pictures import AMOUNT, CHANGE, Slide, limits, matrix, tissue
+from pytest_stbench.report.page.pictures import AMOUNT, CHANGE, Slide, limits, matrix, outlined, tissue
 from pytest_stbench.report.page.render import Number, shown
+from pytest_stbench.results.kept_parts import outlines_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -59,6 +60,7 @@ class Sheet:
     slide: str
     bar: str
     image: Picture | None
+    cells: tuple[Picture, str] | None
     rows: tuple[Row, ...]
     matrices: Matrices | None
     further: str
@@ -82,6 +84,16 @@ class _File:
         found = _element(stored)[:, ascending].toarray() if hasattr(stored, "keys") else stored[:, ascending]
         back = [ascending.index(column) for column in columns]
         return np.asarray(found, dtype=np.float64)[:, back]
+
+    def outlines(self, slide: str) -> tuple[Picture, str] | None:
+        """Return cells with their outlines in the colours of their counts; None where none are kept."""
+        if "uns/stbench/outlines" not in self._file:
+            return None
+        obs = _element(self._file["obs"])
+        seen = outlines_from(_element(self._file["uns/stbench/outlines"]))
+        said = f"Outlines {seen.name} in a window of slide {slide}, coloured by counts"
+        units = obs.index.to_numpy().astype(np.str_)
+        return outlined(seen, units, obs["libsize"].to_numpy(dtype=np.float64), self.places, said)
 
     def image(self) -> Any:
         """Return the smallest image of the tissue, cut to what the units cover; None where there is none."""
@@ -154,7 +166,7 @@ def _sheet(board: Board, entry: Entry, found: KeptMap, of: int, *, every: bool) 
         chosen = predicted_genes if every else _ends(agreement, predicted_genes)
         truth, predicted = file.layer("truth", chosen), file.layer(model, chosen)
         matrices = _matrices(board, entry, found.slide, file, spread)
-        image = file.image()
+        image, cells = file.image(), file.outlines(found.slide)
     places, genes = file.places, file.genes
     slide = Slide(places)
     name = f"slide {found.slide}"
@@ -163,6 +175,7 @@ def _sheet(board: Board, entry: Entry, found: KeptMap, of: int, *, every: bool) 
         slide=found.slide,
         bar=slide.bar,
         image=None if image is None else tissue(image, f"The tissue of {name}"),
+        cells=cells,
         rows=tuple(
             Row(
                 genes[i],
