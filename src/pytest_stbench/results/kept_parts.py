@@ -116,8 +116,13 @@ def joined(parts: Iterable[MapPart]) -> MapPart:
 
 
 def _joined(one: MapPart, other: MapPart) -> MapPart:
-    if not len(one.genes) or not len(other.genes) or not np.array_equal(one.units, other.units):
-        return other if len(other.genes) else one
+    left_out = tuple(dict.fromkeys((*one.left_out, *other.left_out)))
+    if not len(one.genes) or not len(other.genes):
+        return replace(other if len(other.genes) else one, left_out=left_out)
+    if not np.array_equal(one.units, other.units):
+        gone, stays = (", ".join(part.layers) for part in (one, other))
+        said = f"the map of {gone} ({len(one.units)} units): that of {stays} has {len(other.units)} others"
+        return replace(other, left_out=(*left_out, said))
     places = {
         **dict(zip(one.order.tolist(), one.genes.tolist(), strict=True)),
         **dict(zip(other.order.tolist(), other.genes.tolist(), strict=True)),
@@ -151,7 +156,7 @@ def _joined(one: MapPart, other: MapPart) -> MapPart:
             name: wide(one.layers.get(name), other.layers.get(name))
             for name in dict.fromkeys((*one.layers, *other.layers))
         },
-        left_out=tuple(dict.fromkeys((*one.left_out, *other.left_out))),
+        left_out=left_out,
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_stbench.data.outlines import Outlines
 from pytest_stbench.results import ModelRecord, Results, kept_maps, load, save
-from pytest_stbench.results.kept import stage
+from pytest_stbench.results.kept import stage, unanswered
 from pytest_stbench.results.kept_maps import file_name, from_anndata, read_map, to_anndata, write_map
 from pytest_stbench.results.kept_parts import MapPart, joined, parts_by_slide, read_part, write_part
 
@@ -214,6 +214,28 @@ def test_a_slide_without_a_map_says_why(run):
     kept = run(MapPart(about=part().about, left_out=("no matrix",)), part(slide="s2"))
     assert [one.slide for one in kept.maps] == ["s2"]
     assert [(one.slide, one.why) for one in kept.left_out] == [("s1", "no matrix")]
+
+
+def test_other_units_of_a_slide_take_its_place_and_that_is_listed(tmp_path, run):
+    run(part())
+    others = part(model="other", units=np.array([f"cell {i}" for i in range(6)]))
+    kept = run(others)
+    assert list(read_map(tmp_path / "v1.kept" / kept.maps[0].file).layers) == ["other"]
+    assert [(one.slide, one.why) for one in kept.left_out] == [
+        ("s1", "the map of mine (6 units): that of other has 6 others")
+    ]
+
+
+def test_a_model_without_a_prediction_is_listed_until_it_has_one(run):
+    gone = MapPart(about=part().about, left_out=(unanswered("a", "nan"),))
+    listed = [("s1", "what a predicts: nan")]
+    # beside another model in the same run, in a later run of another one, and no more with its own map
+    for parts, expected in (
+        ([gone, part(model="b")], listed),
+        ([part(model="b")], listed),
+        ([part(model="a")], []),
+    ):
+        assert [(one.slide, one.why) for one in run(*parts).left_out] == expected
 
 
 def test_slides_come_one_by_one(tmp_path):
