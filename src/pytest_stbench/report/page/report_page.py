@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from pytest_stbench.report.page.named import Named
     from pytest_stbench.report.page.sources import Source
 
+LARGE = 1500
+"""Pooled scores above which a page makes its parts when they are looked at."""
+MOST_SAID = 60
+"""Verdicts of gates that such a page shows at once."""
 STRONGEST = 0.34
 """Opacity of a cell whose skill is 1 or more, or -1 or less: its text must still be read."""
 
@@ -107,6 +111,8 @@ def report_page(sources: Sequence[Source], *, every: bool = False) -> str:
         notices=[*apart(sources), *(line for own in kept.values() for line in own.notices)],
         said=said,
         boards=boards,
+        held=sum(len(found) for board in boards for found in board.board.entries.values()) > LARGE,
+        most_said=MOST_SAID,
         columns=list(columns),
         varied=varied_of(section.board for section in boards),
         resolutions=resolutions_of(sources),
