@@ -29,8 +29,10 @@ class NoImageError(Exception):
     """Why a slide with an image has none beside its map."""
 
 
-def small_image(slide: Slide) -> tuple[NDArray[np.uint8], float] | None:
+def small_image(slide: Slide, *, make: bool = True) -> tuple[NDArray[np.uint8], float] | None:
     """Return the image of a slide as (H, W, 3) pixels and their number per um; None where it has none.
+
+    One that is not read but made, which takes long, is made only with `make`.
 
     Pixel (row, column) covers ``row / scale`` to ``(row + 1) / scale`` um of y and likewise of x, so that
     places in um times the scale are pixels, as scanpy and squidpy expect.
@@ -44,6 +46,9 @@ def small_image(slide: Slide) -> tuple[NDArray[np.uint8], float] | None:
 
     if slide.image is None or slide.xy_px is None:
         return None
+    if callable(slide.image.source) and not make:
+        message = "it would have to be made, and the task asks nothing of images"
+        raise NoImageError(message)
     known = np.isfinite(slide.xy_um).all(axis=1) & np.isfinite(slide.xy_px).all(axis=1)
     xy, pixels = slide.xy_um[known], slide.xy_px[known]
     to_pixels = _fit(xy, pixels)

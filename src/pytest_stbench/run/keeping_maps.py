@@ -120,7 +120,7 @@ class MapKeeper:
             image: dict[str, Any] = {}
             outlines, without = None, []
             try:
-                if (found := small_image(slide)) is not None:
+                if (found := small_image(slide, make=self._run.family.input_class == "image")) is not None:
                     image = {"image": found[0], "image_scale": found[1]}
             except NoImageError as error:
                 without.append(f"the image of the tissue: {error}")

@@ -49,6 +49,15 @@ def test_a_slide_without_an_image_has_none(tmp_path):
     assert small_image(slide) is None
 
 
+def test_an_image_that_is_made_is_made_where_the_task_asks_for_images(tmp_path):
+    slide = made(tmp_path)
+    pixels = slide.image.pixels()
+    slide.image = Image(lambda: pixels, mpp=1 / PER_UM)
+    assert small_image(slide, make=True)[0].shape
+    with pytest.raises(NoImageError, match="asks nothing of images"):
+        small_image(slide, make=False)
+
+
 @pytest.mark.parametrize(
     ("change", "word"),
     [
