@@ -136,7 +136,7 @@ def sheets_of(board: Board, kept: dict[int, Kept], *, every: bool = False) -> It
         for found in asked:
             try:
                 sheet = _sheet(board, entry, found, len(maps), every=every)
-            except (OSError, KeyError, ValueError, TypeError) as error:
+            except (OSError, LookupError, ValueError, TypeError, AttributeError) as error:
                 if own is not None:
                     own.notices.append(
                         f"The map {found.path.name} cannot be read ({error}): it is not shown."
