@@ -332,6 +332,16 @@ def test_nothing_to_report():
         read_sources([])
 
 
+def test_a_task_without_a_score_is_said_and_many_files_are_counted(made):
+    source = source_of(made(("a", 0.5)))
+    lost = replace(source.results.tasks[0], name="lost-task")
+    results = replace(source.results, tasks=(*source.results.tasks, lost))
+    text = report_page([source_of(results)])
+    assert "this run has no score on lost-task: its model could not run there" in text
+    assert "has no score on" not in report_page([source])
+    assert "<title>Report of 5 runs</title>" in report_page([source] * 5)
+
+
 def test_two_hundred_tasks(made):
     one = made(("a", 0.5))
     kinds = {"tasks": "name", "datasets": "task", "scores": "task", "verdicts": "task"}

@@ -18,7 +18,7 @@ from pytest_stbench.report.page.markers import signatures_of
 from pytest_stbench.report.page.named import Tables
 from pytest_stbench.report.page.render import page
 from pytest_stbench.report.page.resolutions import resolutions_of
-from pytest_stbench.report.page.sources import apart
+from pytest_stbench.report.page.sources import apart, unscored
 from pytest_stbench.report.page.variants import varied_of
 from pytest_stbench.report.page.words import headline, said_of
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 LARGE = 1500
 """Pooled scores above which a page makes its parts when they are looked at."""
+NAMED = 4
+"""Files up to which the title names each."""
 MOST_SAID = 60
 """Verdicts of gates that such a page shows at once."""
 STRONGEST = 0.34
@@ -97,7 +99,8 @@ def report_page(sources: Sequence[Source], *, every: bool = False) -> str:
     steps = [step for source in sources for step in source.results.checklist]
     records = [check for check, _ in checks]
     several_tasks = len({check.task for check in records}) > 1
-    names = ", ".join(source.name for source in sources)
+    several = len(sources) > NAMED
+    names = f"{len(sources)} runs" if several else ", ".join(source.name for source in sources)
     columns = dict.fromkeys(label for section in boards for label in section.cells)
     metrics = {metric for section in boards for metric in section.board.metrics}
     return page(
@@ -108,7 +111,11 @@ def report_page(sources: Sequence[Source], *, every: bool = False) -> str:
         not_kept={number: own.left_out for number, own in kept.items()},
         headline=headline(said),
         counts=_counts(sources, boards, list(columns)),
-        notices=[*apart(sources), *(line for own in kept.values() for line in own.notices)],
+        notices=[
+            *apart(sources),
+            *unscored(sources),
+            *(line for own in kept.values() for line in own.notices),
+        ],
         said=said,
         boards=boards,
         held=sum(len(found) for board in boards for found in board.board.entries.values()) > LARGE,
