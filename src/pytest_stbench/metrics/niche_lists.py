@@ -39,6 +39,7 @@ def score_lists(
     """
     true, tied_truth = arms.lists(n, predicted=False)
     guess, tied_prediction = arms.lists(n, predicted=True)
+    members = [(arms.genes[markers], arms.genes[other]) for markers, other in zip(true, guess, strict=True)]
     extras = _lengths(arms, true, guess)
     reasons, longest = arms.reasons.copy(), arms.lengths(n)
     mark(reasons, longest < MIN_LIST, "too_few_genes")
@@ -56,7 +57,10 @@ def score_lists(
     for row in np.flatnonzero(reasons == ""):
         values[row] = compare(true[row], guess[row])
     flags = ("ties",) if tied_truth or tied_prediction else ()
-    return Scores(values=values, reasons=reasons, labels=arms.niches, flags=flags, extras=extras)
+    return Scores(
+        values=values, reasons=reasons, labels=arms.niches, flags=flags, extras=extras,
+        members=members if known is None else None,
+    )  # fmt: skip
 
 
 def full_length_chance(arms: Arms, n: int) -> Floats:

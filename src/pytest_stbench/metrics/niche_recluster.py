@@ -73,7 +73,7 @@ def niche_jaccard_reclustered(
         found = one_vs_rest(inside, niche_of, count)
         order[:, usable], change[:, usable] = found.z, found.log2_fold_change
     scores = score_lists(replace(arms, order_prediction=order, change_prediction=change), n, jaccard)
-    return replace(scores, extras={**scores.extras, "shared": shared})
+    return replace(scores, extras={**scores.extras, "shared": shared}, members=None)
 
 
 def _clusters(values: NDArray[np.float64], count: int) -> NDArray[np.intp]:

@@ -162,6 +162,7 @@ def niche_jaccard_normalised(
         flags=plain.flags,
         extras={**plain.extras, "ceiling": top, "jaccard": plain.values},
         effects=effects(draws, np.where(defined, values, 0.0), np.where(defined, top - floor, 1.0)).T,
+        members=plain.members,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -28,7 +28,8 @@ class Scores:
     each value belongs to. ``flags`` are remarks that leave the value as it is; ``extras`` are
     further arrays of the same length. Never shortened: what is undefined stays, with its reason.
     ``effects`` (n, draws) says by how much each random draw behind the values moves them, their mean 0;
-    None where nothing is drawn.
+    None where nothing is drawn. ``members`` are the lists that each value compares, true and predicted, best
+    first; None where no lists are compared.
     """
 
     values: NDArray[np.float64]
@@ -37,6 +38,7 @@ class Scores:
     flags: tuple[str, ...] = ()
     extras: Mapping[str, Any] = field(default_factory=dict)
     effects: NDArray[np.float64] | None = None
+    members: Sequence[tuple[NDArray[np.str_], NDArray[np.str_]]] | None = None
 
     def __post_init__(self) -> None:
         undefined = self.reasons != ""

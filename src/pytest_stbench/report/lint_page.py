@@ -9,7 +9,7 @@ from pytest_stbench import __version__
 from pytest_stbench.report.findings import concession_lines, counted
 from pytest_stbench.report.page.glossary import of_checks
 from pytest_stbench.report.page.judged import Kind, Path, kinds_of, passed_of, paths_of
-from pytest_stbench.report.page.pictures import Picture, Slide, limits
+from pytest_stbench.report.page.pictures import Picture, Slide, limits, outlined
 from pytest_stbench.report.page.render import anchor, page, shown
 from pytest_stbench.results.checklist import checklist_of
 from pytest_stbench.results.schema import Results
@@ -29,6 +29,7 @@ class View:
     slide: str
     bar: str
     pictures: list[tuple[Picture, str]]
+    without: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,4 +112,11 @@ def _view(seen: SlideView) -> View:
         span = f"colours from {shown(low, 0)} to {shown(high, 0)}"
         picture = slide.map(values, low, high, f"{name} on slide {seen.slide}, {span}")
         pictures.append((picture, f"{name}: {why} · {span}"))
-    return View(seen.dataset, seen.slide, slide.bar, pictures)
+    for own in seen.outlines:
+        said = f"Outlines {own.name} in a window of slide {seen.slide}, coloured by counts"
+        picture, bar = outlined(own, seen.units, seen.libsize, seen.xy_um, said)
+        words = (
+            f"{own.name}: each outline is a {own.kind}, coloured by counts; dots are units, grey is of none"
+        )
+        pictures.append((picture, f"{words} · {bar}"))
+    return View(seen.dataset, seen.slide, slide.bar, pictures, seen.without)

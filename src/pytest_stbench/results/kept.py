@@ -7,13 +7,13 @@ import secrets
 import shutil
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pytest_stbench.results.stored import Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
 Level = Literal["scores", "maps", "all"]
@@ -22,6 +22,7 @@ SCORES = "scores.parquet"
 PARTS = "scores"
 """Folder of the parts of that table, while a run goes on."""
 ABANDONED = 3600.0
+ANSWER = "what "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +122,9 @@ class Staged:
 
 
 def folder_of(path: Path) -> Path:
-    """Return the folder of what is kept beside the results file `path`."""
-    return path.with_name(f"{path.name.removesuffix('.json')}.kept")
+    """Return the folder of what is kept beside the results file `path`: no two files share one."""
+    stem = path.name.removesuffix(".json")
+    return path.with_name(f"{stem}.kept" if stem != path.name else f"{stem}-kept")
 
 
 def stage(path: Path, parts: Path, level: Level, earlier: KeptRecord | None) -> Staged:
@@ -181,9 +183,8 @@ def _made(staged: Staged, path: Path, parts: Path, level: Level, earlier: KeptRe
         record: known(record.file, record.sha256, "a map", record.task, record.slide)
         for record in earlier.maps
     }
-    maps, left_out = _maps(staged, parts, there, limited=level != "all")
-    made = {(record.task, record.slide) for record in maps}
-    stays = [record for record in earlier.left_out if (record.task, record.slide) not in made]
+    maps, left_out, made = _maps(staged, parts, there, limited=level != "all")
+    stays = [record for record in earlier.left_out if not _settled(record, made)]
     listed = {record.key: record for record in (*stays, *lost, *left_out)}
     return KeptRecord(
         level=max(level, earlier.level, key=LEVELS.index),
@@ -194,21 +195,40 @@ def _made(staged: Staged, path: Path, parts: Path, level: Level, earlier: KeptRe
     )
 
 
+def unanswered(model: str, why: str) -> str:
+    """Return what is said of a slide for which a model gave no prediction."""
+    return f"{ANSWER}{model} predicts: {why}"
+
+
+def _settled(record: KeptLeftOutRecord, made: Mapping[tuple[str, str], Collection[str]]) -> bool:
+    """Return whether a run that made the map of the slide says anew what is left out of it.
+
+    Of a model that gave no prediction only that model itself can.
+    """
+    models = made.get((record.task, record.slide))
+    if models is None or not record.why.startswith(ANSWER):
+        return models is not None
+    return any(record.why.startswith(unanswered(model, "")) for model in models)
+
+
 def _maps(
     staged: Staged, parts: Path, there: Mapping[KeptMapRecord, Path | None], *, limited: bool
-) -> tuple[list[KeptMapRecord], list[KeptLeftOutRecord]]:
-    """Write the maps of a run, joined with those that are there; return records and what is left out."""
+) -> tuple[list[KeptMapRecord], list[KeptLeftOutRecord], dict[tuple[str, str], Collection[str]]]:
+    """Write the maps of a run, joined with those that are there.
+
+    Return the records of all, what is left out, and whose layers this run brought to which slides.
+    """
     from pytest_stbench.results.kept_maps import (
         BUDGET,
         file_name,
-        joined,
-        parts_by_slide,
         read_map,
         write_map,
     )
+    from pytest_stbench.results.kept_parts import joined, parts_by_slide
 
     found = {record.key: (record, path) for record, path in there.items() if path is not None}
     left_out: list[KeptLeftOutRecord] = []
+    anew: dict[tuple[str, str], Collection[str]] = {}
     total = sum(path.stat().st_size for _, path in found.values())
     number = max((int(record.file.rpartition("/")[2].partition("-")[0]) for record in there), default=0)
     for key, made in parts_by_slide(parts):
@@ -217,11 +237,18 @@ def _maps(
         left_out += [KeptLeftOutRecord(task=key[0], slide=key[2], why=why) for why in part.left_out]
         if not len(part.genes):
             continue
+        anew[key[0], key[2]] = {name for own in made for name in own.layers}
         number += record is None
         file = record.file if record else file_name(number, part)
         target = staged.place / file
         write_map(target, part)
         size = target.stat().st_size - (path.stat().st_size if path else 0)
+        if limited and total + size > BUDGET and part.image.size:
+            why = f"the image of the tissue: with it maps would take more than {BUDGET // 10**6} MB"
+            left_out.append(KeptLeftOutRecord(task=key[0], slide=key[2], why=why))
+            part = replace(part, image=part.image[:0], image_scale=0.0)
+            write_map(target, part)
+            size = target.stat().st_size - (path.stat().st_size if path else 0)
         if limited and total + size > BUDGET:
             target.unlink()
             why = f"the map: with it maps would take more than {BUDGET // 10**6} MB"
@@ -238,7 +265,7 @@ def _maps(
         if staged.folder not in path.parents:  # of a results file that was copied
             (staged.place / record.file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, staged.place / record.file)
-    return [record for record, _ in found.values()], left_out
+    return [record for record, _ in found.values()], left_out, anew
 
 
 def digest_of_file(path: Path) -> str:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from dataclasses import dataclass, field, replace
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_stbench.data.quiet import quiet_anndata
-from pytest_stbench.data.sealed import write_atomically
+from pytest_stbench.results.kept_parts import FOLDER, PLAIN_OF_OUTLINES, MapPart, outlines_from
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
     from anndata import AnnData
@@ -23,113 +19,9 @@ if TYPE_CHECKING:
 
 BUDGET = 200_000_000
 """Bytes of all maps of a results file, but where every gene is asked."""
-ABOUT = "stbench"
-FOLDER = "maps"
+ABOUT, OUTLINES = "stbench", "outlines"
 WORTH_IT = 250_000
 """Values of a matrix from which on it is compressed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class MapPart:
-    """One slide as one process saw it, or as a file has it.
-
-    ``about`` has plain values (task, dataset, slide ...); ``order`` is the place of each gene among those
-    asked, ``why`` says why it is kept. Without genes ``left_out`` says why there is no map.
-    """
-
-    about: Mapping[str, Any]
-    genes: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, np.str_))
-    why: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, np.str_))
-    order: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
-    units: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, np.str_))
-    xy_um: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
-    labels: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
-    libsize: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    truth: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
-    layers: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
-    left_out: tuple[str, ...] = ()
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """Task, data set and slide."""
-        return self.about["task"], self.about["dataset"], self.about["slide"]
-
-
-PLAIN = ("genes", "why", "order", "units", "xy_um", "libsize", "truth")
-
-
-def write_part(folder: Path, part: MapPart, label: str) -> None:
-    """Put down the part of one model; it is there whole or not at all, and once."""
-    name = hashlib.sha256(json.dumps([*part.key, label]).encode()).hexdigest()[:32]
-    path = folder / FOLDER / f"{name}.npz"
-    if path.exists():
-        return
-    head = {
-        "about": dict(part.about), "labels": list(part.labels), "layers": list(part.layers),
-        "left_out": part.left_out, "label": label,
-    }  # fmt: skip
-    arrays = {name: getattr(part, name) for name in PLAIN}
-    arrays |= {f"label {place}": values for place, values in enumerate(part.labels.values())}
-    arrays |= {f"layer {place}": values for place, values in enumerate(part.layers.values())}
-    text = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
-    write_atomically(path, lambda file: np.savez(file, head=text, **arrays), durable=False)
-
-
-def read_part(path: Path) -> MapPart:
-    """Return a part."""
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
-        head = json.loads(found["head"].tobytes())
-        return MapPart(
-            about=head["about"],
-            left_out=tuple(head["left_out"]),
-            labels={name: found[f"label {place}"] for place, name in enumerate(head["labels"])},
-            layers={name: found[f"layer {place}"] for place, name in enumerate(head["layers"])},
-            **{name: found[name] for name in PLAIN},
-        )
-
-
-def joined(parts: Iterable[MapPart]) -> MapPart:
-    """Return one part of those of several models; a layer is nan where its model's part lacks a gene."""
-    first, *others = parts
-    for other in others:
-        first = _joined(first, other)
-    return first
-
-
-def _joined(one: MapPart, other: MapPart) -> MapPart:
-    if not len(one.genes) or not len(other.genes) or not np.array_equal(one.units, other.units):
-        return other if len(other.genes) else one
-    places = {
-        **dict(zip(one.order.tolist(), one.genes.tolist(), strict=True)),
-        **dict(zip(other.order.tolist(), other.genes.tolist(), strict=True)),
-    }
-    order = np.array(sorted(places), dtype=np.intp)
-    here, there = np.searchsorted(order, one.order), np.searchsorted(order, other.order)
-
-    def wide(mine: NDArray[np.float32] | None, theirs: NDArray[np.float32] | None) -> NDArray[np.float32]:
-        """Return the columns of both, those of `other` where both have one; nan where neither has."""
-        values = np.full((len(one.units), len(order)), np.nan, np.float32)
-        for columns, known in ((here, mine), (there, theirs)):
-            if known is not None:
-                values[:, columns] = known
-        return values
-
-    reasons: list[dict[str, None]] = [{} for _ in order]
-    for columns, why in ((here, one.why), (there, other.why)):
-        for column, text in zip(columns.tolist(), why.tolist(), strict=True):
-            reasons[column].update(dict.fromkeys(text.split("; ")))
-    return replace(
-        one,
-        genes=np.array([places[place] for place in order.tolist()]),
-        why=np.array(["; ".join(found) for found in reasons]),
-        order=order,
-        truth=wide(one.truth, other.truth),
-        layers={
-            name: wide(one.layers.get(name), other.layers.get(name))
-            for name in dict.fromkeys((*one.layers, *other.layers))
-        },
-        left_out=tuple(dict.fromkeys((*one.left_out, *other.left_out))),
-    )
 
 
 def write_map(path: Path, part: MapPart) -> None:
@@ -173,6 +65,12 @@ def to_anndata(part: MapPart) -> AnnData:
     if list(labels) != list(labels.values()):  # every entry costs as much as a column
         about["labels"] = np.array([*labels], dtype=object)
         about["names_of_labels"] = np.array([*labels.values()], dtype=object)
+    if part.outlines is not None:
+        about[OUTLINES] = {name: getattr(part.outlines, name) for name in PLAIN_OF_OUTLINES} | {
+            "corner_um": np.array(part.outlines.corner_um),
+            "labels": part.outlines.labels,
+            "owners": part.outlines.owners.astype(object),
+        }
     places: dict[str, Any] = {"spatial": part.xy_um}
     return AnnData(
         X=part.truth,
@@ -180,13 +78,15 @@ def to_anndata(part: MapPart) -> AnnData:
         var=var,
         layers={"truth": part.truth, **{key: part.layers[name] for key, name in layers.items()}},
         obsm=places,
-        uns={ABOUT: about},
+        uns={ABOUT: about, **_spatial(part)},
     )
 
 
 def from_anndata(found: AnnData) -> MapPart:
     """Return the part that a file was made of."""
-    about = {key: _plain(value) for key, value in found.uns[ABOUT].items()}
+    about = dict(found.uns[ABOUT])
+    outlines = about.pop(OUTLINES, None)
+    about = {key: _plain(value) for key, value in about.items()}
     layers = dict(zip(about.pop("layers"), about.pop("models"), strict=True))
     plain = [name for name in found.obs if name != "libsize"]
     labels = dict(zip(about.pop("labels", plain), about.pop("names_of_labels", plain), strict=True))
@@ -205,22 +105,29 @@ def from_anndata(found: AnnData) -> MapPart:
         libsize=found.obs["libsize"].to_numpy(),
         truth=np.array(found.layers["truth"]),
         layers={name: np.asarray(found.layers[key]) for key, name in layers.items() if key != "truth"},
+        **_image_of(found),
+        outlines=None if outlines is None else outlines_from(outlines),
     )
 
 
-def parts_by_slide(folder: Path) -> Iterator[tuple[tuple[str, str, str], list[MapPart]]]:
-    """Yield task, data set and slide of every map, and the parts of its models in the order of their names.
+def _spatial(part: MapPart) -> dict[str, Any]:
+    """Return what scanpy and squidpy draw below units, whose places times the scale are pixels."""
+    from scipy.spatial import KDTree
 
-    One slide is in memory at a time.
-    """
-    known = []
-    for path in (folder / FOLDER).glob("*.npz"):
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
-            head = json.loads(found["head"].tobytes())
-        about = head["about"]
-        known.append(((about["task"], about["dataset"], about["slide"]), head["label"], path))
-    for key, paths in groupby(sorted(known), key=lambda one: one[0]):
-        yield key, [read_part(path) for _, _, path in paths]
+    if not part.image.size:
+        return {}
+    places = part.xy_um[np.isfinite(part.xy_um).all(axis=1)]
+    spacing = float(np.median(KDTree(places).query(places, k=2)[0][:, 1]))
+    factors = {"tissue_hires_scalef": part.image_scale, "spot_diameter_fullres": spacing / 2}
+    (library,) = _keyed([str(part.about["slide"])], taken=())
+    return {"spatial": {library: {"images": {"hires": part.image}, "scalefactors": factors}}}
+
+
+def _image_of(found: AnnData) -> dict[str, Any]:
+    for library in found.uns.get("spatial", {}).values():
+        scale = float(library["scalefactors"]["tissue_hires_scalef"])
+        return {"image": np.asarray(library["images"]["hires"]), "image_scale": scale}
+    return {}
 
 
 def file_name(number: int, part: MapPart) -> str:

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 TEXT = ("model", "task", "dataset", "variant", "fold", "slide", "patient", "metric", "level", "name")
 PLACE = b"stbench.place"
+NICHE = "niche"
+"""Column of the niche that a marker is of; empty elsewhere."""
+TRUE_MARKERS, PREDICTED_MARKERS, MARKER = "true_markers", "predicted_markers", "marker"
+"""What stands as metric and level of the places of genes in the lists of markers of a niche."""
 ROWS = 1 << 20
 """Rows of one group of the file: what is in memory at once while it is written."""
 SLIDE, PATIENT = "slide", "patient"
@@ -52,7 +56,7 @@ class Place(NamedTuple):
 class Block:
     """Scores of one metric on one slide: of everything it has a value for, by name.
 
-    ``values`` is nan exactly where ``reasons`` is not the empty string.
+    ``values`` is nan exactly where ``reasons`` is not the empty string; ``niche`` is what genes mark.
     """
 
     metric: str
@@ -62,6 +66,7 @@ class Block:
     names: NDArray[np.str_]
     values: NDArray[np.float64]
     reasons: NDArray[np.str_]
+    niche: str = ""
 
 
 def single(metric: str, level: str, value: float, reason: str, *, patient: str, slide: str = "") -> Block:
@@ -85,6 +90,7 @@ def schema() -> Any:
             ("role", text),
             ("split", text),
             ("seed", pa.int32()),
+            (NICHE, text),
         ]
     )
 
@@ -127,6 +133,7 @@ class Encoder:
             "role": one(place.role),
             "split": one(place.split),
             "seed": pa.array(seeds, mask=seeds < 0),
+            NICHE: each([block.niche for block in blocks]),
         }
         table = pa.table(columns, schema=schema()).unify_dictionaries().combine_chunks()
         return table.replace_schema_metadata({PLACE: json.dumps(place).encode()})
@@ -205,6 +212,9 @@ def _split(table: Any) -> Iterator[tuple[Place, Any]]:
     """Yield the parts a file was made of, whose rows stand together; patients are made anew."""
     if not len(table):
         return
+    if NICHE not in table.column_names:  # of a version that kept no markers
+        empty = _dictionary(np.zeros(len(table), dtype=np.int32), [""])
+        table = table.append_column(schema().field(NICHE), empty)
     table = table.cast(schema()).unify_dictionaries().combine_chunks()
     seeds = table["seed"].fill_null(-1).to_numpy()
     texts = [table[name].chunk(0) for name in Place._fields[:-1]]

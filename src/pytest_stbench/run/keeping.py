@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.metrics.scores import MODEL_REASONS
 from pytest_stbench.results.kept import PARTS
-from pytest_stbench.results.kept_scores import SLIDE, Block, Encoder, Place, single, write_part
+from pytest_stbench.results.kept_scores import (
+    MARKER,
+    PREDICTED_MARKERS,
+    SLIDE,
+    TRUE_MARKERS,
+    Block,
+    Encoder,
+    Place,
+    single,
+    write_part,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +34,8 @@ if TYPE_CHECKING:
 
 CEILING = "ceiling"
 """Role and model under which ceilings stand among scores."""
+LISTS_OF = "niche_jaccard"
+"""Metric whose lists of markers are kept; those of another one where it is not asked."""
 NOTHING_TO_SCORE, NO_CEILING = "nothing_to_score", "no_ceiling"
 """Reasons of values that are undefined as a whole."""
 
@@ -52,7 +65,11 @@ class Keeper:
         place = Place(task, cell.dataset, cell.variant, cell.split, role, name, cell.fold.name, seed)
         path = self.folder / PARTS / f"{_digest(place)}.arrow"
         if not self.problem and not path.exists():
+            details = list(details)
             blocks = [block for detail in details for block in _blocks(detail, of[detail.slide])]
+            blocks += [
+                block for detail in _with_lists(details) for block in _markers(detail, of[detail.slide])
+            ]
             self.guarded(lambda: write_part(path, self._encoder.part(place, blocks)))
 
     def ceilings(
@@ -106,6 +123,33 @@ def _blocks(detail: Detail, patient: str) -> list[Block]:
         names=names, values=values, reasons=reasons,
     )  # fmt: skip
     return [whole, own]
+
+
+def _with_lists(details: Iterable[Detail]) -> list[Detail]:
+    """Return of each slide what compares lists of markers: the plain Jaccard index where it is asked."""
+    found: dict[str, Detail] = {}
+    for detail in sorted(details, key=lambda detail: detail.metric.name != LISTS_OF):
+        if detail.repeats and detail.repeats[0].members is not None:
+            found.setdefault(detail.slide, detail)
+    return list(found.values())
+
+
+def _markers(detail: Detail, patient: str) -> list[Block]:
+    """Return the place of each gene in the true and in the predicted list of markers of each niche.
+
+    A niche whose value the data leave undefined has none.
+    """
+    scores = detail.repeats[0]
+    return [
+        Block(
+            metric=metric, level=MARKER, slide=detail.slide, patient=patient, names=genes,
+            values=np.arange(1.0, len(genes) + 1), reasons=np.full(len(genes), ""), niche=str(niche),
+        )
+        for niche, lists, reason in zip(scores.labels, scores.members or (), scores.reasons, strict=True)
+        if reason in ("", *MODEL_REASONS)
+        for metric, genes in zip((TRUE_MARKERS, PREDICTED_MARKERS), lists, strict=True)
+        if len(genes)
+    ]  # fmt: skip
 
 
 def _mean_over(repeats: Sequence[Scores]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.data.outlines import outlines_of
+from pytest_stbench.errors import DataError
 from pytest_stbench.families.predicted_expression import ExpressionTruth
-from pytest_stbench.results.kept_maps import BUDGET, MapPart, write_part
+from pytest_stbench.results.kept_maps import BUDGET
+from pytest_stbench.results.kept_parts import MapPart, write_part
+from pytest_stbench.run.keeping_image import NoImageError, small_image
 from pytest_stbench.run.outcomes import CellFailed
 from pytest_stbench.spec.defaults import dataset_of, primary_of
 
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pytest_stbench.data.outlines import Outlines
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.families.question import Predicted, Truth
     from pytest_stbench.registry import Metric
@@ -43,6 +48,7 @@ class MapKeeper:
         self._primary = run.registry.metrics[primary_of(run.spec, run.family)]
         self._ranked: dict[tuple[str, str, str], tuple[Metric, Mapping[str, float]]] = {}
         self._owner: dict[tuple[str, str], str] = {}
+        self._images: dict[tuple[str, str], tuple[dict[str, Any], Outlines | None, tuple[str, ...]]] = {}
         for pool in run.grid.pools:
             for cell in pool.cells if not pool.variant else ():
                 for slide in cell.fold.test:
@@ -86,6 +92,7 @@ class MapKeeper:
         if len(chosen) < len(names):
             why = f"{len(names) - len(chosen)} of {len(names)} genes of the headline: with them the maps of "
             left_out = (f"{why}this task would take more than {BUDGET // 10**6} MB",)
+        image, outlines, without = self._seen(cell.dataset, slide)
         return MapPart(
             about=about,
             genes=names[chosen],
@@ -101,8 +108,28 @@ class MapKeeper:
                 for name, found in known.items()
                 if found is not None
             },
-            left_out=left_out,
+            left_out=left_out + without,
+            outlines=outlines,
+            **image,
         )
+
+    def _seen(self, dataset: str, slide: Slide) -> tuple[dict[str, Any], Outlines | None, tuple[str, ...]]:
+        """Return the small image and the outlines of a slide, made once, and why one of them is missing."""
+        place = dataset, slide.meta.slide_id
+        if place not in self._images:
+            image: dict[str, Any] = {}
+            outlines, without = None, []
+            try:
+                if (found := small_image(slide, make=self._run.family.input_class == "image")) is not None:
+                    image = {"image": found[0], "image_scale": found[1]}
+            except NoImageError as error:
+                without.append(f"the image of the tissue: {error}")
+            try:
+                outlines = next(iter(outlines_of(slide)), None)
+            except DataError as error:
+                without.append(f"the outlines of cells: {error}")
+            self._images[place] = image, outlines, tuple(without)
+        return self._images[place]
 
     def _matrices(self, slide: Slide, truth: Truth, predicted: Predicted) -> Any:
         """Return names, units, truth, prediction and the places of the names among all that were asked.

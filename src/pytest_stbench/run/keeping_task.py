@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from pytest_stbench.results.kept import unanswered
+from pytest_stbench.results.kept_parts import MapPart, write_part
 from pytest_stbench.run.cells import patient_of
 from pytest_stbench.run.keeping_maps import MapKeeper
 
@@ -38,6 +41,13 @@ class TaskKeeper:
         self._keeper.scores(self._task, cell, who, details, patient_of(self._grid, cell.dataset))
         if self._maps is not None and who[0] == "model":
             self._maps.note(cell, who[1], details)
+
+    def unanswered(self, contestant: Contestant, cell: Cell, why: str) -> None:
+        """Say of each test slide of a cell that a model gave no prediction; variants keep no maps."""
+        for slide in cell.fold.test if not cell.variant else ():
+            about = {"task": self._task, "dataset": cell.dataset, "slide": slide}
+            part = MapPart(about=about, left_out=(unanswered(contestant.label, why),))
+            self._keeper.guarded(partial(write_part, self._keeper.folder, part, contestant.label))
 
     def maps(self, contestant: Contestant, cell: Cell, truths: Mapping[str, Truth]) -> None:
         """Keep the maps of one cell, where maps are asked."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.data.outlines import outlines_of
 from pytest_stbench.errors import DataError, DataMissing
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.dataset import Dataset
+    from pytest_stbench.data.outlines import Outlines
+    from pytest_stbench.data.slide import Slide
     from pytest_stbench.results.check_record import CheckRecord
 
 SLIDES, GENES = 4, 4
@@ -25,7 +28,8 @@ SLIDES, GENES = 4, 4
 class SlideView:
     """One slide: places in um, shape (units, 2), counts of each unit over all genes, and of a few genes.
 
-    ``why`` names the check that found a gene worst.
+    ``why`` names the check that found a gene worst. ``outlines`` are windows on its segmentations, of which
+    ``without`` says why there are none; ``units`` names the units.
     """
 
     dataset: str
@@ -34,6 +38,9 @@ class SlideView:
     libsize: NDArray[np.float64]
     genes: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     why: Mapping[str, str] = field(default_factory=dict)
+    units: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, np.str_))
+    outlines: Sequence[Outlines] = ()
+    without: str = ""
 
 
 def look(dataset: Dataset, name: str, checks: Sequence[CheckRecord]) -> list[SlideView]:
@@ -57,8 +64,12 @@ def look(dataset: Dataset, name: str, checks: Sequence[CheckRecord]) -> list[Sli
         places = {gene: place for place, gene in enumerate(slide.genes.tolist())}
         chosen = [gene for gene in worst if gene in places and slide.measured[places[gene]]][:GENES]
         counts = slide.counts.tocsc()[:, [places[gene] for gene in chosen]].toarray()
+        outlines, without = _outlines(slide)
         found.append(
             SlideView(
+                units=slide.unit_names,
+                outlines=outlines,
+                without=without,
                 dataset=name,
                 slide=slide_id,
                 xy_um=slide.xy_um,
@@ -68,6 +79,13 @@ def look(dataset: Dataset, name: str, checks: Sequence[CheckRecord]) -> list[Sli
             )
         )
     return found
+
+
+def _outlines(slide: Slide) -> tuple[list[Outlines], str]:
+    try:
+        return outlines_of(slide), ""
+    except DataError as error:
+        return [], str(error)
 
 
 def _worst(checks: Sequence[CheckRecord]) -> dict[str, str]:

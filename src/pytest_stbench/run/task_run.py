@@ -204,7 +204,13 @@ class TaskRun:
         """
         key = (contestant.key, cell.id)
         if key not in self._scores:
-            self.adopt(contestant, cell, self.prediction(contestant, cell))
+            try:
+                prediction = self.prediction(contestant, cell)
+            except CellFailed as error:
+                if self._keeper is not None:
+                    self._keeper.unanswered(contestant, cell, first_line(error))
+                raise
+            self.adopt(contestant, cell, prediction)
         return self._scores[key]
 
     def adopt(self, contestant: Contestant, cell: Cell, prediction: Prediction) -> None:

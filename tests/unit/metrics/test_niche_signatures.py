@@ -472,3 +472,15 @@ def test_what_each_draw_of_the_ceilings_does_to_the_scores():
         deviation = draws[niche] - means[niche]
         slope = -found.values[row] / (means[niche] - floor[row])
         np.testing.assert_allclose(found.effects[row], slope * deviation)
+
+
+def test_the_lists_behind_a_value_are_given_with_it():
+    truth, prediction, niches, genes = some()
+    for metric in (niche_jaccard, niche_jaccard_normalised):
+        found = metric(truth, prediction, niches=niches, genes=genes, **MORE.get(metric, {}))
+        plain = found.extras.get("jaccard", found.values)
+        for (true, guess), value in zip(found.members, plain, strict=True):
+            common = len({*true.tolist()} & {*guess.tolist()})
+            assert common / (len(true) + len(guess) - common) == value
+    known = novel_recall(truth, prediction, niches=niches, genes=genes, known_markers={})
+    assert known.members is None

@@ -37,7 +37,7 @@ class Page(html.parser.HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.open, self.links, self.numbers, self.loose, self.scripts = [], [], [], [], {}
-        self.text, self.ids, self.tags = [], [], []
+        self.text, self.ids, self.tags, self.held = [], [], [], ""
         self.feed(text)
         assert self.open == []
 
@@ -54,12 +54,23 @@ class Page(html.parser.HTMLParser):
             self.numbers.append([attrs["data-at"], float(attrs["value"]), ""])
 
     def handle_endtag(self, tag):
-        assert self.open.pop()[0] == tag
+        own, attrs = self.open.pop()
+        assert own == tag
+        if tag != "script":
+            return
+        text, self.held = self.held, ""
+        if attrs.get("class") != "held":
+            self.scripts[attrs.get("type", "")] = text
+            return
+        inner = Page(re.sub(r"<\\(\\*/?script)", r"<\1", text))  # as the page makes it
+        for name in ("links", "numbers", "loose", "text", "ids", "tags"):
+            getattr(self, name).extend(getattr(inner, name))
+        self.scripts |= inner.scripts
 
     def handle_data(self, data):
         tags = [tag for tag, _ in self.open]
         if "script" in tags:
-            self.scripts[self.open[-1][1].get("type", "")] = data
+            self.held += data
         elif "style" not in tags:
             self.text.append(data)
             if "data" in tags:

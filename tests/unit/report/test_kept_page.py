@@ -228,6 +228,28 @@ def test_broken_tables_and_maps_of_the_right_digest_are_said(made, folder, monke
     assert "The map 1.h5ad cannot be read" in said
 
 
+@pytest.mark.parametrize("owners", [["u1"], ["u1", "u2", "none"]])
+def test_outlines_stand_beside_maps_and_damaged_ones_are_said(made, folder, monkeypatch, page, owners):
+    path, record = folder
+    file = path.parent / "run.kept" / "maps" / "1.h5ad"
+    data = anndata.read_h5ad(file)
+    data.obs["libsize"] = np.arange(120.0)
+    labels = np.repeat(np.arange(4, dtype=np.uint16), 30)[:, None].repeat(90, axis=1)
+    data.uns["stbench"] = {
+        "layers": ["truth", "a"], "models": ["truth", "a"],
+        "outlines": {
+            "name": "cell", "kind": "cell", "labels": labels, "owners": np.array(owners, dtype=object),
+            "corner_um": np.zeros(2), "um_per_px": 0.5,
+        },
+    }  # fmt: skip
+    data.write_h5ad(file)
+    record["maps"][0]["sha256"] = digest(file)
+    said = page(whole(made, folder, monkeypatch)).said
+    whole_one = len(owners) == 3
+    assert ("Outlines in a window" in said) == whole_one
+    assert ("The map 1.h5ad cannot be read" in said) != whole_one
+
+
 def test_a_table_with_other_columns_is_said(tmp_path):
     path, notices = tmp_path / "scores.parquet", []
     pd.DataFrame({"variant": [""], "level": ["gene"], "metric": ["r"]}).to_parquet(path)

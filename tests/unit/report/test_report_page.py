@@ -14,9 +14,10 @@ from scipy import stats
 
 from pytest_stbench.cli import main
 from pytest_stbench.errors import ResultsError
+from pytest_stbench.report.page import report_page as module
 from pytest_stbench.report.page.boards import boards_of
 from pytest_stbench.report.page.ranks import ranks
-from pytest_stbench.report.page.render import as_json, encoded, shown
+from pytest_stbench.report.page.render import as_json, encoded, held, shown
 from pytest_stbench.report.page.report_page import report_page
 from pytest_stbench.report.page.resolutions import _aligned
 from pytest_stbench.report.page.sources import read_sources, source_of
@@ -78,10 +79,16 @@ def assert_numbers(found, files):
         assert math.isclose(rendered(text), value, abs_tol=tolerance), (at, text)
 
 
-@pytest.fixture(scope="module")
-def one(made, page):
+@pytest.fixture(scope="module", params=["whole", "held"])
+def one(request, made, page):
+    """A page as it is, and as a large one whose parts are made when they are looked at."""
     sources = [source_of(made(("a", 0.5), (EVIL, 0.4), (LONG, 0.35)))]
-    text = report_page(sources)
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "held":
+            patch.setattr(module, "LARGE", 0)
+            patch.setattr(module, "MOST_SAID", 2)
+        text = report_page(sources)
+    assert ('class="held"' in text) == (request.param == "held")
     return text, page(text), json.loads(json.dumps(sources[0].results.to_dict()))
 
 
@@ -325,6 +332,16 @@ def test_nothing_to_report():
         read_sources([])
 
 
+def test_a_task_without_a_score_is_said_and_many_files_are_counted(made):
+    source = source_of(made(("a", 0.5)))
+    lost = replace(source.results.tasks[0], name="lost-task")
+    results = replace(source.results, tasks=(*source.results.tasks, lost))
+    text = report_page([source_of(results)])
+    assert "this run has no score on lost-task: its model could not run there" in text
+    assert "has no score on" not in report_page([source])
+    assert "<title>Report of 5 runs</title>" in report_page([source] * 5)
+
+
 def test_two_hundred_tasks(made):
     one = made(("a", 0.5))
     kinds = {"tasks": "name", "datasets": "task", "scores": "task", "verdicts": "task"}
@@ -343,10 +360,32 @@ def test_two_hundred_tasks(made):
     assert len(text) < 10_000_000
 
 
+def test_markup_that_is_held_comes_back_and_ends_no_script():
+    text = "<p>a</p><script>1</script><script class='held'><\\/script></script>"
+    once, twice = held(text), held(held(text))
+    assert not re.search("</?script", once + twice)
+    made = re.compile(r"<\\(\\*/?script)")
+    assert made.sub(r"<\1", once) == text
+    assert made.sub(r"<\1", twice) == once
+
+
+def test_of_a_large_page_a_small_part_stands_at_once(made, page, monkeypatch):
+    source = source_of(made(*((f"m{n}", 0.5) for n in range(6))))
+    whole = page(report_page([source]))
+    monkeypatch.setattr(module, "LARGE", 0)
+    monkeypatch.setattr(module, "MOST_SAID", 2)
+    text = report_page([source])
+    small = page(text)
+    assert sorted(small.numbers) == sorted(whole.numbers)  # the same numbers at the same places
+    at_once = re.sub(r'(?s)<script type="text/plain" class="held">.*?</script>', "", text)
+    assert at_once.count("<data ") < 0.3 * len(whole.numbers)
+    assert "needs JavaScript" in at_once
+
+
 def test_json_in_a_script_cannot_end_it():
-    held = as_json({"name": "</script><!--&\u2028"})
-    assert not re.search("[<>&\u2028]", held)
-    assert json.loads(held) == {"name": "</script><!--&\u2028"}
+    text = as_json({"name": "</script><!--&\u2028"})
+    assert not re.search("[<>&\u2028]", text)
+    assert json.loads(text) == {"name": "</script><!--&\u2028"}
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,8 @@ def test_what_killed_runs_left_is_removed_after_a_while(tmp_path):
     assert files(folder) == [".new-young"]
 
 
-@pytest.mark.parametrize(("name", "folder"), [("v1.json", "v1.kept"), ("v1", "v1.kept"), ("a.b", "a.b.kept")])
+@pytest.mark.parametrize(
+    ("name", "folder"), [("v1.json", "v1.kept"), ("v1", "v1-kept"), ("a.kept", "a.kept-kept")]
+)
 def test_the_folder_has_the_name_of_the_file(tmp_path, name, folder):
     assert folder_of(tmp_path / name) == tmp_path / folder

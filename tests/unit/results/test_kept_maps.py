@@ -8,20 +8,11 @@ import h5py
 import numpy as np
 import pytest
 
+from pytest_stbench.data.outlines import Outlines
 from pytest_stbench.results import ModelRecord, Results, kept_maps, load, save
-from pytest_stbench.results.kept import stage
-from pytest_stbench.results.kept_maps import (
-    MapPart,
-    file_name,
-    from_anndata,
-    joined,
-    parts_by_slide,
-    read_map,
-    read_part,
-    to_anndata,
-    write_map,
-    write_part,
-)
+from pytest_stbench.results.kept import stage, unanswered
+from pytest_stbench.results.kept_maps import file_name, from_anndata, read_map, to_anndata, write_map
+from pytest_stbench.results.kept_parts import MapPart, joined, parts_by_slide, read_part, write_part
 
 GENES = np.array(["TP53", "HLA-DRA", "ERBB2", "KRT8"])
 UNITS = np.array([f"spot {i}" for i in range(6)])
@@ -194,10 +185,57 @@ def test_what_is_over_the_limit_is_left_out_and_listed(tmp_path, run, monkeypatc
     assert len(run(part(), part(slide="s2"), part(slide="s3"), name="v2.json", level="all").maps) == 3
 
 
+def test_an_image_that_is_over_the_limit_is_left_out_before_its_map(tmp_path, run, monkeypatch):
+    size = (tmp_path / "v1.kept" / run(part()).maps[0].file).stat().st_size
+    monkeypatch.setattr(kept_maps, "BUDGET", size * 2)
+    noise = np.random.default_rng(0).integers(0, 255, (400, 400, 3), dtype=np.uint8)
+    kept = run(part(image=noise, image_scale=0.1), name="v2.json")
+    assert [one.slide for one in kept.maps] == ["s1"]
+    assert not read_map(tmp_path / "v2.kept" / kept.maps[0].file).image.size
+    assert [(one.slide, one.why.partition(":")[0]) for one in kept.left_out] == [
+        ("s1", "the image of the tissue")
+    ]
+
+
+def test_outlines_come_back_from_part_and_file(tmp_path):
+    own = Outlines(
+        name="cell", kind="cell", labels=np.eye(4, dtype=np.uint16), owners=np.array(["spot 1"]),
+        corner_um=(1.5, -2.0), um_per_px=0.25,
+    )  # fmt: skip
+    write_part(tmp_path, part(outlines=own), "mine")
+    write_map(tmp_path / "map.h5ad", joined([part(model="b"), read_part(next(tmp_path.rglob("*.npz")))]))
+    back = read_map(tmp_path / "map.h5ad").outlines
+    assert np.array_equal(back.labels, own.labels)
+    assert back.owners.tolist() == ["spot 1"]
+    assert (back.name, back.corner_um, back.um_per_px) == ("cell", (1.5, -2.0), 0.25)
+
+
 def test_a_slide_without_a_map_says_why(run):
     kept = run(MapPart(about=part().about, left_out=("no matrix",)), part(slide="s2"))
     assert [one.slide for one in kept.maps] == ["s2"]
     assert [(one.slide, one.why) for one in kept.left_out] == [("s1", "no matrix")]
+
+
+def test_other_units_of_a_slide_take_its_place_and_that_is_listed(tmp_path, run):
+    run(part())
+    others = part(model="other", units=np.array([f"cell {i}" for i in range(6)]))
+    kept = run(others)
+    assert list(read_map(tmp_path / "v1.kept" / kept.maps[0].file).layers) == ["other"]
+    assert [(one.slide, one.why) for one in kept.left_out] == [
+        ("s1", "the map of mine (6 units): that of other has 6 others")
+    ]
+
+
+def test_a_model_without_a_prediction_is_listed_until_it_has_one(run):
+    gone = MapPart(about=part().about, left_out=(unanswered("a", "nan"),))
+    listed = [("s1", "what a predicts: nan")]
+    # beside another model in the same run, in a later run of another one, and no more with its own map
+    for parts, expected in (
+        ([gone, part(model="b")], listed),
+        ([part(model="b")], listed),
+        ([part(model="a")], []),
+    ):
+        assert [(one.slide, one.why) for one in run(*parts).left_out] == expected
 
 
 def test_slides_come_one_by_one(tmp_path):

@@ -15,7 +15,7 @@ from pytest_stbench.run.pooling import pool_scores
 
 COLUMNS = [
     "model", "task", "dataset", "variant", "fold", "slide", "patient", "metric", "level", "name", "value",
-    "reason", "role", "split", "seed",
+    "reason", "role", "split", "seed", "niche",
 ]  # fmt: skip
 PATIENTS = {"a1": "A", "a2": "A", "b1": "B", "c1": "C"}
 
@@ -136,6 +136,16 @@ def test_the_same_of_an_earlier_file_alone(table, tmp_path):
     table()
     table({}, name="again", earlier=tmp_path / "scores.parquet")
     assert (tmp_path / "again").read_bytes() == (tmp_path / "scores.parquet").read_bytes()
+
+
+def test_a_file_of_a_version_without_markers_is_joined(table, tmp_path):
+    import pyarrow.parquet as pq
+
+    table(name="old.parquet")
+    pq.write_table(pq.read_table(tmp_path / "old.parquet").drop_columns("niche"), tmp_path / "older.parquet")
+    found = table({place("D"): [whole("c1", 0.4)]}, "new.parquet", earlier=tmp_path / "older.parquet")
+    assert set(found.fold) == {"", "A", "B", "C", "D"}
+    assert (found.niche == "").all()
 
 
 def test_nothing_kept_is_an_empty_table(table):

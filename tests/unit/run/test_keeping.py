@@ -140,3 +140,24 @@ def test_a_full_disk_ends_the_keeping_in_one_sentence(tmp_path, monkeypatch):
         "free space, or save to another folder"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def listed(metric, **reasons):
+    """Scores of niches that compare lists; G1 is a hit, G2 missed, G3 named wrongly."""
+    made = scores(**{niche: reason or 1 / 3 for niche, reason in reasons.items()})
+    lists = [(np.array(["G1", "G2"]), np.array(["G3", "G1"]))] * len(reasons)
+    return detail(replace(made, members=lists), metric=metric)
+
+
+def test_lists_of_markers_stand_with_the_places_of_their_genes(kept):
+    rows = kept(listed("niche_overlap", A=""), listed("niche_jaccard", B="", C="empty_niche", D="empty_pred"))
+    rows = rows[rows.level == "marker"]
+    assert list(dict.fromkeys(rows.niche)) == [
+        "B",
+        "D",
+    ]  # of the Jaccard index, where data have any
+    found = rows[rows.niche == "B"]
+    assert [*zip(found.metric, found.name, found.value, strict=True)] == [
+        ("true_markers", "G1", 1), ("true_markers", "G2", 2),
+        ("predicted_markers", "G3", 1), ("predicted_markers", "G1", 2),
+    ]  # fmt: skip

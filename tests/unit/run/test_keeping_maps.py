@@ -12,10 +12,12 @@ from pytest_stbench.data.slide import SlideMeta
 from pytest_stbench.families.predicted_expression import ExpressionTruth, Surroundings
 from pytest_stbench.metrics.aggregate import slide_value
 from pytest_stbench.metrics.scores import Scores
-from pytest_stbench.results.kept_maps import joined, parts_by_slide
+from pytest_stbench.results.kept_parts import joined, parts_by_slide
 from pytest_stbench.run import keeping_maps
 from pytest_stbench.run.cells import Cell, Pool
+from pytest_stbench.run.keeping import Keeper
 from pytest_stbench.run.keeping_maps import MapKeeper
+from pytest_stbench.run.keeping_task import TaskKeeper
 from pytest_stbench.run.outcomes import CellFailed
 from pytest_stbench.run.registry import builtin_registry
 from pytest_stbench.run.scoring import Detail
@@ -188,3 +190,16 @@ def test_without_the_simple_baseline_the_model_is_kept(tmp_path):
 
     run.run_baseline = fails
     assert list(kept(tmp_path, run)["s1"].layers) == ["mine"]
+
+
+def test_a_model_that_fails_its_contract_is_listed_for_every_slide(tmp_path):
+    run = Run([cell("A", "s1", "s2"), cell("B", "s3", variant="raw")])
+    run.grid.patients = {}
+    for level in ("scores", "maps"):
+        keeper = TaskKeeper(Keeper(tmp_path / level, level), run)
+        for one in run.grid.pools[0].cells:
+            keeper.unanswered(ME, one, "predict returned nan")
+        found = {key: part.left_out for key, (part,) in parts_by_slide(tmp_path / level)}
+        assert found == {
+            ("t", "d", name): ("what mine predicts: predict returned nan",) for name in ("s1", "s2")
+        }

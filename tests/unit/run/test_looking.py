@@ -31,6 +31,8 @@ class Data:
             genes=np.array([f"G{n}" for n in range(genes)]),
             measured=np.arange(genes) != 0,
             counts=csr_matrix(counts),
+            unit_names=np.array([f"u{n}" for n in range(units)]),
+            segmentations={},
         )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pytest_stbench.results.kept_scores import MARKER, NICHE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,13 +89,24 @@ def read_named(path: Path, metrics: Sequence[str], notices: list[str]) -> pd.Dat
 
     None, with a sentence in `notices`, where the table cannot be read.
     """
+    wanted = [("variant", "=", ""), ("level", "not in", list(WHOLE)), ("metric", "in", list(metrics))]
+    return _read(path, COLUMNS, wanted, notices)
+
+
+def read_markers(path: Path) -> pd.DataFrame | None:
+    """Return the places of genes in lists of markers in the main setting; None where there are none."""
+    wanted = [("variant", "=", ""), ("level", "=", MARKER)]
+    found = _read(path, (*COLUMNS, "fold", "seed", NICHE), wanted, [])
+    return found if found is not None and len(found) else None
+
+
+def _read(path: Path, columns: Sequence[str], wanted: Any, notices: list[str]) -> pd.DataFrame | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    wanted = [("variant", "=", ""), ("level", "not in", list(WHOLE)), ("metric", "in", list(metrics))]
     try:
-        table = pq.read_table(path, columns=list(COLUMNS), filters=wanted)
-        if set(table.column_names) != set(COLUMNS):
+        table = pq.read_table(path, columns=list(columns), filters=wanted)
+        if set(table.column_names) != set(columns):
             message = f"columns {', '.join(table.column_names)}"
             raise ValueError(message)
         found: pd.DataFrame = table.to_pandas()

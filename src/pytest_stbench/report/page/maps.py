@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.report.page.pictures import AMOUNT, CHANGE, Slide, limits, matrix, tissue
+from pytest_stbench.report.page.pictures import AMOUNT, CHANGE, Slide, limits, matrix, outlined, tissue
 from pytest_stbench.report.page.render import Number, shown
+from pytest_stbench.results.kept_parts import outlines_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -59,6 +60,7 @@ class Sheet:
     slide: str
     bar: str
     image: Picture | None
+    cells: tuple[Picture, str] | None
     rows: tuple[Row, ...]
     matrices: Matrices | None
     further: str
@@ -83,15 +85,38 @@ class _File:
         back = [ascending.index(column) for column in columns]
         return np.asarray(found, dtype=np.float64)[:, back]
 
+    def outlines(self, slide: str) -> tuple[Picture, str] | None:
+        """Return cells with their outlines in the colours of their counts; None where none are kept."""
+        if "uns/stbench/outlines" not in self._file:
+            return None
+        obs = _element(self._file["obs"])
+        seen = outlines_from(_element(self._file["uns/stbench/outlines"]))
+        said = f"Outlines {seen.name} in a window of slide {slide}, coloured by counts"
+        units = obs.index.to_numpy().astype(np.str_)
+        return outlined(seen, units, obs["libsize"].to_numpy(dtype=np.float64), self.places, said)
+
     def image(self) -> Any:
-        """Return the smallest image of the tissue; None where there is none."""
+        """Return the smallest image of the tissue, cut to what the units cover; None where there is none."""
         spatial = self._file.get("uns/spatial")
         for library in spatial or ():
             images = spatial[library].get("images")
             for name in ("lowres", "hires"):
                 if images is not None and name in images:
-                    return np.asarray(images[name])
+                    scale = spatial[library].get(f"scalefactors/tissue_{name}_scalef")
+                    return _cut(np.asarray(images[name]), self.places, None if scale is None else scale[()])
         return None
+
+
+def _cut(image: Any, places: Floats, scale: float | None) -> Any:
+    """Return the part of an image on which units lie; the whole where their places do not tell."""
+    if scale is None:
+        return image
+    known = places[np.isfinite(places).all(axis=1)] * scale
+    margin = 0.02 * float((known.max(axis=0) - known.min(axis=0)).max())
+    left, top = np.maximum(np.floor(known.min(axis=0) - margin), 0).astype(int).tolist()
+    right, bottom = np.ceil(known.max(axis=0) + margin).astype(int).tolist()
+    cut = image[top:bottom, left:right]
+    return cut if cut.size else image
 
 
 def _element(stored: Any) -> Any:
@@ -111,7 +136,7 @@ def sheets_of(board: Board, kept: dict[int, Kept], *, every: bool = False) -> It
         for found in asked:
             try:
                 sheet = _sheet(board, entry, found, len(maps), every=every)
-            except (OSError, KeyError, ValueError, TypeError) as error:
+            except (OSError, LookupError, ValueError, TypeError, AttributeError) as error:
                 if own is not None:
                     own.notices.append(
                         f"The map {found.path.name} cannot be read ({error}): it is not shown."
@@ -141,7 +166,7 @@ def _sheet(board: Board, entry: Entry, found: KeptMap, of: int, *, every: bool) 
         chosen = predicted_genes if every else _ends(agreement, predicted_genes)
         truth, predicted = file.layer("truth", chosen), file.layer(model, chosen)
         matrices = _matrices(board, entry, found.slide, file, spread)
-        image = file.image()
+        image, cells = file.image(), file.outlines(found.slide)
     places, genes = file.places, file.genes
     slide = Slide(places)
     name = f"slide {found.slide}"
@@ -150,6 +175,7 @@ def _sheet(board: Board, entry: Entry, found: KeptMap, of: int, *, every: bool) 
         slide=found.slide,
         bar=slide.bar,
         image=None if image is None else tissue(image, f"The tissue of {name}"),
+        cells=cells,
         rows=tuple(
             Row(
                 genes[i],

@@ -12,6 +12,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pytest_stbench.data.outlines import Outlines
+
     Floats = NDArray[np.float64]
 
 MOST_BYTES = 25_000
@@ -98,6 +100,37 @@ def grid(counts: Floats, most: float, said: str) -> Picture:
     pixels = np.where(np.isfinite(counts) & (counts > 0), level, WHITE).astype(np.uint8)
     times = max(1, round(SIDE / max(counts.shape)))
     return Picture(_png(pixels.repeat(times, axis=0).repeat(times, axis=1), AMOUNT), said)
+
+
+def outlined(
+    seen: Outlines, units: NDArray[np.str_], values: Floats, places: Floats, said: str
+) -> tuple[Picture, str]:
+    """Return cells of a window in the colours of `values` of their units, outlined, and its bar in words.
+
+    Cells that are no unit are grey; a dot marks the place of each unit, (units, 2) in um.
+    """
+    labels = seen.labels.astype(np.intp)
+    known = dict(zip(units.tolist(), values.tolist(), strict=True))
+    own = np.array([np.nan, *(known.get(name, np.nan) for name in seen.owners.tolist())])
+    low, high = limits(own)
+    level = np.clip((np.nan_to_num(own) - low) / ((high - low) or 1.0) * STEPS, 0, STEPS - 1)
+    colours = np.where(np.isfinite(own), level, GREY).astype(np.uint8)
+    colours[0] = WHITE
+    pixels = colours[labels]
+    edge = np.zeros(labels.shape, dtype=bool)
+    edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    edge[1:] |= labels[1:] != labels[:-1]
+    pixels[edge] = BLACK
+    corner = np.array(seen.corner_um)
+    dots = np.rint((places[np.isfinite(places).all(axis=1)] - corner) / seen.um_per_px - 0.5).astype(int)
+    inside = ((dots >= 1) & (dots < np.array(labels.shape[::-1]) - 1)).all(axis=1)
+    for x, y in dots[inside].tolist():
+        pixels[y - 1 : y + 2, x - 1 : x + 2] = BLACK
+    width = labels.shape[1] * seen.um_per_px
+    um = max((length for length in BARS_UM if length <= 0.35 * width), default=BARS_UM[0])
+    foot = np.full((FOOT, labels.shape[1]), WHITE, np.uint8)
+    foot[5:9, 6 : 6 + max(1, round(um / seen.um_per_px))] = BLACK
+    return Picture(_png(np.vstack((pixels, foot)), AMOUNT), said), f"the bar is {um:,} um"
 
 
 def tissue(pixels: NDArray[Any], said: str) -> Picture:

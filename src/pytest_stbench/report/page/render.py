@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from jinja2 import Environment
 
@@ -88,6 +89,15 @@ def as_json(data: Any) -> str:
     return text
 
 
+def held(text: str) -> str:
+    """Return markup for a script element that holds it as text: no script of it ends or begins one.
+
+    One backslash is put into each ``<script`` and ``</script``; who makes it takes one out, so that what is
+    held may hold more.
+    """
+    return re.sub(r"<(\\*/?script)", r"<\\\1", text)
+
+
 def anchor(*parts: object) -> str:
     """Return an id for the place that `parts` name: letters and digits of them, and what keeps two apart."""
     text = "\x1f".join(map(str, parts))
@@ -113,7 +123,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(static=_source, signs=SIGNS, anchor=anchor)
-    environment.filters.update(as_json=as_json, shown=shown, counted=_counted, grouped=_grouped)
+    environment.filters.update(
+        as_json=as_json, shown=shown, held=held, counted=_counted, grouped=_grouped, parts=_parts
+    )
     return environment
 
 
@@ -124,6 +136,11 @@ def _source(name: str) -> str:
 
 def _counted(n: int, one: str, many: str = "") -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def _parts(items: Sequence[Any], most: int) -> list[Sequence[Any]]:
+    """Return the first `most` items and the rest; all together where there are not more, or `most` is 0."""
+    return [items[:most], items[most:]] if 0 < most < len(items) else [items]
 
 
 def _grouped(items: Iterable[Any], name: str) -> Mapping[Any, list[Any]]:

@@ -12,12 +12,13 @@ from pytest_stbench.report.page.boards import Board, Entry, boards_of
 from pytest_stbench.report.page.dots import Dots, dots_of
 from pytest_stbench.report.page.glossary import glossary_of
 from pytest_stbench.report.page.judged import kinds_of, passed_of, paths_of
-from pytest_stbench.report.page.kept import kept_of, read_named
+from pytest_stbench.report.page.kept import kept_of, read_markers, read_named
 from pytest_stbench.report.page.maps import sheets_of
+from pytest_stbench.report.page.markers import signatures_of
 from pytest_stbench.report.page.named import Tables
 from pytest_stbench.report.page.render import page
 from pytest_stbench.report.page.resolutions import resolutions_of
-from pytest_stbench.report.page.sources import apart
+from pytest_stbench.report.page.sources import apart, unscored
 from pytest_stbench.report.page.variants import varied_of
 from pytest_stbench.report.page.words import headline, said_of
 
@@ -26,9 +27,16 @@ if TYPE_CHECKING:
 
     from pytest_stbench.report.page.kept import Kept
     from pytest_stbench.report.page.maps import Sheet
+    from pytest_stbench.report.page.markers import Signatures
     from pytest_stbench.report.page.named import Named
     from pytest_stbench.report.page.sources import Source
 
+LARGE = 1500
+"""Pooled scores above which a page makes its parts when they are looked at."""
+NAMED = 4
+"""Files up to which the title names each."""
+MOST_SAID = 60
+"""Verdicts of gates that such a page shows at once."""
 STRONGEST = 0.34
 """Opacity of a cell whose skill is 1 or more, or -1 or less: its text must still be read."""
 
@@ -49,6 +57,7 @@ class Section:
     undefined: str
     named: list[Named]
     sheets: list[Sheet]
+    signatures: list[Signatures]
 
     @staticmethod
     def tint(entry: Entry) -> tuple[str, str] | None:
@@ -67,7 +76,20 @@ def report_page(sources: Sequence[Source], *, every: bool = False) -> str:
     found = boards_of(sources)
     kept = {source.number: kept_of(source) for source in sources}
     tables = _tables(kept, found)
-    boards = [_section(board, tables, list(sheets_of(board, kept, every=every))) for board in found]
+    markers = {
+        number: table
+        for number, own in kept.items()
+        if own.scores is not None and (table := read_markers(own.scores)) is not None
+    }
+    boards = [
+        _section(
+            board,
+            tables,
+            list(sheets_of(board, kept, every=every)),
+            list(signatures_of(board, markers, every=every)),
+        )
+        for board in found
+    ]
     said = said_of(sources)
     checks = [
         (check, source.at("checks", place, "")[:-1])
@@ -77,7 +99,8 @@ def report_page(sources: Sequence[Source], *, every: bool = False) -> str:
     steps = [step for source in sources for step in source.results.checklist]
     records = [check for check, _ in checks]
     several_tasks = len({check.task for check in records}) > 1
-    names = ", ".join(source.name for source in sources)
+    several = len(sources) > NAMED
+    names = f"{len(sources)} runs" if several else ", ".join(source.name for source in sources)
     columns = dict.fromkeys(label for section in boards for label in section.cells)
     metrics = {metric for section in boards for metric in section.board.metrics}
     return page(
@@ -88,9 +111,15 @@ def report_page(sources: Sequence[Source], *, every: bool = False) -> str:
         not_kept={number: own.left_out for number, own in kept.items()},
         headline=headline(said),
         counts=_counts(sources, boards, list(columns)),
-        notices=[*apart(sources), *(line for own in kept.values() for line in own.notices)],
+        notices=[
+            *apart(sources),
+            *unscored(sources),
+            *(line for own in kept.values() for line in own.notices),
+        ],
         said=said,
         boards=boards,
+        held=sum(len(found) for board in boards for found in board.board.entries.values()) > LARGE,
+        most_said=MOST_SAID,
         columns=list(columns),
         varied=varied_of(section.board for section in boards),
         resolutions=resolutions_of(sources),
@@ -115,7 +144,7 @@ def _tables(kept: Mapping[int, Kept], boards: Sequence[Board]) -> Tables:
     return Tables(scores, boards)
 
 
-def _section(board: Board, tables: Tables, sheets: list[Sheet]) -> Section:
+def _section(board: Board, tables: Tables, sheets: list[Sheet], signatures: list[Signatures]) -> Section:
     head = board.head()
     models = [entry for entry in head if entry.score.role == "model"]
     by_class: dict[tuple[bool, str | None], list[Entry]] = {}
@@ -143,6 +172,7 @@ def _section(board: Board, tables: Tables, sheets: list[Sheet]) -> Section:
         means=f"{metric.summary.rstrip('.')}. {direction}" if metric else "",
         named=tables.of.get(id(board), []),
         sheets=sheets,
+        signatures=signatures,
         undefined=", ".join(f"{reason} {n}" for reason, n in reasons.items()) or "no reason was recorded",
     )
 

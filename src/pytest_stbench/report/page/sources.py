@@ -113,6 +113,21 @@ def apart(sources: Iterable[Source]) -> list[str]:
     return lines
 
 
+def unscored(sources: Iterable[Source]) -> list[str]:
+    """Return a sentence for each file with scores or models in which a task has no score."""
+    lines = []
+    for source in sources:
+        scored = {score.task for score in source.results.scores}
+        without = [name for name in source.tasks if name not in scored]
+        if without and source.results.models:
+            names = ", ".join(without)
+            lines.append(
+                f"{source.name} has no score on {names}: its model could not run there, or its items were "
+                "not selected; the output of that run says which. Checks of the data stand below."
+            )
+    return lines
+
+
 def _apart(what: str, known: Source, source: Source, found: Sequence[str]) -> str:
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     why = "; ".join(found[:SHOWN]) + more

@@ -3,9 +3,29 @@
 if (matchMedia("(max-width: 63.99rem)").matches) {
   document.querySelector("nav.side details").open = false;
 }
-// On paper nothing can be opened.
-const closed = [];
+// Parts of a large page are held as text, and made when they come into view or are opened.
+const build = held => {
+  const made = document.createElement("template");
+  made.innerHTML = held.textContent.replace(/<\\(\\*\/?script)/g, "<$1");
+  const parts = [...made.content.children];
+  held.replaceWith(made.content);
+  for (const part of parts) prepare(part);
+};
+const heldIn = part => [...part.children].filter(child => child.matches("script.held"));
+const opened = event => { if (event.target.open) heldIn(event.target).forEach(build); };
+addEventListener("toggle", opened, true);
+const inView = new IntersectionObserver(seen => {
+  for (const one of seen) if (one.isIntersecting) {
+    inView.unobserve(one.target);
+    heldIn(one.target).forEach(build);
+  }
+}, {rootMargin: "1200px"});
+for (const part of document.querySelectorAll("section.board, div.later")) if (heldIn(part).length) inView.observe(part);
+// On paper nothing can be opened: of a large page what is closed stays closed.
+const closed = [], large = document.querySelector("script.held");
 addEventListener("beforeprint", () => {
+  for (const part of document.querySelectorAll("section.board, div.later")) heldIn(part).forEach(build);
+  if (large) return;
   for (const part of document.querySelectorAll("details:not([open])")) { part.open = true; closed.push(part); }
 });
 addEventListener("afterprint", () => { for (const part of closed.splice(0)) part.open = false; });
@@ -13,15 +33,17 @@ addEventListener("afterprint", () => { for (const part of closed.splice(0)) part
 const reveal = () => {
   const id = decodeURIComponent(location.hash.slice(1));
   const target = id && document.getElementById(id);
-  for (let part = target; part; part = part.parentElement) if (part.tagName === "DETAILS") part.open = true;
+  for (let part = target; part; part = part.parentElement) {
+    if (part.tagName === "DETAILS") part.open = true;
+    heldIn(part).forEach(build);
+  }
   if (target) target.scrollIntoView();
 };
 addEventListener("hashchange", reveal);
-reveal();
 // Tables of single scores: made when they are opened, fifty rows first.
-for (const box of document.querySelectorAll("details.named")) {
+const named = box => {
   let ready = false;
-  const build = () => {
+  const fill = () => {
     if (ready || !box.open) return;
     ready = true;
     const tables = JSON.parse(box.querySelector("script").textContent);
@@ -78,6 +100,12 @@ for (const box of document.querySelectorAll("details.named")) {
     more.addEventListener("click", () => { limit += 200; draw(); });
     draw();
   };
-  box.addEventListener("toggle", build);
-  build();
-}
+  box.addEventListener("toggle", fill);
+  fill();
+};
+const prepare = part => {
+  for (const box of part.querySelectorAll("details.named")) named(box);
+  if (part.matches("details.named")) named(part);
+};
+prepare(document.body);
+reveal();
