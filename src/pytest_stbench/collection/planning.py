@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_stbench.checks.result import count
 from pytest_stbench.collection.plan_items import CELL
 from pytest_stbench.gate import margin_floor, plan_gates, required_references, rules_for
 from pytest_stbench.gate.margins import NO_FLOOR
@@ -79,9 +80,8 @@ def _pool_lines(items: TaskItems, pool: Pool, stored: Results | None) -> list[st
     family = family_of(spec, items.registry)
     patients = {s.slide: s.patient or s.slide for s in items.grid.samples[pool.dataset]}
     tested = {patients[slide] for slide in pool.test_slides}
-    lines = [
-        f"  {pool.id}: {len(pool.folds)} folds, {len(pool.test_slides)} test slides of {len(tested)} patients"
-    ]
+    folds, slides = count(len(pool.folds), "fold"), count(len(pool.test_slides), "test slide")
+    lines = [f"  {pool.id}: {folds}, {slides} of {count(len(tested), 'patient')}"]
     if pool.within:
         return [*lines, f"    {LABEL}: no comparison can be decided; add a split by patient (lopo, pgkf)"]
     primary = primary_of(spec, family)

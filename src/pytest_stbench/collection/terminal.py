@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.checks.result import count
 from pytest_stbench.collection.keeping import KEEP_ERROR
 from pytest_stbench.collection.reports import SAVE_ERROR, UNAPPLIED, results_of, save_path, told_of
 from pytest_stbench.gate.within_slide import LABEL
@@ -67,8 +68,8 @@ def write_summary(reporter: Any, config: pytest.Config) -> None:
         for line in checklist_lines(checklist_of(results)):
             reporter.write_line(line)
     _write_blocked(reporter, told, results.checks)
-    for reason, count in told.skipped.items():
-        reporter.write_line(f"skipped {count} item{'s' if count > 1 else ''}: {first_line(reason)}")
+    for reason, n in told.skipped.items():
+        reporter.write_line(f"skipped {count(n, 'item')}: {first_line(reason)}")
     _write_comparisons(reporter, told)
     for text in config.stash.get(UNAPPLIED, []):
         reporter.write_line(f"gate    {text} was applied to no score of this run: it is not passed", red=True)
@@ -104,9 +105,9 @@ def _write_table(
     head = [task.family, f"{task.claim} claim", f"{dataset}{f'+{variant}' if variant else ''}"]
     if facts is not None:
         head += [
-            f"{len(set(facts.patients.values()))} patients",
-            f"{facts.n_slides} slides",
-            f"{facts.n_units:,} units",
+            count(len(set(facts.patients.values())), "patient"),
+            count(facts.n_slides, "slide"),
+            count(facts.n_units, "unit"),
         ]
     genes = table.scores[0].n_genes
     scored = "signatures" if family.predicts == "signatures" else "genes"
@@ -167,12 +168,12 @@ def _write_blocked(reporter: Any, told: Told, checks: tuple[CheckRecord, ...]) -
     """One line per cause that no line above stands for; a cause of several tasks is one."""
     shown = {(check.task, check_name(check)) for check in checks if check.status != "pass"}
     counts: dict[tuple[str, str], int] = {}
-    for (task, cause), (detail, count) in told.blocked.items():
+    for (task, cause), (detail, n) in told.blocked.items():
         if (task, cause) not in shown:
             key = (cause, first_line(detail))
-            counts[key] = counts.get(key, 0) + count
-    for (cause, detail), count in counts.items():
-        reporter.write_line(f"blocked {count} item{'s' if count > 1 else ''} by {cause}: {detail}", red=True)
+            counts[key] = counts.get(key, 0) + n
+    for (cause, detail), n in counts.items():
+        reporter.write_line(f"blocked {count(n, 'item')} by {cause}: {detail}", red=True)
 
 
 def _write_comparisons(reporter: Any, told: Told) -> None:

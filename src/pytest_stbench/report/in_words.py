@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_stbench.checks.result import count
 from pytest_stbench.report.tables import number
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def in_words(table: Table, primary: str, trivial: str, simple: str, *, within: b
     if score.value is None:
         return f"no patient has a value of {primary}, so that nothing is known of {table.model}."
     ladder = table.ladder.get(primary, {})
-    patients = "1 patient" if score.n_patients == 1 else f"{score.n_patients} patients"
+    patients = count(score.n_patients, "patient")
     where = f"blocks of slides of {patients}" if within else patients
     floor, reference = (
         number(ladder[name].value) if name in ladder and name != table.model else ""

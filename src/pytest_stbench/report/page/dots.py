@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_stbench.checks.result import count
 from pytest_stbench.report.page.render import shown
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _row(entry: Entry, place: Callable[[float], str]) -> Row:
         if found is not None
     )
     low = high = value
-    said = f"{entry.label}: {shown(score.value)}, {score.n_patients} patients"
+    said = f"{entry.label}: {shown(score.value)}, {count(score.n_patients, 'patient')}"
     if score.ci_low is not None and score.ci_high is not None:
         low, high = score.ci_low, score.ci_high
         said += f", 95% interval {shown(low)} to {shown(high)}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench import __version__
+from pytest_stbench.checks.result import count
 from pytest_stbench.gate.within_slide import LABEL
 from pytest_stbench.report.findings import concession_lines, counted
 from pytest_stbench.report.page.boards import Board, Entry, boards_of
@@ -196,9 +197,9 @@ def _facts(board: Board, head: Sequence[Entry]) -> str:
         kind = ", ".join(part for part in (data.technology, data.organ, data.disease) if part)
         parts += [kind] if kind else []
         parts += [
-            f"{len(set(data.patients.values()))} patients",
-            f"{data.n_slides} slides",
-            f"{data.n_units:,} units",
+            count(len(set(data.patients.values())), "patient"),
+            count(data.n_slides, "slide"),
+            count(data.n_units, "unit"),
         ]
     if board.task and board.task.primary != board.primary:
         parts.append(f"the primary metric {board.task.primary} was not scored")
