@@ -162,7 +162,12 @@ def test_nothing_is_overwritten(slides, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("pattern", "message"), [("nowhere/*", "nothing found below"), ("*.txt", "no file that is known")]
+    ("pattern", "message"),
+    [
+        ("nowhere/*", "nothing found below"),
+        ("*.txt", "no file that is known"),
+        ("*.txt", "notes.txt units.h5ad --geometry tiled"),
+    ],
 )
 def test_what_cannot_be_proposed_is_told(slides, monkeypatch, pattern, message):
     (slides / "notes.txt").write_text("x")

@@ -6,9 +6,13 @@ import glob
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError, DataMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Files that tell what a folder is, most telling first; a name is a pattern inside the folder.
 _SIGNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -37,6 +41,7 @@ _SIGNS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 PLAIN = "transcript tables with columns x, y, gene"
 _INSIDE = ("", "outs", "*/", "*/outs")
+_TEXT = {".csv", ".tsv", ".txt", ".gem"}
 _VENDOR = frozenset({"feature_name", "x_location", "y_location"})
 
 
@@ -81,10 +86,9 @@ def detect(pattern: str, root: Path, *, named: str | None = None) -> Detected:
     if not kinds:
         message = (
             f"{what_asked}: no file that is known among {listing(path.name for path in matches)}; "
-            "known are h5ad "
-            "files, transcript parquet files, Space Ranger outs, Xenium bundles, CosMx and MERSCOPE "
-            "folders, HEST "
-            "folders and SpatialData zarr stores"
+            "known are h5ad files, transcript parquet files, Space Ranger outs, Xenium bundles, CosMx and "
+            "MERSCOPE folders, HEST folders and SpatialData zarr stores"
+            f"{_as_units(matches)}"
         )
         raise DataError(message)
     others: tuple[str, ...] = ()
@@ -99,6 +103,17 @@ def detect(pattern: str, root: Path, *, named: str | None = None) -> Detected:
         raise DataError(message)
     ((source, what, place), paths), *_ = kinds.items()
     return Detected(source=source, what=what, pattern=place, paths=tuple(sorted(set(paths))), others=others)
+
+
+def _as_units(paths: Sequence[Path]) -> str:
+    """Return how a table of transcripts in text becomes a data set, where one may be among `paths`."""
+    table = next((path for path in paths if _TEXT & set(path.suffixes) and path.is_file()), None)
+    if table is None:
+        return ""
+    return (
+        f"; if {table.name} is a table of transcripts, make units of it first: "
+        f"stbench bin {table} units.h5ad --geometry tiled"
+    )
 
 
 def _relative(pattern: str, root: Path) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.readers.imaging.outlines import LabelImage, Polygons
+from pytest_stbench.data.readers.transcripts import open_transcripts
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import DataError, DataMissing
 from pytest_stbench.spec.model import DatasetSpec
@@ -519,6 +521,21 @@ def test_a_row_stands_for_as_many_transcripts_as_it_says(tmp_path, ending, numbe
     rows.assign(**{number: [1, 2, -1, 0]}).to_csv(tmp_path / "T.csv", index=False)
     with pytest.raises(DataError, match=rf"T\.csv: column {number} says how many .* found -1"):
         opened(tmp_path, "xenium", "T.csv", **declared).slide("T")
+
+
+def test_gem_is_read_as_text_of_tabs_below_its_remarks(tmp_path):
+    rows = pd.DataFrame(
+        {"geneID": ["EPCAM", "VIM"], "x": [10, 40], "y": [20, 30], "MIDCount": [3, 2], "ExonCount": [3, 1]}
+    )
+    above = "#FileFormat=GEMv0.1\n#Omics=Transcriptomics\n#OffsetX=0\n"
+    path = tmp_path / "S.gem.gz"
+    with gzip.open(path, "wt", encoding="utf-8") as stream:
+        stream.write(above + rows.to_csv(sep="\t", index=False))
+    table = open_transcripts(path)
+    assert table.features.tolist() == ["EPCAM", "VIM"]
+    (batch,) = table.batches()
+    assert batch.x_um.tolist() == [5.0] * 3 + [20.0] * 2
+    assert batch.y_um.tolist() == [10.0] * 3 + [15.0] * 2
 
 
 def test_rows_of_many_transcripts_come_in_parts(tmp_path, monkeypatch):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from scipy import sparse
 
 from pytest_stbench.data.declared import refuse_hollow
+from pytest_stbench.data.delimited import before_header
 from pytest_stbench.data.naming import KnownCells, coded
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.naming import Coded
+
+
+class Layout(TypedDict):
+    """What pandas has to know of a table in text."""
+
+    sep: str
+    skiprows: int
+
 
 ROW_NUMBERS = re.compile(r"|Unnamed: \d+|__index_level_\d+__|index")
 """Names of columns in which pandas and R write row numbers; no gene is called so."""
@@ -45,7 +54,7 @@ def columns_of(path: Path) -> tuple[str, ...]:
             return tuple(pq.read_schema(path).names)
         import pandas as pd
 
-        return tuple(pd.read_csv(path, sep=_separator(path), nrows=0).columns)
+        return tuple(pd.read_csv(path, **_layout(path), nrows=0).columns)
 
 
 def features_of(path: Path, keys: Container[str]) -> tuple[list[str], int]:
@@ -82,7 +91,7 @@ def parts_of(
 
         text = dict.fromkeys(names or [name for name in wanted if name not in _NUMBERS], str)
         with pd.read_csv(
-            path, sep=_separator(path), usecols=wanted, chunksize=rows, dtype=text, keep_default_na=True
+            path, **_layout(path), usecols=wanted, chunksize=rows, dtype=text, keep_default_na=True
         ) as parts:
             yield from parts
 
@@ -177,7 +186,7 @@ def whole(path: Path, columns: Sequence[str] | None = None, names: Sequence[str]
             return _frame(table.unify_dictionaries(), names)
         return pd.read_csv(
             path,
-            sep=_separator(path),
+            **_layout(path),
             usecols=list(wanted),
             dtype=dict.fromkeys(names, str),
             low_memory=False,
@@ -236,8 +245,9 @@ def _readable(path: Path) -> Iterator[None]:
         raise DataError(message) from error
 
 
-def _separator(path: Path) -> str:
-    return "\t" if ".tsv" in path.suffixes else ","
+def _layout(path: Path) -> Layout:
+    above, separator = before_header(path)
+    return {"sep": separator, "skiprows": above}
 
 
 def known_cells(path: Path | None, column: str) -> Container[object]:
