@@ -9,6 +9,8 @@ import numpy as np
 
 from pytest_stbench.data.outlines import outlines_of
 from pytest_stbench.errors import DataError
+from pytest_stbench.families.labels import LabelTruth
+from pytest_stbench.families.niches import ClusterTruth
 from pytest_stbench.families.predicted_expression import ExpressionTruth
 from pytest_stbench.results.kept_maps import BUDGET
 from pytest_stbench.results.kept_parts import MapPart, write_part
@@ -83,7 +85,8 @@ class MapKeeper:
         about = self._about(cell, slide)
         known = {name: self._matrices(slide, truth, values) for name, values in predicted.items()}
         if known[label] is None:
-            why = f"predictions of the family {self._run.family.name} are no matrix of units and genes"
+            family = self._run.family.name
+            why = f"predictions of the family {family} are no matrix of units and genes or classes"
             return MapPart(about=about, left_out=(why,))
         names, units, values, _, places = known[label]
         chosen, kinds = self._choice(label, cell, slide, names, len(units))
@@ -136,10 +139,13 @@ class MapKeeper:
 
         None where truth and prediction are no matrices.
         """
+        found: tuple[Any, Any, Any, Any]
         places = truth.places[self._primary.genes] if isinstance(truth, ExpressionTruth) else None
         if self._everything and isinstance(truth, ExpressionTruth):
             values, places = predicted.get(slide.meta.slide_id), None
             found = truth.genes, truth.units, truth.values, values
+        elif isinstance(truth, LabelTruth) and not isinstance(truth, ClusterTruth):
+            found = _of_classes(truth, slide, predicted.get(truth.key))
         else:
             arms = truth.arms(self._primary, predicted)
             offered = arms[0].offered if len(arms) == 1 else {}
@@ -191,6 +197,16 @@ class MapKeeper:
             "split": cell.split,
             "fold": cell.fold.name,
         }
+
+
+def _of_classes(
+    truth: LabelTruth, slide: Slide, shares: Any
+) -> tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.float32], Any]:
+    """Return classes as columns: 1 where a unit is of the class, nan where it has none; probabilities."""
+    classes = np.array(truth.classes, dtype=np.str_)
+    true = (truth.labels[:, None] == np.array(truth.classes, dtype=object)).astype(np.float32)
+    true[[label is None for label in truth.labels]] = np.nan
+    return classes, slide.unit_names, true, shares
 
 
 def _rows(slide: Slide, units: NDArray[np.str_]) -> NDArray[np.intp]:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from pytest_stbench.data.slide import SlideMeta
+from pytest_stbench.families.labels import LabelTruth
+from pytest_stbench.families.niches import ClusterTruth
 from pytest_stbench.families.predicted_expression import ExpressionTruth, Surroundings
 from pytest_stbench.metrics.aggregate import slide_value
 from pytest_stbench.metrics.scores import Scores
@@ -179,7 +181,38 @@ def test_answers_that_are_no_matrix_say_so(tmp_path):
     run.truths["s1"] = SimpleNamespace(arms=lambda record, predicted: ())
     part = kept(tmp_path, run)["s1"]
     assert not len(part.genes)
-    assert part.left_out == ("predictions of the family expression are no matrix of units and genes",)
+    why = "predictions of the family expression are no matrix of units and genes or classes"
+    assert part.left_out == (why,)
+
+
+def test_classes_are_columns(tmp_path):
+    """True classes as 1 and 0, probabilities beside them; a unit without a class is not known."""
+    run = Run([cell("A", "s1")], primary="macro_f1")
+    slide = run.slides["s1"]
+    about = {"key": "s1", "not_covered": {}, "surroundings": Surroundings(slide)}
+    run.truths["s1"] = LabelTruth(labels=slide.labels["niche"], classes=("a", "b"), **about)
+    shares = np.tile(np.float32([0.75, 0.25]), (30, 1))
+    run.prediction = lambda contestant, cell: SimpleNamespace(values={"s1": shares})
+    run.run_baseline = lambda record, cell: SimpleNamespace(values={"s1": shares[:, ::-1]})
+    part = kept(tmp_path, run)["s1"]
+    assert part.genes.tolist() == ["a", "b"]
+    assert part.units.tolist() == slide.unit_names.tolist()
+    assert part.truth[::2].tolist() == [[1, 0]] * 15
+    assert np.isnan(part.truth[1::2]).all()
+    assert np.array_equal(part.layers["mine"], shares)
+    assert np.array_equal(part.layers["simple"], shares[:, ::-1])
+    assert part.left_out == ()
+
+
+def test_clusters_are_no_classes(tmp_path):
+    run = Run([cell("A", "s1")], primary="macro_f1")
+    slide = run.slides["s1"]
+    about = {"key": "s1", "not_covered": {}, "surroundings": Surroundings(slide), "method": "kmeans"}
+    run.truths["s1"] = ClusterTruth(labels=slide.labels["niche"], classes=("a", "b"), **about)
+    values = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)
+    run.prediction = lambda contestant, cell: SimpleNamespace(values={"s1": values})
+    run.run_baseline = run.prediction
+    assert not len(kept(tmp_path, run)["s1"].genes)
 
 
 def test_without_the_simple_baseline_the_model_is_kept(tmp_path):

@@ -27,6 +27,12 @@ GENES = 4
 FEWEST = 4
 MOST = 40
 """Genes of a matrix: the fewest that have a structure, and the most that can be seen."""
+COLUMNS = {
+    **dict.fromkeys(("niches", "cell_types", "niche_detection"), "classes"),
+    "proportions": "cell types",
+    "signatures": "signatures",
+}
+"""What the columns of a map are, where they are no genes."""
 BLOCK = 512
 """Genes of a map that are in memory at once."""
 
@@ -64,6 +70,7 @@ class Sheet:
     rows: tuple[Row, ...]
     matrices: Matrices | None
     further: str
+    columns: str
 
 
 class _File:
@@ -168,6 +175,7 @@ def _sheet(board: Board, entry: Entry, found: KeptMap, of: int, *, every: bool) 
         matrices = _matrices(board, entry, found.slide, file, spread)
         image, cells = file.image(), file.outlines(found.slide)
     places, genes = file.places, file.genes
+    columns = COLUMNS.get((board.task.wraps or board.task.family) if board.task else "", "genes")
     slide = Slide(places)
     name = f"slide {found.slide}"
     return Sheet(
@@ -185,12 +193,13 @@ def _sheet(board: Board, entry: Entry, found: KeptMap, of: int, *, every: bool) 
             for n, i in enumerate(chosen)
         ),
         matrices=matrices,
-        further=_further(len(genes) - len(chosen), 0 if every else of - 1),
+        further=_further(len(genes) - len(chosen), 0 if every else of - 1, columns),
+        columns=columns,
     )
 
 
-def _further(genes: int, slides: int) -> str:
-    parts = [f"{n:,} more {what}" for n, what in ((genes, "genes"), (slides, "slides")) if n > 0]
+def _further(genes: int, slides: int, columns: str) -> str:
+    parts = [f"{n:,} more {what}" for n, what in ((genes, columns), (slides, "slides")) if n > 0]
     return " and ".join(parts)
 
 
