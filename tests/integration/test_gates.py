@@ -375,16 +375,18 @@ class TestNotEvaluable:
     """Where nothing could be scored there is no pass."""
 
     @pytest.fixture(autouse=True)
-    def _too_few_units(self, monkeypatch):
+    def store(self, monkeypatch, tmp_path):
+        """Make the metric undefined; what is stored of it is for no other test."""
         from pytest_stbench.metrics import correlation
 
         few = functools.partial(correlation.spearman_gene, min_units=10_000)
         monkeypatch.setattr(correlation, "spearman_gene", few)
+        return f"--stbench-store={tmp_path / 'store'}"
 
     @pytest.fixture
-    def run(self, lab):
+    def run(self, lab, store):
         lab.task("mini", TWO_FOLDS)
-        return lab.run("--stbench-model=neighbour")
+        return lab.run("--stbench-model=neighbour", store)
 
     def test_letter_and_count(self, run):
         assert run.outcome("spearman_gene[sim-pgkf]") == "not evaluable"
@@ -395,9 +397,9 @@ class TestNotEvaluable:
         assert "stbench.value" not in run.properties("spearman_gene[sim-pgkf]")
         assert "too_few_units" in run.properties("spearman_gene[sim-pgkf]")["stbench.undefined"]
 
-    def test_a_gate_on_it_fails(self, lab):
+    def test_a_gate_on_it_fails(self, lab, store):
         lab.task("mini", TWO_FOLDS, BEATS)
-        run = lab.run("--stbench-model=neighbour", "-k", "spearman_gene")
+        run = lab.run("--stbench-model=neighbour", store, "-k", "spearman_gene")
         assert run.code == 1
         assert run.outcome("spearman_gene[sim-pgkf]") == "not evaluable"
         assert "not evaluable" in run.message("spearman_gene[sim-pgkf]")

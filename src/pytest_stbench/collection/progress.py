@@ -141,12 +141,14 @@ class Showing:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> object:
         """Tell what an item prepares."""
+        __tracebackhide__ = True  # what a fixture raises is its own
         with self._of(item):
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> object:
         """Tell what an item does."""
+        __tracebackhide__ = True
         with self._of(item):
             return (yield)
 
