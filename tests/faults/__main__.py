@@ -53,10 +53,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         warmed(Path(folder) / "warm")
     found = {fault.name: [0, 0, 0] for fault in rows}
+    whole = {fault.name: max(1, round(fault.whole * given.share)) for fault in rows}
     with ProcessPoolExecutor(given.jobs, mp_context=get_context("fork")) as pool:
         tasks = []
         for fault in rows:
-            n = max(1, round(fault.whole * given.share))
+            n = whole[fault.name]
             tasks += [
                 pool.submit(chunk, fault.name, first, min(CHUNK, n - first)) for first in range(0, n, CHUNK)
             ]
@@ -65,6 +66,8 @@ def main() -> int:
             found[name] = [a + b for a, b in zip(found[name], (n, sessions, len(wrong)), strict=True)]
             for line in wrong:
                 print(line, flush=True)
+            if found[name][0] == whole[name]:  # hours may lie between the first row and the table
+                print(f"{name}: {found[name][0]} trials, {found[name][2]} wrong", flush=True)
     lines = table(rows, found)
     print("\n".join(lines))
     print(f"{(time.monotonic() - began) / 60:.0f} min with {given.jobs} jobs")
