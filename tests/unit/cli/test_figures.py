@@ -60,9 +60,9 @@ def test_one_slide_of_one_patient(tmp_path, quick):
     assert {"resolution.png", "resolution.pdf", "resolution.csv", "variable-genes.csv", "captions.md"} <= {
         path.name for path in out.iterdir()
     }
-    assert "niche-signatures: not made: no slide of s1 has units of two niches" in done.stderr
-    assert "name the column of niches" in done.stderr
-    assert "panels: not made: all slides measured one panel (130 genes)" in done.stderr
+    assert "niche-signatures: not made: no slide of s1 has units of two niches" in done.output
+    assert "name the column of niches" in done.output
+    assert "panels: not made: all slides measured one panel (130 genes)" in done.output
     captions = (out / "captions.md").read_text(encoding="utf-8")
     assert "left out: cells: the slides have units of resolution 'spot'" in captions
     assert "coexpression" in captions
@@ -87,9 +87,9 @@ def test_slides_without_coordinates_say_so(tmp_path, quick):
     for name in ("variable-genes", "coexpression", "resolution"):
         assert (
             f"{name}: not made: no slide of s1 has 10 units with coordinates that pass the filter"
-            in done.stderr
+            in done.output
         )
-    assert "no figure could be made of the data" in done.stderr
+    assert "no figure could be made of the data" in done.output
     assert "landscape.csv" in {path.name for path in (tmp_path / "out").iterdir()}
 
 
@@ -107,7 +107,7 @@ def test_what_cannot_be_read_leaves_nothing(tmp_path, make, message):
     source = make(tmp_path)
     done = run(source, tmp_path / "out")
     assert done.exit_code == 2
-    assert re.search(message, done.stderr)
+    assert re.search(message, done.output, re.MULTILINE)
     assert "Traceback" not in done.output
     assert {path.name for path in tmp_path.iterdir()} <= {source.name}
 
@@ -121,7 +121,7 @@ def test_results_that_cannot_be_read_leave_nothing(tmp_path, quick):
     source = write(tmp_path / "s1.h5ad")
     done = run(source, tmp_path / "out", *SPOTS, "--results", _text(tmp_path / "run.json", "{"))
     assert done.exit_code == 2
-    assert "run.json" in done.stderr
+    assert "run.json" in done.output
     assert not (tmp_path / "out").exists()
 
 
@@ -131,5 +131,5 @@ def test_a_folder_that_holds_something_is_not_touched(tmp_path):
     _text(out / "mine.txt", "mine")
     done = run(write(tmp_path / "s1.h5ad"), out)
     assert done.exit_code == 2
-    assert "exists: name a new folder" in done.stderr
+    assert "exists: name a new folder" in done.output
     assert [path.name for path in out.iterdir()] == ["mine.txt"]
