@@ -33,9 +33,12 @@ settings.load_profile("default")
 
 pytest_plugins = ["pytester"]
 
-# Options of pandas that anndata up to 0.13 reads where tests make tables of their own. A test that is
-# marked with `filterwarnings("error")` hears of them all the same.
-OPTIONS_OF_PANDAS = (
+# What libraries say of each other where tests write and plot with them: options of pandas that anndata up to
+# 0.13 reads, its way to zarr 3, scanpy's colour maps. A test that is marked with `filterwarnings("error")`
+# hears of them all the same.
+OF_LIBRARIES = (
+    "ignore:Writing zarr v2 data will no longer be the default:UserWarning",
+    "ignore:The set_bad function will be deprecated:PendingDeprecationWarning",
     "ignore:The 'future.infer_string' option is deprecated:DeprecationWarning:anndata",
     "ignore:The 'mode.chained_assignment' option is deprecated:DeprecationWarning:anndata",
 )
@@ -44,6 +47,4 @@ OPTIONS_OF_PANDAS = (
 def pytest_collection_modifyitems(items):
     """A warning from a module of the package is a defect."""
     for item in items:
-        item.add_marker(
-            pytest.mark.filterwarnings("error:::pytest_stbench", *OPTIONS_OF_PANDAS), append=False
-        )
+        item.add_marker(pytest.mark.filterwarnings("error:::pytest_stbench", *OF_LIBRARIES), append=False)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pytest_stbench.cli.judged import judged
-from pytest_stbench.cli.said import NUMBER_KEYS, TEXT_KEYS
+from pytest_stbench.cli.said import of_data
 
 if TYPE_CHECKING:
     from pytest_stbench.report.lint import Report
@@ -32,21 +32,9 @@ EXIT_FAILED, EXIT_UNREADABLE = 1, 2
     show_default=True,
     help="What scores on the data are to be claimed for; task files say it themselves.",
 )
-@click.option(
-    "--samples", type=click.Path(path_type=Path), help="Table that says who is who: csv, one row per slide."
-)
-@click.option("--patient", help="Column that names the patient.")
-@click.option("--slide", help="Column that names the slide.")
+@of_data
 @click.option("--by", help="Sheets: each value of this column is a data set of its own.")
 @click.option("--split", help="Sheets: column with train, val and test.")
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help=f"What the files do not say: {', '.join((*TEXT_KEYS, *NUMBER_KEYS))}, or params.NAME, a setting of "
-    "the reader, such as params.table of SpatialData stores.",
-)
 @click.option("--select", multiple=True, metavar="CHECK", help="Run only these checks (name or id).")
 @click.option("--skip", multiple=True, metavar="CHECK", help="Leave these checks out.")
 @click.option(
@@ -54,13 +42,6 @@ EXIT_FAILED, EXIT_UNREADABLE = 1, 2
     multiple=True,
     metavar="CHECK=REASON",
     help="Let a failure of this check warn, for a written reason; task files say it under `checks:`.",
-)
-@click.option(
-    "--stbench-data",
-    "--data-root",
-    "data_root",
-    type=click.Path(path_type=Path),
-    help="Folder of the data of task files.",
 )
 def check(sources: tuple[str, ...], form: str, output: Path | None, **options: Any) -> None:
     """Judge data before it is published or trained on.

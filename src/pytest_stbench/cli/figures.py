@@ -11,7 +11,7 @@ import click
 
 from pytest_stbench.cli.files import new_folder
 from pytest_stbench.cli.judged import grouped
-from pytest_stbench.cli.said import said_of
+from pytest_stbench.cli.said import of_data, said_of
 from pytest_stbench.errors import StbenchError
 from pytest_stbench.spec import TASK_SUFFIX
 
@@ -30,25 +30,7 @@ EXIT_NONE = 1
     type=click.Path(path_type=Path),
     help="Draw predictions that this results file kept (--stbench-keep=maps or all), not a baseline's.",
 )
-@click.option(
-    "--samples", type=click.Path(path_type=Path), help="Table that says who is who: csv, one row per slide."
-)
-@click.option("--patient", help="Column that names the patient.")
-@click.option("--slide", help="Column that names the slide.")
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="What the files do not say; keys as of `stbench check`.",
-)
-@click.option(
-    "--stbench-data",
-    "--data-root",
-    "data_root",
-    type=click.Path(path_type=Path),
-    help="Folder of the data of task files.",
-)
+@of_data
 def figures(
     sources: tuple[str, ...], out: Path, results: Path | None, data_root: Path | None, **options: Any
 ) -> None:

@@ -1,19 +1,22 @@
-"""What options of ``stbench check`` say: of the data, of the checks to run, and of those to waive."""
+"""What options say of somebody's data, of the checks to run, and of those to waive."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from pytest_stbench.registry import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_stbench.data.propose.for_check import Said
     from pytest_stbench.registry import Registry
     from pytest_stbench.spec.model import CheckSpec, TaskFile
+
+    Command = TypeVar("Command", bound=Callable[..., Any])
 
 TEXT_KEYS = (
     "technology", "resolution", "panel", "organ", "disease", "preservation", "site", "corpus", "counts",
@@ -23,8 +26,40 @@ NUMBER_KEYS = ("um_per_px", "pitch_um")
 PARAM = "params."
 """Before the name of one of the reader's own settings."""
 
+OF_DATA = (
+    click.option(
+        "--samples",
+        type=click.Path(path_type=Path),
+        help="Table that says who is who: csv, one row per slide.",
+    ),
+    click.option("--patient", help="Column that names the patient."),
+    click.option("--slide", help="Column that names the slide."),
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help=f"What the files do not say: {', '.join((*TEXT_KEYS, *NUMBER_KEYS))}, or params.NAME, a setting "
+        "of the reader, such as params.table of SpatialData stores.",
+    ),
+    click.option(
+        "--stbench-data",
+        "--data-root",
+        "data_root",
+        type=click.Path(path_type=Path),
+        help="Folder of the data of task files.",
+    ),
+)
+
 SELECTED = "--select names others"
 SKIPPED = "left out by --skip"
+
+
+def of_data(command: Command) -> Command:
+    """Give a command the options that say of data what the files do not."""
+    for option in reversed(OF_DATA):
+        command = option(command)
+    return command
 
 
 def said_of(options: Mapping[str, Any]) -> Said:

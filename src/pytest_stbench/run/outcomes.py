@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
 from pytest_stbench.errors import StbenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Blocked(StbenchError):
@@ -24,6 +30,15 @@ class NotSupported(StbenchError):
 
 class CellFailed(StbenchError):
     """A model or baseline that raised, hung, ended the process or broke its contract."""
+
+
+@contextmanager
+def blocking(cause: str) -> Iterator[None]:
+    """Raise ``Blocked`` by `cause` for a cell that fails in the block."""
+    try:
+        yield
+    except CellFailed as error:
+        raise Blocked(cause=cause, detail=first_line(error)) from None
 
 
 def first_line(message: object) -> str:

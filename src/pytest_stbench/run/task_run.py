@@ -19,7 +19,7 @@ from pytest_stbench.run.keys import cell_key
 from pytest_stbench.run.ladder import Ladder, make_ladder
 from pytest_stbench.run.model_calls import built
 from pytest_stbench.run.moments import Moments
-from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported, first_line
+from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported, blocking, first_line
 from pytest_stbench.run.resolutions import Resolutions
 from pytest_stbench.run.scoring import CellScores, Detail, Scorer
 from pytest_stbench.run.truth_facts import TruthFacts
@@ -280,26 +280,18 @@ class TaskRun:
             raise Blocked(cause=cause, detail=f"{ladder.missing[0][0]}: {ladder.missing[0][1]}")
         for record in ladder.baselines:
             self.ready_baseline(record, cell)
-        try:
+        with blocking(cause):
             self.ceilings(cell)
-        except CellFailed as error:
-            raise Blocked(cause=cause, detail=first_line(error)) from None
         if self._keeper is not None:
             self._keeper.maps(contestant, cell, self._truths_of(cell, self.fold(cell)))
         self._ready.add(key)
 
     def ready_model(self, contestant: Contestant, cell: Cell) -> None:
         """Predict and score a cell for the model alone. Raises ``Blocked`` with the contract that failed."""
-        try:
+        with blocking(f"contract[{contestant.label}, {cell.id}]"):
             self.scores(contestant, cell)
-        except CellFailed as error:
-            raise Blocked(
-                cause=f"contract[{contestant.label}, {cell.id}]", detail=first_line(error)
-            ) from None
 
     def ready_baseline(self, record: Baseline, cell: Cell) -> None:
         """Predict and score a cell for one baseline. Raises ``Blocked`` with the item of baselines."""
-        try:
+        with blocking(f"baselines[{cell.id}]"):
             self.baseline_scores(record, cell)
-        except CellFailed as error:
-            raise Blocked(cause=f"baselines[{cell.id}]", detail=first_line(error)) from None

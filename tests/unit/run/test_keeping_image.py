@@ -88,7 +88,10 @@ def part_of(slide, found):
     )  # fmt: skip
 
 
-@pytest.mark.filterwarnings("ignore:The function spatial is deprecated:FutureWarning")
+@pytest.mark.filterwarnings(
+    "ignore:The function spatial is deprecated:FutureWarning",
+    "ignore:Use `squidpy.pl.spatial_scatter` instead:FutureWarning",
+)
 def test_the_image_goes_with_the_map_and_scanpy_shows_it(tmp_path):
     slide = made(tmp_path)
     found = small_image(slide)
