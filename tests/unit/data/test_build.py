@@ -178,6 +178,39 @@ def test_the_digest_tells_a_changed_input(change):
     assert digest(train) != before
 
 
+KINDS = {
+    "table with text, as scanpy's rank_genes_groups": np.array(
+        [("CD3E", 1.5), ("TP53", 0.5)], dtype=[("group", "O"), ("score", "f4")]
+    ).view(np.recarray),
+    "table of numbers": np.array([(1, 1.5), (2, 0.5)], dtype=[("group", "i4"), ("score", "f4")]),
+    "text": np.array(["a", None, 2], dtype=object),
+    "text of numpy 2": np.array(["a", "bc"], dtype=np.dtypes.StringDType())
+    if hasattr(np.dtypes, "StringDType")
+    else np.array(["a", "bc"]),
+    "dates": np.array(["2026-01-01", "NaT"], dtype="datetime64[D]"),
+    "complex numbers": np.array([1 + 2j, 3]),
+    "a single number": np.array(2.5),
+    "nothing": np.empty((0, 3)),
+    "columns first": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+    "every second": np.arange(8)[::2],
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_arrays_of_every_kind_are_digested_by_content(kind):
+    def of(values):
+        given = build_input(make_slide(), observed=None, with_image=False, with_embedding=False)
+        before = digest(given)
+        given.units.uns["added"] = values
+        return before, digest(given)
+
+    before, after = of(KINDS[kind])
+    assert before != after
+    assert of(KINDS[kind].copy())[1] == after
+    if KINDS[kind].ndim and len(KINDS[kind]):
+        assert of(KINDS[kind][::-1].copy())[1] != after
+
+
 def test_equal_inputs_have_equal_digests_and_others_do_not():
     inputs = [
         build_input(make_slide(seed=seed), observed=None, with_image=True, with_embedding=False)
