@@ -15,8 +15,7 @@ __all__ = ["RunResults", "__version__", "check", "evaluate", "load"]
 def __getattr__(name: str) -> Any:
     """Load a public name from its module when it is first asked for: importing the package stays light."""
     if name not in _API:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.api.{_API[name]}"), name)
 
 

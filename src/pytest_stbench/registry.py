@@ -217,8 +217,7 @@ class Catalogue(Generic[R]):
         self._records: dict[str, R] = {}
         for record in records:
             if record.name in self._records:
-                message = f"two {kind} records are called {record.name!r}: rename one of them"
-                raise StbenchError(message)
+                raise StbenchError(f"two {kind} records are called {record.name!r}: rename one of them")
             self._records[record.name] = record
 
     def __iter__(self) -> Iterator[R]:
@@ -241,8 +240,7 @@ class Catalogue(Generic[R]):
 
     def __getitem__(self, name: str) -> R:
         if name not in self._records:
-            message = f"there is no {self.kind} {name!r}{nearest(name, self._records)}"
-            raise StbenchError(message)
+            raise StbenchError(f"there is no {self.kind} {name!r}{nearest(name, self._records)}")
         return self._records[name]
 
 

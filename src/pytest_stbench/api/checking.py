@@ -90,8 +90,7 @@ def check(
         "data_root": None if data_root is None else Path(data_root),
     }
     if claim not in ("population", "exploratory"):
-        message = f"claim={claim!r}: choose population or exploratory"
-        raise StbenchError(message)
+        raise StbenchError(f"claim={claim!r}: choose population or exploratory")
     with ExitStack() as stack:
         sources = tuple(_source(one, number, stack) for number, one in enumerate(several, start=1))
         try:
@@ -109,8 +108,7 @@ def _source(given: Any, number: int, stack: ExitStack) -> str:
     if isinstance(given, str | os.PathLike):
         return os.fspath(given)
     if not hasattr(given, "write_h5ad"):
-        message = f"data {number} is {type(given).__name__}: give a path, or an AnnData"
-        raise StbenchError(message)
+        raise StbenchError(f"data {number} is {type(given).__name__}: give a path, or an AnnData")
     from pytest_stbench.data.quiet import quiet_anndata
 
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="stbench-data-"))

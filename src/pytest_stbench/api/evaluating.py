@@ -117,11 +117,10 @@ def _task_path(task: str | PathLike[str]) -> Path:
     shipped = {found.name.removesuffix(TASK_SUFFIX): found for found in tasks_dir().rglob(f"*{TASK_SUFFIX}")}
     if str(task) in shipped:
         return shipped[str(task)]
-    message = (
+    raise StbenchError(
         f"{task}: there is no such task file, and no shipped task of that name{nearest(str(task), shipped)}; "
         f"name a file (*{TASK_SUFFIX}) or one of {', '.join(sorted(shipped))}"
     )
-    raise StbenchError(message)
 
 
 def _models(given: Any) -> tuple[dict[str, Any], list[str]]:
@@ -141,12 +140,10 @@ def _models(given: Any) -> tuple[dict[str, Any], list[str]]:
         key = re.sub(r"\W", "_", str(name))
         key = key if key.isidentifier() else f"model_{key}"
         if key in models:
-            message = f"two models are called {key!r}: give a mapping of names to models"
-            raise StbenchError(message)
+            raise StbenchError(f"two models are called {key!r}: give a mapping of names to models")
         models[key] = model
     if not models and not names:
-        message = "no model was given: name a baseline such as 'ridge', or give an object"
-        raise StbenchError(message)
+        raise StbenchError("no model was given: name a baseline such as 'ridge', or give an object")
     return models, names
 
 

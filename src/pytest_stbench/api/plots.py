@@ -71,8 +71,7 @@ def singles(results: Results, table: pd.DataFrame, metric: str | None, ax: Axes 
     rows = table[(table["metric"] == metric) & ~table["level"].isin(["slide", "patient"])]
     rows = rows[rows["value"].notna()]
     if not len(rows):
-        message = f"{metric} has no single scores with a value: its values are of slides as a whole"
-        raise ResultsError(message)
+        raise ResultsError(f"{metric} has no single scores with a value: its values are of slides as a whole")
     order = list(COLOURS)
     groups = [
         ((str(key[0]), str(key[1])), own)
@@ -95,8 +94,7 @@ def singles(results: Results, table: pd.DataFrame, metric: str | None, ax: Axes 
 def checks(results: Results, ax: Axes | None) -> Axes:
     """Plot counts of checks by status."""
     if not results.checks:
-        message = "there are no checks in these results"
-        raise ResultsError(message)
+        raise ResultsError("there are no checks in these results")
     ax = _axes(ax)
     names = list(dict.fromkeys(check.dataset or check.task for check in results.checks))
     left = np.zeros(len(names))
@@ -143,13 +141,11 @@ def _of_metric(results: Results, metric: str | None) -> tuple[str, list[ScoreRec
     pooled = [score for score in results.scores if score.fold is None and not score.variant]
     known = list(dict.fromkeys(score.metric for score in pooled))
     if not known:
-        message = "there are no pooled scores in these results: no metric was scored over all folds"
-        raise ResultsError(message)
+        raise ResultsError("there are no pooled scores in these results: no metric was scored over all folds")
     primary = next((task.primary for task in results.tasks if task.primary in known), known[0])
     chosen = metric or primary
     if chosen not in known:
-        message = f"{chosen}: there is no pooled score of this metric; there is {', '.join(known)}"
-        raise ResultsError(message)
+        raise ResultsError(f"{chosen}: there is no pooled score of this metric; there is {', '.join(known)}")
     first = next(score for score in pooled if score.metric == chosen)
     place = (first.task, first.dataset, first.split)
     found = [

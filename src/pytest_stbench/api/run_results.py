@@ -88,8 +88,7 @@ class RunResults:
         found = [one for one in maps if one.slide == slide and task in (None, one.task)]
         if not found:
             known = ", ".join(sorted({one.slide for one in maps})) or "none; keep them with keep='maps'"
-            message = f"there is no map of the slide {slide!r}; maps are kept of: {known}"
-            raise ResultsError(message)
+            raise ResultsError(f"there is no map of the slide {slide!r}; maps are kept of: {known}")
         return read_h5ad(self._kept(found[0].file, found[0].sha256))
 
     def _kept(self, file: str, sha256: str) -> Path:
@@ -99,11 +98,10 @@ class RunResults:
         assert self.results.kept is not None
         path = self._place.with_name(self.results.kept.folder) / file
         if digest_of_file(path) != sha256:
-            message = (
+            raise ResultsError(
                 f"{path}: it is missing, or is not the file that the results name: keep the folder beside "
                 "the results file, or run again (predictions are kept in the store)"
             )
-            raise ResultsError(message)
         return path
 
     def to_frame(self, kind: str | None = None) -> pd.DataFrame:
@@ -124,8 +122,7 @@ class RunResults:
 
         kind = kind or ("scores" if self.results.scores else "checks")
         if kind not in KINDS:
-            message = f"to_frame({kind!r}): choose one of {', '.join(KINDS)}"
-            raise StbenchError(message)
+            raise StbenchError(f"to_frame({kind!r}): choose one of {', '.join(KINDS)}")
         if kind == "single":
             return self.single_scores
         records = getattr(self.results, kind)

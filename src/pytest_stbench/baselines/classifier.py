@@ -56,8 +56,7 @@ class Classifier:
             labels.append(np.asarray(slide.labels, dtype=object)[known].astype(str))
             groups.append(np.full(len(known), group))
         if not parts:
-            message = f"{self._who}: no training unit has a label among {', '.join(task.classes)}"
-            raise ModelError(message)
+            raise ModelError(f"{self._who}: no training unit has a label among {', '.join(task.classes)}")
         x, y, of_group = np.concatenate(parts), np.concatenate(labels), np.concatenate(groups)
         self._centre, spread = x.mean(axis=0), x.std(axis=0)
         self._scale = np.where(spread > 0, spread, 1.0)

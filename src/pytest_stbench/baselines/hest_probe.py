@@ -47,17 +47,15 @@ class HestProbe(PcaRidge):
 
         x = np.concatenate([self.features(slide) for slide in train]) if train else np.empty((0, 0))
         if x.size == 0:
-            message = f"{self.name} needs at least one training unit"
-            raise ModelError(message)
+            raise ModelError(f"{self.name} needs at least one training unit")
         y = np.concatenate([slide.target for slide in train])
         missing = np.flatnonzero(~np.isfinite(y).all(axis=0))
         if len(missing):
-            message = (
+            raise ModelError(
                 f"{self.name} needs every gene on every training slide and {len(missing)} are not measured "
                 f"on all, such as {task.genes[missing[0]]}: choose genes that all slides measured, or use "
                 f"the baseline pca_ridge"
             )
-            raise ModelError(message)
         scaler = StandardScaler()
         count = min(self.n_components, *x.shape)
         pca = PCA(count, svd_solver=_solver(x.shape, count), random_state=SEED)

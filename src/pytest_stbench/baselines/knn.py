@@ -72,8 +72,7 @@ class Knn:
             features.append(x[rows].astype(np.float16))
             targets.append(slide.target[rows])
         if gram is None or gram.n == 0:
-            message = f"{self.name} needs at least one training unit"
-            raise ModelError(message)
+            raise ModelError(f"{self.name} needs at least one training unit")
         self.components = pca(gram, COMPONENTS, standardise=True)
         self.target = np.concatenate(targets)
         placed = self.components.transform(np.concatenate(features).astype(np.float32))
@@ -86,8 +85,7 @@ class Knn:
     def predict_expression(self, slide: ModelSlide, genes: Sequence[str]) -> NDArray[np.float32]:
         """Return predictions (n, g) on the task's scale."""
         if self.index is None or self.components is None:
-            message = f"{self.name} was asked to predict before it was fitted"
-            raise ModelError(message)
+            raise ModelError(f"{self.name} was asked to predict before it was fitted")
         columns = pick(self.genes, genes, self.name)
         placed = self.components.transform(self._features(slide)).astype(np.float32)
         result = np.empty((slide.n_units, len(columns)), np.float32)

@@ -52,8 +52,7 @@ class Libsize:
         """Place the knots and fit all genes."""
         depth = np.concatenate([_log(slide.libsize) for slide in train]) if train else np.empty(0)
         if len(depth) == 0:
-            message = f"{self.name} needs at least one training unit"
-            raise ModelError(message)
+            raise ModelError(f"{self.name} needs at least one training unit")
         knots = np.quantile(depth, KNOT_QUANTILES)
         self.knots = knots[np.r_[True, np.diff(knots) > SAME_KNOT]] if self.curve == "spline" else knots[:1]
         gram = GroupedGram(max(1, len(self.knots) - 1), len(task.genes))
@@ -64,8 +63,7 @@ class Libsize:
     def predict(self, slide: TruthSlide) -> NDArray[np.float32]:
         """Return the curves at the units' true library sizes, (n, g)."""
         if self._fit is None:
-            message = f"{self.name} was asked to predict before it was fitted"
-            raise ModelError(message)
+            raise ModelError(f"{self.name} was asked to predict before it was fitted")
         return self._fit.predict(spline_basis(_log(slide.libsize), self.knots)).astype(np.float32)
 
 

@@ -33,11 +33,10 @@ def pick(fitted: Sequence[str], genes: Sequence[str], who: str) -> NDArray[np.in
     column_of = {gene: column for column, gene in enumerate(fitted)}
     unknown = [gene for gene in genes if gene not in column_of]
     if unknown:
-        message = (
+        raise ModelError(
             f"{who} was fitted for {len(fitted)} genes and asked for {len(unknown)} others, "
             f"such as {unknown[0]}: ask for genes of the task"
         )
-        raise ModelError(message)
     return np.array([column_of[gene] for gene in genes], dtype=np.intp)
 
 
@@ -96,8 +95,7 @@ class LinearBaseline(ABC):
             for rows, block in dense_blocks(x):
                 gram.add(group, block, target[rows])
         if gram is None or gram.n == 0:
-            message = f"{self.name} needs at least one training unit"
-            raise ModelError(message)
+            raise ModelError(f"{self.name} needs at least one training unit")
         self.ridge = fit_ridge(
             gram, self.penalties(gram), standardise=self.standardise, n_components=self.n_components
         )
@@ -105,8 +103,7 @@ class LinearBaseline(ABC):
     def predict_expression(self, slide: ModelSlide, genes: Sequence[str]) -> NDArray[np.float32]:
         """Return predictions (n, g) on the task's scale."""
         if self.ridge is None:
-            message = f"{self.name} was asked to predict before it was fitted"
-            raise ModelError(message)
+            raise ModelError(f"{self.name} was asked to predict before it was fitted")
         columns = pick(self.genes, genes, self.name)
         result = np.empty((slide.n_units, len(columns)), np.float32)
         for rows, block in dense_blocks(self.features(slide)):

@@ -51,8 +51,7 @@ class Majority:
             sums[patient] = sums.get(patient, 0.0) + own
         shares = [total / total.sum() for total in sums.values() if total.sum() > 0]
         if not shares:
-            message = f"{self.name}: no training unit has a label among {', '.join(task.classes)}"
-            raise ModelError(message)
+            raise ModelError(f"{self.name}: no training unit has a label among {', '.join(task.classes)}")
         self.frequency = np.mean(shares, axis=0)
 
     def predict_labels(self, slide: ModelSlide, classes: Sequence[str]) -> NDArray[np.float32]:

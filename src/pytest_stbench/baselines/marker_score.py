@@ -78,8 +78,7 @@ class MarkerScore:
         observed genes, or no training unit has a label.
         """
         if not task.observed_genes:
-            message = f"{self.name} needs counts, and the task hands out none"
-            raise ModelError(message)
+            raise ModelError(f"{self.name} needs counts, and the task hands out none")
         self.classes, self._genes = task.classes, task.observed_genes
         self._scale = median_size(train)
         values = [self._values(slide) for slide in train]
@@ -93,8 +92,7 @@ class MarkerScore:
     def predict_labels(self, slide: ModelSlide, classes: Sequence[str]) -> NDArray[np.float32]:
         """Return class probabilities, (n, k)."""
         if self._members is None:
-            message = f"{self.name} was asked to predict before it was fitted"
-            raise ModelError(message)
+            raise ModelError(f"{self.name} was asked to predict before it was fitted")
         unknown = [name for name in classes if name not in self.classes]
         if unknown:
             message = f"{self.name} was fitted for {', '.join(self.classes)} and asked for {unknown[0]}"
@@ -125,11 +123,10 @@ class MarkerScore:
                     sets.append(own)
                     owners.append(place)
         if not sets:
-            message = (
+            raise ModelError(
                 f"{self.name}: of the classes {', '.join(self.classes)} none has enough markers among the "
                 f"{len(genes)} observed genes: give markers of your own, MarkerScore(markers={{...}})"
             )
-            raise ModelError(message)
         self._members = membership(sets, len(genes))
         self._of_class = np.zeros((len(sets), len(self.classes)))
         self._of_class[np.arange(len(sets)), owners] = 1.0
@@ -168,8 +165,7 @@ class MarkerScore:
             rows.append(self._class_scores(block[known]))
             truth.extend(place[labels[unit]] for unit in known)
         if not truth:
-            message = f"{self.name}: no training unit has a label among {', '.join(self.classes)}"
-            raise ModelError(message)
+            raise ModelError(f"{self.name}: no training unit has a label among {', '.join(self.classes)}")
         z = np.concatenate(rows)
         own = np.arange(len(truth)), np.array(truth)
         losses = [-np.log(np.maximum(_softmax(z / t)[own], 1e-300)).mean() for t in TEMPERATURES]

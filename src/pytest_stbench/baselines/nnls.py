@@ -62,8 +62,7 @@ class Nnls:
             total += shares.sum(axis=0)
             n += len(shares)
         if not n:
-            message = f"{self.name}: no training unit has the proportions of its cell types"
-            raise ModelError(message)
+            raise ModelError(f"{self.name}: no training unit has the proportions of its cell types")
         self.mean = total / total.sum()
         root, inverse = _root(gram)
         self.profiles = np.column_stack([nnls(root, inverse @ column)[0] for column in cross.T])
@@ -71,8 +70,7 @@ class Nnls:
     def predict_proportions(self, slide: ModelSlide, types: Sequence[str]) -> NDArray[np.float32]:
         """Return the mixtures, (n, k); rows sum to 1."""
         if not len(self.profiles):
-            message = f"{self.name} was asked to predict before it was fitted"
-            raise ModelError(message)
+            raise ModelError(f"{self.name} was asked to predict before it was fitted")
         columns = pick(self.types, types, self.name)
         x = _scaled(slide, self.genes)
         cross = np.asarray((x @ self.profiles.T).astype(np.float64))

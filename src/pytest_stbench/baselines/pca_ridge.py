@@ -31,16 +31,14 @@ class PcaRidge(LinearBaseline):
         Raises ``ModelError`` where it is missing or not finite.
         """
         if "embedding" not in slide.units.obsm:
-            message = (
+            raise ModelError(
                 f"slide {slide.meta.slide_id} has no embedding: declare `keys.embedding` of the data set, "
                 f"or use the baseline he_colour"
             )
-            raise ModelError(message)
         embedding = np.asarray(slide.units.obsm["embedding"], dtype=np.float32)
         bad = int((~np.isfinite(embedding).all(axis=1)).sum())
         if bad:
-            message = (
+            raise ModelError(
                 f"slide {slide.meta.slide_id}: the embedding of {bad} units is not finite; compute it again"
             )
-            raise ModelError(message)
         return embedding

@@ -55,8 +55,7 @@ class RawPca:
     def fit(self, train: Sequence[TrainSlide], task: TaskInfo) -> None:
         """Fit the components, and the classifier where the training slides have labels."""
         if not task.observed_genes:
-            message = f"{self.name} needs counts, and the task hands out none"
-            raise ModelError(message)
+            raise ModelError(f"{self.name} needs counts, and the task hands out none")
         self.genes = task.observed_genes
         self._around = task.family == "niches"
         self.scale = median_size(train)
@@ -69,8 +68,7 @@ class RawPca:
             for _, block in dense_blocks(x):
                 gram.add(0, block, np.empty((len(block), 0)))
         if gram is None or gram.n == 0:
-            message = f"{self.name} needs at least one training unit"
-            raise ModelError(message)
+            raise ModelError(f"{self.name} needs at least one training unit")
         self.components = pca(gram, COMPONENTS)
         if task.classes and any(slide.labels is not None for slide in train):
             self._classifier.fit(train, task)
@@ -81,8 +79,7 @@ class RawPca:
 
     def _own(self, slide: ModelSlide) -> NDArray[np.float32]:
         if self.components is None:
-            message = f"{self.name} was asked before it was fitted"
-            raise ModelError(message)
+            raise ModelError(f"{self.name} was asked before it was fitted")
         x = self._normalised(slide)
         parts = [self.components.transform(block) for _, block in dense_blocks(x)]
         return np.concatenate(parts).astype(np.float32)

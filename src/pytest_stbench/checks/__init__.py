@@ -19,8 +19,7 @@ def __getattr__(name: str) -> Any:
     for record in CHECKS:
         if record.name == name:
             return load_target(record.target)
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -109,16 +109,14 @@ def _spec(parameters: dict[str, Any]) -> BinSpec:
 def _refuse_target(out: Path) -> None:
     """Raise before any work is done where the result cannot be written."""
     if out.suffix != SUFFIX:
-        message = f"{out}: the result is an AnnData file: name it NAME{SUFFIX}"
-        raise StbenchError(message)
+        raise StbenchError(f"{out}: the result is an AnnData file: name it NAME{SUFFIX}")
     if out.is_dir() or not out.parent.is_dir():
         what = (
             "is a folder: name a file"
             if out.is_dir()
             else f"cannot be written: there is no folder {out.parent}"
         )
-        message = f"{out} {what}"
-        raise StbenchError(message)
+        raise StbenchError(f"{out} {what}")
 
 
 def _rows(table: Path) -> int | None:
@@ -157,8 +155,7 @@ def _write(out: Path, binned: Binned, genes: tuple[str, ...], spec: BinSpec) -> 
             result.write_h5ad(part)
             os.replace(part, out)  # noqa: PTH105  # the one call that is atomic on every system
     except OSError as error:
-        message = f"cannot write {out}: {error.strerror or error}"
-        raise StbenchError(message) from None
+        raise StbenchError(f"cannot write {out}: {error.strerror or error}") from None
 
 
 def _report(binned: Binned) -> list[str]:

@@ -31,10 +31,9 @@ def check_matrix(page: Path, defects: tuple[str, ...], jobs: int) -> None:
     known = (*INJECTIONS, *DESIGN_FAULTS)
     for defect in defects:
         if defect not in known:
-            message = (
+            raise click.UsageError(
                 f"--defect: there is no defect {defect!r}{nearest(defect, known)}; known: {', '.join(known)}"
             )
-            raise click.UsageError(message)
     wanted = cases(defects or None)
     with working("cohorts", len(wanted)) as tell:
         done = itertools.count(1)

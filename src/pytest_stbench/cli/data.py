@@ -138,8 +138,7 @@ def verify(name: str, data_root: Path | None) -> None:
     entry = entry_called(name)
     folder = find_data(entry, data_root)
     if folder is None:
-        message = f"{name} is not on this machine; {how_to_get(entry)}"
-        raise DataMissing(message)
+        raise DataMissing(f"{name} is not on this machine; {how_to_get(entry)}")
     found = verify_entry(entry, folder)
     done = "recorded" if found.new else "compared"
     click.echo(f"{folder}: {done} {found.n_files} files; see {cache_dir() / LOCK_NAME}")

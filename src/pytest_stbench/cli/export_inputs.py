@@ -75,10 +75,9 @@ def _export(taskfile: Path, out: Path, data: Path | None) -> int:
     exported = _Export(run, out)
     cells = [cell for pool in run.grid.pools for cell in pool.cells]
     if not cells:
-        message = (
+        raise StbenchError(
             "; ".join(f"{name}: {why}" for name, why in run.grid.missing.items()) or "the task has no fold"
         )
-        raise StbenchError(message)
     for cell in cells:
         exported.cell(cell)
     (out / MANIFEST).write_text(json.dumps(exported.manifest(), indent=1) + "\n", encoding="utf-8")
@@ -151,8 +150,7 @@ class _Export:
                 message = f"the family {family} makes inputs while it runs: give the model itself to pytest"
                 raise DataError(message)
         except Blocked as error:
-            message = f"{error.cause}: {error.detail}"
-            raise DataError(message) from None
+            raise DataError(f"{error.cause}: {error.detail}") from None
         folder = self._out.joinpath(*self._run.place(cell).parts)
         for part in ("train", "counts", "test"):
             (folder / part).mkdir(parents=True)

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 def write_atomically(path: Path, data: bytes) -> None:
     """Write `data` to `path` by replacing the file at once. Raises ``StbenchError``."""
     if path.is_dir():
-        message = f"{path} is a folder: name a file"
-        raise StbenchError(message)
+        raise StbenchError(f"{path} is a folder: name a file")
     write_all(path.parent, {path.name: data})
 
 
@@ -41,8 +40,7 @@ def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(staged / name, target)  # noqa: PTH105  # the one call that is atomic on every system
     except OSError as error:
-        message = f"cannot write to {error.filename or folder}: {error.strerror or error}"
-        raise StbenchError(message) from None
+        raise StbenchError(f"cannot write to {error.filename or folder}: {error.strerror or error}") from None
     finally:
         if staged is not None:
             shutil.rmtree(staged, ignore_errors=True)
@@ -56,14 +54,12 @@ def new_folder(out: Path, *, of: str) -> Iterator[Path]:
     written.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        message = f"{out} exists: name a new folder, so that nothing of another {of} stays in it"
-        raise StbenchError(message)
+        raise StbenchError(f"{out} exists: name a new folder, so that nothing of another {of} stays in it")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         staged = Path(tempfile.mkdtemp(prefix=".stbench-", dir=out.parent))
     except OSError as error:
-        message = f"cannot write to {error.filename or out}: {error.strerror or error}"
-        raise StbenchError(message) from None
+        raise StbenchError(f"cannot write to {error.filename or out}: {error.strerror or error}") from None
     try:
         yield staged
         try:
@@ -72,7 +68,6 @@ def new_folder(out: Path, *, of: str) -> Iterator[Path]:
                 out.rmdir()
             os.replace(staged, out)  # noqa: PTH105  # the one call that is atomic on every system
         except OSError as error:
-            message = f"cannot write to {out}: {error.strerror or error}"
-            raise StbenchError(message) from None
+            raise StbenchError(f"cannot write to {out}: {error.strerror or error}") from None
     finally:
         shutil.rmtree(staged, ignore_errors=True)

@@ -60,8 +60,7 @@ def new(
     from pytest_stbench.spec.rules.design import NAME_PATTERN
 
     if not NAME_PATTERN.fullmatch(name):
-        message = f"found name {name!r}; allowed: letters, digits, '_', '.', '-'"
-        raise StbenchError(message)
+        raise StbenchError(f"found name {name!r}; allowed: letters, digits, '_', '.', '-'")
     task = Path(f"{name}{TASK_SUFFIX}")
     for path in (task, Path(samples_name(name)), Path(panel_name(name))):
         if path.exists() or path.is_symlink():
@@ -98,11 +97,10 @@ def params_of(settings: tuple[str, ...]) -> dict[str, str]:
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals or not key.removeprefix(PARAM) or not key.startswith(PARAM):
-            message = (
+            raise click.UsageError(
                 f"--set {setting}: expected params.NAME=VALUE, a setting of the reader; everything else is "
                 "written into the task file"
             )
-            raise click.UsageError(message)
         found[key.removeprefix(PARAM)] = value
     return found
 

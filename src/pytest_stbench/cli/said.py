@@ -82,8 +82,7 @@ def said_of(options: Mapping[str, Any]) -> Said:
         if not value or key not in (*TEXT_KEYS, *NUMBER_KEYS):
             allowed = (*TEXT_KEYS, *NUMBER_KEYS, "params.NAME")
             listed = f"{', '.join(allowed)}{'' if key in allowed else nearest(key, allowed)}"
-            message = f"--set {setting}: expected KEY=VALUE with KEY one of {listed}"
-            raise click.UsageError(message)
+            raise click.UsageError(f"--set {setting}: expected KEY=VALUE with KEY one of {listed}")
         keys[key] = _number_or_text(value) if key in NUMBER_KEYS else value
     if "um_per_px" in keys:
         keys["scale"] = {"um_per_px": keys.pop("um_per_px")}
@@ -153,6 +152,5 @@ def _named(option: str, names: Sequence[str], registry: Registry) -> list[str]:
     found = [by_id.get(name.strip().upper(), name.strip()) for name in names]
     for name in found:
         if name not in registry.checks:
-            message = f"{option}: {unknown('check', name, registry.checks.names)}"
-            raise click.UsageError(message)
+            raise click.UsageError(f"{option}: {unknown('check', name, registry.checks.names)}")
     return found

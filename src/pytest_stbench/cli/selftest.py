@@ -29,10 +29,9 @@ def selftest(names: tuple[str, ...]) -> None:
     shipped = {path.name.removesuffix(TASK_SUFFIX): path for path in tasks_dir().rglob(f"*{TASK_SUFFIX}")}
     for name in names:
         if name not in shipped:
-            message = (
+            raise StbenchError(
                 f"--task: there is no shipped task {name!r}{nearest(name, shipped)}; see `stbench tasks list`"
             )
-            raise StbenchError(message)
     trials = []
     for trial in run_selftest([shipped[name] for name in names or DEFAULT_TASKS], builtin_registry()):
         trials.append(trial)

@@ -16,8 +16,7 @@ def byte_number(text: str) -> int:
     """Return the bytes that ``500MB``, ``2.5 GB`` or ``1T`` says. Raises ``click.BadParameter``."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B?", text.strip().upper())
     if found is None:
-        message = f"{text!r} is no size; write for example 500MB, 20GB or 1TB"
-        raise click.BadParameter(message)
+        raise click.BadParameter(f"{text!r} is no size; write for example 500MB, 20GB or 1TB")
     return int(float(found[1]) * UNITS[found[2]])
 
 
@@ -74,8 +73,7 @@ def prune(root: Path, keep_days: float | None, max_size: int | None) -> None:
     from pytest_stbench.run import housekeeping
 
     if keep_days is None and max_size is None:
-        message = "say what may go: --keep-days N, --max-size SIZE, or both"
-        raise StbenchError(message)
+        raise StbenchError("say what may go: --keep-days N, --max-size SIZE, or both")
     _require(root)
     done = housekeeping.prune(root, keep_days=keep_days, max_size=max_size)
     click.echo(
@@ -84,8 +82,7 @@ def prune(root: Path, keep_days: float | None, max_size: int | None) -> None:
     if done.in_use:
         click.echo(f"{done.in_use:,} files stay: a running session holds them")
     if done.failed:
-        message = f"{len(done.failed)} files cannot be removed: {done.failed[0]}"
-        raise StbenchError(message)
+        raise StbenchError(f"{len(done.failed)} files cannot be removed: {done.failed[0]}")
 
 
 def _require(root: Path) -> None:
@@ -93,5 +90,4 @@ def _require(root: Path) -> None:
     from pytest_stbench.run.store import is_store
 
     if not is_store(root):
-        message = f"{root}: no store of stbench; name its folder (--stbench-store)"
-        raise StbenchError(message)
+        raise StbenchError(f"{root}: no store of stbench; name its folder (--stbench-store)")

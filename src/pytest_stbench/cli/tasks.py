@@ -53,15 +53,13 @@ def copy_tasks(folder: Path, force: bool) -> None:  # noqa: FBT001  # click pass
         if path.name.endswith(suffixes)
     }
     if folder.exists() and not folder.is_dir():
-        message = f"{folder} is a file: name a folder"
-        raise StbenchError(message)
+        raise StbenchError(f"{folder} is a file: name a folder")
     changed = [name for name, data in files.items() if _differs(folder / name, data)]
     if changed and not force:
         names = ", ".join(changed)
-        message = (
+        raise StbenchError(
             f"{names} in {folder} would be overwritten: nothing was copied; use --force or another folder"
         )
-        raise StbenchError(message)
     write_all(folder, files)
     click.echo(f"copied {len(files)} files to {folder}; run them with: pytest {folder} --stbench-model=ridge")
 

@@ -43,15 +43,13 @@ def task_files(paths: tuple[Path, ...]) -> list[Path]:
         if path.is_dir():
             below = sorted(path.rglob(f"*{TASK_SUFFIX}"))
             if not below:
-                message = f"{path} has no task files (NAME{TASK_SUFFIX})"
-                raise StbenchError(message)
+                raise StbenchError(f"{path} has no task files (NAME{TASK_SUFFIX})")
             found.extend(below)
         elif path.exists() and not path.name.endswith(TASK_SUFFIX):
-            message = (
+            raise StbenchError(
                 f"{path} is no task file: pytest collects NAME{TASK_SUFFIX}; "
                 "fragments are checked with the files that extend them"
             )
-            raise StbenchError(message)
         else:
             found.append(path)
     return list(dict.fromkeys(found))

@@ -125,12 +125,11 @@ def _refuse_same_labels(choices: list[str]) -> None:
     for choice in choices:
         label = model_label(choice)
         if label in seen:
-            message = (
+            raise pytest.UsageError(
                 f"--stbench-model={seen[label]} and --stbench-model={choice} are both called {label!r} "
                 "in ids and results: give one of them another name, for example by a fixture, or run "
                 "them apart"
             )
-            raise pytest.UsageError(message)
         seen[label] = choice
 
 

@@ -64,10 +64,9 @@ def _marks(*names: str) -> list[pytest.MarkDecorator]:
         try:
             marks.append(getattr(pytest.mark, name))
         except pytest.fail.Exception as error:
-            message = (
+            raise StbenchError(
                 f"marks: {error}: register {name!r} under `markers` in the pytest configuration, or remove it"
-            )
-            raise StbenchError(message) from None
+            ) from None
     return marks
 
 

@@ -116,8 +116,7 @@ def baselines(item: pytest.Item, cell: Cell) -> Callable[[], None]:
             try:
                 run.baseline_scores(record, cell)
             except CellFailed as error:
-                message = f"baseline {error}"
-                raise ItemFailed(message) from None
+                raise ItemFailed(f"baseline {error}") from None
 
     return call
 
@@ -254,8 +253,7 @@ def parts(item: pytest.Item) -> tuple[TaskItems, ItemFunction, TaskRun, Recorder
 def skip(item: pytest.Item, reason: str) -> None:
     """Skip the item, or fail it under ``--stbench-no-skip``."""
     if item.config.getoption("stbench_no_skip"):
-        message = f"{reason} (skips are failures under --stbench-no-skip)"
-        raise ItemFailed(message) from None
+        raise ItemFailed(f"{reason} (skips are failures under --stbench-no-skip)") from None
     payload(item)["skipped"] = reason
     pytest.skip(reason)
 

@@ -24,8 +24,7 @@ def warn(item: pytest.Item, message: str, category: type[StbenchWarning] = Stben
     try:
         warnings.warn_explicit(message, category, file, (line or 0) + 1)
     except StbenchWarning:
-        message = f"{message} {AS_ERROR}"
-        raise ItemFailed(message) from None
+        raise ItemFailed(f"{message} {AS_ERROR}") from None
 
 
 def say_once(reporter: Any, config: pytest.Config, warning: warnings.WarningMessage) -> None:

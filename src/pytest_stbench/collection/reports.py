@@ -75,11 +75,10 @@ def check_files(config: pytest.Config) -> None:
 
     path = save_path(config)
     if path is None and config.getoption("stbench_keep"):
-        message = (
+        raise pytest.UsageError(
             f"--stbench-keep={config.getoption('stbench_keep')} says what is kept beside the results: give "
             "--stbench-save=FILE as well"
         )
-        raise pytest.UsageError(message)
     if path is not None:
         begin(config, path)
     try:

@@ -125,8 +125,7 @@ def _model_counts(counts: csr_matrix, columns: NDArray[np.intp]) -> csr_matrix:
 
 def _refuse_rows(slide: Slide, given: ModelSlide, n_rows: int) -> None:
     if not slide.n_units == given.n_units == n_rows:
-        message = (
+        raise DataError(
             f"slide {slide.meta.slide_id} has {slide.n_units} units, "
             f"its input {given.n_units}, its truth {n_rows}"
         )
-        raise DataError(message)

@@ -72,10 +72,9 @@ class Checksums:
             with path.open("rb") as stream:
                 value = hashlib.file_digest(stream, "sha256").hexdigest()
         except OSError as error:
-            message = (
+            raise DataError(
                 f"{path}: cannot be read ({error.strerror or error}); check the file and its permissions"
-            )
-            raise DataError(message) from error
+            ) from error
         self._cache.put(path, {"sha256": value}, stat)
         _READ[path.resolve(), state_of(stat)] = value
         return value

@@ -161,11 +161,10 @@ class Dataset:
         when the data is not on this machine.
         """
         if slide_id not in self._samples:
-            message = (
+            raise DataError(
                 f"datasets.{self.name}: there is no slide {slide_id!r}; "
                 f"it has {listing(self._samples)}{nearest(slide_id, self._samples)}"
             )
-            raise DataError(message)
         if slide_id not in self._slides:
             self._slides[slide_id] = self._aligned(self._source.read(slide_id), self._samples[slide_id])
         return self._slides[slide_id]
@@ -239,12 +238,11 @@ class Dataset:
 
     def _aligned(self, raw: RawSlide, sample: Sample) -> Slide:
         if not len(raw.unit_names):
-            message = (
+            raise DataError(
                 f"slide {raw.slide_id} has no units; leave it out by `slides`"
                 f"{', or form units of its transcripts with `bin`' if raw.transcripts is not None else ''}"
                 f"{NO_POLYGONS if raw.segmentations else ''}"
             )
-            raise DataError(message)
         libsize, n_detected = totals(raw.counts)
         listed = measured_of(self.genes, raw.genes)
         zero = self.config.absent_gene == "zero"

@@ -34,11 +34,10 @@ def refuse_hollow(path: Path, what: str, declared: int, held: int, most: int = A
     """
     if declared <= FREE_BYTES or declared <= most * held:
         return
-    message = (
+    raise DataError(
         f"{path}: {what} says that it has {declared / 1e6:,.0f} MB, of which {held:,} bytes are there: the "
         "file is damaged, or made to fill the memory; write it anew"
     )
-    raise DataError(message)
 
 
 def refuse_hollow_zip(path: Path) -> None:

@@ -63,8 +63,7 @@ def pixels_only(path: Path) -> bytes | None:
     try:
         data = path.read_bytes()
     except OSError as error:
-        message = f"{path}: the image cannot be read ({error.strerror or error})"
-        raise DataError(message) from error
+        raise DataError(f"{path}: the image cannot be read ({error.strerror or error})") from error
     try:
         if data.startswith(b"\xff\xd8"):
             return _bare_jpeg(data)
@@ -117,8 +116,7 @@ def _bare_jpeg(data: bytes) -> bytes:
         if not (marker == 0xFE or 0xE1 <= marker <= 0xED or marker == 0xEF):
             kept.append(data[at:end])
         at = end
-    message = "no end of image"
-    raise ValueError(message)
+    raise ValueError("no end of image")
 
 
 def _bare_png(data: bytes) -> bytes:

@@ -46,8 +46,7 @@ def load_gene_list(path: Path) -> GeneList:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{path}: cannot be read as a gene list ({error})"
-        raise DataError(message) from error
+        raise DataError(f"{path}: cannot be read as a gene list ({error})") from error
     lines = [
         (number, line)
         for number, line in enumerate(text.splitlines(), start=1)
@@ -62,15 +61,13 @@ def load_gene_list(path: Path) -> GeneList:
         for number, line in lines:
             symbol = line.strip()
             if len(symbol.split()) > 1 or "," in symbol or ";" in symbol:
-                message = (
+                raise DataError(
                     f"{path}:{number}: one gene symbol a line is expected, found {symbol[:60]!r}; "
                     "tables end in .csv or .tsv"
                 )
-                raise DataError(message)
             symbols.append(symbol)
     if not symbols:
-        message = f"{path}: holds no gene"
-        raise DataError(message)
+        raise DataError(f"{path}: holds no gene")
     names = tuple(dict.fromkeys(symbols))
     return GeneList(names=names, duplicates=len(symbols) - len(names))
 
@@ -79,12 +76,10 @@ def _from_json(path: Path, text: str) -> list[str]:
     try:
         found = json.loads(text)
     except ValueError as error:
-        message = f"{path}: not readable JSON ({error})"
-        raise DataError(message) from error
+        raise DataError(f"{path}: not readable JSON ({error})") from error
     genes = found.get("genes") if isinstance(found, dict) else found
     if not isinstance(genes, list) or not all(isinstance(gene, str) for gene in genes):
-        message = f"{path}: expected a list of symbols, or a mapping with the list `genes`"
-        raise DataError(message)
+        raise DataError(f"{path}: expected a list of symbols, or a mapping with the list `genes`")
     return [gene.strip() for gene in genes if gene.strip()]
 
 
@@ -92,14 +87,12 @@ def _column(path: Path, lines: list[str]) -> list[str]:
     try:
         rows = list(csv.reader(lines, delimiter="\t" if path.suffix.lower() == ".tsv" else ","))
     except csv.Error as error:
-        message = f"{path}: not a readable table ({error})"
-        raise DataError(message) from error
+        raise DataError(f"{path}: not a readable table ({error})") from error
     if not rows:
         return []
     header = [name.strip() for name in rows[0]]
     folded = [name.casefold() for name in header]
     place = next((folded.index(name) for name in GENE_COLUMNS if name in folded), None)
     if place is None:
-        message = f"{path}: no column {' or '.join(GENE_COLUMNS)}; its columns are {listing(header)}"
-        raise DataError(message)
+        raise DataError(f"{path}: no column {' or '.join(GENE_COLUMNS)}; its columns are {listing(header)}")
     return [row[place].strip() for row in rows[1:] if len(row) > place and row[place].strip()]

@@ -27,8 +27,7 @@ def read_gmt(path: Path) -> dict[str, tuple[str, ...]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{path}: cannot be read as a gmt file ({error})"
-        raise DataError(message) from error
+        raise DataError(f"{path}: cannot be read as a gmt file ({error})") from error
     sets: dict[str, tuple[str, ...]] = {}
     line_of: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), start=1):
@@ -36,37 +35,31 @@ def read_gmt(path: Path) -> dict[str, tuple[str, ...]]:
             continue
         name, genes = _set_of(line, f"{path}:{number}")
         if name in sets:
-            message = (
+            raise DataError(
                 f"{path}:{number}: the set {name!r} is in line {line_of[name]} already: rename one of them"
             )
-            raise DataError(message)
         sets[name], line_of[name] = genes, number
     if not sets:
-        message = f"{path}: holds no gene set"
-        raise DataError(message)
+        raise DataError(f"{path}: holds no gene set")
     return sets
 
 
 def _set_of(line: str, where: str) -> tuple[str, tuple[str, ...]]:
     fields = [field.strip() for field in line.split("\t")]
     if len(fields) < 3:
-        message = (
+        raise DataError(
             f"{where}: expected name, description and genes separated by tabs, found "
             f"{line.strip()[:LONGEST_SHOWN]!r}; the description may be empty, its tab may not be missing"
         )
-        raise DataError(message)
     if not fields[0]:
-        message = f"{where}: the set has no name; write it before the first tab"
-        raise DataError(message)
+        raise DataError(f"{where}: the set has no name; write it before the first tab")
     genes = tuple(dict.fromkeys(field for field in fields[2:] if field))
     wrong = next((gene for gene in genes if len(gene.split()) > 1 or "," in gene or ";" in gene), None)
     if wrong is not None:
-        message = (
+        raise DataError(
             f"{where}: set {fields[0]!r}: expected one gene symbol between two tabs, found "
             f"{wrong[:LONGEST_SHOWN]!r}; weights are not used"
         )
-        raise DataError(message)
     if not genes:
-        message = f"{where}: the set {fields[0]!r} has no gene; the genes come after the description"
-        raise DataError(message)
+        raise DataError(f"{where}: the set {fields[0]!r} has no gene; the genes come after the description")
     return fields[0], genes

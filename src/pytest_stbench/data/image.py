@@ -80,8 +80,7 @@ class Image:
             return decode(self.source, str(self.source))
         found = self.source() if callable(self.source) else self.source
         if found.ndim != 3 or found.shape[2] != 3 or found.dtype != np.uint8:
-            message = f"an image must be (H, W, 3) uint8, found {found.dtype} of shape {found.shape}"
-            raise DataError(message)
+            raise DataError(f"an image must be (H, W, 3) uint8, found {found.dtype} of shape {found.shape}")
         return found
 
     def input(self, xy_px: NDArray[np.float64]) -> InputImage:
@@ -180,10 +179,9 @@ class InputImage:
             `size` is not a positive whole number, or `mpp` not a positive number.
         """
         if size != int(size) or size < 1 or not (math.isfinite(mpp) and mpp > 0):
-            message = (
+            raise ModelError(
                 f"patches(size={size!r}, mpp={mpp!r}): size is a number of pixels, mpp um per pixel, both > 0"
             )
-            raise ModelError(message)
         # A source coarser than the common resolution holds all there is to see.
         coarse = self._um_per_px >= self._mpp
         base_mpp = self._um_per_px if coarse else self._mpp

@@ -81,11 +81,10 @@ def _slides(
             wanted["slide"] = config.keys.slide
         for key, column in wanted.items():
             if column not in there:
-                message = (
+                raise DataError(
                     f"{path}: obs has no column {column!r} (keys.{key}); name the right one, "
                     f"or give a `samples` table; its columns are {listing(there)}{nearest(column, there)}"
                 )
-                raise DataError(message)
         rows = _rows_by_slide(path, file, columns["slide"], there)
         records: list[dict[str, str]] = [{columns["slide"]: slide} for slide in rows]
         for field, column in columns.items():
@@ -97,11 +96,10 @@ def _slides(
             for record, part in zip(records, rows.values(), strict=True):
                 values = sorted({names[code] if code >= 0 else "" for code in set(codes[part].tolist())})
                 if len(values) > 1 and field in wanted:
-                    message = (
+                    raise DataError(
                         f"{path}: slide {record[columns['slide']]} has several values of obs[{column!r}]: "
                         f"{listing(value or 'no value' for value in values)}; a slide belongs to one {field}"
                     )
-                    raise DataError(message)
                 if unnamed:
                     record[CODE] = listing(value or "no name" for value in values)
                 elif len(values) == 1 and values[0]:

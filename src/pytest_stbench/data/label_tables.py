@@ -52,10 +52,9 @@ def find_tables(config: DatasetSpec, roots: Sequence[Path], what: str) -> dict[s
         if match is None:
             continue
         if match[1] in found:
-            message = (
+            raise DataError(
                 f"{what}: two tables of slide {match[1]}, {found[match[1]]} and {path}; keep one of them"
             )
-            raise DataError(message)
         found[match[1]] = path
     return found
 
@@ -140,17 +139,15 @@ def _read(path: Path) -> pd.DataFrame:
             skipinitialspace=True,
         )
     except (OSError, ValueError, pd.errors.ParserError) as error:
-        message = (
+        raise DataError(
             f"{path}: cannot be read as a table of labels, csv or tsv with a header, in UTF-8 "
             f"({str(error).strip()})"
-        )
-        raise DataError(message) from error
+        ) from error
     # The line of each row, where no line is blank; a spreadsheet leaves rows of empty cells behind.
     table.index += above + 2
     table = table[(table != "").any(axis=1)]
     if not len(table):
-        message = f"{path}: no row below the header; a table of labels names one unit a row"
-        raise DataError(message)
+        raise DataError(f"{path}: no row below the header; a table of labels names one unit a row")
     return table
 
 
@@ -174,11 +171,10 @@ def _places(
             message = f"{path}:{line}: a row without the name of its unit; name it or leave the row out"
             raise DataError(message)
         if name in place:
-            message = (
+            raise DataError(
                 f"{path}:{line}: unit {name!r} stands on line {first[name]} too; a unit has one label: "
                 "keep one row, or name the slide in a column of its own"
             )
-            raise DataError(message)
         place[name], first[name] = row, line
     return place
 

@@ -22,11 +22,10 @@ def refuse_links_out(files: Iterable[Path], roots: Sequence[Path]) -> None:
             folders[folder] = _inside(folder.resolve(), homes)
         if folders[folder] and not (path.is_symlink() and not _inside(path.resolve(), homes)):
             continue
-        message = (
+        raise DataError(
             f"{path} is a link to {path.resolve()}, outside of the folder of the data: copy the file there, "
             "or point --stbench-data at the folder that really holds the data"
         )
-        raise DataError(message)
 
 
 def refuse_links_in(folder: Path) -> None:
@@ -36,10 +35,9 @@ def refuse_links_in(folder: Path) -> None:
         for name in (*names, *files):
             path = Path(parent, name)
             if path.is_symlink() and not path.resolve().is_relative_to(home):
-                message = (
+                raise DataError(
                     f"{path} is a link to {path.resolve()}, outside of {folder}: copy what it leads to there"
                 )
-                raise DataError(message)
 
 
 def _inside(path: Path, homes: Sequence[Path]) -> bool:

@@ -37,19 +37,17 @@ class Manifest:
         read = replace(checksums or Checksums(), anew=True)
         for path, name in names.items():
             if not name:
-                message = (
+                raise DataError(
                     f"{path}: not listed in {self.path}; add its line (`sha256sum FILE`), "
                     "or leave out `sha256` if the data has no manifest"
                 )
-                raise DataError(message)
         for path, found in read.of(names).items():
             name = names[path]
             if found != self.expected[name]:
-                message = (
+                raise DataError(
                     f"{path}: sha256 differs from {self.path}: expected {self.expected[name]}, "
                     f"found {found}; get the file again, or update the manifest if the change is meant"
                 )
-                raise DataError(message)
 
     def _name(self, path: Path) -> str:
         # As it is written first: a link inside the folder is listed under its own name.
@@ -71,21 +69,18 @@ def load_manifest(path: Path) -> Manifest:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{path}: cannot be read as a sha256 manifest ({error})"
-        raise DataError(message) from error
+        raise DataError(f"{path}: cannot be read as a sha256 manifest ({error})") from error
     expected: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         match = _LINE.fullmatch(line.rstrip())
         if match is None:
-            message = (
+            raise DataError(
                 f"{path}:{number}: not a line of `sha256sum` (64 hex digits, two spaces, path): {line[:80]!r}"
             )
-            raise DataError(message)
         name = relative(match[2], f"{path}:{number}: path")
         value = match[1].lower()
         if expected.setdefault(name, value) != value:
-            message = f"{path}:{number}: {name} is listed twice with different values"
-            raise DataError(message)
+            raise DataError(f"{path}:{number}: {name} is listed twice with different values")
     return Manifest(path, expected)

@@ -196,11 +196,10 @@ def _in_field(name: str, slides: set[str]) -> str:
         return name
     slides.add(parts[1])
     if len(slides) > 1:
-        message = (
+        raise ValueError(
             f"cells of slides {' and '.join(sorted(slides))} of CosMx, such as {name!r}, in one table: their "
             "numbers and places repeat; keep one table a slide"
         )
-        raise ValueError(message)
     return f"{parts[2]}_{parts[3]}"
 
 
@@ -259,11 +258,10 @@ def _number(value: float, limit: float) -> str | None:
     if not value.is_integer():
         return None if value != value else str(value)
     if abs(value) > limit and value not in _ROUND:
-        message = (
+        raise ValueError(
             f"{value:.17g} is a whole number in a column of floats, which are exact up to {limit:.0f}: ids "
             "were rounded; write them as integers or text"
         )
-        raise ValueError(message)
     return str(int(value))
 
 

@@ -23,12 +23,10 @@ def blank(um_per_px: float, window_um: Window) -> NDArray[np.int32]:
     """
     x0, y0, x1, y1 = window_um
     if not (um_per_px > 0 and np.isfinite(window_um).all() and x1 > x0 and y1 > y0):
-        message = (
+        raise DataError(
             f"window {window_um} um at {um_per_px} um per pixel is empty: give x0 < x1, y0 < y1, pixels > 0"
         )
-        raise DataError(message)
     width, height = (max(1, round(side / um_per_px)) for side in (x1 - x0, y1 - y0))
     if width * height > MAX_PIXELS:
-        message = f"a label image of {width} x {height} pixels is too large: ask for a smaller window"
-        raise DataError(message)
+        raise DataError(f"a label image of {width} x {height} pixels is too large: ask for a smaller window")
     return np.zeros((height, width), dtype=np.int32)

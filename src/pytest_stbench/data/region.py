@@ -61,8 +61,7 @@ def tile_starts(length: int, tile: int) -> list[int]:
         If a number is below 1.
     """
     if length < 1 or tile < 1:
-        message = f"{length} pixels cannot be cut into tiles of {tile}: both must be at least 1"
-        raise ValueError(message)
+        raise ValueError(f"{length} pixels cannot be cut into tiles of {tile}: both must be at least 1")
     if length <= tile:
         return [0]
     return [*range(0, length - tile, tile), length - tile]

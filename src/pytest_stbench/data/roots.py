@@ -53,21 +53,18 @@ def relative(pattern: str, what: str = "path") -> str:
     """
     windows = PureWindowsPath(pattern)
     if not pattern or "\0" in pattern:
-        message = f"{what} {pattern!r}: empty or not a path; write a path relative to the data folder"
-        raise DataError(message)
+        raise DataError(f"{what} {pattern!r}: empty or not a path; write a path relative to the data folder")
     if pattern.startswith("/") or windows.drive or windows.root:
-        message = (
+        raise DataError(
             f"{what} {pattern!r}: absolute paths are refused; write it relative to --stbench-data, "
             f"${VARIABLE} or the task file's folder"
         )
-        raise DataError(message)
     normal = posixpath.normpath(pattern)
     if normal == ".." or normal.startswith("../"):
-        message = (
+        raise DataError(
             f"{what} {pattern!r}: climbs out of the data folder; point --stbench-data or ${VARIABLE} at a "
             "folder that holds all of the data"
         )
-        raise DataError(message)
     return normal
 
 
@@ -100,16 +97,14 @@ def resolve(pattern: str, roots: Sequence[Path], *, get: str | None = None, what
             home = root.resolve()
             for match in matches:
                 if not match.resolve().is_relative_to(home):
-                    message = (
+                    raise DataError(
                         f"{what} {pattern!r}: {match} is a link to {match.resolve()}, outside of {home}; "
                         f"point --stbench-data or ${VARIABLE} at the folder that really holds the data"
                     )
-                    raise DataError(message)
             return matches
     message = f"{what} {pattern!r}: nothing found below {listing(roots)}"
     advice = get or f"set --stbench-data or ${VARIABLE} to the folder that holds the data"
-    message = f"{message}; {advice}"
-    raise DataMissing(message)
+    raise DataMissing(f"{message}; {advice}")
 
 
 def resolve_one(pattern: str, roots: Sequence[Path], *, get: str | None = None, what: str = "path") -> Path:
@@ -119,11 +114,9 @@ def resolve_one(pattern: str, roots: Sequence[Path], *, get: str | None = None, 
     """
     matches = resolve(pattern, roots, get=get, what=what)
     if len(matches) > 1:
-        message = f"{what} {pattern!r}: one file is needed, found {listing(m.name for m in matches)}"
-        raise DataError(message)
+        raise DataError(f"{what} {pattern!r}: one file is needed, found {listing(m.name for m in matches)}")
     if not matches[0].is_file():
-        message = f"{what} {pattern!r}: {matches[0]} is a folder, a file is needed"
-        raise DataError(message)
+        raise DataError(f"{what} {pattern!r}: {matches[0]} is a folder, a file is needed")
     return matches[0]
 
 

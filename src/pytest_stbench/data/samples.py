@@ -64,10 +64,9 @@ def load_samples(
     elif record.index:
         rows = load_target(record.index)(config, roots, store)
     else:
-        message = (
+        raise DataError(
             f"datasets.{name}: `samples` is needed, a csv with one row per slide (source: {config.source})"
         )
-        raise DataError(message)
     table = tuple(_filled(sample, config, name, record) for sample in rows)
     _refuse_repeats(table, name)
     return _restricted(table, config.slides, name, table_of)
@@ -147,16 +146,13 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
             lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except csv.Error as error:
         line = reader.line_num if reader is not None else 1
-        message = f"{path}:{line}: cannot be read as a samples table ({error})"
-        raise DataError(message) from error
+        raise DataError(f"{path}:{line}: cannot be read as a samples table ({error})") from error
     except (OSError, UnicodeDecodeError) as error:
         where = f":{_line_of(path, error.start)}" if isinstance(error, UnicodeDecodeError) else ""
-        message = f"{path}{where}: cannot be read as a samples table ({error})"
-        raise DataError(message) from error
+        raise DataError(f"{path}{where}: cannot be read as a samples table ({error})") from error
     lines = [(number, row) for number, row in lines if any(row)]
     if not lines:
-        message = f"{path}:1: empty; a header and one row per slide are needed"
-        raise DataError(message)
+        raise DataError(f"{path}:1: empty; a header and one row per slide are needed")
     return lines
 
 
@@ -218,8 +214,7 @@ def _filled(sample: Sample, config: DatasetSpec, name: str, record: Reader) -> S
         if of_source and getattr(sample, field) is None:
             constants.setdefault(field, of_source)
     if unknown := _unknown_resolution(sample.resolution):
-        message = f"datasets.{name}: slide {sample.slide}: {unknown}"
-        raise DataError(message)
+        raise DataError(f"datasets.{name}: slide {sample.slide}: {unknown}")
     return replace(sample, **constants) if constants else sample
 
 
@@ -235,11 +230,10 @@ def _refuse_repeats(table: tuple[Sample, ...], name: str) -> None:
     count = Counter(sample.slide for sample in table)
     repeated = sorted(slide for slide, times in count.items() if times > 1)
     if repeated:
-        message = (
+        raise DataError(
             f"datasets.{name}: slides that stand twice, in one file or in two: "
             f"{listing(repeated)}; every slide needs a name of its own"
         )
-        raise DataError(message)
 
 
 def _restricted(

@@ -33,12 +33,10 @@ def unsealed(place: str, content: bytes) -> Any:
     """
     record = content[len(_HEAD) + 64 + len(_MIDDLE) : -len(_TAIL)]
     if content != b"".join((_HEAD, _digest(record), _MIDDLE, record, _TAIL)):
-        message = "its digest is that of another content"
-        raise ValueError(message)
+        raise ValueError("its digest is that of another content")
     of, value = json.loads(record)
     if of != place:
-        message = f"it is the record of {of}"
-        raise ValueError(message)
+        raise ValueError(f"it is the record of {of}")
     return value
 
 

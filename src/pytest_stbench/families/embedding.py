@@ -39,11 +39,10 @@ class Embedding(Question):
         """Ask for nothing by name. Raises ``DataError`` where no training unit has the label."""
         if not any(label is not None for slide in train for label in self._labels(slide)):
             own = self.settings.own
-            message = (
+            raise DataError(
                 f"no training unit has a label {own.label!r}: set `keys.{own.label}` of the data set, or "
                 "another `embedding.label`"
             )
-            raise DataError(message)
         given = self.settings.own.input != "image"
         observed = np.arange(len(train[0].genes)) if given else np.empty(0, np.intp)
         return Plan(candidates=None, observed=observed, counted={})

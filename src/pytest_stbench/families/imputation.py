@@ -55,21 +55,19 @@ def _listed(genes: NDArray[np.str_], names: Sequence[str]) -> Plan:
     wanted = set(names)
     is_observed = np.isin(genes, list(wanted))
     if not is_observed.any():
-        message = (
+        raise DataError(
             f"none of the {len(wanted)} observed genes of the task file is measured in the data "
             f"(it has {len(genes)}, such as {', '.join(genes[:3])}): check `imputation.observed`"
         )
-        raise DataError(message)
     related = np.zeros(len(genes), bool)
     others = np.flatnonzero(~is_observed)
     related[others] = share_stem(genes[others].tolist(), genes[is_observed].tolist())
     candidates = np.flatnonzero(~is_observed & ~related)
     if not len(candidates):
-        message = (
+        raise DataError(
             f"no gene is left to predict: of {len(genes)} genes {int(is_observed.sum())} are observed and "
             f"{int(related.sum())} share a symbol stem with one of those: observe fewer genes"
         )
-        raise DataError(message)
     return Plan(
         candidates=candidates,
         observed=np.flatnonzero(is_observed),

@@ -101,8 +101,7 @@ def _joined(rows: Iterable[tuple[str, str, str]], source: str, *, undirected: bo
         else:
             found[pair] = pathway or known.get(pair, "")
     if not found:
-        message = f"{source}: holds no ligand-receptor pair of two single genes"
-        raise DataError(message)
+        raise DataError(f"{source}: holds no ligand-receptor pair of two single genes")
     return PairTable(pairs=tuple(found), pathways=tuple(found.values()), counted=counted)
 
 
@@ -120,8 +119,7 @@ def _table(path: Path) -> list[tuple[str, str, str]]:
         reader.fieldnames = columns
         rows = [{name: (value or "").strip() for name, value in row.items() if name} for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        message = f"{path}: cannot be read as a table of ligand-receptor pairs ({error})"
-        raise DataError(message) from error
+        raise DataError(f"{path}: cannot be read as a table of ligand-receptor pairs ({error})") from error
     missing = [name for name in ("ligand", "receptor") if name not in columns]
     if missing:
         message = f"{path}: no column {' and no column '.join(missing)}; its columns are {listing(columns)}"
@@ -137,11 +135,10 @@ def _liana() -> list[tuple[str, str, str]]:
     try:
         liana = importlib.import_module("liana.resource")
     except ImportError as error:
-        message = (
+        raise DataError(
             "communication.pairs: liana needs the package liana, which is not installed: "
             "pip install 'pytest-stbench[lr]', or name a table of pairs"
-        )
-        raise DataError(message) from error
+        ) from error
     table = liana.select_resource("consensus")
     return [
         (str(ligand), str(receptor), "")

@@ -40,11 +40,10 @@ class Proportions(Question):
         """Ask for the types that training spots have. Raises ``DataError`` for fewer than two."""
         types = sorted({name for slide in train for name in self._table(slide)})
         if len(types) < 2:
-            message = (
+            raise DataError(
                 "the training slides have no proportions of two cell types or more: name their table by "
                 "`keys.proportions`, or form spots of cells that have a `keys.cell_type` by `bin`"
             )
-            raise DataError(message)
         known = sum(int(np.isfinite(self._shares(slide, types)).all(axis=1).sum()) for slide in train)
         given = self.settings.own.input != "image"
         return Plan(

@@ -64,11 +64,10 @@ class SegmentationQuestion(Question):
         """
         shared = {slide.meta.slide_id for slide in fold.train} & {slide.meta.slide_id for slide in fold.test}
         if shared:
-            message = (
+            raise DataError(
                 f"slide {min(shared)} is in training and test: tiles cannot be parted within a slide; use a "
                 "split by patients, such as lopo"
             )
-            raise DataError(message)
         return tuple(
             Request(key=_key(slide, tile), slide=slide, detail=tile)
             for slide in fold.test
@@ -125,11 +124,10 @@ class SegmentationQuestion(Question):
             return fitting[name]
         found = ", ".join(f"{key} ({outline.kind})" for key, outline in there.items()) or "none"
         wanted = repr(own.truth) if own.truth else f"any of kind {own.object}"
-        message = (
+        raise DataError(
             f"slide {slide.meta.slide_id} has the outlines {found}, not {wanted}: set `truth` and "
             "`object` of `segmentation:` to what the data has"
         )
-        raise DataError(message)
 
     def _tiles_with_masks(self, slide: Slide) -> Iterator[tuple[Region, NDArray[np.int32]]]:
         own = self.settings.own

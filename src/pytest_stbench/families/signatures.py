@@ -141,12 +141,11 @@ class Signatures(Derived):
             reserved={gene for genes in signatures().values() for gene in genes} | housekeeping(),
         )
         if not chosen.names:
-            message = (
+            raise DataError(
                 f"none of the {len(wanted)} signatures can be scored: each needs half of its genes and three "
                 f"of them among those that may be asked and that 2 % of the training units show; the best "
                 f"is {_best(chosen.not_covered)}"
             )
-            raise DataError(message)
         asked = chosen.needed
         self._sets = chosen.select(asked)
         counted = {"signatures": len(chosen.names), "signatures_not_covered": len(chosen.not_covered)}
@@ -171,11 +170,10 @@ class Signatures(Derived):
         known = {**gene_sets(), **mine}
         unknown = next((name for name in own.names if name not in known), None)
         if unknown is not None:
-            message = (
+            raise DataError(
                 f"there is no signature {unknown!r}{nearest(unknown, known)}: name one of the gmt file or of "
                 "the package"
             )
-            raise DataError(message)
         return {name: known[name] for name in own.names}
 
     def identity(self, fold: FoldData) -> Any:

@@ -71,8 +71,7 @@ def tiles_of(slide: Slide, own: SegmentationBlock) -> tuple[Tile, ...]:
     ]
     occupied = [tile for tile in tiles if _inside(slide.xy_um, tile.window_um).any()]
     if not occupied:
-        message = f"slide {slide.meta.slide_id}: no unit lies in its image; check `scale` and `image`"
-        raise DataError(message)
+        raise DataError(f"slide {slide.meta.slide_id}: no unit lies in its image; check `scale` and `image`")
     if own.max_tiles is None or len(occupied) <= own.max_tiles:
         return tuple(occupied)
     chosen = np.linspace(0, len(occupied) - 1, own.max_tiles).round().astype(int)
@@ -89,11 +88,10 @@ def region_of(slide: Slide, tile: Tile, kind: Literal["nucleus", "cell"]) -> Reg
 def image_of(slide: Slide) -> Image:
     """Return the image of a slide; raises ``DataError`` where it has none."""
     if slide.image is None:
-        message = (
+        raise DataError(
             f"slide {slide.meta.slide_id} has no image: the family segmentation shows models tiles of it "
             "(`image:` in the task file)"
         )
-        raise DataError(message)
     return slide.image
 
 
@@ -109,12 +107,11 @@ def _corner(slide: Slide, image: Image) -> tuple[float, float]:
     x, y = np.median(offset, axis=0)
     far = float(np.abs(offset - (x, y)).max())
     if far > ALIGNED_UM:
-        message = (
+        raise DataError(
             f"slide {slide.meta.slide_id}: coordinates in um and in pixels of the image differ by up to "
             f"{far:.4g} um at {image.mpp:g} um per pixel: the image must not be turned, mirrored or scaled "
             "against the outlines"
         )
-        raise DataError(message)
     return float(x), float(y)
 
 

@@ -43,11 +43,10 @@ class Transfer(WrappingQuestion):
         for slide in fold.test:
             patients.setdefault(slide.meta.patient_id or slide.meta.slide_id, []).append(slide)
         if len(patients) < 2:
-            message = (
+            raise DataError(
                 f"transfer compares with models trained on the test side, which has the patient "
                 f"{next(iter(patients))} alone: it needs two or more"
             )
-            raise DataError(message)
         sides = {
             patient: [slide for name, own in patients.items() if name != patient for slide in own]
             for patient in patients

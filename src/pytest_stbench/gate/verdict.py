@@ -36,8 +36,7 @@ def aggregate(gates: Iterable[GateRecord]) -> Outcome:
     """
     outcomes = {gate.outcome for gate in gates}
     if not outcomes:
-        message = "no gate to aggregate: a metric without gates has no verdict"
-        raise ValueError(message)
+        raise ValueError("no gate to aggregate: a metric without gates has no verdict")
     return next(outcome for outcome in ORDER if outcome in outcomes)
 
 

@@ -147,11 +147,10 @@ class GroupedGram:
         Raises ``ValueError`` when the shapes do not fit or a feature is not finite.
         """
         if x.shape != (len(y), self.n_features) or y.shape[1] != self.n_targets:
-            message = (
+            raise ValueError(
                 f"expected rows of {self.n_features} features and {self.n_targets} targets, "
                 f"found features {x.shape} and targets {y.shape}"
             )
-            raise ValueError(message)
         if len(x) == 0:
             return
         missing = np.isnan(y)
@@ -174,8 +173,7 @@ class GroupedGram:
                 block_y = np.where(holes, fill, block_y)
             moments = Moments.of(block_x, block_y)
             if not np.isfinite(moments.mean_x).all():
-                message = f"features of group {group!r} hold values that are not finite"
-                raise ValueError(message)
+                raise ValueError(f"features of group {group!r} hold values that are not finite")
             part.add(moments)
 
     def __add__(self, other: GroupedGram) -> GroupedGram:

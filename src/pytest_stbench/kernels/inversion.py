@@ -123,8 +123,7 @@ def _deviance(x: Floats, mean: Floats) -> Floats:
 def _require(values: NDArray[np.number], most: float, what: str) -> None:
     if not (np.isfinite(values) & (values >= 0) & (values <= most)).all():
         bound = "0 or more" if most == np.inf else f"between 0 and {most:g}"
-        message = f"a {what} is not finite, or not {bound}"
-        raise ValueError(message)
+        raise ValueError(f"a {what} is not finite, or not {bound}")
 
 
 def _search(u: Floats, mode: Floats, p: Floats, a: Floats, b: Floats) -> Whole:

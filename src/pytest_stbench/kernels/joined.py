@@ -24,14 +24,12 @@ def joined_pairs(x: Any, graph: csr_matrix) -> tuple[Any, csr_matrix]:
     """Return the units that have neighbours, and each pair of neighbours once."""
     n = x.shape[0]
     if graph.shape != (n, n):
-        message = (
+        raise ValueError(
             f"the graph joins {graph.shape[0]} units and the values have {n}: they must be the same units"
         )
-        raise ValueError(message)
     graph = csr_matrix(graph, dtype=np.float64)
     if abs(graph - graph.T).nnz:
-        message = "Moran's I is defined here on symmetric weights, and the graph is not symmetric"
-        raise ValueError(message)
+        raise ValueError("Moran's I is defined here on symmetric weights, and the graph is not symmetric")
     joined = np.flatnonzero(np.diff(graph.indptr) > 0)
     if len(joined) < n:
         graph, x = graph[joined][:, joined], x[joined]

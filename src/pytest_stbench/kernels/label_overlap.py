@@ -75,11 +75,10 @@ def overlaps(truth: Labels, prediction: Labels) -> Overlaps:
         If a label is negative or the shapes differ.
     """
     if truth.shape != prediction.shape:
-        message = (
+        raise ValueError(
             f"the true image has shape {truth.shape}, the predicted one {prediction.shape}: "
             "both must show the same pixels"
         )
-        raise ValueError(message)
     first, second = np.ascontiguousarray(truth).ravel(), np.ascontiguousarray(prediction).ravel()
     try:
         keys, numbers = _by_hash(first, second)
@@ -219,5 +218,4 @@ def _added(keys: Counts, numbers: Counts) -> tuple[Counts, Counts]:
 
 def _refuse_negative(truth: Labels, prediction: Labels) -> None:
     name, lowest = ("truth", truth.min()) if truth.min() < 0 else ("prediction", prediction.min())
-    message = f"{name} has the label {lowest}: 0 is background, instances are numbered from 1"
-    raise ValueError(message)
+    raise ValueError(f"{name} has the label {lowest}: 0 is background, instances are numbered from 1")

@@ -99,8 +99,7 @@ def cover(
         Shift of the lattice, finite.
     """
     if (geometry == "square") != (side_um is not None):
-        message = "side_um is given for square units and for no others"
-        raise ValueError(message)
+        raise ValueError("side_um is given for square units and for no others")
     pitch = PITCH_UM[geometry] if side_um is None else float(side_um)
     step = pitch if geometry == "square" else pitch * ROW_STEP
     row_period = step if geometry == "square" else 2 * step

@@ -40,8 +40,7 @@ def matched_pairs(pairs: Overlaps, threshold: float) -> Places:
         If `threshold` is out of range.
     """
     if not 0.0 < threshold <= 1.0:
-        message = f"the IoU threshold is {threshold}: give a number above 0 and at most 1"
-        raise ValueError(message)
+        raise ValueError(f"the IoU threshold is {threshold}: give a number above 0 and at most 1")
     iou = pairs.iou()
     near = np.flatnonzero(iou >= threshold)
     true, predicted = pairs.true[near], pairs.predicted[near]

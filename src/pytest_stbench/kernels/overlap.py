@@ -39,11 +39,10 @@ def expected_jaccard(n_candidates: int, n_first: int, n_second: int) -> float:
         If a subset is larger than the set of candidates, or a number is negative.
     """
     if not 0 <= min(n_first, n_second) <= max(n_first, n_second) <= n_candidates:
-        message = (
+        raise ValueError(
             f"subsets of {n_first} and {n_second} of {n_candidates} candidates do not exist: "
             "a subset has between 0 and all of the candidates"
         )
-        raise ValueError(message)
     common = np.arange(max(0, n_first + n_second - n_candidates), min(n_first, n_second) + 1)
     probability = np.exp(
         _log_choose(n_first, common)
@@ -83,8 +82,7 @@ def rank_biased_overlap(first: Members, second: Members, p: float = 0.95) -> flo
     Rank-biased overlap: 10.1145/1852102.1852106.
     """
     if not 0.0 < p < 1.0:
-        message = f"p is {p}: give a number between 0 and 1, both excluded"
-        raise ValueError(message)
+        raise ValueError(f"p is {p}: give a number between 0 and 1, both excluded")
     k = len(first)
     if k == 0:
         return float("nan")

@@ -155,11 +155,9 @@ def fit_ridge(
     """
     grid = np.sort(np.asarray(alphas, dtype=np.float64).ravel())
     if len(grid) == 0 or not np.isfinite(grid).all() or grid[0] < 0:
-        message = f"ridge penalties must be finite and at least 0, found {list(grid)}"
-        raise ValueError(message)
+        raise ValueError(f"ridge penalties must be finite and at least 0, found {list(grid)}")
     if gram.n == 0:
-        message = "a ridge regression needs at least one training row"
-        raise ValueError(message)
+        raise ValueError("a ridge regression needs at least one training row")
     blocks = list(gram.blocks())
     errors = np.empty(0)
     chosen = float(grid[len(grid) // 2])

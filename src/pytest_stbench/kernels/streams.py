@@ -115,8 +115,7 @@ class Stream:
         `n` is at most 2^32. Raises ``ValueError`` where `size` exceeds `n`.
         """
         if size > n:
-            message = f"{size} different ones of {n} cannot be drawn"
-            raise ValueError(message)
+            raise ValueError(f"{size} different ones of {n} cannot be drawn")
         if n <= FEW * size:
             return self.permutation(n)[:size].astype(np.int64)
         drawn = np.empty(0, dtype=np.int64)

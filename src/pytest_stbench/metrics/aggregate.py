@@ -83,8 +83,7 @@ def slide_value(scores: Scores, record: Metric) -> SlideValue:
     undefined = dict(sorted(Counter(scores.reasons[scores.reasons != ""].tolist()).items()))
     unknown = [reason for reason in undefined if reason not in DATA_REASONS + MODEL_REASONS]
     if unknown:
-        message = f"{record.name} gave the unknown reason {unknown[0]!r}; use one of metrics.scores"
-        raise ValueError(message)
+        raise ValueError(f"{record.name} gave the unknown reason {unknown[0]!r}; use one of metrics.scores")
     n_filled = sum(count for reason, count in undefined.items() if reason in MODEL_REASONS)
     n_total, n_valid = len(scores.values), len(defined)
     if n_total != n_valid + sum(undefined.values()):

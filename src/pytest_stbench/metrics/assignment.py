@@ -44,16 +44,14 @@ class Molecules:
 
     def __post_init__(self) -> None:
         if self.xy_px.shape != (len(self.gene), 2):
-            message = (
+            raise ValueError(
                 f"xy_px has shape {self.xy_px.shape} for {len(self.gene)} transcripts: give x and y of each"
             )
-            raise ValueError(message)
         if len(self.gene) and not 0 <= self.gene.min() <= self.gene.max() < len(self.names):
-            message = (
+            raise ValueError(
                 f"genes are numbered {self.gene.min()} to {self.gene.max()}: each must be a place among "
                 f"the {len(self.names)} names"
             )
-            raise ValueError(message)
 
     def instances(self, labels: NDArray[np.int32]) -> NDArray[np.int64]:
         """Return the label under each transcript: 0 for background, -1 outside of the image."""
@@ -147,8 +145,7 @@ def doublet_rate(
         As :func:`transcripts_assigned`, or if `min_transcripts` is below 1.
     """
     if min_transcripts < 1:
-        message = f"min_transcripts is {min_transcripts}: a marker that is there has at least 1"
-        raise ValueError(message)
+        raise ValueError(f"min_transcripts is {min_transcripts}: a marker that is there has at least 1")
     markers = list(dict.fromkeys(marker for pair in pairs for marker in pair))
     places = np.array([[markers.index(marker) for marker in pair] for pair in pairs], np.intp).reshape(-1, 2)
     measured, present = np.ones(len(markers), bool), np.zeros(len(markers), bool)

@@ -198,8 +198,7 @@ def niche_coexpression_ssim(
     codes, names = true_codes(niches, "niches")
     true = np.asarray(truth)
     if len(codes) != len(true):
-        message = f"truth has {len(true)} units and niches {len(codes)}: give the niche of each unit"
-        raise ValueError(message)
+        raise ValueError(f"truth has {len(true)} units and niches {len(codes)}: give the niche of each unit")
     found = []
     for code in range(len(names)):
         inside = codes == code
@@ -279,10 +278,9 @@ def _similarity(first: Floats, second: Floats) -> float:
 def _stated(prediction: NicheCorrelations, niche: str, n_genes: int) -> GeneCorrelations:
     given = np.asarray(prediction.values, np.float64)
     if given.shape != (len(prediction.niches), n_genes, n_genes):
-        message = (
+        raise ValueError(
             f"correlations have shape {given.shape}: give one for each pair of the {n_genes} genes in each "
             f"of the {len(prediction.niches)} niches"
         )
-        raise ValueError(message)
     places = {str(name): row for row, name in enumerate(prediction.niches)}
     return GeneCorrelations(values=given[places[niche]] if niche in places else np.zeros((n_genes, n_genes)))

@@ -211,11 +211,10 @@ def _predicted(
     if isinstance(prediction, GeneCorrelations):
         given = np.asarray(prediction.values, np.float64)
         if given.shape != (values.shape[1], values.shape[1]):
-            message = (
+            raise ValueError(
                 f"correlations have shape {given.shape}: "
                 f"give one for each pair of the {values.shape[1]} genes of truth"
             )
-            raise ValueError(message)
         inside = given[np.ix_(kept, kept)]
         inside = np.where(np.isfinite(inside), inside, 0.0)
         inside = np.clip((inside + inside.T) / 2, -1.0, 1.0)

@@ -133,8 +133,7 @@ def spatial_coherence(truth: ArrayLike, prediction: ArrayLike, *, graph: csr_mat
     """
     labels = compare_labels(truth, prediction)
     if graph.shape != labels.kept.shape * 2:
-        message = f"the graph joins {graph.shape[0]} units and there are {len(labels.kept)} labels"
-        raise ValueError(message)
+        raise ValueError(f"the graph joins {graph.shape[0]} units and there are {len(labels.kept)} labels")
     edges = csr_matrix(graph)[labels.kept][:, labels.kept].tocoo()
     if edges.nnz == 0:
         return slide_score(np.nan, "too_few_units", n_left_out=labels.n_left_out)
@@ -148,10 +147,9 @@ def spatial_coherence(truth: ArrayLike, prediction: ArrayLike, *, graph: csr_mat
 def _places(xy_um: ArrayLike, labels: Labels) -> Floats:
     xy = np.asarray(xy_um, np.float64)
     if xy.shape != (len(labels.kept), 2) or not np.isfinite(xy).all():
-        message = (
+        raise ValueError(
             f"xy_um has shape {xy.shape}: give a finite x and y for each of the {len(labels.kept)} units"
         )
-        raise ValueError(message)
     return xy[labels.kept]
 
 

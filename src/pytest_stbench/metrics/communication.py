@@ -170,8 +170,7 @@ def lr_local(
         truth, prediction, pairs=pairs, graph=graph, libsize=libsize, genes=genes, measured=measured
     )
     if arms.prediction is None:
-        message = "associations have no map: lr_local needs predicted expression"
-        raise ValueError(message)
+        raise ValueError("associations have no map: lr_local needs predicted expression")
     active, matched = _active(arms, lr_threshold)
     found = np.where(matched, np.where(active, "", "no_positive"), "not_covered")
     if arms.n_units < MIN_UNITS:
@@ -236,11 +235,10 @@ def _active(arms: PairArms, lr_threshold: ArrayLike) -> tuple[NDArray[np.bool_],
     """Return which usable pairs are active, and which could be told."""
     threshold = np.asarray(lr_threshold, np.float64)
     if threshold.shape != arms.reasons.shape:
-        message = (
+        raise ValueError(
             f"lr_threshold has shape {threshold.shape}: "
             f"give one for each of the {len(arms.reasons)} pairs (nan where there is none)"
         )
-        raise ValueError(message)
     needed = threshold[arms.usable]
     matched = np.isfinite(needed)
     active: NDArray[np.bool_] = matched & (arms.l_truth > 0) & (arms.l_truth > needed)

@@ -176,24 +176,21 @@ def matrices(truth: ArrayLike, prediction: ArrayLike) -> tuple[NDArray[Any], NDA
     """Return both as float matrices of one shape, or raise ValueError saying what to do."""
     true, predicted = _matrix(truth, "truth"), _matrix(prediction, "prediction")
     if true.shape != predicted.shape:
-        message = (
+        raise ValueError(
             f"truth has shape {true.shape} and prediction {predicted.shape}: both must hold the same "
             "units (rows) and genes (columns) in the same order; reorder or subset one of them"
         )
-        raise ValueError(message)
     return true, predicted
 
 
 def _matrix(values: ArrayLike, name: str) -> NDArray[Any]:
     array = np.asarray(values)
     if array.dtype.kind not in "fiub":
-        message = (
+        raise ValueError(
             f"{name} has dtype {array.dtype}: give a dense array of numbers (.toarray() of a sparse one)"
         )
-        raise ValueError(message)
     if array.ndim != 2:
-        message = f"{name} has shape {array.shape}: give units x genes; one gene is values[:, None]"
-        raise ValueError(message)
+        raise ValueError(f"{name} has shape {array.shape}: give units x genes; one gene is values[:, None]")
     return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
 
 
@@ -203,11 +200,10 @@ def known_genes(measured: ArrayLike | None, n_genes: int) -> NDArray[np.bool_]:
         return np.ones(n_genes, bool)
     known = np.asarray(measured)
     if known.shape != (n_genes,) or known.dtype != np.bool_:
-        message = (
+        raise ValueError(
             f"measured has shape {known.shape} and dtype {known.dtype}: "
             f"give one True or False for each of the {n_genes} genes"
         )
-        raise ValueError(message)
     return known
 
 
@@ -244,20 +240,18 @@ def _compare(
     for columns in comparison.blocks(np.flatnonzero(gaps)):
         bad = columns[~np.isfinite(prediction[:, columns]).all(axis=0)]
         if len(bad):
-            message = (
+            raise ValueError(
                 f"the prediction is not finite (NaN or infinite) for {len(bad)} or more {what}s, first "
                 f"{str(labels[bad[0]])!r}: a model must return a finite number for every unit and gene"
             )
-            raise ValueError(message)
         with np.errstate(over="ignore", invalid="ignore"):
             part = pair_moments(truth[:, columns], prediction[:, columns], comparison.mask(columns))
         huge = columns[~_finite(part)]
         if len(huge):
-            message = (
+            raise ValueError(
                 f"{what} {str(labels[huge[0]])!r} has values too large to be squared (beyond about 1e150): "
                 "scale or log-transform truth and prediction"
             )
-            raise ValueError(message)
         for name, values in found.items():
             values[columns] = getattr(part, name)
     return replace(comparison, moments=PairMoments(**found))

@@ -179,11 +179,10 @@ def pearson_spot_residual(
     known = known_genes(measured, true.shape[1])
     mean = np.asarray(train_mean, np.float64)
     if mean.shape != known.shape or not np.isfinite(mean[known]).all():
-        message = (
+        raise ValueError(
             f"train_mean has shape {mean.shape}: give one finite mean for each of the {len(known)} genes; "
             "only those not measured may be NaN"
         )
-        raise ValueError(message)
     step = max(1, _BLOCK_BYTES // (8 * max(1, mean.size)))
     names = labels_of(units, len(true), "units")
     parts: list[Scores] = []

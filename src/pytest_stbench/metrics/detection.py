@@ -227,8 +227,7 @@ def _matched(found: _Found, graph: csr_matrix, min_overlap: float) -> tuple[int,
     """Return how many objects are true, are predicted, and match."""
     n = len(found.kept)
     if graph.shape != (n, n):
-        message = f"graph has shape {graph.shape} for {n} units: it must be of the same units"
-        raise ValueError(message)
+        raise ValueError(f"graph has shape {graph.shape} for {n} units: it must be of the same units")
     among = graph[found.kept][:, found.kept]
     true, predicted = objects(among, found.positive), objects(among, found.score > CALLED)
     pairs = overlaps(true[None], predicted[None])

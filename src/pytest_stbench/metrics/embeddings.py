@@ -238,17 +238,14 @@ def _units(truth: ArrayLike, prediction: ArrayLike, patients: ArrayLike) -> Unit
     patient, _ = label_codes(patients, "patients")
     points = np.asarray(prediction)
     if points.ndim != 2 or points.dtype.kind not in "fiub" or not len(points) == len(label) == len(patient):
-        message = (
+        raise ValueError(
             f"{len(label)} labels, {len(patient)} patients and an embedding of shape {points.shape}: "
             "give numbers (n, d), a label and a patient for the same n units"
         )
-        raise ValueError(message)
     if not np.isfinite(points).all():
-        message = "the embedding is not finite: a model must return a finite number for every unit"
-        raise ValueError(message)
+        raise ValueError("the embedding is not finite: a model must return a finite number for every unit")
     if (patient < 0).any():
-        message = f"{int((patient < 0).sum())} units have no patient: name the patient of every slide"
-        raise ValueError(message)
+        raise ValueError(f"{int((patient < 0).sum())} units have no patient: name the patient of every slide")
     kept = label >= 0
     left, names = label_codes(np.asarray(patients)[kept], "patients")
     return label[kept], labels, points[kept].astype(np.float64), left, names, int((~kept).sum())

@@ -40,11 +40,10 @@ def matrix_and_statistic(
     values = np.asarray(prediction.values, np.float64)
     n_genes = np.shape(truth)[-1]
     if values.shape != (n_genes,) or np.isinf(values).any():
-        message = (
+        raise ValueError(
             f"the gene statistic has shape {values.shape}: give a number for each of the {n_genes} genes, "
             "nan where there is none"
         )
-        raise ValueError(message)
     return truth, values
 
 

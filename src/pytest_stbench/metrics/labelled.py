@@ -49,8 +49,7 @@ def label_codes(labels: ArrayLike, name: str) -> tuple[NDArray[np.intp], NDArray
 
     values = np.asarray(labels)
     if values.ndim != 1:
-        message = f"{name} has shape {values.shape}: give one label for each unit"
-        raise ValueError(message)
+        raise ValueError(f"{name} has shape {values.shape}: give one label for each unit")
     codes, found = pd.factorize(values)
     names, place = np.unique(np.asarray(found).astype(np.str_), return_inverse=True)
     return np.append(place, -1)[codes], names
@@ -111,15 +110,13 @@ def probabilities(
     """Return checked probabilities (n, k) and the names of their columns, or raise ValueError."""
     names = np.asarray([] if classes is None else classes, dtype=np.str_)
     if prediction.shape != (n_units, len(names)) or len(np.unique(names)) != len(names) or not len(names):
-        message = (
+        raise ValueError(
             f"probabilities have shape {prediction.shape} for {n_units} units and {len(np.unique(names))} "
             "different classes: give one column for each of `classes`"
         )
-        raise ValueError(message)
     shares = np.asarray(prediction, np.float64)
     if not (np.isfinite(shares).all() and (shares >= 0).all()):
-        message = "probabilities must be finite and not negative"
-        raise ValueError(message)
+        raise ValueError("probabilities must be finite and not negative")
     return shares, names
 
 

@@ -67,11 +67,10 @@ def map_ssim(
     n, g = found.truth.shape
     places = np.asarray(pixels)
     if places.shape != (n, 2) or (n and (places.dtype.kind not in "iu" or places.min() < 0)):
-        message = (
+        raise ValueError(
             f"pixels have shape {places.shape} and dtype {places.dtype}: give row and column, whole "
             f"numbers from 0, of each of the {n} units"
         )
-        raise ValueError(message)
     values, small = np.full(g, np.nan), np.zeros(g, bool)
     for columns, rows in found.known_together():
         canvas = canvas_of(places if rows is None else places[rows])

@@ -37,11 +37,10 @@ def mask_pairs(truth: Masks, prediction: Masks) -> list[tuple[NDArray[np.int32],
         raise ValueError(message)
     for number, (first, second) in enumerate(zip(true, predicted, strict=True)):
         if first.shape != second.shape:
-            message = (
+            raise ValueError(
                 f"tile {number} has shape {first.shape} in truth and {second.shape} in prediction: "
                 "both must show the same pixels"
             )
-            raise ValueError(message)
     return list(zip(true, predicted, strict=True))
 
 
@@ -84,14 +83,12 @@ def label_images(masks: Masks, name: str) -> list[NDArray[np.int32]]:
 def _label_image(values: Any, name: str) -> NDArray[np.int32]:
     image = np.asarray(values)
     if image.ndim != 2 or not (image.dtype.kind in "iu" or image.size == 0):
-        message = (
+        raise ValueError(
             f"{name} has shape {image.shape} and type {image.dtype}: a label image has two axes and whole "
             "numbers, 0 for background and one number for each instance"
         )
-        raise ValueError(message)
     if image.dtype.itemsize >= 4 and image.dtype != np.int32 and image.size:
         beyond = max(int(image.max()), -int(image.min()))
         if beyond > np.iinfo(np.int32).max:
-            message = f"{name} has labels beyond 2147483647 ({beyond}): number the instances from 1"
-            raise ValueError(message)
+            raise ValueError(f"{name} has labels beyond 2147483647 ({beyond}): number the instances from 1")
     return image.astype(np.int32, copy=False)

@@ -112,8 +112,7 @@ def compare_niches(
     true, predicted = matrices(truth, truth if isinstance(prediction, NicheFoldChanges) else prediction)
     codes, names = true_codes(niches, "niches")
     if len(codes) != len(true):
-        message = f"truth has {len(true)} units and niches {len(codes)}: give the niche of each unit"
-        raise ValueError(message)
+        raise ValueError(f"truth has {len(true)} units and niches {len(codes)}: give the niche of each unit")
     kept = codes >= 0
     usable = known_genes(measured, true.shape[1]) & np.isfinite(true).all(axis=0)
     symbols = labels_of(genes, true.shape[1], "genes")
@@ -123,10 +122,9 @@ def compare_niches(
         order = change
     else:
         if not np.isfinite(predicted).all():
-            message = (
+            raise ValueError(
                 "the prediction is not finite: a model must return a finite number for every unit and gene"
             )
-            raise ValueError(message)
         other = _statistics(predicted, kept, codes, len(names), usable)
         order, change = other[0], other[1]
     inside = np.bincount(codes[kept], minlength=len(names))
@@ -164,11 +162,10 @@ def _stated(prediction: NicheFoldChanges, names: NDArray[np.str_], n_genes: int)
     values = np.asarray(prediction.values, np.float64)
     known = {str(niche): row for row, niche in enumerate(prediction.niches)}
     if values.shape != (len(prediction.niches), n_genes) or np.isinf(values).any():
-        message = (
+        raise ValueError(
             f"fold changes have shape {values.shape}: give a finite one for each of the "
             f"{len(prediction.niches)} niches and {n_genes} genes"
         )
-        raise ValueError(message)
     change = np.zeros((len(names), n_genes))
     for row, niche in enumerate(names):
         if str(niche) in known:

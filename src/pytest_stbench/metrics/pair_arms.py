@@ -111,10 +111,9 @@ def compare_pairs(
         l_prediction = _stated(prediction, len(names))[usable]
     else:
         if not np.isfinite(predicted).all():
-            message = (
+            raise ValueError(
                 "the prediction is not finite: a model must return a finite number for every unit and gene"
             )
-            raise ValueError(message)
         other = standardise(predicted[:, needed], graph, depth)
         l_prediction = other.association(left, right)
     return PairArms(
@@ -209,8 +208,7 @@ def _columns(
     """Return a name for each pair and the columns of its genes, -1 where there is none."""
     array = np.asarray(pairs, dtype=np.str_) if len(pairs) else np.zeros((0, 2), dtype=np.str_)
     if array.ndim != 2 or array.shape[1] != 2:
-        message = f"pairs have shape {array.shape}: give a ligand and a receptor each"
-        raise ValueError(message)
+        raise ValueError(f"pairs have shape {array.shape}: give a ligand and a receptor each")
     place = {str(symbol): column for column, symbol in enumerate(symbols)}
     columns = np.array([[place.get(str(gene), -1) for gene in pair] for pair in array], np.intp).reshape(
         -1, 2
@@ -222,11 +220,10 @@ def _columns(
 def _log_depth(libsize: ArrayLike, graph: csr_matrix, n_units: int) -> Floats:
     counts = np.asarray(libsize, np.float64)
     if counts.shape != (n_units,) or graph.shape != (n_units, n_units):
-        message = (
+        raise ValueError(
             f"libsize has shape {counts.shape} and the graph {graph.shape}: "
             f"both must be of the {n_units} units of truth"
         )
-        raise ValueError(message)
     if not (np.isfinite(counts) & (counts > 0)).all():
         message = "libsize holds totals that are not positive: leave out units without counts before scoring"
         raise ValueError(message)

@@ -133,8 +133,7 @@ def hvg_recovery(
     known = found.reasons != "gene_missing"
     score = np.asarray(hvg_score, np.float64)
     if score.shape != known.shape:
-        message = f"hvg_score has shape {score.shape}: give one for each of the {len(known)} genes"
-        raise ValueError(message)
+        raise ValueError(f"hvg_score has shape {score.shape}: give one for each of the {len(known)} genes")
     if spread is None:
         variance = found.moments.ss_p / np.maximum(found.moments.n, 1.0)
         spread = np.where(found.constant_prediction(), 0.0, variance)
@@ -149,8 +148,7 @@ def compare_tops(truth: Floats, prediction: Floats, genes: NDArray[np.str_], k: 
     A `reason` found before makes the score undefined.
     """
     if k < 1:
-        message = f"k is {k}: it is the number of genes in both lists, at least 1"
-        raise ValueError(message)
+        raise ValueError(f"k is {k}: it is the number of genes in both lists, at least 1")
     g, defined = len(genes), int(np.isfinite(truth).sum())
     if not reason and (g < SMALLEST_UNIVERSE * k or defined < k):
         reason = "too_few_genes"

@@ -43,8 +43,6 @@ class Scores:
     def __post_init__(self) -> None:
         undefined = self.reasons != ""
         if not (len(self.values) == len(self.reasons) == len(self.labels)):
-            message = "values, reasons and labels must have the same length"
-            raise ValueError(message)
+            raise ValueError("values, reasons and labels must have the same length")
         if not np.array_equal(np.isnan(self.values), undefined):
-            message = "every undefined value needs a reason, and only those"
-            raise ValueError(message)
+            raise ValueError("every undefined value needs a reason, and only those")

@@ -125,11 +125,10 @@ class ModelHandle:
         model = self._source()
         self._refuse_no_model(model)
         if has_fit(model) and self._latest is not None and self._latest() is model:
-            message = (
+            raise ModelError(
                 f"the factory of model {self.label!r} returned the same {type(model).__name__} twice, so a "
                 "fold would start from the fit of another: let it build a new object at every call"
             )
-            raise ModelError(message)
         try:
             self._latest = weakref.ref(model)
         except TypeError:  # an object with __slots__ cannot be told apart from its successor
@@ -147,12 +146,11 @@ class ModelHandle:
             reason = "its deep copy is the same object"
         if not has_fit(model):
             return model
-        message = (
+        raise ModelError(
             f"model {self.label!r} ({type(model).__name__}) has `fit` and must be new for every fold, but "
             f"{reason}: give its class or a function without arguments that builds it, for example "
             "`return Model` or `return lambda: Model(size=4)` in the fixture"
         )
-        raise ModelError(message)
 
     def _refuse_arguments(self, source: Any) -> None:
         try:
@@ -163,19 +161,17 @@ class ModelHandle:
         needed = [p.name for p in parameters if p.default is p.empty and p.kind not in positional]
         if needed:
             name = getattr(source, "__name__", type(source).__name__)
-            message = (
+            raise ModelError(
                 f"model {self.label!r} is built by {name}, which needs arguments ({', '.join(needed)}): give "
                 f"something that takes none, for example `return lambda: {name}({needed[0]}=...)`"
             )
-            raise ModelError(message)
 
     def _refuse_no_model(self, model: object) -> None:
         if isinstance(model, type):
-            message = (
+            raise ModelError(
                 f"the factory of model {self.label!r} returned the class {model.__name__}, not a model: "
                 "give the class itself, or call it"
             )
-            raise ModelError(message)
         if prediction_methods(model):
             return
         if model is None:
@@ -184,10 +180,9 @@ class ModelHandle:
             public = [name for name in dir(model) if not name.startswith("_")]
             hints = (nearest(name, PREDICTION_METHODS) for name in public)
             found = f"an object of type {type(model).__name__}{next((hint for hint in hints if hint), '')}"
-        message = (
+        raise ModelError(
             f"model {self.label!r} has none of the methods {', '.join(PREDICTION_METHODS)}; found {found}"
         )
-        raise ModelError(message)
 
 
 def methods(model: object) -> frozenset[str]:

@@ -101,11 +101,10 @@ def pretraining(model: object) -> tuple[str, ...]:
         or not isinstance(found, Sequence | frozenset | set)
         or not all(isinstance(corpus, str) for corpus in found)
     ):
-        message = (
+        raise ModelError(
             f"`pretraining` of the model must be a tuple of names of corpora, found {found!r}: "
             "write for example pretraining = ('HEST', 'TCGA')"
         )
-        raise ModelError(message)
     return tuple(sorted(found)) if isinstance(found, set | frozenset) else tuple(found)
 
 
@@ -122,11 +121,10 @@ def own_names(model: object) -> bool:
     found = getattr(model, "unit_names", None)
     if found is None or (isinstance(found, str) and found == AS_GIVEN):
         return found is not None
-    message = (
+    raise ModelError(
         f"`unit_names` of the model is {found!r}: write unit_names = {AS_GIVEN!r} to get the names of the "
         "data set, or leave it out"
     )
-    raise ModelError(message)
 
 
 def canonical_json(value: object) -> str:
@@ -155,11 +153,10 @@ def _text(model: object, attribute: str) -> str | None:
     if found is None or found == "":
         return None
     if not isinstance(found, str):
-        message = (
+        raise ModelError(
             f"`{attribute}` of the model must be a string, found {found!r} ({type(found).__name__}): "
             f"write for example {attribute} = {str(found) if isinstance(found, int | float) else 'v1'!r}"
         )
-        raise ModelError(message)
     return found
 
 
@@ -168,21 +165,19 @@ def _config(model: object) -> Mapping[str, Any]:
     if found is None:
         return {}
     if not isinstance(found, Mapping):
-        message = (
+        raise ModelError(
             f"`config` of the model must be a mapping, found {type(found).__name__}: "
             "give its settings as a dictionary, for example config = {'layers': 4}"
         )
-        raise ModelError(message)
     return {key: _json_safe(found[key], f"config[{key!r}]", (), key) for key in found}
 
 
 def _json_safe(value: Any, where: str, parents: tuple[int, ...], key: object) -> Any:
     """Return a plain copy of `value`; `parents` are the ids of the containers around it."""
     if not isinstance(key, str):
-        message = (
+        raise ModelError(
             f"{where} of the model has a key that is not a string ({type(key).__name__}): write {str(key)!r}"
         )
-        raise ModelError(message)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -199,9 +194,8 @@ def _json_safe(value: Any, where: str, parents: tuple[int, ...], key: object) ->
         return {k: _json_safe(value[k], f"{where}[{k!r}]", inside, k) for k in value}
     if isinstance(value, list | tuple):
         return [_json_safe(item, f"{where}[{i}]", inside, "") for i, item in enumerate(value)]
-    message = (
+    raise ModelError(
         f"{where} of the model is {value!r} ({type(value).__name__}), which is not JSON-serialisable: "
         "`config` may hold strings, finite numbers, booleans, None, lists and dictionaries; "
         "convert it with str(), float(), int() or .tolist()"
     )
-    raise ModelError(message)

@@ -26,11 +26,10 @@ def import_model(reference: str) -> Any:
     reference = reference.removeprefix(PREFIX)
     module_name, _, attribute = reference.partition(":")
     if not _dotted(module_name) or not _dotted(attribute):
-        message = (
+        raise ModelError(
             f"{PREFIX + reference!r} does not name a model: write import:PACKAGE.MODULE:ATTRIBUTE, "
             "for example import:mylab.models:Model"
         )
-        raise ModelError(message)
     return _attribute(_module(module_name), module_name, attribute)
 
 
@@ -48,17 +47,15 @@ def load_entry_point(name: str) -> Any:
     values = sorted({entry.value for entry in metadata.entry_points(group=ENTRY_POINT_GROUP, name=name)})
     if not values:
         known = entry_point_names()
-        message = (
+        raise ModelError(
             f"no installed package offers a model {name!r} (entry points of the group {ENTRY_POINT_GROUP}: "
             f"{', '.join(known) or 'none'}){nearest(name, known)}"
         )
-        raise ModelError(message)
     if len(values) > 1:
-        message = (
+        raise ModelError(
             f"several installed packages offer a model {name!r} ({', '.join(values)}): "
             f"choose one by {PREFIX}{values[0]}"
         )
-        raise ModelError(message)
     return import_model(values[0].partition("[")[0].replace(" ", ""))
 
 
@@ -73,11 +70,10 @@ def _module(name: str) -> Any:
         missing = error.name or ""
         if name != missing and not name.startswith(missing + "."):
             raise
-        message = (
+        raise ModelError(
             f"there is no module {missing!r} (asked for by {PREFIX}{name}:...): install its package, or put "
             "its folder on the path (PYTHONPATH=. or `pythonpath = .` in the pytest configuration)"
-        )
-        raise ModelError(message) from None
+        ) from None
 
 
 def _attribute(module: Any, module_name: str, attribute: str) -> Any:
@@ -85,7 +81,6 @@ def _attribute(module: Any, module_name: str, attribute: str) -> Any:
     for part in attribute.split("."):
         if not hasattr(found, part):
             public = [known for known in dir(found) if not known.startswith("_")]
-            message = f"{path} has no attribute {part!r}{nearest(part, public)}"
-            raise ModelError(message)
+            raise ModelError(f"{path} has no attribute {part!r}{nearest(part, public)}")
         found, path = getattr(found, part), f"{path}.{part}"
     return found

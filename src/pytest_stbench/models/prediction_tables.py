@@ -63,11 +63,10 @@ def _from_npz(path: Path) -> Table:
     found = arrays_of(path)
     columns = next((name for name in ("genes", "classes", "columns") if name in found), None)
     if "values" not in found or "units" not in found or columns is None:
-        message = (
+        raise ModelError(
             f"{path}: an npz of predictions holds `values`, `units` and `genes` (or `classes`); "
             f"found {', '.join(found) or 'none'}"
         )
-        raise ModelError(message)
     return Table(
         values=found["values"],
         units=[str(name) for name in found["units"].tolist()],
@@ -92,8 +91,7 @@ def _readable(path: Path, read: Any) -> Any:
     try:
         return read()
     except Exception as error:  # every format has errors of its own for damaged files
-        message = f"{path}: cannot be read (truncated, damaged or another format): {error}"
-        raise ModelError(message) from error
+        raise ModelError(f"{path}: cannot be read (truncated, damaged or another format): {error}") from error
 
 
 READERS = MappingProxyType({"h5ad": from_h5ad, "parquet": _from_parquet, "npz": _from_npz})

@@ -62,10 +62,9 @@ class PredictionFolder:
     def __init__(self, folder: Path, checksums: Checksums | None = None) -> None:
         self.folder = folder
         if not folder.is_dir():
-            message = (
+            raise ModelError(
                 f"predictions:{folder}: there is no such folder; give one that holds TASK/DATASET/SPLIT/FOLD"
             )
-            raise ModelError(message)
         self._manifest = _manifest(folder / MANIFEST)
         checksums = checksums or Checksums(anew=True)
         self._seals = Seals(folder, folder / MANIFEST, self._manifest, checksums)
@@ -111,8 +110,7 @@ class PredictionFolder:
     def predict_expression(self, slide: object, genes: Sequence[str]) -> NDArray[Any]:
         """Say that files are not asked: :meth:`read` is."""
         del slide, genes
-        message = f"{self.name} is a folder of predictions, not a model that can be asked"
-        raise ModelError(message)
+        raise ModelError(f"{self.name} is a folder of predictions, not a model that can be asked")
 
     impute = predict_labels = predict_proportions = embed = segment = predict_expression
 
@@ -125,12 +123,11 @@ class PredictionFolder:
         """
         stated = self._manifest.get("tasks", {}).get(task, {}).get("fingerprint")
         if stated is not None and stated != fingerprint:
-            message = (
+            raise ModelError(
                 f"{self.folder / MANIFEST}: the predictions are for another state of task {task} "
                 f"(fingerprint {str(stated)[:12]}..., now {fingerprint[:12]}...): export the inputs "
                 "again and predict anew"
             )
-            raise ModelError(message)
         missing: list[str] = []
         there: list[Path] = []
         for place, slides in places:
@@ -141,11 +138,10 @@ class PredictionFolder:
                     missing.append("/".join((*place.parts, f"{safe_name(slide)}.{FORMATS[0]}")))
         if missing:
             more = f" and {len(missing) - LISTED} more" if len(missing) > LISTED else ""
-            message = (
+            raise ModelError(
                 f"{self.folder}: {len(missing)} files are missing ({' or '.join(FORMATS)}): "
                 f"{', '.join(missing[:LISTED])}{more}; write them: a task is scored whole"
             )
-            raise ModelError(message)
         self.remarks = self._seals.without(there)
 
     def read(
@@ -160,8 +156,7 @@ class PredictionFolder:
         table = READERS[path.suffix[1:]](path)
         if table.values.shape != (len(table.units), len(table.columns)):
             sizes = f"{len(table.units)} units and {len(table.columns)} columns"
-            message = f"{path}: {table.values.shape} values for {sizes}"
-            raise ModelError(message)
+            raise ModelError(f"{path}: {table.values.shape} values for {sizes}")
         rows = _order(path, "units", table.units, units)
         if columns is None:
             return table.values[rows]
@@ -183,10 +178,9 @@ class PredictionFolder:
     def _file(self, place: Place, slide: str) -> Path:
         found = self._files(place, slide)
         if not found:
-            message = (
+            raise ModelError(
                 f"{self.folder.joinpath(*place.parts)}: no file for slide {slide} ({', '.join(FORMATS)})"
             )
-            raise ModelError(message)
         self._seals.check(found[0])
         return found[0]
 
@@ -196,12 +190,10 @@ class PredictionFolder:
         there = tuple(path for path in found if path.is_file())
         if len(there) > 1:
             names = " and ".join(path.name for path in there)
-            message = f"{folder}: {names} are of one slide: keep one of them"
-            raise ModelError(message)
+            raise ModelError(f"{folder}: {names} are of one slide: keep one of them")
         for path in there:
             if not path.resolve().is_relative_to(self.folder.resolve()):
-                message = f"{path} is a link out of the folder of predictions: copy the file there"
-                raise ModelError(message)
+                raise ModelError(f"{path} is a link out of the folder of predictions: copy the file there")
         return there
 
 
@@ -215,16 +207,14 @@ def _order(path: Path, what: str, found: list[str], asked: Sequence[str]) -> NDA
     place = {name: position for position, name in enumerate(found)}
     if len(place) < len(found):
         twice = next(name for name in found if found.count(name) > 1)
-        message = f"{path}: {what[:-1]} {twice!r} stands twice in its {what}; each may stand once"
-        raise ModelError(message)
+        raise ModelError(f"{path}: {what[:-1]} {twice!r} stands twice in its {what}; each may stand once")
     missing = [name for name in asked if name not in place]
     if missing:
         more = f" and {len(missing) - LISTED} more" if len(missing) > LISTED else ""
-        message = (
+        raise ModelError(
             f"{path}: {len(missing)} of {len(asked)} {what} that were asked for are missing: "
             f"{', '.join(missing[:LISTED])}{more}; `stbench export-inputs` writes the names"
         )
-        raise ModelError(message)
     return np.array([place[name] for name in asked], dtype=np.intp)
 
 

@@ -69,14 +69,12 @@ class EmbedProbe:
     def predict_expression(self, slide: ModelSlide, genes: Sequence[str]) -> NDArray[np.float32]:
         """Return (n, g) float32 on the scale of the training targets."""
         if self._readout is None:
-            message = "a model with `embed` alone must be fitted before it can predict expression"
-            raise ModelError(message)
+            raise ModelError("a model with `embed` alone must be fitted before it can predict expression")
         unknown = [gene for gene in genes if gene not in self._genes]
         if unknown:
-            message = (
+            raise ModelError(
                 f"the read-out of the embedding was not fitted for {unknown[0]!r} ({len(unknown)} such genes)"
             )
-            raise ModelError(message)
         columns = [self._genes[gene] for gene in genes]
         return self._readout.predict(self._embed(slide))[:, columns].astype(np.float32)
 

@@ -41,11 +41,10 @@ class Seals:
             message = f"{path}: `{FILES}` must give a sha256 by path; `stbench seal {folder}` writes them"
             raise ModelError(message)
         if SEAL in manifest and manifest[SEAL] != _seal(manifest):
-            message = (
+            raise ModelError(
                 f"{path}: `{FILES}` or `tasks` are others than `stbench seal` wrote; see what was changed, "
                 f"and seal the folder again (`stbench seal {folder}`) if it is meant"
             )
-            raise ModelError(message)
 
     def check(self, path: Path) -> None:
         """Compare a file with its checksum, once for each state of it; nothing where it has none.
@@ -57,12 +56,11 @@ class Seals:
             return
         found = _sha256([path], replace(self._checksums, anew=True))[path]
         if found != self._files[name]:
-            message = (
+            raise ModelError(
                 f"{path}: sha256 differs from {self._path}: expected {self._files[name]}, found {found}; get "
                 f"the file again, or seal the folder again (`stbench seal {self._folder}`) if the change is "
                 "meant"
             )
-            raise ModelError(message)
 
     def revision(self, paths: Iterable[Path]) -> str:
         """Return a digest of what the files `paths` say and of what the manifest says of them.
@@ -109,8 +107,7 @@ def seal(folder: Path, path: Path, manifest: Mapping[str, Any], endings: Iterabl
         No file of predictions, a file that cannot be read, a folder that cannot be written to.
     """
     if not folder.is_dir():
-        message = f"{folder}: there is no such folder"
-        raise ModelError(message)
+        raise ModelError(f"{folder}: there is no such folder")
     found = files_in(folder, endings)
     if not found:
         message = f"{folder}: no file of predictions in it ({', '.join(sorted(f'.{e}' for e in endings))})"
@@ -122,8 +119,7 @@ def seal(folder: Path, path: Path, manifest: Mapping[str, Any], endings: Iterabl
     try:
         write_atomically(path, lambda file: file.write(text.encode()))
     except OSError as error:
-        message = f"{path}: cannot be written ({error.strerror or error})"
-        raise ModelError(message) from error
+        raise ModelError(f"{path}: cannot be written ({error.strerror or error})") from error
     return len(files)
 
 

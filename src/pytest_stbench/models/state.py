@@ -89,8 +89,7 @@ class _Walk:
         if id(value) in inside:
             return f"cycle {_called(type(value))}"
         if len(inside) > DEPTH:
-            message = f"{where} (nested more than {DEPTH} deep)"
-            raise _UndigestibleError(message)
+            raise _UndigestibleError(f"{where} (nested more than {DEPTH} deep)")
         found = self._container(value, where, (*inside, id(value)))
         self._known[id(value)] = (value, found)
         return found
@@ -181,16 +180,14 @@ class _Walk:
         for part in value.__qualname__.split("."):
             found = getattr(found, part, None)
         if found is not value:
-            message = f"{where} ({value.__qualname__})"
-            raise _UndigestibleError(message)
+            raise _UndigestibleError(f"{where} ({value.__qualname__})")
         return f"c{name}"
 
     def _object(self, kind: str, value: object, where: str, inside: tuple[int, ...]) -> str:
         try:
             parts = self.parts_of(value)
         except _UndigestibleError as error:
-            message = f"{where} ({error})"
-            raise _UndigestibleError(message) from error
+            raise _UndigestibleError(f"{where} ({error})") from error
         if "<locals>" in kind:
             parts["(class)"] = _of_class(type(value))
         tokens = (f"{name}={self.token(parts[name], f'{where}.{name}', inside)}" for name in sorted(parts))
@@ -273,8 +270,7 @@ def _of_tensor(value: Any, where: str) -> Any:
         except TypeError:  # numpy has no bfloat16; every one of them is a float32
             return np.asarray(plain.float().numpy())
     except Exception as error:
-        message = f"{where} ({type(value).__qualname__})"
-        raise _UndigestibleError(message) from error
+        raise _UndigestibleError(f"{where} ({type(value).__qualname__})") from error
 
 
 def _called(kind: type) -> str:

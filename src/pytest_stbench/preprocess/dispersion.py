@@ -71,11 +71,10 @@ def normalised_dispersion(slide: Slide, flavour: Flavour, scale: float | None) -
         try:
             table = scanpy.pp.highly_variable_genes(AnnData(counts), flavor=flavour, inplace=False)
         except ValueError:
-            message = (
+            raise DataError(
                 f"slide {slide.meta.slide_id}: {len(columns)} genes cannot be put into the bins of "
                 f"{flavour!r} (too many have the same mean): use `select: hvg`"
-            )
-            raise DataError(message) from None
+            ) from None
     found = table["dispersions_norm"].to_numpy(np.float64)
     score[columns] = np.where(np.isfinite(found), found, np.nan)
     return score

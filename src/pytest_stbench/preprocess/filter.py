@@ -45,11 +45,10 @@ def filter_units(slide: Slide, spec: FilterSpec, resolution: str | None = None) 
     if min_counts is None or min_genes is None:
         resolution = resolution or slide.meta.resolution
         if resolution not in MIN_UNIT:
-            message = (
+            raise DataError(
                 f"slide {slide.meta.slide_id}: resolution is {resolution!r} and gives no default filter: set "
                 f"`resolution:` ({', '.join(MIN_UNIT)}) or `filter.min_counts` and `filter.min_genes`"
             )
-            raise DataError(message)
         counts, genes = MIN_UNIT[resolution]
         min_counts = counts if min_counts is None else min_counts
         min_genes = genes if min_genes is None else min_genes

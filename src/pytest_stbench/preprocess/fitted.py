@@ -153,8 +153,7 @@ def fit_preprocess(
 def _with_units(train_slides: Sequence[Slide]) -> list[Slide]:
     slides = [slide for slide in train_slides if slide.n_units]
     if not slides:
-        message = "no unit of the training slides passes `preprocess.filter`: lower its thresholds"
-        raise DataError(message)
+        raise DataError("no unit of the training slides passes `preprocess.filter`: lower its thresholds")
     return slides
 
 
@@ -179,8 +178,7 @@ def _select(
     if genes.select == "list":
         wanted = names or genes.names
         if not wanted:
-            message = "`preprocess.genes: {select: list}` needs `names` or `file`"
-            raise DataError(message)
+            raise DataError("`preprocess.genes: {select: list}` needs `names` or `file`")
         return selection.listed(slides, tuple(wanted), candidates)
     if genes.select == "signatures":
         members = {gene for group in signatures().values() for gene in group}

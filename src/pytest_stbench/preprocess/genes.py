@@ -164,10 +164,9 @@ def listed(
         sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     )
     if repeated:
-        message = (
+        raise DataError(
             f"the gene list names {len(repeated)} genes more than once ({_some(repeated)}): keep one of each"
         )
-        raise DataError(message)
     column_of = {str(gene): column for column, gene in enumerate(slides[0].genes)}
     found = np.array([column_of[name] for name in names if name in column_of], dtype=np.intp)
     allowed = found if candidates is None else found[np.isin(found, candidates)]
@@ -178,12 +177,11 @@ def listed(
     }
     if len(allowed) == 0:
         absent = [name for name in names if name not in column_of]
-        message = (
+        raise DataError(
             f"none of the {len(names)} listed genes can be used: {len(absent)} are not in the data set "
             f"({_some(absent)}), {len(found)} are inputs of the task or their relatives; "
             f"check `preprocess.genes`"
         )
-        raise DataError(message)
     return _finish(allowed, counted)
 
 
@@ -223,12 +221,11 @@ def _top(
     columns = columns[ranked]
     counted[f"genes_without_{what}"] = int((~ranked).sum())
     if len(columns) == 0:
-        message = (
+        raise DataError(
             f"{len(ranked)} genes are detected often enough and none has a defined {what} on any of the "
             f"{len(slides)} training slides (needs 20 units with neighbours, and a gene that varies): lower "
             f"`preprocess.filter`, check the coordinates, or choose `genes: {{select: all}}`"
         )
-        raise DataError(message)
     symbols = slides[0].genes[columns]
     order = np.lexsort((symbols, -np.round(mean, TIE_DECIMALS)))[:n]
     counted["genes_ranked_below_n"] = len(columns) - len(order)
@@ -252,12 +249,11 @@ def _detected(
         ]
     )
     if not passes.any():
-        message = (
+        raise DataError(
             f"none of the {len(pool)} candidate genes is detected in {min_detection:.0%} of the units of "
             f"each of {len(slides)} training slides ({int((~measured).sum())} not measured on any): "
             f"lower `preprocess.genes.min_detection`, raise `preprocess.filter`, or list the genes"
         )
-        raise DataError(message)
     counted = {
         "genes_candidates": len(pool),
         "genes_not_measured_on_any_training_slide": int((~measured).sum()),

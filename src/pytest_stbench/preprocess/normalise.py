@@ -129,11 +129,10 @@ def from_counts(
     counts = np.asarray(predicted, dtype=np.float64)
     negative = int((counts < 0).sum())
     if negative:
-        message = (
+        raise ModelError(
             f"{negative} of {counts.size} predicted counts are below zero (lowest {counts.min():.4g}): "
             f"return counts of at least 0, or log-normalised values without 'counts'"
         )
-        raise ModelError(message)
     if method == "log1p":
         return np.log1p(counts)
     total = counts.sum(axis=1)

@@ -166,5 +166,4 @@ def _shipped(inside: str, in_checkout: str, what: str) -> Path:
         if path.exists():
             return path
     places = ", ".join(map(str, candidates))
-    message = f"{what}, looked in {places}: reinstall pytest-stbench"
-    raise StbenchError(message)
+    raise StbenchError(f"{what}, looked in {places}: reinstall pytest-stbench")

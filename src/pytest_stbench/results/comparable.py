@@ -140,11 +140,10 @@ def counterpart(score: ScoreRecord, stored: Results) -> ScoreRecord | None:
     if score.model in models:
         return None
     if len(models) > 1:
-        message = (
+        raise ResultsError(
             f"the stored run has no model {score.model} but several others ({', '.join(models)}): "
             "compare with a file that holds one model, or give the model the name it has there"
         )
-        raise ResultsError(message)
     return next(iter(found.values()), None)
 
 
@@ -214,10 +213,9 @@ def changes(
 
 def _sign(metric: str, better: str) -> float:
     if better not in {"up", "down"}:
-        message = (
+        raise ResultsError(
             f"{metric} has no better direction ({better}): differences between runs are neither gain nor loss"
         )
-        raise ResultsError(message)
     return 1.0 if better == "up" else -1.0
 
 

@@ -96,25 +96,22 @@ def load(path: str | Path) -> Results:
         message = f"{path}: there is no such results file; write one with --stbench-save={path}"
         raise ResultsError(message) from None
     except OSError as error:
-        message = f"{path}: the results file cannot be read: {error.strerror or error}"
-        raise ResultsError(message) from None
+        raise ResultsError(f"{path}: the results file cannot be read: {error.strerror or error}") from None
     try:
         if b'"schema"' not in content:
             raise ResultsError
         results: Results = parse(Results, content, f"a results file of the schema {SCHEMA}")
     except ResultsError as error:
         # Read a second time only here: as Python's values a file takes several times its size.
-        message = f"{path}: {_no_results_file(content) or error}; {_ADVICE}"
-        raise ResultsError(message) from None
+        raise ResultsError(f"{path}: {_no_results_file(content) or error}; {_ADVICE}") from None
     del content
     wrong = list(mistakes(results))
     if wrong:
-        message = (
+        raise ResultsError(
             f"{path}: the records are not those that a run wrote: {first_of(wrong)}. Restore the file from "
             "where it was kept, or run again with --stbench-save to another path (predictions are kept in "
             "the store, a rerun is quick); nothing was overwritten"
         )
-        raise ResultsError(message)
     return results
 
 
@@ -155,12 +152,11 @@ def save(
         stored = load(path)
         differing = conflicts(stored, results)
         if differing:
-            message = (
+            raise ResultsError(
                 f"{path}: these results do not belong into this file, one name would stand for two things: "
                 f"{'; '.join(differing)}. The file was left as it is: save to another file, or remove "
                 "this one (predictions are kept in the store, a rerun is quick)"
             )
-            raise ResultsError(message)
         joined = merged(stored, results)
     joined = settled(replace(joined, checklist=checklist_of(joined)))
     joined = replace(joined, digests=digests_of(joined))
@@ -181,13 +177,11 @@ def _write(path: Path, joined: Results, ready: Callable[[], None] | None) -> Non
     what = "what a results file can hold (a mistake in a record of this run, please report it)"
     wrong = list(mistakes(parse(Results, text, what)))
     if wrong:
-        message = f"{path}: {first_of(wrong)} (a mistake in a record of this run, please report it)"
-        raise ResultsError(message)
+        raise ResultsError(f"{path}: {first_of(wrong)} (a mistake in a record of this run, please report it)")
     try:
         _replace(path, text, ready)
     except OSError as error:
-        message = f"{path}: the results cannot be written: {error.strerror or error}"
-        raise ResultsError(message) from error
+        raise ResultsError(f"{path}: the results cannot be written: {error.strerror or error}") from error
 
 
 def results_schema() -> dict[str, Any]:

@@ -119,11 +119,10 @@ def to_builtin(value: Any) -> Any:
         return sorted(to_builtin(item) for item in value)
     if isinstance(value, (list, tuple)):
         return [to_builtin(item) for item in value]
-    message = (
+    raise TypeError(
         f"{value!r} ({type(value).__name__}) cannot stand in a results file: "
         "use numbers, strings, lists or mappings"
     )
-    raise TypeError(message)
 
 
 def parse(cls: Any, text: str | bytes, what: str) -> Any:
@@ -141,8 +140,7 @@ def parse(cls: Any, text: str | bytes, what: str) -> Any:
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, p['loc'])) or 'top level'}: {p['msg']}" for p in error.errors()]
         more = [f"and {len(problems) - 5} more"] if len(problems) > 5 else []
-        message = f"this is not {what}: {'; '.join(problems[:5] + more)}"
-        raise ResultsError(message) from None
+        raise ResultsError(f"this is not {what}: {'; '.join(problems[:5] + more)}") from None
 
 
 @cache

@@ -30,8 +30,7 @@ def write_archive(
     """
     for slide, matrix in values.items():
         if not isinstance(matrix, np.ndarray) or matrix.dtype not in KINDS:
-            message = f"the prediction of slide {slide!r} must be a float32 or int32 array"
-            raise TypeError(message)
+            raise TypeError(f"the prediction of slide {slide!r} must be a float32 or int32 array")
     slides = [[slide, _digest(matrix)] for slide, matrix in values.items()]
     head = {"format": FORMAT, "slides": slides, "meta": meta}
     arrays: dict[str, Any] = {HEAD: np.frombuffer(sealed(key, head), dtype=np.uint8)}
@@ -51,8 +50,7 @@ def read_archive(path: Path, *, key: str) -> tuple[dict[str, NDArray[Any]], dict
         values = {slide: archive[f"slide_{i}"] for i, (slide, _) in enumerate(head["slides"])}
     for slide, digest in head["slides"]:
         if values[slide].dtype not in KINDS or _digest(values[slide]) != digest:
-            message = f"its values of slide {slide!r} are others than were written"
-            raise ValueError(message)
+            raise ValueError(f"its values of slide {slide!r} are others than were written")
     return values, head["meta"]
 
 
@@ -66,8 +64,7 @@ def read_meta(path: Path) -> dict[str, Any]:
 def _head(archive: Any, key: str) -> dict[str, Any]:
     head: dict[str, Any] = unsealed(key, archive[HEAD].tobytes())
     if head["format"] != FORMAT:
-        message = f"it holds format {head['format']}"
-        raise ValueError(message)
+        raise ValueError(f"it holds format {head['format']}")
     return head
 
 

@@ -69,17 +69,15 @@ def baseline_contestant(
     """
     record = simple_baseline(family, offered, baselines) if name == SIMPLE else baselines.get(name)
     if record is None:
-        message = (
+        raise ModelError(
             f"there is no baseline {name!r} for the family {family.name}{nearest(name, baselines.names)}"
         )
-        raise ModelError(message)
     if record.kind != "model":
         models = [b.name for b in baselines if b.kind == "model" and family.serves in b.families]
-        message = (
+        raise ModelError(
             f"{name} is a {record.kind}: it is given the truth, so it can never be the model under test; "
             f"choose one of {', '.join(models)}"
         )
-        raise ModelError(message)
     if not runnable(record, family, offered):
         lacking = sorted(set(record.needs) - offered)
         reason = (
@@ -87,8 +85,7 @@ def baseline_contestant(
             if lacking
             else f"it does not serve the family {family.name}"
         )
-        message = f"the baseline {name} cannot run here: {reason}"
-        raise ModelError(message)
+        raise ModelError(f"the baseline {name} cannot run here: {reason}")
     return Contestant(label=name, handle=ModelHandle(name, load_target(record.target)), baseline=record.name)
 
 

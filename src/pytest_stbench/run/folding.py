@@ -204,8 +204,7 @@ def _named(names: Sequence[str], config: DatasetSpec) -> tuple[str, ...]:
 
 def _read(file: str | None, roots: Sequence[Path]) -> tuple[str, ...]:
     if file is None:
-        message = "a list of genes needs `names` or `file`"
-        raise DataError(message)
+        raise DataError("a list of genes needs `names` or `file`")
     return read_gene_list(resolve_one(file, roots))
 
 
@@ -213,8 +212,7 @@ def _with_units(slides: Sequence[Slide], fold: Fold, side: str) -> tuple[Slide, 
     """Slides that kept units; a side that kept none cannot be used."""
     kept = tuple(slide for slide in slides if slide.n_units)
     if not kept:
-        message = (
+        raise DataError(
             f"fold {fold.name}: no unit of the {side} slides passes `preprocess.filter`: lower its thresholds"
         )
-        raise DataError(message)
     return kept

@@ -110,8 +110,7 @@ def _exits_as_errors(function: Callable[[], T]) -> T:
     try:
         return function()
     except SystemExit as error:
-        message = f"the model called {exit_call(error)}"
-        raise ModelExited(message) from error
+        raise ModelExited(f"the model called {exit_call(error)}") from error
 
 
 def _timed(function: Callable[[], T], timeout: float, grace: float, on_death: Callable[[], object]) -> T:

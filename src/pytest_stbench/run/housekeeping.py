@@ -111,11 +111,10 @@ def prune(root: Path, *, keep_days: float | None = None, max_size: int | None = 
         try:
             gone = _remove(root, file)
         except LocksUnsupportedError:
-            message = (
+            raise StbenchError(
                 f"{root}: its file system has no locks, so that nobody can say what is in use: delete the "
                 "folder when no session runs"
-            )
-            raise StbenchError(message) from None
+            ) from None
         except OSError as error:
             pruned.failed.append(f"{file.path}: {error.strerror or error}")
             continue

@@ -47,8 +47,7 @@ def small_image(slide: Slide, *, make: bool = True) -> tuple[NDArray[np.uint8], 
     if slide.image is None or slide.xy_px is None:
         return None
     if callable(slide.image.source) and not make:
-        message = "it would have to be made, and the task asks nothing of images"
-        raise NoImageError(message)
+        raise NoImageError("it would have to be made, and the task asks nothing of images")
     known = np.isfinite(slide.xy_um).all(axis=1) & np.isfinite(slide.xy_px).all(axis=1)
     xy, pixels = slide.xy_um[known], slide.xy_px[known]
     to_pixels = _fit(xy, pixels)
@@ -57,8 +56,7 @@ def small_image(slide: Slide, *, make: bool = True) -> tuple[NDArray[np.uint8], 
     corner = xy.max(axis=0) + MARGIN * span
     width, height = np.ceil(corner * scale).astype(int).tolist()
     if (xy.min(axis=0) < 0).any() or max(width, height) > MOST_BLANK * SIDE:
-        message = "its coordinates do not begin near 0 um, where images have their corner"
-        raise NoImageError(message)
+        raise NoImageError("its coordinates do not begin near 0 um, where images have their corner")
     step = float(np.sqrt(abs(np.linalg.det(to_pixels[:2])))) / scale
     source, shrunk = _opened(slide.image, step)
     affine = np.vstack((to_pixels[:2] / scale, to_pixels[2])) / shrunk
@@ -80,8 +78,7 @@ def _fit(xy: NDArray[np.float64], pixels: NDArray[np.float64]) -> NDArray[np.flo
 
     design = np.column_stack((xy, np.ones(len(xy))))
     if len(xy) < 3 or np.linalg.matrix_rank(design - [*design.mean(axis=0)[:2], 0]) < 3:
-        message = "fewer than three units, or all on one line, have places in the image"
-        raise NoImageError(message)
+        raise NoImageError("fewer than three units, or all on one line, have places in the image")
     found = np.linalg.lstsq(design, pixels, rcond=None)[0]
     error = float(np.abs(design @ found - pixels).max())
     spacing = float(np.median(KDTree(pixels).query(pixels, k=2)[0][:, 1]))
@@ -99,8 +96,7 @@ def _opened(image: Image, step: float) -> tuple[Picture, float]:
 
     try:
         if image.path is not None and int(np.prod(size_of(image.path))) > MOST_PIXELS:
-            message = f"the image has more than {MOST_PIXELS // 10**6} million pixels"
-            raise NoImageError(message)
+            raise NoImageError(f"the image has more than {MOST_PIXELS // 10**6} million pixels")
         if image.path is not None and image.path.suffix.lower() in (".jpg", ".jpeg"):
             with PIL.Image.open(image.path) as opened:
                 full = opened.width

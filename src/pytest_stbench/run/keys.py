@@ -45,8 +45,7 @@ def cell_key(parts: Mapping[str, Any]) -> str:
     """
     missing = sorted(REQUIRED - parts.keys())
     if missing:
-        message = f"the key of a prediction needs {', '.join(missing)}"
-        raise ValueError(message)
+        raise ValueError(f"the key of a prediction needs {', '.join(missing)}")
     return digest_of({"parts": dict(parts), "code": code_version()})
 
 

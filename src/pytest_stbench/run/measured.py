@@ -103,8 +103,7 @@ class MeasuredSlides:
         except DataError as error:
             raise NothingToScore(str(error)) from None
         if plan.candidates is None:
-            message = "the task asks for no gene"
-            raise NoGenesAsked(message)
+            raise NoGenesAsked("the task asks for no gene")
         return GeneChoice(
             fold=fold.name,
             columns=fitted.columns if plan.judged is None else plan.judged,

@@ -34,11 +34,10 @@ def separate_panels(
             parts = dict(_by_panel(name, load_samples(name, config)))
         for part, slides in parts.items():
             if part in datasets or (part != name and part in task.spec.datasets):
-                message = (
+                raise DataError(
                     f"datasets.{name}: panels: separate makes a data set {part!r}, and there is one of that "
                     "name: rename one of them"
                 )
-                raise DataError(message)
             datasets[part] = config.model_copy(update={"slides": slides, "panels": "together"})
     if list(datasets) == list(task.spec.datasets):
         return task
@@ -49,21 +48,19 @@ def _by_panel(name: str, samples: tuple[Sample, ...]) -> dict[str, tuple[str, ..
     found: dict[str, list[str]] = {}
     without = [sample.slide for sample in samples if sample.panel is None]
     if without:
-        message = (
+        raise DataError(
             f"datasets.{name}: panels: separate needs the panel of every slide; {len(without)} have none "
             f"({', '.join(without[:5])}): add a column `panel` to the samples table"
         )
-        raise DataError(message)
     for sample in samples:
         found.setdefault(str(sample.panel), []).append(sample.slide)
     parts: dict[str, tuple[str, ...]] = {}
     for panel, slides in found.items():
         part = f"{name}.{re.sub(r'[^A-Za-z0-9_.]+', '_', panel)}"
         if part in parts:
-            message = (
+            raise DataError(
                 f"datasets.{name}: two panels are both called {part!r} in test ids: rename one of "
                 f"{', '.join(map(repr, found))} in the samples table"
             )
-            raise DataError(message)
         parts[part] = tuple(slides)
     return parts

@@ -79,10 +79,9 @@ def run_selftest(
             task = load_task(path, registry)
             elsewhere = [n for n, found in task.spec.datasets.items() if found.source != "simulated"]
             if elsewhere:
-                message = (
+                raise StbenchError(
                     f"{path}: the data set {elsewhere[0]} does not come with the package; name smoke tasks"
                 )
-                raise StbenchError(message)
             grid = make_grid(task, lambda name, found: load_samples(found, name, ()), registry.splits)
             metrics = metrics_of(task.spec, registry.families[task.spec.family])
             run, recorder = runner.task_run(task, grid, metrics, ())

@@ -37,12 +37,11 @@ class Told:
             return
         paths = ", ".join(f"{name}={last}" for name, last in identity.paths.items())
         beyond = f" (absolute paths do not count: {paths})" if paths else ""
-        message = (
+        raise CellFailed(
             f"{other} and {contestant.label} are one model to the store: class, `name`, `revision`, `config` "
             f"and attributes are equal{beyond}, so that one would be given the predictions of the other. "
             "Name one of them alone, or tell them apart by `revision` or `config`"
         )
-        raise CellFailed(message)
 
     def memory_only(self, contestant: Contestant) -> tuple[str, ...]:
         """Return, the first time, why predictions of a named model are not kept and what to do."""

@@ -44,16 +44,14 @@ def _relative(value: str) -> str:
 def _address(value: str) -> str:
     """Refuse what is not a web address."""
     if not re.fullmatch(r"https?://[^\s/]+/\S*", value):
-        message = "not an address: write https://HOST/PATH"
-        raise ValueError(message)
+        raise ValueError("not an address: write https://HOST/PATH")
     return value
 
 
 def _sha256(value: str) -> str:
     """Refuse what is not a sha256 in lower-case hex."""
     if not re.fullmatch(r"[0-9a-f]{64}", value):
-        message = "not a sha256: 64 hex digits in lower case"
-        raise ValueError(message)
+        raise ValueError("not a sha256: 64 hex digits in lower case")
     return value
 
 

@@ -14,16 +14,14 @@ FILE = "file"
 def _format(value: object) -> object:
     """Refuse what pydantic would take for the number 1, such as true, and what is no whole number."""
     if isinstance(value, bool) or not isinstance(value, int):
-        message = "not the number of a format: write `stbench: 1`"
-        raise ValueError(message)
+        raise ValueError("not the number of a format: write `stbench: 1`")
     return value
 
 
 def _numeric(value: object) -> object:
     """Refuse what pydantic would convert in silence: ``"5"`` and ``true`` are not numbers."""
     if isinstance(value, bool | str):
-        message = "not a number"
-        raise ValueError(message)
+        raise ValueError("not a number")
     return value
 
 
@@ -32,8 +30,7 @@ def _length(value: object) -> object:
     number = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
     where = isinstance(value, str) and value.startswith("uns:") and len(value) > len("uns:")
     if not (number or where):
-        message = "not a length: a positive number (um), or 'uns:KEY' where the file says it"
-        raise ValueError(message)
+        raise ValueError("not a length: a positive number (um), or 'uns:KEY' where the file says it")
     return value
 
 
@@ -44,8 +41,7 @@ def _unit_length(value: object) -> object:
     try:
         return _length(value)
     except ValueError as error:
-        message = f"{error}, or '{FILE}' where each file says it in its own way"
-        raise ValueError(message) from None
+        raise ValueError(f"{error}, or '{FILE}' where each file says it in its own way") from None
 
 
 def _iso_date(value: str) -> str:
@@ -55,8 +51,7 @@ def _iso_date(value: str) -> str:
     except ValueError:
         day = None
     if day is None or day.isoformat() != value:
-        message = "not a date: write YYYY-MM-DD"
-        raise ValueError(message)
+        raise ValueError("not a date: write YYYY-MM-DD")
     return value
 
 

@@ -63,22 +63,19 @@ def leave_group_out(samples: Sequence[Sample], field: str, test: str | None = No
     patients_of(samples)
     missing = sorted(sample.slide for sample in samples if not (getattr(sample, field) or "").strip())
     if missing:
-        message = (
+        raise SplitError(
             f"no {field} for {', '.join(missing)}: fill the column `{field}` of the samples table, or leave "
             "these slides out with `slides:`"
         )
-        raise SplitError(message)
     groups: dict[str, list[Sample]] = {}
     for sample in sorted(samples, key=lambda sample: sample.slide):
         groups.setdefault(str(getattr(sample, field)), []).append(sample)
     if len(groups) < 2:
-        message = (
+        raise SplitError(
             f"leaving one {field} out needs two or more, the data has {', '.join(groups)} alone: use lopo"
         )
-        raise SplitError(message)
     if test is not None and test not in groups:
-        message = f"test: there is no {field} {test!r}; the data has {', '.join(sorted(groups))}"
-        raise SplitError(message)
+        raise SplitError(f"test: there is no {field} {test!r}; the data has {', '.join(sorted(groups))}")
     names = fold_names(sorted(groups), field)
     return tuple(
         Fold(
@@ -94,9 +91,8 @@ def _others(groups: dict[str, list[Sample]], group: str, field: str) -> tuple[st
     others = [sample for name, members in groups.items() if name != group for sample in members]
     train = sorted(sample.slide for sample in others if sample.patient not in held_out)
     if not train:
-        message = (
+        raise SplitError(
             f"every slide of another {field} than {group!r} is of a patient of {group!r}: nothing is left to "
             "train on"
         )
-        raise SplitError(message)
     return tuple(train)

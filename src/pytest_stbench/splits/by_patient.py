@@ -38,8 +38,7 @@ def pgkf(samples: Sequence[Sample], *, k: int | None = None, seed: int = 0) -> t
     patients = patients_of(samples)
     count = min(MAX_FOLDS, len(patients)) if k is None else whole_number("k", k, low=2)
     if count > len(patients):
-        message = f"pgkf with k={count} needs as many patients, the data has {len(patients)}: lower k"
-        raise SplitError(message)
+        raise SplitError(f"pgkf with k={count} needs as many patients, the data has {len(patients)}: lower k")
     whole_number("seed", seed, low=0)
     disease = _diseases(samples)
     size = {kind: sum(disease[patient] == kind for patient in patients) for kind in set(disease.values())}

@@ -53,14 +53,12 @@ def make_folds(
     known = Catalogue("split", records)
     if split.name not in known:
         match = nearest(split.name, known.names)
-        message = f"there is no split {split.name!r}{match}; allowed: {_join(known.names)}"
-        raise SplitError(message)
+        raise SplitError(f"there is no split {split.name!r}{match}; allowed: {_join(known.names)}")
     record = known[split.name]
     unknown = sorted(set(split.params) - set(record.params))
     if unknown:
         allowed = f"allowed: {_join(record.params)}" if record.params else "it takes none"
-        message = f"split {split.name!r} has no parameter {_join(unknown)}; {allowed}"
-        raise SplitError(message)
+        raise SplitError(f"split {split.name!r} has no parameter {_join(unknown)}; {allowed}")
     rows = sorted(samples, key=lambda sample: sample.slide)
     _check_rows(rows)
     if record.min_patients > 1:
@@ -76,14 +74,12 @@ def _join(names: Iterable[str]) -> str:
 
 def _check_rows(rows: Sequence[Sample]) -> None:
     if not rows:
-        message = "the samples table has no slides: nothing can be split"
-        raise SplitError(message)
+        raise SplitError("the samples table has no slides: nothing can be split")
     slides = [row.slide for row in rows]
     # The rows are sorted by slide: equal ids stand side by side.
     twice = sorted({slide for slide, following in pairwise(slides) if slide == following})
     if twice:
-        message = f"the samples table lists {_join(twice)} more than once: one row per slide"
-        raise SplitError(message)
+        raise SplitError(f"the samples table lists {_join(twice)} more than once: one row per slide")
 
 
 def _check_patients(record: Split, rows: Sequence[Sample]) -> None:
@@ -103,17 +99,13 @@ def _check_folds(name: str, folds: Sequence[Fold], rows: Sequence[Sample]) -> No
     for fold in folds:
         empty = "train" if not fold.train else "test"
         if not fold.train or not fold.test:
-            message = f"fold {fold.name!r} of split {name!r} has no {empty} slides"
-            raise SplitError(message)
+            raise SplitError(f"fold {fold.name!r} of split {name!r} has no {empty} slides")
         stray = sorted({*fold.train, *fold.test} - known)
         if stray:
-            message = f"fold {fold.name!r} of split {name!r} names unknown slides: {_join(stray)}"
-            raise SplitError(message)
+            raise SplitError(f"fold {fold.name!r} of split {name!r} names unknown slides: {_join(stray)}")
         if fold.name != slug(fold.name) or not fold.name or names.count(fold.name) > 1:
-            message = (
+            raise SplitError(
                 f"split {name!r} made a fold {fold.name!r}: names are unique, of letters, digits, '_', '.'"
             )
-            raise SplitError(message)
     if not folds:
-        message = f"split {name!r} made no folds"
-        raise SplitError(message)
+        raise SplitError(f"split {name!r} made no folds")

@@ -21,11 +21,10 @@ def patients_of(samples: Sequence[Sample]) -> dict[str, tuple[str, ...]]:
     """
     missing = sorted(sample.slide for sample in samples if not (sample.patient or "").strip())
     if missing:
-        message = (
+        raise SplitError(
             f"no patient id for {', '.join(missing)}: a split by patient needs one for every slide; fill the "
             "patient column of the samples table, or leave these slides out with `slides:`"
         )
-        raise SplitError(message)
     groups: dict[str, list[str]] = {}
     for sample in samples:
         groups.setdefault(str(sample.patient), []).append(sample.slide)
@@ -42,16 +41,14 @@ def fold_names(labels: Iterable[str], kind: str) -> dict[str, str]:
     for label in labels:
         name = slug(label)
         if not name.strip("_"):
-            message = (
+            raise SplitError(
                 f"{kind} id {label!r} has no letter or digit for a fold name: rename it in the samples table"
             )
-            raise SplitError(message)
         if name in label_of:
-            message = (
+            raise SplitError(
                 f"{kind} ids {label_of[name]!r} and {label!r} both give the fold name {name!r}: "
                 "rename one of them in the samples table"
             )
-            raise SplitError(message)
         label_of[name] = label
         names[label] = name
     return names
@@ -60,6 +57,5 @@ def fold_names(labels: Iterable[str], kind: str) -> dict[str, str]:
 def whole_number(name: str, value: Any, *, low: int) -> int:
     """Return `value` as an int of at least `low`. Raises ``SplitError`` for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1 or value < low:
-        message = f"{name} must be a whole number of at least {low}, found {value!r}"
-        raise SplitError(message)
+        raise SplitError(f"{name} must be a whole number of at least {low}, found {value!r}")
     return int(value)

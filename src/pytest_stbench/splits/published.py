@@ -32,11 +32,10 @@ def fixed(
     the check of patient leakage to say.
     """
     if sum(given is not None for given in (column, columns, test)) != 1:
-        message = (
+        raise SplitError(
             "fixed needs exactly one of column (of the samples table), columns (one fold each) and test (a "
             "list of test slides)"
         )
-        raise SplitError(message)
     if columns is not None:
         return _by_columns(samples, columns)
     chosen = _test_by_column(samples, column) if column is not None else _test_by_list(samples, test)
@@ -44,15 +43,13 @@ def fixed(
     held_out = tuple(sample.slide for sample in samples if sample.slide in chosen)
     if not train or not held_out:
         empty, full = ("test", "train") if train else ("train", "test")
-        message = f"fixed leaves no {empty} slides: all {len(samples)} are {full} slides"
-        raise SplitError(message)
+        raise SplitError(f"fixed leaves no {empty} slides: all {len(samples)} are {full} slides")
     return (Fold(name="test", train=train, test=held_out),)
 
 
 def _by_columns(samples: Sequence[Sample], columns: Any) -> tuple[Fold, ...]:
     if isinstance(columns, str) or not columns or not all(isinstance(name, str) for name in columns):
-        message = f"fixed: columns must be a list of columns of the samples table, found {columns!r}"
-        raise SplitError(message)
+        raise SplitError(f"fixed: columns must be a list of columns of the samples table, found {columns!r}")
     folds = []
     for name in columns:
         part = [sample for sample in samples if _cell(sample, name)]
@@ -66,18 +63,15 @@ def _test_by_column(samples: Sequence[Sample], column: str) -> set[str]:
     if len(missing) == len(values):
         columns = sorted({name for sample in samples for name in sample.extra})
         hint = f"; further columns of the table: {', '.join(columns)}" if columns else ""
-        message = f"fixed: the samples table has no column {column!r}{nearest(column, columns)}{hint}"
-        raise SplitError(message)
+        raise SplitError(f"fixed: the samples table has no column {column!r}{nearest(column, columns)}{hint}")
     if missing:
-        message = f"fixed: column {column!r} is empty for {', '.join(missing)}: write train or test"
-        raise SplitError(message)
+        raise SplitError(f"fixed: column {column!r} is empty for {', '.join(missing)}: write train or test")
     other = sorted({value for value in values.values() if value not in TRAIN_WORDS | TEST_WORDS})
     if other:
-        message = (
+        raise SplitError(
             f"fixed: column {column!r} holds {', '.join(map(repr, other))}; allowed: train, test, "
             "val (counts as train); leave other slides out with `slides:`"
         )
-        raise SplitError(message)
     return {slide for slide, value in values.items() if value in TEST_WORDS}
 
 
@@ -91,8 +85,7 @@ def _cell(sample: Sample, column: str) -> str:
 def _test_by_list(samples: Sequence[Sample], test: Any) -> set[str]:
     known = [sample.slide for sample in samples]
     if isinstance(test, str) or not isinstance(test, Sequence) or not all(isinstance(s, str) for s in test):
-        message = f"fixed: test must be a list of slide ids, found {test!r}"
-        raise SplitError(message)
+        raise SplitError(f"fixed: test must be a list of slide ids, found {test!r}")
     unknown = sorted(set(test) - set(known))
     if unknown:
         message = f"fixed: no slide {unknown[0]!r} in the samples table{nearest(unknown[0], known)}"

@@ -31,15 +31,13 @@ def within(
     params = {"block_um": block_um, "gap_um": gap_um, "test_share": test_share}
     for name, value in params.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
-            message = f"within: {name} must be a number, found {value!r}"
-            raise SplitError(message)
+            raise SplitError(f"within: {name} must be a number, found {value!r}")
     # Written so that nan, which compares false, is refused as well.
     if not (0 < block_um < float("inf") and 0 <= gap_um < float("inf") and 0 < test_share < 1):
-        message = (
+        raise SplitError(
             "within needs block_um above 0, gap_um of at least 0 and test_share between 0 and 1; found "
             f"block_um={block_um}, gap_um={gap_um}, test_share={test_share}"
         )
-        raise SplitError(message)
     whole_number("seed", seed, low=0)
     names = fold_names((sample.slide for sample in samples), "slide")
     values = {name: float(value) for name, value in params.items()}

@@ -163,11 +163,10 @@ def _bounding_box(sieve: Sieve, spec: BinSpec, what: str) -> tuple[tuple[float, 
     if lower[0] > upper[0]:
         notes = sieve.notes()
         others = "".join(f"{notes[f'transcripts_{kind}']} of kind {kind}, " for kind in sieve.further)
-        message = (
+        raise DataError(
             f"{what}: no transcript is left to bin of {notes['transcripts_read']}: "
             f"{notes['transcripts_low_qv']} below quality {spec.min_qv:g} (bin.min_qv), "
             f"{notes['transcripts_control']} controls, {others}{notes['transcripts_unlisted']} of genes the "
             f"slide does not list, {notes['transcripts_not_finite']} without finite coordinates"
         )
-        raise DataError(message)
     return (float(lower[0]), float(lower[1])), (float(upper[0]), float(upper[1]))

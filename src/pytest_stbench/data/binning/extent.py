@@ -28,22 +28,19 @@ def bounded_cover(
     """
     geometry = spec.geometry
     if geometry == "none":
-        message = "bin: geometry none leaves the units as they are: there is no lattice to lay"
-        raise ValueError(message)
+        raise ValueError("bin: geometry none leaves the units as they are: there is no lattice to lay")
     if geometry == "square" and spec.size_um is None:
-        message = (
+        raise DataError(
             f"{what}: square bins need their side: set `bin: {{geometry: square, size_um: 16}}` or `bin: 16`"
         )
-        raise DataError(message)
     width, height = (upper_um[axis] - lower_um[axis] for axis in (0, 1))
     # A line of points is as wide as a pixel.
     if max(width, PIXEL_UM) * max(height, PIXEL_UM) > MAX_AREA_UM2:
-        message = (
+        raise DataError(
             f"{what}: coordinates reach from ({lower_um[0]:.6g}, {lower_um[1]:.6g}) to "
             f"({upper_um[0]:.6g}, {upper_um[1]:.6g}) um, more than a slide of 25 mm x 75 mm: give the "
             "scale of coordinates that are not in um, and remove points that are far off"
         )
-        raise DataError(message)
     side = spec.size_um if geometry == "square" else None
     pitch = PITCH_UM[geometry] if side is None else side
     step = pitch if side is not None else pitch * ROW_STEP
@@ -51,9 +48,8 @@ def bounded_cover(
     n_units = (width / pitch + 2) * (height / step + 2)
     if n_units > MAX_UNITS:
         least = (max(width, PIXEL_UM) * max(height, PIXEL_UM) / MAX_UNITS) ** 0.5
-        message = (
+        raise DataError(
             f"{what}: bins of {pitch:g} um on {width:.6g} x {height:.6g} um are {n_units:.3g}, and at most "
             f"{MAX_UNITS:,} can be made: set size_um to {least * 1.05:.2g} or more"
         )
-        raise DataError(message)
     return cover(geometry, lower_um, upper_um, side_um=side, origin_um=spec.origin_um)

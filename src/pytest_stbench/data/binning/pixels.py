@@ -48,22 +48,20 @@ def to_pixels(
     centre = source.mean(axis=0) if len(source) else np.zeros(2)
     spread = np.linalg.svd(source - centre, compute_uv=False) if len(source) > 2 else np.zeros(2)
     if spread[1] <= 1e-6 * spread[0]:
-        message = (
+        raise DataError(
             f"{what}: the image cannot be joined to the coordinates in um: that takes three units off one "
             f"line, and {len(source)} have both; leave out `image`, or complete the coordinates"
         )
-        raise DataError(message)
     design = np.column_stack([source - centre, np.ones(len(source))])
     fit = np.linalg.lstsq(design, target, rcond=None)[0]
     residual = float(np.sqrt(((design @ fit - target) ** 2).sum(axis=1).mean()))
     px_per_um = float(np.sqrt(abs(np.linalg.det(fit[:2]))))
     allowed = max(MAX_RESIDUAL * width_um * px_per_um, ROUNDING_PX)
     if not residual <= allowed:
-        message = (
+        raise DataError(
             f"{what}: coordinates in the image are no scaled, turned or sheared coordinates in um: the best "
             f"fit is off by {residual:.3g} px, and at most {allowed:.3g} px are allowed for units of "
             f"{width_um:g} um; check image.spatial and scale, or leave out `image`"
         )
-        raise DataError(message)
     found: NDArray[np.float64] = np.column_stack([points_um - centre, np.ones(len(points_um))]) @ fit
     return found

@@ -125,12 +125,11 @@ class BinnedSource:
             found = "its units stand on a lattice, as spots or bins do"
         else:
             return
-        message = (
+        raise DataError(
             f"{what}: `bin` forms units out of transcripts or cells, and {found}"
             f"{'' if raw.transcripts is not None else ' and it has no transcripts'}; leave out `bin`, or "
             "set `resolution: cell` if its units are cells"
         )
-        raise DataError(message)
 
 
 def _of_cells(raw: RawSlide, rows: NDArray[np.int64], n_units: int) -> dict[str, NDArray[np.float64]]:

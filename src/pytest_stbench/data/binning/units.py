@@ -141,8 +141,7 @@ def bin_cells(xy_um: NDArray[np.float64], counts: sparse.csr_matrix, spec: BinSp
     x, y = _axes(xy_um)
     finite = np.isfinite(x) & np.isfinite(y)
     if not finite.any():
-        message = f"{what}: none of {len(x)} cells has finite coordinates: there is nothing to bin"
-        raise DataError(message)
+        raise DataError(f"{what}: none of {len(x)} cells has finite coordinates: there is nothing to bin")
     lower = (float(x[finite].min()), float(y[finite].min()))
     upper = (float(x[finite].max()), float(y[finite].max()))
     lattice = bounded_cover(spec, lower, upper, what)
@@ -185,12 +184,11 @@ def _with_tissue(
     candidates = (held > 0) | (share > 0)
     kept = candidates & (share >= spec.min_tissue)
     if not kept.any():
-        message = (
+        raise DataError(
             f"{what}: no unit ({int(candidates.sum())} formed, with {int(held.sum())} {of}) has "
             f"{spec.min_tissue:.0%} of its area in tissue (the most is {share.max():.0%}): "
             "lower bin.min_tissue, or leave the slide out"
         )
-        raise DataError(message)
     ids = np.flatnonzero(kept).astype(np.int64)
     return Units(lattice=lattice, ids=ids, share=share[ids]), int(candidates.sum() - kept.sum())
 

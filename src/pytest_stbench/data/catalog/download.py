@@ -64,23 +64,20 @@ def download(file: FileSpec, folder: Path, name: str, progress: Callable[[int, i
     except requests.exceptions.RequestException as error:
         raise DataError(_no_answer(file.url, error)) from None
     except ValueError:
-        message = (
+        raise DataError(
             f"{file.url}: its sha256 is not {file.sha256}, which the catalog has: the file was changed or "
             "damaged on the way; nothing was kept"
-        )
-        raise DataError(message) from None
+        ) from None
     except OSError as error:
         part.forget()
-        message = (
+        raise DataError(
             f"{error.filename or folder}: cannot be written ({error.strerror or error}); nothing was kept"
-        )
-        raise DataError(message) from None
+        ) from None
     path = Path(found)
     size = path.stat().st_size
     if file.size is not None and size != file.size:
         path.unlink()
-        message = f"{file.url}: {size:,} bytes, the catalog says {file.size:,}; nothing was kept"
-        raise DataError(message)
+        raise DataError(f"{file.url}: {size:,} bytes, the catalog says {file.size:,}; nothing was kept")
     return path
 
 
@@ -143,8 +140,7 @@ class _Part:
         if total is not None and done != total:
             import requests
 
-            message = f"cut off after {done:,} of {total:,} bytes"
-            raise requests.exceptions.ConnectionError(message)
+            raise requests.exceptions.ConnectionError(f"cut off after {done:,} of {total:,} bytes")
 
     def _known_version(self, url: str) -> str:
         with contextlib.suppress(OSError, ValueError):
@@ -164,8 +160,7 @@ class _Part:
 def _require_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed + RESERVE > free:
-        message = f"{needed / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free"
-        raise OSError(28, message, str(folder))
+        raise OSError(28, f"{needed / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free", str(folder))
 
 
 def _no_answer(url: str, error: Exception) -> str:

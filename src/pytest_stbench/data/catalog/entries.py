@@ -47,10 +47,9 @@ def entry_called(name: str) -> DatasetEntry:
     folder = catalog_dir()
     known = entry_names(folder)
     if name not in known:
-        message = (
+        raise DataError(
             f"there is no data set {name!r} in the catalog{nearest(name, known)}; it has {', '.join(known)}"
         )
-        raise DataError(message)
     return load_entry(folder / f"{name}{ENTRY_SUFFIX}").entry
 
 

@@ -53,13 +53,11 @@ def fetch(
     """
     target = root / entry.name
     if not entry.fetchable:
-        message = f"{entry.name}: no address to fetch it from is known; {how_to_get(entry)}"
-        raise DataError(message)
+        raise DataError(f"{entry.name}: no address to fetch it from is known; {how_to_get(entry)}")
     if target.exists():
-        message = (
+        raise DataError(
             f"{target} is there already; `stbench data verify {entry.name}` compares it, or remove it first"
         )
-        raise DataError(message)
     work = root / PARTIAL / entry.name
     try:
         work.mkdir(parents=True, exist_ok=True)
@@ -68,8 +66,7 @@ def fetch(
         note(cache_dir(), entry.name, files=seen, verified=None, folder=str(target))
         shutil.rmtree(work)
     except OSError as error:
-        message = f"{error.filename or root}: cannot be written ({error.strerror or error})"
-        raise DataError(message) from None
+        raise DataError(f"{error.filename or root}: cannot be written ({error.strerror or error})") from None
     return target
 
 

@@ -31,8 +31,7 @@ def read_lock(cache: Path) -> dict[str, dict[str, Any]]:
         raise DataError(message) from None
     known = content.get("datasets") if isinstance(content, dict) else None
     if not isinstance(known, dict) or content.get("format") != FORMAT:
-        message = f"{path}: not of the format {FORMAT}; remove it, and verify the data sets again"
-        raise DataError(message)
+        raise DataError(f"{path}: not of the format {FORMAT}; remove it, and verify the data sets again")
     return known
 
 
@@ -50,8 +49,7 @@ def note(cache: Path, name: str, **facts: Any) -> None:
             text = json.dumps({"format": FORMAT, "datasets": known}, indent=2, sort_keys=True) + "\n"
             _replace(cache / LOCK_NAME, text)
     except OSError as error:
-        message = f"{cache / LOCK_NAME}: cannot be written ({error.strerror or error})"
-        raise DataError(message) from None
+        raise DataError(f"{cache / LOCK_NAME}: cannot be written ({error.strerror or error})") from None
 
 
 def _replace(path: Path, text: str) -> None:

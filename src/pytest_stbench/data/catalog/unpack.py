@@ -53,8 +53,7 @@ def _unpack_zip(archive: Path, opened: zipfile.ZipFile, folder: Path) -> None:
     files: dict[Path, zipfile.ZipInfo] = {}
     for member in opened.infolist():
         if member.flag_bits & 0x1:
-            message = f"{archive.name}: {member.filename} is encrypted; unpack it by hand"
-            raise DataError(message)
+            raise DataError(f"{archive.name}: {member.filename} is encrypted; unpack it by hand")
         kind = stat.S_IFMT(member.external_attr >> 16)
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             _refuse(archive, member.filename, "a link or a device")
@@ -86,8 +85,7 @@ def _unpack_tar(archive: Path, opened: tarfile.TarFile, folder: Path) -> None:
 def _members(opened: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     for number, member in enumerate(opened):
         if number >= MAX_MEMBERS:
-            message = f"{opened.name!s}: more than {MAX_MEMBERS:,} members; unpack it by hand"
-            raise DataError(message)
+            raise DataError(f"{opened.name!s}: more than {MAX_MEMBERS:,} members; unpack it by hand")
         yield member
 
 

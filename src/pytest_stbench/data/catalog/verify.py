@@ -54,11 +54,9 @@ def verify(entry: DatasetEntry, folder: Path) -> Verified:
             continue
         path = folder / file.path
         if not path.is_file():
-            message = f"{path}: missing; remove {folder} and fetch it again, or put the file there"
-            raise DataError(message)
+            raise DataError(f"{path}: missing; remove {folder} and fetch it again, or put the file there")
         if file.sha256 is not None and (found := file_sha256(path)) != file.sha256:
-            message = f"{path}: sha256 {found}; the catalog has {file.sha256}: get the file again"
-            raise DataError(message)
+            raise DataError(f"{path}: sha256 {found}; the catalog has {file.sha256}: get the file again")
     cache = cache_dir()
     known = read_lock(cache).get(entry.name, {})
     manifest = folder / MANIFEST
@@ -77,16 +75,14 @@ def verify(entry: DatasetEntry, folder: Path) -> Verified:
         listed.verify([path for path in paths if listed.lists(path)])
         gone = [name for name in listed.expected if not (folder / name).is_file()]
         if gone:
-            message = f"{folder / gone[0]}: stands in {manifest} and is missing; get the data again"
-            raise DataError(message)
+            raise DataError(f"{folder / gone[0]}: stands in {manifest} and is missing; get the data again")
     digest = hashlib.sha256(manifest.read_bytes()).hexdigest()
     if known.get("folder") == str(folder) and known.get("manifest", digest) != digest:
-        message = (
+        raise DataError(
             f"{manifest}: changed since the last look; the data is not what was verified then. Get it "
             "again, or "
             f"take {entry.name!r} out of {cache}/stbench-data.lock.json if the change is meant"
         )
-        raise DataError(message)
     today = datetime.now(UTC).date().isoformat()
     note(cache, entry.name, verified=today, folder=str(folder), manifest=digest)
     seen = {
@@ -119,8 +115,7 @@ def _files(folder: Path) -> list[Path]:
     ]
     found = [path for path in found if path != folder / MANIFEST]
     if not found:
-        message = f"{folder}: no file in it; put the data there, or remove it and fetch it again"
-        raise DataError(message)
+        raise DataError(f"{folder}: no file in it; put the data there, or remove it and fetch it again")
     return found
 
 

@@ -77,20 +77,18 @@ def detect(pattern: str, root: Path, *, named: str | None = None) -> Detected:
     matches = _matches(relative, root)
     if not matches:
         advice = "; --stbench-data names another folder" if named is None else ""
-        message = f"{what_asked}: nothing found below {root}{advice}"
-        raise DataMissing(message)
+        raise DataMissing(f"{what_asked}: nothing found below {root}{advice}")
     kinds: dict[tuple[str, str, str], list[Path]] = {}
     for path in matches:
         for kind, found in _kinds_of(path, relative):
             kinds.setdefault(kind, []).extend(found)
     if not kinds:
-        message = (
+        raise DataError(
             f"{what_asked}: no file that is known among {listing(path.name for path in matches)}; "
             "known are h5ad files, transcript parquet files, Space Ranger outs, Xenium bundles, CosMx and "
             "MERSCOPE folders, HEST folders and SpatialData zarr stores"
             f"{_as_units(matches)}"
         )
-        raise DataError(message)
     others: tuple[str, ...] = ()
     if len(kinds) > 1 and len(matches) == 1:
         # the folder of one data set in several forms: single transcripts tell all the others can
@@ -99,8 +97,7 @@ def detect(pattern: str, root: Path, *, named: str | None = None) -> Detected:
         kinds = {order[0]: kinds[order[0]]}
     if len(kinds) > 1:
         found_kinds = "; ".join(f"{what}: {p}" for _, what, p in kinds)
-        message = f"{what_asked}: several kinds of data, {found_kinds}; name one of them"
-        raise DataError(message)
+        raise DataError(f"{what_asked}: several kinds of data, {found_kinds}; name one of them")
     ((source, what, place), paths), *_ = kinds.items()
     return Detected(source=source, what=what, pattern=place, paths=tuple(sorted(set(paths))), others=others)
 
@@ -121,10 +118,9 @@ def _relative(pattern: str, root: Path) -> str:
         return PurePath(os.path.normpath(pattern)).as_posix()
     home = root.resolve()
     if not Path(pattern).is_relative_to(root) and not Path(pattern).is_relative_to(home):
-        message = (
+        raise DataError(
             f"--data {pattern!r}: not below {root}; name the folder that holds the data by --stbench-data"
         )
-        raise DataError(message)
     base = root if Path(pattern).is_relative_to(root) else home
     return Path(pattern).relative_to(base).as_posix()
 
@@ -180,8 +176,7 @@ def _file_kind(path: Path) -> tuple[str, str] | None:
     try:
         columns = set(pq.read_schema(path).names)
     except (OSError, ValueError) as error:
-        message = f"{path}: cannot be read as parquet ({error})"
-        raise DataError(message) from None
+        raise DataError(f"{path}: cannot be read as parquet ({error})") from None
     if columns >= _VENDOR:
         return "xenium", "Xenium transcripts"
     if {"x", "y", "gene"} <= columns:

@@ -183,11 +183,10 @@ def _in_table(said: Said, there: Collection[str], notes: list[str]) -> tuple[Sam
     rows = tuple(sample for sample in sheet.samples if sample.slide in there)
     absent = [sample.slide for sample in sheet.samples if sample.slide not in there]
     if not rows:
-        message = (
+        raise DataError(
             f"{said.samples}: none of its slides ({listing(absent)}) is in the data, which has "
             f"{listing(sorted(there))}: name slides in the table as the data does"
         )
-        raise DataError(message)
     unlisted = sorted(set(there) - {sample.slide for sample in rows})
     if absent:
         notes.append(f"not judged, in the samples table without data: {listing(absent)}")
@@ -199,11 +198,10 @@ def _in_table(said: Said, there: Collection[str], notes: list[str]) -> tuple[Sam
 def _require_column(files: Sequence[H5adFacts], column: str) -> None:
     for facts in files:
         if column not in facts.columns:
-            message = (
+            raise DataError(
                 f"{facts.path}: obs has no column {column!r}; "
                 f"its columns are {listing(facts.all_columns)}{nearest(column, facts.all_columns)}"
             )
-            raise DataError(message)
 
 
 def _texts(files: Sequence[H5adFacts]) -> dict[str, str]:

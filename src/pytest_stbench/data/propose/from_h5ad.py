@@ -81,37 +81,33 @@ def propose_h5ad(found: Detected, root: Path, *, patient_from_name: bool) -> Pro
 def _require(files: list[H5adFacts]) -> None:
     for facts in files:
         if facts.counts.name is None:
-            message = (
+            raise DataError(
                 f"{facts.path}: neither X nor a layer nor raw holds counts (whole numbers from 0); "
                 "benchmarks need raw counts: write the file with them in X or in layers['counts']"
             )
-            raise DataError(message)
         if facts.place is None:
-            message = (
+            raise DataError(
                 f"{facts.path}: no coordinates in obsm['spatial'], nor x and y or array_row and array_col in "
                 f"obs; obsm has {listing(facts.obsm)}, obs has {listing(facts.all_columns)}"
             )
-            raise DataError(message)
     counts = {str(facts.counts.name) for facts in files}
     places = {" and ".join(str(name) for name in (facts.place or {}).values()) for facts in files}
     for name, values in (("counts", counts), ("coordinates", places)):
         if len(values) > 1:
-            message = (
+            raise DataError(
                 f"the files keep their {name} in different places, {listing(sorted(values))}; "
                 "one task file names one place: --data takes the files of one kind"
             )
-            raise DataError(message)
 
 
 def _require_lattice(proposal: Proposal, files: list[H5adFacts]) -> None:
     indices = files[0].place == {"spatial": None}
     if indices and lattice_of(proposal.dataset.get("technology"), proposal.resolution) is None:
-        message = (
+        raise DataError(
             f"{files[0].path}: units have array indices and no places, and the files do not say of which "
             "technology: write it into uns['technology'] (ST, Visium, Visium HD), or places into "
             "obsm['spatial']"
         )
-        raise DataError(message)
 
 
 def _add_rows(

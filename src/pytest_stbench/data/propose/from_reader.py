@@ -58,12 +58,11 @@ def propose_by_reader(
     """
     readers = Catalogue("source", READERS)
     if found.source not in readers:
-        message = (
+        raise DataError(
             f"found {found.what} ({found.pattern}), for which there is no reader; known are "
             f"{', '.join(readers.names)}: "
             "write the data as h5ad, one file per slide"
         )
-        raise DataError(message)
     record = readers[found.source]
     dataset: dict[str, Any] = {"source": found.source, "path": found.pattern}
     settings, notes = settings_of(found.source, found.paths, params or {})

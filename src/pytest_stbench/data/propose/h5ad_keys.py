@@ -49,11 +49,10 @@ def slide_column_of_data(files: Sequence[H5adFacts], notes: list[str]) -> str | 
         if all(facts.load(column) for facts in files) and _fits(files, column):
             notes.append(f"slides are told apart by obs[{column!r}]: without it, of {slide}, {sign}")
             return column
-    message = (
+    raise DataError(
         f"{slide} holds several sections: {sign}; no column of obs tells them apart in every file, so write "
         "the section of each unit into obs['slide']"
     )
-    raise DataError(message)
 
 
 def _fits(files: Sequence[H5adFacts], column: str) -> bool:

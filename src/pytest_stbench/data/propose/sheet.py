@@ -83,11 +83,10 @@ def read_sheet(
     asked = {"slide": slide, "patient": patient, "by": by, "split": split}
     for option, column in asked.items():
         if column is not None and column not in header:
-            message = (
+            raise DataError(
                 f"{path}: no column {column!r} (--{option}); "
                 f"its columns are {listing(header)}{nearest(column, header)}"
             )
-            raise DataError(message)
     lower = {column.casefold(): column for column in reversed(header)}
     columns = {
         name: next((lower[usual] for usual in names if usual in lower), None)
@@ -95,11 +94,10 @@ def read_sheet(
     }
     columns |= {name: asked[name] or columns[name] for name in ("slide", "patient")}
     if columns["slide"] is None:
-        message = (
+        raise DataError(
             f"{path}: no column names the slide ({listing(COLUMNS['slide'])}); its columns are "
             f"{listing(header)}: name it by --slide"
         )
-        raise DataError(message)
     used = {name: column for name, column in columns.items() if column is not None}
     split = split or next((lower[usual] for usual in SPLIT if usual in lower), None)
     groups: dict[str, list[dict[str, str]]] = {}
@@ -116,20 +114,16 @@ def _rows(path: Path) -> list[dict[str, str]]:
             reader = csv.reader(stream, delimiter=separator, strict=True)
             lines = [[cell.strip() for cell in row] for row in reader]
     except FileNotFoundError:
-        message = f"{path}: there is no such file"
-        raise DataMissing(message) from None
+        raise DataMissing(f"{path}: there is no such file") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        message = f"{path}: cannot be read as a table ({error})"
-        raise DataError(message) from None
+        raise DataError(f"{path}: cannot be read as a table ({error})") from None
     lines = [row for row in lines if any(row)]
     if len(lines) < 2:
-        message = f"{path}: a header and one row per slide are needed"
-        raise DataError(message)
+        raise DataError(f"{path}: a header and one row per slide are needed")
     header = lines[0]
     for number, row in enumerate(lines[1:], start=2):
         if len(row) != len(header):
-            message = f"{path}: row {number} has {len(row)} cells, the header has {len(header)}"
-            raise DataError(message)
+            raise DataError(f"{path}: row {number} has {len(row)} cells, the header has {len(header)}")
     return [dict(zip(header, row, strict=True)) for row in lines[1:]]
 
 

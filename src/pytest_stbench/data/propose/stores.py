@@ -60,11 +60,10 @@ def choices(paths: Sequence[Path], said: Mapping[str, Any]) -> tuple[dict[str, A
             notes.setdefault(param, note)
     for param, names in chosen.items():
         if len(names) < len(paths) or _shared(names) is None:
-            message = (
+            raise DataError(
                 f"the stores differ in what `params.{param}` could be, {listing(dict.fromkeys(names))}: pass "
                 f"those of one kind, or --set params.{param}=NAME"
             )
-            raise DataError(message)
     settled = {param: _shared(names) for param, names in chosen.items()}
     return {**said, **settled}, list(notes.values())
 

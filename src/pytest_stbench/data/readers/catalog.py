@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 
 def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]) -> NoReturn:  # noqa: ARG001  # the signature of a reader
     """Refuse: a data set of the catalog has the reader that its entry names."""
-    message = (
+    raise DataError(
         f"source catalog: {config.path!r} stands for an entry that was not merged; load the task file with "
         "`load_task`, or write the keys of the entry (`stbench data show`) yourself"
     )
-    raise DataError(message)
 
 
 def index_source(config: DatasetSpec, roots: Sequence[Path], store: Path | None) -> NoReturn:  # noqa: ARG001  # the signature of an index

@@ -92,20 +92,18 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
     if is_table(path):
         return _table(path, config)
     if not path.is_dir():
-        message = (
+        raise DataError(
             f"{path}: neither a folder of CosMx flat files nor a table of transcripts (.parquet, .csv.gz)"
         )
-        raise DataError(message)
     transcripts = companion(path, "*_tx_file.csv", "*_tx_file.csv.gz", "*_tx_file.parquet")
     matrix = companion(path, "*_exprMat_file.csv", "*_exprMat_file.csv.gz")
     cells = companion(path, "*_metadata_file.csv", "*_metadata_file.csv.gz")
     polygons = companion(path, "*-polygons.csv", "*-polygons.csv.gz", "*_polygons.csv")
     if transcripts is None and (matrix is None or cells is None):
-        message = (
+        raise DataError(
             f"{path}: not a folder of CosMx flat files: it needs *_tx_file.csv, or *_exprMat_file.csv with "
             "*_metadata_file.csv; `path` names the folders"
         )
-        raise DataError(message)
     fields = companion(path, *FIELD_FILES)
     scale = um_per_px(path, config, fields, cells)
     with_matrix = matrix is not None and cells is not None

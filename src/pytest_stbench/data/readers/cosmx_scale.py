@@ -42,19 +42,17 @@ def um_per_px(path: Path, config: DatasetSpec, fields: Path | None, cells: Path 
     said += _of_fields(fields)
     said += _of_areas(cells)
     if not said:
-        message = (
+        raise DataError(
             f"{path}: coordinates of CosMx flat files are pixels, and no file says how large: write `scale: "
             "UM_PER_PX` in the task file (0.12028, in the first public data sets 0.18; the documents of the "
             "instrument say it), or add *_fov_positions_file.csv with x_global_mm"
         )
-        raise DataError(message)
     low, high = min(said, key=lambda one: one.um), max(said, key=lambda one: one.um)
     if high.um / low.um - 1 > EXACT:
-        message = (
+        raise DataError(
             f"{path}: a pixel is {low.um:.4g} um by {low.where} and {high.um:.4g} um by {high.where}: "
             "correct `scale`, or copy the files anew"
         )
-        raise DataError(message)
     return said[0].um
 
 

@@ -34,8 +34,7 @@ def shape_of(node: h5py.Group | h5py.Dataset) -> tuple[int, int]:
     else:
         found = node.attrs["shape"] if "shape" in node.attrs else node.attrs["h5sparse_shape"]
     if len(found) != 2:
-        message = f"a matrix has two axes, this has {len(found)}"
-        raise ValueError(message)
+        raise ValueError(f"a matrix has two axes, this has {len(found)}")
     return int(found[0]), int(found[1])
 
 
@@ -171,8 +170,7 @@ def _is_csc(node: h5py.Group) -> bool:
     kind = node.attrs.get("encoding-type", node.attrs.get("h5sparse_format", ""))
     kind = kind.decode() if isinstance(kind, bytes) else str(kind)
     if kind.removesuffix("_matrix") not in ("csr", "csc"):
-        message = f"encoding {kind!r} is not a dense, csr or csc matrix"
-        raise ValueError(message)
+        raise ValueError(f"encoding {kind!r} is not a dense, csr or csc matrix")
     return kind.startswith("csc")
 
 
@@ -181,8 +179,7 @@ def _read_csr(node: h5py.Group, shape: tuple[int, int], rows: NDArray[np.intp] |
     if rows is None:
         return _checked(node["data"][()], node["indices"][()], indptr, shape)
     if len(indptr) != shape[0] + 1:
-        message = f"indptr has {len(indptr)} entries for {shape[0]} rows"
-        raise ValueError(message)
+        raise ValueError(f"indptr has {len(indptr)} entries for {shape[0]} rows")
     parts = []
     for first, last in _runs(rows):
         span = slice(int(indptr[first]), int(indptr[last]))
@@ -233,6 +230,5 @@ def _checked(
         or len(indices) != len(data)
         or (len(indices) and (indices.min() < 0 or indices.max() >= shape[1]))
     ):
-        message = "the parts of the sparse matrix do not fit together"
-        raise ValueError(message)
+        raise ValueError("the parts of the sparse matrix do not fit together")
     return sparse.csr_matrix((data.astype(_held(data.dtype), copy=False), indices, indptr), shape=shape)

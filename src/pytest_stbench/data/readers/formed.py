@@ -43,10 +43,9 @@ def formed_units(file: h5py.File, path: Path) -> Formed:
         try:
             measures[name] = np.asarray(hdf5.column(file["obs"], name), dtype=np.float64)
         except (TypeError, ValueError):
-            message = (
+            raise DataError(
                 f"{path}: obs[{name!r}] of units formed by `stbench bin` must hold numbers; form them anew"
-            )
-            raise DataError(message) from None
+            ) from None
     return Formed(pitch_um=_pitch(file, path) if PITCH in settings else None, measures=measures)
 
 
@@ -56,6 +55,5 @@ def _pitch(file: h5py.File, path: Path) -> float:
     except ValueError:
         pitch = math.nan
     if not 0 < pitch < math.inf:
-        message = f"{path}: uns['{BIN}']['{PITCH}'] must be one number above 0; form the units anew"
-        raise DataError(message)
+        raise DataError(f"{path}: uns['{BIN}']['{PITCH}'] must be one number above 0; form the units anew")
     return pitch

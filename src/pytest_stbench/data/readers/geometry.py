@@ -158,20 +158,18 @@ def entry_of(file: h5py.File, path: Path, key: str, name: str, n_units: int) -> 
         columns = ordered(node)
         axes = axes_of(columns, grid=True)
         if axes is None and len(columns) != 2:
-            message = (
+            raise DataError(
                 f"{path}: obsm[{name!r}] ({key}) has the columns {listing(columns)}: none of them are known "
                 "as x and y; name two of them x and y"
             )
-            raise DataError(message)
         values = matrix(node, axes)
     else:
         values = matrix(node)
     if values.ndim != 2 or values.shape != (n_units, 2) or values.dtype.kind not in "iuf":
-        message = (
+        raise DataError(
             f"{path}: obsm[{name!r}] ({key}) must hold x and y of {n_units} units, shape ({n_units}, 2); "
             f"found {values.dtype} of shape {values.shape}"
         )
-        raise DataError(message)
     return np.array(values, dtype=np.float64)
 
 
@@ -179,36 +177,32 @@ def numbers_of(file: h5py.File, path: Path, name: str, key: str) -> NDArray[np.f
     """Return a column of ``obs`` that holds numbers, (n,). Raises ``DataError`` naming `key`."""
     there = hdf5.columns(file["obs"])
     if name not in there:
-        message = (
+        raise DataError(
             f"{path}: obs has no column {name!r} ({key}); "
             f"its columns are {listing(there)}{nearest(name, there)}"
         )
-        raise DataError(message)
     try:
         return hdf5.numbers(file["obs"], name)
     except ValueError as error:
         what = "array indices" if "array" in key else "coordinates"
-        message = f"{path}: obs[{name!r}] holds {what}, so numbers; {error}"
-        raise DataError(message) from error
+        raise DataError(f"{path}: obs[{name!r}] holds {what}, so numbers; {error}") from error
 
 
 def _from_index(
     index: NDArray[np.float64], lattice: Lattice | None, path: Path, sample: Sample
 ) -> NDArray[np.float64]:
     if lattice is None:
-        message = (
+        raise DataError(
             f"{path}: no coordinates in um can be made from array indices: the lattice of technology "
             f"{sample.technology!r} is not known; set keys.spatial and scale, or technology to ST, Visium or "
             "Visium HD"
         )
-        raise DataError(message)
     row, col = index[:, 0], index[:, 1]
     if lattice.kind == "square":
         return np.column_stack([col, row]) * lattice.pitch_um
     if ((row + col) % 2 == 1).any():
-        message = (
+        raise DataError(
             f"{path}: array row + column must be even on a hexagonal lattice (Visium's numbering, "
             "columns count half pitches); set keys.spatial and scale instead"
         )
-        raise DataError(message)
     return np.column_stack([col * 0.5, row * math.sqrt(0.75)]) * lattice.pitch_um

@@ -68,10 +68,9 @@ def open_source(
         declared and absent.
     """
     if config.path is None:
-        message = (
+        raise DataError(
             "source h5ad needs `path`, the files relative to the data folder (for example 'slides/*.h5ad')"
         )
-        raise DataError(message)
     column = config.keys.slide
     found: dict[str, tuple[Path, str | None]] = {}
     for path in resolve(config.path, roots, get=config.get, what="path"):
@@ -80,20 +79,18 @@ def open_source(
             slides = slides_in(file, path, column) if named else [path.stem]
         for slide in slides:
             if slide in found:
-                message = (
+                raise DataError(
                     f"slide {slide} stands in two files, {found[slide][0]} and {path}; a slide is one file's"
                 )
-                raise DataError(message)
             found[slide] = (path, column if named else None)
     places = {}
     for sample in samples:
         if sample.slide not in found:
-            message = (
+            raise DataError(
                 f"path {config.path!r}: no file holds slide {sample.slide!r}; complete the data, "
                 f"set keys.slide, or leave the slide out by `slides`; by obs[{column!r}], else by name, "
                 f"the files hold {listing(found)}{nearest(sample.slide, found)}"
             )
-            raise DataError(message)
         path, name = found[sample.slide]
         places[sample.slide] = _Place(path=path, column=name, image=_image_path(config, sample.slide, roots))
     return H5adSource(config, samples, places, scales)
@@ -148,16 +145,14 @@ class H5adSource:
                 off = (
                     f": all {found.off_tissue} lie off tissue (obs['in_tissue'])" if found.off_tissue else ""
                 )
-                message = f"{place.path}: slide {slide_id} has no units{off}; leave it out by `slides`"
-                raise DataError(message)
+                raise DataError(f"{place.path}: slide {slide_id} has no units{off}; leave it out by `slides`")
             node, var = self._matrix(file)
             symbols, kinds = features_of(file, var, self._config.keys.gene)
             if shape_of(node) != (len(names), len(symbols)):
-                message = (
+                raise DataError(
                     f"{place.path}: {node.name}: {shape_of(node)} values for {len(names)} units and "
                     f"{len(symbols)} features; the file is damaged"
                 )
-                raise DataError(message)
             measured = only_genes(read_rows(node, rows), symbols, kinds)
             config, scale = self._config, self._scales.get(slide_id)
             if scale is not None:
@@ -218,21 +213,19 @@ class H5adSource:
         name, known = self._config.keys.counts, matrices(file)
         if name in known:
             return known[name].node, known[name].var
-        message = (
+        raise DataError(
             f"{file.filename}: there are no counts {name!r} (keys.counts); "
             f"the file has {listing(known)}{nearest(name, known)}"
         )
-        raise DataError(message)
 
 
 def _label(file: h5py.File, path: Path, key: str, column: str) -> NDArray[np.object_]:
     there = hdf5.columns(file["obs"])
     if column not in there:
-        message = (
+        raise DataError(
             f"{path}: obs has no column {column!r} ({key}); "
             f"its columns are {listing(there)}{nearest(column, there)}"
         )
-        raise DataError(message)
     return hdf5.column(file["obs"], column)
 
 
@@ -251,8 +244,7 @@ def _image_path(config: DatasetSpec, slide: str, roots: Sequence[Path]) -> Path 
     try:
         return resolve_one(pattern, roots, what="image.path")
     except DataMissing as error:
-        message = (
+        raise DataError(
             f"slide {slide}: its image is not there: {error}; restrict `slides` to those with an image, "
             "or leave out `image`"
-        )
-        raise DataError(message) from error
+        ) from error

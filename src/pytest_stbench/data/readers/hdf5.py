@@ -37,8 +37,7 @@ READ_ERRORS = (
 def opened(path: Path, required: tuple[str, ...] = ("obs", "var"), what: str = "h5ad") -> Iterator[h5py.File]:
     """Open an HDF5 file for reading; what goes wrong inside is a ``DataError`` naming the file."""
     if path.is_dir():
-        message = f"{path}: a folder, not an {what} file; `path` must name files"
-        raise DataError(message)
+        raise DataError(f"{path}: a folder, not an {what} file; `path` must name files")
     try:
         with h5py.File(path, "r", locking="best-effort") as file:
             check_bounds(file, path)
@@ -100,8 +99,7 @@ def numbers(frame: h5py.Group | h5py.Dataset, name: str) -> NDArray[np.float64]:
 def _refuse_length(frame: h5py.Group | h5py.Dataset, name: str, found: int) -> None:
     rows = length_of(frame)
     if rows is not None and found != rows:
-        message = f"column {name!r} has {found} values for {rows} rows"
-        raise ValueError(message)
+        raise ValueError(f"column {name!r} has {found} values for {rows} rows")
 
 
 def nameless(frame: h5py.Group | h5py.Dataset, name: str) -> int:
@@ -145,8 +143,7 @@ def _levels(frame: h5py.Group | h5py.Dataset, name: str) -> tuple[NDArray[Any], 
         levels, codes = np.unique(flat(raw["values"]), return_inverse=True)
         return levels, np.where(raw["mask"][()], -1, codes)
     if isinstance(raw, h5py.Group):
-        message = f"column of encoding {kind!r} is not a plain column"
-        raise ValueError(message)
+        raise ValueError(f"column of encoding {kind!r} is not a plain column")
     names = _names_of_codes(frame, name, raw)
     if names is not None:
         return names, _codes(np.asarray(raw[()] if isinstance(raw, h5py.Dataset) else raw), len(names))
@@ -168,8 +165,7 @@ def number(file: h5py.File, key: str) -> float:
         node = node[step]
     values = np.asarray(node[()]) if isinstance(node, h5py.Dataset) else np.empty(0)
     if values.size != 1 or values.dtype.kind not in "iuf":
-        message = "not one number"
-        raise ValueError(message)
+        raise ValueError("not one number")
     return float(values.reshape(-1)[0])
 
 
@@ -194,8 +190,7 @@ def _index_name(frame: h5py.Group | h5py.Dataset) -> str:
     if isinstance(frame, h5py.Dataset):
         names = frame.dtype.names
         if names is None:
-            message = "obs or var is not a table"
-            raise ValueError(message)
+            raise ValueError("obs or var is not a table")
         return "index" if "index" in names else str(names[0])
     name = frame.attrs.get("_index", "_index")
     return name.decode() if isinstance(name, bytes) else str(name)
@@ -206,8 +201,7 @@ def _field(frame: h5py.Group | h5py.Dataset, name: str) -> Any:
         return frame.fields(name)[()]
     node = frame[name]
     if isinstance(node, h5py.Dataset) and node.ndim != 1:
-        message = f"column {name!r} has {node.ndim} axes, a column has one"
-        raise ValueError(message)
+        raise ValueError(f"column {name!r} has {node.ndim} axes, a column has one")
     return node
 
 

@@ -105,5 +105,4 @@ def length_of(frame: Any) -> int | None:
 
 
 def _refuse(path: Path, what: str) -> None:
-    message = f"{path}: {what}: the file is damaged, or reads others; write it anew as one whole file"
-    raise DataError(message)
+    raise DataError(f"{path}: {what}: the file is damaged, or reads others; write it anew as one whole file")

@@ -119,10 +119,9 @@ class HestSource:
         if scale is not None:
             return scale
         if declared is None or isinstance(declared.um_per_px, str):
-            message = (
+            raise DataError(
                 f"slide {slide_id}: the corners of its patches are pixels: write `scale: UM_PER_PX`, a number"
             )
-            raise DataError(message)
         return float(declared.um_per_px)
 
     def offers(self) -> frozenset[str]:
@@ -149,11 +148,10 @@ def _patches(folder: Path, samples: Sequence[Sample], config: DatasetSpec) -> di
 def _folder(config: DatasetSpec, roots: Sequence[Path]) -> Path:
     found = resolve(config.path or "", roots, get=config.get, what="path")
     if len(found) != 1 or not found[0].is_dir():
-        message = (
+        raise DataError(
             f"path {config.path!r}: source hest reads one folder, of HEST-1k or of one benchmark task; found "
             f"{listing(found)}"
         )
-        raise DataError(message)
     return found[0]
 
 
@@ -162,8 +160,7 @@ def _expression(folder: Path) -> str:
         if any((folder / name).glob("*.h5ad")):
             return name
     places = " or ".join(f"{name}/" for name in EXPRESSION)
-    message = f"{folder}: no h5ad file in {places}: not a folder of HEST-1k or of a benchmark task"
-    raise DataError(message)
+    raise DataError(f"{folder}: no h5ad file in {places}: not a folder of HEST-1k or of a benchmark task")
 
 
 def _facts(folder: Path) -> dict[str, dict[str, Any]]:
@@ -177,8 +174,7 @@ def _facts(folder: Path) -> dict[str, dict[str, Any]]:
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            message = f"{path}: cannot be read as JSON ({error}); copy the file anew"
-            raise DataError(message) from error
+            raise DataError(f"{path}: cannot be read as JSON ({error}); copy the file anew") from error
         if isinstance(found, dict):
             known = {name: value for name, value in found.items() if value not in (None, "")}
             facts.setdefault(path.stem, {}).update(known)
@@ -206,11 +202,9 @@ def _rows(path: Path, column: str) -> list[dict[str, str]]:
             rows = [{name: cell or "" for name, cell in row.items() if name} for row in reader]
             names = tuple(reader.fieldnames or ())
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        message = f"{path}: cannot be read as csv ({error})"
-        raise DataError(message) from error
+        raise DataError(f"{path}: cannot be read as csv ({error})") from error
     if column not in names:
-        message = f"{path}: no column {column!r}; its columns are {listing(names)}"
-        raise DataError(message)
+        raise DataError(f"{path}: no column {column!r}; its columns are {listing(names)}")
     return rows
 
 
@@ -240,13 +234,11 @@ def _scale(slide: str, facts: dict[str, Any], config: DatasetSpec) -> float | No
             continue
         if PIXEL_UM[0] <= size <= PIXEL_UM[1]:
             return size
-        message = (
+        raise DataError(
             f"slide {slide}: {name} is {size:g} um; {PIXEL_UM[0]} to {PIXEL_UM[1]} are possible: correct the "
             "metadata, or write `scale: UM_PER_PX`"
         )
-        raise DataError(message)
-    message = (
+    raise DataError(
         f"slide {slide}: the size of a pixel is in no metadata/{slide}.json and no HEST_v*.csv of the "
         "folder: copy one of them there, or write `scale: UM_PER_PX`"
     )
-    raise DataError(message)

@@ -90,8 +90,7 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
             alignment=of_mosaic,
         )
     if not path.is_dir():
-        message = f"{path}: neither a MERSCOPE folder nor a table of transcripts (.csv, .parquet)"
-        raise DataError(message)
+        raise DataError(f"{path}: neither a MERSCOPE folder nor a table of transcripts (.csv, .parquet)")
     transcripts = companion(
         path, "detected_transcripts.parquet", "detected_transcripts.csv", "detected_transcripts.csv.gz"
     )
@@ -99,12 +98,11 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
     cells = companion(path, "cell_metadata.csv", "cell_metadata.csv.gz")
     outlines = companion(path, "cell_boundaries.parquet", "*_micron_space.parquet")
     if transcripts is None and (matrix is None or cells is None):
-        message = (
+        raise DataError(
             f"{path}: not a MERSCOPE folder: it needs detected_transcripts.csv, or cell_by_gene.csv with "
             "cell_metadata.csv (outlines and mosaics alone are not read); `path` names the folders of "
             "the regions"
         )
-        raise DataError(message)
     of_um(path, config, "MERSCOPE")
     with_matrix = matrix is not None and cells is not None
     known = known_cells(cells, ENTITY)

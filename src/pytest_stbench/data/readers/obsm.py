@@ -59,17 +59,15 @@ def embedding_of(
         return None
     obsm = entries_of(file)
     if name not in obsm:
-        message = (
+        raise DataError(
             f"{path}: obsm has no {name!r} (keys.embedding); obsm has {listing(obsm)}{nearest(name, obsm)}"
         )
-        raise DataError(message)
     values = matrix(obsm[name])
     if values.ndim != 2 or len(values) != n_units or values.dtype.kind not in "iuf":
-        message = (
+        raise DataError(
             f"{path}: obsm[{name!r}] (keys.embedding) must be a table of numbers with {n_units} rows; "
             f"found {values.dtype} of shape {values.shape}"
         )
-        raise DataError(message)
     return (values if rows is None else values[rows]).astype(np.float32)
 
 
@@ -86,11 +84,10 @@ def proportions_of(
     table: Any = obsm.get(name)
     if not hasattr(table, "keys"):
         problem = "is a matrix without column names" if table is not None else "is not there"
-        message = (
+        raise DataError(
             f"{path}: obsm[{name!r}] (keys.proportions) {problem}; give a data frame with one column for "
             f"each cell type; obsm has {listing(obsm)}{nearest(name, obsm)}"
         )
-        raise DataError(message)
     found = {column: np.asarray(hdf5.column(table, column), np.float64) for column in hdf5.columns(table)}
     return {f"type:{column}": values if rows is None else values[rows] for column, values in found.items()}
 

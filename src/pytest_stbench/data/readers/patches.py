@@ -69,21 +69,19 @@ def image_of_patches(
     rows = np.array([place.get(name, -1) for name in names.tolist()], dtype=np.intp)
     known = np.flatnonzero(rows >= 0)
     if not len(known):
-        message = (
+        raise DataError(
             f"{path}: no patch is of a unit of the slide: barcodes are like {barcodes[0]!r}, units like "
             f"{names[0]!r}"
         )
-        raise DataError(message)
     away = xy_um[known] - corners_um[rows[known]]
     mpp = _side(path, away, said_um, size, um_per_px) / size
     corner = np.rint((corners_um - corners_um.min(axis=0)) / mpp).astype(np.int64)
     width, height = (corner.max(axis=0) + size).tolist()
     if width * height > MAX_PIXELS:
-        message = (
+        raise DataError(
             f"{path}: its patches span {width} x {height} pixels of {mpp:.4g} um, too many to put "
             "together: declare the whole-slide image as `image`"
         )
-        raise DataError(message)
     xy_px = np.full((len(names), 2), np.nan)
     xy_px[known] = corner[rows[known]] + size / 2
     image = Image(partial(_mosaic, path, corner, (height, width)), mpp=mpp)
@@ -100,19 +98,17 @@ def _side(path: Path, away: NDArray[np.float64], said_um: float | None, size: in
     off = float(np.median(np.abs(away - middle).max(axis=1)))
     slack = ROUNDING_PX * um_per_px
     if not (middle > 0).all() or np.ptp(middle) > AGREE * side + slack or off > side / 4:
-        message = (
+        raise DataError(
             f"{path}: units lie {middle[0]:.4g} and {middle[1]:.4g} um (median of x and y, within {off:.4g}) "
             f"from the upper left corners of their patches of {size} pixels, and not in their middles: the "
             "patches are not those of the slide"
         )
-        raise DataError(message)
     if said_um is not None:
         if abs(side / said_um - 1) > AGREE + slack / said_um:
-            message = (
+            raise DataError(
                 f"{path}: a patch shows {said_um:.4g} um by its attribute {SIDE} and {side:.4g} um by its "
                 "corner and the place of its unit: the file is not that of the slide, or was changed"
             )
-            raise DataError(message)
         side = said_um
     published = size * PUBLISHED_MPP
     return published if abs(side - published) <= slack else side
@@ -126,14 +122,12 @@ def _read(path: Path, um_per_px: float) -> tuple[list[str], NDArray[np.float64],
         side = np.ravel(file["img"].attrs.get(SIDE, np.nan))
     square = len(shape) == 4 and shape[1] == shape[2] and shape[3] == 3 and kind == np.uint8
     if not square or coords.shape != (shape[0], 2) or len(barcodes) != shape[0] or not shape[0]:
-        message = (
+        raise DataError(
             f"{path}: img must be (p, size, size, 3) uint8 with p coords and p barcodes, found "
             f"{kind} of shape {shape}, coords {coords.shape}, {len(barcodes)} barcodes"
         )
-        raise DataError(message)
     if not np.isfinite(coords).all():
-        message = f"{path}: coords are not all finite numbers; copy the file anew"
-        raise DataError(message)
+        raise DataError(f"{path}: coords are not all finite numbers; copy the file anew")
     names = [name.decode() if isinstance(name, bytes) else str(name) for name in barcodes]
     said = float(side[0]) * um_per_px if len(side) == 1 and side.dtype.kind in "iuf" and side[0] > 0 else None
     return names, coords * um_per_px, int(shape[1]), said

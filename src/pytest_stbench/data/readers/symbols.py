@@ -40,11 +40,10 @@ def symbols_of(file: h5py.File, var: Any, column: str | None) -> NDArray[np.str_
         values = np.array([by_name.get(name) for name in names.tolist()], dtype=object)
     else:
         there = hdf5.columns(var)
-        message = (
+        raise DataError(
             f"{file.filename}: var has no column {column!r} (keys.gene); its columns are {listing(there)}"
             f"{nearest(column, there)}"
         )
-        raise DataError(message)
     missing = np.array([value is None for value in values], dtype=bool)
     return np.asarray(np.where(missing, names, values), dtype=np.str_)
 

@@ -66,8 +66,7 @@ def read_matrix(path: Path) -> Matrix:
         # Columns of the file are barcodes, so its parts are those of the CSR matrix of barcodes.
         parts = (group["data"][()], group["indices"][()], group["indptr"][()])
         if len(parts[2]) != shape[0] + 1 or parts[2][-1] != len(parts[0]) or len(parts[1]) != len(parts[0]):
-            message = "its data, indices and indptr do not fit together"
-            raise ValueError(message)
+            raise ValueError("its data, indices and indptr do not fit together")
         counts = sparse.csr_matrix(parts, shape=shape)
         counts.sum_duplicates()
     return Matrix(barcodes=barcodes, features=features, counts=counts)
@@ -80,10 +79,9 @@ def _opened(path: Path) -> Iterator[h5py.Group]:
             check_bounds(file, path)
             yield file["matrix"]
     except READ_ERRORS as error:
-        message = (
+        raise DataError(
             f"{path}: no readable feature-barcode matrix (truncated, damaged or another format): {error}"
-        )
-        raise DataError(message) from error
+        ) from error
 
 
 def _features(group: h5py.Group) -> Features:
@@ -92,8 +90,7 @@ def _features(group: h5py.Group) -> Features:
     ids = _text(features["id"]) if "id" in features else None
     names = _text(features["name"]) if "name" in features else ids
     if names is None:
-        message = "its features have neither name nor id"
-        raise ValueError(message)
+        raise ValueError("its features have neither name nor id")
     if ids is not None:
         names = np.where(names == "", ids, names)
     types = _text(features["feature_type"]) if "feature_type" in features else None

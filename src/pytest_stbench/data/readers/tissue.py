@@ -41,11 +41,10 @@ def under_tissue(levels: Iterable[object], codes: NDArray[np.intp], where: str) 
     known = [_WORDS.get(str(level).strip().casefold()) for level in levels]
     if None in known:
         odd = [str(level) for level, said in zip(levels, known, strict=True) if said is None]
-        message = (
+        raise DataError(
             f"{where}: {listing(odd)}: a unit lies under tissue (1, True) or does not (0, False); correct "
             "the column, or give it another name"
         )
-        raise DataError(message)
     inside: NDArray[np.bool_] = np.array([*map(bool, known), True])[codes]
     return inside
 

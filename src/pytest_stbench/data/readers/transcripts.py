@@ -99,11 +99,10 @@ def open_transcripts(
     """
     columns = columns_for(path, columns_of(path))
     if um_per_px is None and columns.x in PIXELS:
-        message = (
+        raise DataError(
             f"{path}: {columns.x} and {columns.y} are pixels; write `scale: UM_PER_PX` in the task "
             "file (CosMx: 0.12028, the first public data sets 0.18; the documents of the instrument say it)"
         )
-        raise DataError(message)
     if um_per_px is None and columns.times in STEREO and columns.x == "x":
         from pytest_stbench.data.readers.units import DNB_NM
 
@@ -120,11 +119,10 @@ def columns_for(path: Path, there: Sequence[str], named: Mapping[str, str] | Non
     found = {role: next((name for name in of if name in there), None) for role, of in names.items()}
     for role in ("x", "y", "feature"):
         if found[role] is None:
-            message = (
+            raise DataError(
                 f"{path}: no column for the {role} of a transcript; it may be called {listing(names[role])}; "
                 f"the table has {listing(there)}{nearest(names[role][0], there)}: rename it"
             )
-            raise DataError(message)
     if "cell" not in (named or {}) and {NUMBERED, found["fov"]} <= set(there):
         found["cell"] = NUMBERED
     return Columns(
@@ -187,11 +185,10 @@ class TranscriptTable:
         times = numbers_of(part, [name], self.path)[:, 0]
         wrong = np.flatnonzero(~((times >= 0) & (times <= MOST) & (times == np.rint(times))))
         if len(wrong):
-            message = (
+            raise DataError(
                 f"{self.path}: column {name} says how many transcripts a row stands for, a whole number from "
                 f"0 to {MOST:,}; found {times[wrong[0]]:g}: correct it, or give the column another name"
             )
-            raise DataError(message)
         whole = times.astype(np.int64)
         group = np.cumsum(whole) // MOST
         for of in np.unique(group).tolist():
@@ -209,8 +206,7 @@ class TranscriptTable:
         if getattr(values.dtype, "kind", "O") not in "iuf":
             found = "text" if values.dtype.name in ("category", "object", "str") else values.dtype
             what = "qualities" if name == self.columns.qv else "coordinates in um"
-            message = f"{self.path}: column {name} holds {found}, not numbers; write {what}"
-            raise DataError(message)
+            raise DataError(f"{self.path}: column {name} holds {found}, not numbers; write {what}")
         return np.asarray(np.multiply(values.to_numpy(), times, dtype=kind))
 
     def _cells(self, part: Any) -> NDArray[np.object_]:
@@ -228,11 +224,10 @@ class TranscriptTable:
         for part in parts_of(self.path, [self.columns.feature, *filter(None, [self.columns.kind])]):
             feature = part[self.columns.feature]
             if feature.hasnans:
-                message = (
+                raise DataError(
                     f"{self.path}: column {self.columns.feature} is empty in some rows, so nobody knows what "
                     "was decoded there: name the feature, or take the rows out"
                 )
-                raise DataError(message)
             codes, levels = _factorised(feature)
             words: list[str | None] = [None]
             word = np.zeros(len(codes), dtype=np.intp)
@@ -268,11 +263,10 @@ class TranscriptTable:
             of.setdefault(name, set()).add(kind)
         torn = next((name for name in names if len(of[name]) > 1), None)
         if torn is not None:
-            message = (
+            raise DataError(
                 f"{self.path}: by column {self.columns.kind} the rows of {torn!r} are of several kinds, "
                 f"{listing(sorted(of[torn]))}: give each kind a name of its own"
             )
-            raise DataError(message)
         return np.array(names, dtype=np.str_), np.array([of[name].pop() for name in names], dtype=np.str_)
 
 

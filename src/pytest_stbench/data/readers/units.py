@@ -98,11 +98,10 @@ def scaled(
     if scale is not None and scale.um_per_px == FILE:
         found = unit_of(file, path, slide, xy, index, lattice, rows)
         if found is None:
-            message = (
+            raise DataError(
                 f"{path}: nothing in the file says the unit of its coordinates (scale: file): write "
                 "`scale: UM_PER_UNIT`, or leave it out where they are um"
             )
-            raise DataError(message)
         um, where = found.um, found.where
     else:
         um = 1.0 if scale is None else um_of(file, path, where, scale.um_per_px)
@@ -126,19 +125,16 @@ def um_of(file: h5py.File, path: Path, key: str, scale: float | str) -> float:
         try:
             value = hdf5.number(file, place)
         except hdf5.MissingKey as error:
-            message = (
+            raise DataError(
                 f"{path}: uns has no {place!r} ({key}: no {error.key!r}); "
                 f"there is {listing(error.known)}{nearest(error.key, error.known)}"
-            )
-            raise DataError(message) from error
+            ) from error
         except ValueError as error:
-            message = f"{path}: uns:{place} ({key}) must be one number; it is {error}"
-            raise DataError(message) from error
+            raise DataError(f"{path}: uns:{place} ({key}) must be one number; it is {error}") from error
     else:
         value = float(scale)
     if not math.isfinite(value) or value <= 0:
-        message = f"{path}: {key} is {value:g}; um per pixel must be a positive number"
-        raise DataError(message)
+        raise DataError(f"{path}: {key} is {value:g}; um per pixel must be a positive number")
     return value
 
 
@@ -206,19 +202,17 @@ def unit_of(
     if said:
         low, high = (min(said, key=lambda one: one.um), max(said, key=lambda one: one.um))
         if high.um / low.um - 1 > EXACT:
-            message = (
+            raise DataError(
                 f"{path}: two sizes of one unit: {low.um:.4g} um ({low.where}) and {high.um:.4g} um "
                 f"({high.where}): correct the file, or write the right one as `scale: UM_PER_UNIT`"
             )
-            raise DataError(message)
         return said[0]
     found = by_pitch(xy, index, lattice)
     if found is not None and spot is not None and spot.far_from(found.um):
-        message = (
+        raise DataError(
             f"{path}: two sizes of one unit: {found.um:.4g} um ({found.where}) and {spot}: the scale factors "
             "are of another image; write the right size as `scale: UM_PER_UNIT`"
         )
-        raise DataError(message)
     return found
 
 

@@ -59,11 +59,10 @@ def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[
     found = find_outs(config, roots)
     for sample in samples:
         if sample.slide not in found:
-            message = (
+            raise DataError(
                 f"path {config.path!r}: no folder is slide {sample.slide!r}; there are {listing(found)}"
                 f"{nearest(sample.slide, found)}: correct the samples table, or set `slides`"
             )
-            raise DataError(message)
     return VisiumSource(config, {s.slide: with_image(found[s.slide], config, roots) for s in samples})
 
 
@@ -118,11 +117,10 @@ class VisiumSource:
         place = {name: row for row, name in enumerate(barcodes)}
         known = np.array([name in place for name in matrix.barcodes.tolist()], dtype=bool)
         if not known.any():
-            message = (
+            raise DataError(
                 f"{positions}: none of its {len(barcodes)} barcodes under tissue is in "
                 f"{outs.matrix.name} ({matrix.barcodes[0]} ...): they are of two slides"
             )
-            raise DataError(message)
         rows = np.array([place[name] for name in matrix.barcodes[known].tolist()], dtype=np.intp)
         found = only_genes(matrix.counts[np.flatnonzero(known)], matrix.features.names, matrix.features.kinds)
         scales = scales_of(outs.scales)

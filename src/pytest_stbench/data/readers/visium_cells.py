@@ -75,10 +75,9 @@ def placed(
     place = {name: row for row, name in enumerate(cells.names.tolist())}
     rows = np.array([place.get(name, -1) for name in barcodes.tolist()], dtype=np.intp)
     if not (rows >= 0).any():
-        message = (
+        raise DataError(
             f"{cells.path}: none of its {len(place)} outlines is of a cell in {outs.matrix.name} "
             f"({barcodes[0] if len(barcodes) else 'which is empty'} ...): they are of two slides"
         )
-        raise DataError(message)
     centres = np.vstack([cells.areas.centroids(), [np.nan, np.nan]])
     return centres[rows], np.append(cells.areas.um2, np.nan)[rows], int((rows < 0).sum())

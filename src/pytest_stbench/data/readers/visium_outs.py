@@ -56,19 +56,17 @@ def find_outs(config: DatasetSpec, roots: Sequence[Path]) -> dict[str, Outs]:
     there: list[Outs] = []
     for path in places_of(config, roots):
         if not path.is_dir():
-            message = f"{path}: a file; `path` names the output folders of Space Ranger"
-            raise DataError(message)
+            raise DataError(f"{path}: a file; `path` names the output folders of Space Ranger")
         there.append(_outs(path, config))
     if len({outs.slide_id for outs in there}) < len(there):
         there = [replace(outs, slide_id=outs.run) for outs in there]
     found: dict[str, Outs] = {}
     for outs in there:
         if outs.slide_id in found:
-            message = (
+            raise DataError(
                 f"path {config.path!r}: two folders are slide {outs.slide_id!r}, one has {outs.matrix}; "
                 "rename one"
             )
-            raise DataError(message)
         found[outs.slide_id] = outs
     return found
 
@@ -101,11 +99,10 @@ def _outs(path: Path, config: DatasetSpec) -> Outs:
         binned = (folder / BINNED).is_dir()
         name = str(wanted or (HD_DEFAULT if binned else CELLS))
         if name not in there:
-            message = (
+            raise DataError(
                 f"{folder / BINNED if binned else folder}: no bins {name!r}; there are {listing(there)}; set "
                 f"`params: {{bin: ...}}` to one of them (spec: {', '.join((*HD_BINS, CELLS))})"
             )
-            raise DataError(message)
         folder = folder / CELLS if name == CELLS else folder / BINNED / name
     slide, run = path.parent.name if path.name == "outs" else path.name, _run(path)
     if companion(folder, "*filtered_feature_cell_matrix.h5", "*cell_segmentations.geojson") is not None:
@@ -174,8 +171,7 @@ def _of_cells(folder: Path, slide: str, run: str) -> Outs:
 def _refuse_lacking(folder: Path, needed: dict[str, Path | None]) -> None:
     lacking = [what for what, file in needed.items() if file is None]
     if lacking:
-        message = (
+        raise DataError(
             f"{folder}: not an output folder of Space Ranger: it lacks {' and '.join(lacking)}; `path` names "
             "the folders that hold them"
         )
-        raise DataError(message)

@@ -50,8 +50,7 @@ def positions_of(path: Path) -> tuple[list[str], NDArray[np.int64], NDArray[np.f
         table = whole(path, POSITIONS)
     inside = table[tissue.inside(table["in_tissue"], f"{path}: in_tissue")]
     if not len(inside):
-        message = f"{path}: no spot is under tissue (in_tissue 1); run the tissue detection again"
-        raise DataError(message)
+        raise DataError(f"{path}: no spot is under tissue (in_tissue 1); run the tissue detection again")
     return (
         text(inside["barcode"]),
         inside[["array_row", "array_col"]].to_numpy(np.int64),
@@ -64,11 +63,9 @@ def scales_of(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        message = f"{path}: cannot be read as JSON ({error}); copy the folder anew"
-        raise DataError(message) from error
+        raise DataError(f"{path}: cannot be read as JSON ({error}); copy the folder anew") from error
     if not isinstance(found, dict):
-        message = f"{path}: holds no mapping; copy the folder anew"
-        raise DataError(message)
+        raise DataError(f"{path}: holds no mapping; copy the folder anew")
     return found
 
 
@@ -98,23 +95,21 @@ def pixel_size(
     if hd or "microns_per_pixel" in scales:
         scale = positive(scales, "microns_per_pixel", outs.scales)
         if abs(scale / lattice - 1) > EXACT:
-            message = (
+            raise DataError(
                 f"{outs.scales}: a pixel is {scale:.4g} um by microns_per_pixel, and {lattice:.4g} um by the "
                 f"pitch of {said}, {pitch:g} um, in {where.name}: the two files are of different images or "
                 "bins"
             )
-            raise DataError(message)
         return scale, pitch
     diameter = scales.get("spot_diameter_fullres")
     if isinstance(diameter, int | float) and diameter > 0:
         by_spot = (SPOT_DIAMETER_UM / diameter, SPACE_RANGER_1_UM / diameter)
         if min(abs(lattice / other - 1) for other in by_spot) > EXACT:
-            message = (
+            raise DataError(
                 f"{outs.scales}: a spot of {diameter:g} pixels is 55 um, so a pixel is {by_spot[0]:.3g} um "
                 f"({by_spot[1]:.3g} um where it is 65 um); by the pitch of 100 um in {where.name} it is "
                 f"{lattice:.3g} um: the two files are of different images"
             )
-            raise DataError(message)
     return lattice, SPOT_PITCH_UM
 
 
@@ -125,11 +120,10 @@ def _bin_size(outs: Outs, scales: Mapping[str, Any]) -> float:
         return float(named[1])
     size = positive(scales, "bin_size_um", outs.scales)
     if named is not None and abs(size / float(named[1]) - 1) > EXACT:
-        message = (
+        raise DataError(
             f"{outs.scales}: bin_size_um is {size:g}, and the folder is called {named[0]}: rename the "
             "folder, or copy it anew"
         )
-        raise DataError(message)
     return size
 
 
@@ -150,6 +144,5 @@ def positive(scales: Mapping[str, Any], key: str, path: Path) -> float:
     """Return a scale factor, a number above 0. Raises ``DataError``."""
     value = scales.get(key)
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < float("inf"):
-        message = f"{path}: {key} is {value!r}, expected a positive number; copy the folder anew"
-        raise DataError(message)
+        raise DataError(f"{path}: {key} is {value!r}, expected a positive number; copy the folder anew")
     return float(value)

@@ -112,11 +112,10 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
         for kind, name in OUTLINES.items()
     }
     if transcripts is None and (matrix is None or cells is None):
-        message = (
+        raise DataError(
             f"{path}: not a Xenium bundle: it needs transcripts.parquet, or cell_feature_matrix.h5 with "
             "cells.parquet; `path` names the folders of the bundles"
         )
-        raise DataError(message)
     of_um(path, config, "Xenium")
     facts = _experiment(experiment)
     with_matrix = matrix is not None and cells is not None
@@ -144,18 +143,15 @@ def _experiment(path: Path | None) -> dict[str, Any]:
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        message = f"{path}: cannot be read as JSON ({error}); copy the bundle anew"
-        raise DataError(message) from error
+        raise DataError(f"{path}: cannot be read as JSON ({error}); copy the bundle anew") from error
     if not isinstance(facts, dict):
-        message = f"{path}: holds no mapping; copy the bundle anew"
-        raise DataError(message)
+        raise DataError(f"{path}: holds no mapping; copy the bundle anew")
     size = facts.get("pixel_size")
     if size is not None and not (isinstance(size, int | float) and PIXEL_UM[0] <= size <= PIXEL_UM[1]):
-        message = (
+        raise DataError(
             f"{path}: pixel_size is {size!r} um; a Xenium pixel is 0.2125 um ({PIXEL_UM[0]} to {PIXEL_UM[1]} "
             "are accepted): the file is damaged or of another instrument"
         )
-        raise DataError(message)
     return facts
 
 

@@ -110,10 +110,9 @@ def _median(values: NDArray[np.float64]) -> float:
 def _with_counts(slide: Slide, name: str) -> tuple[csr_matrix, NDArray[np.float64]]:
     kept = slide.libsize > 0
     if not kept.any():
-        message = (
+        raise DataError(
             f"datasets.{name}: no unit of slide {slide.meta.slide_id} has counts; leave it out by `slides`"
         )
-        raise DataError(message)
     return slide.counts[kept], slide.xy_um[kept]
 
 

@@ -176,8 +176,7 @@ def _idle_defects(params: SimulationParams) -> list[str]:
 
 
 def _refuse(problems: list[str]) -> None:
-    message = "simulated data set: " + "; ".join(problems)
-    raise DataError(message)
+    raise DataError("simulated data set: " + "; ".join(problems))
 
 
 def _problem(key: str, value: Any, default: Any, bounds: Mapping[str, tuple[float, float]]) -> str | None:

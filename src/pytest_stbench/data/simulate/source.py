@@ -88,11 +88,10 @@ class SimulatedSource:
         """Return whose a slide is; unknown slides are a ``DataError``."""
         if slide_id not in self._members:
             slides = list(self._members)
-            message = (
+            raise DataError(
                 f"simulated data set: there is no slide {slide_id!r}{nearest(slide_id, slides)} "
                 f"(slides: {slides[0]} to {slides[-1]})"
             )
-            raise DataError(message)
         return self._members[slide_id]
 
     def read(self, slide_id: str) -> RawSlide:

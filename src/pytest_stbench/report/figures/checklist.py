@@ -52,8 +52,7 @@ ON = {"pass": "white", "warn": INK, "fail": "white", "skip": INK, "open": INK}
 def checklist(steps: Sequence[ChecklistRecord], name: str) -> Made:
     """Return the figure of one data set. Raises ``CannotDraw`` where no check ran."""
     if not steps:
-        why = f"no check ran on {name}"
-        raise CannotDraw(why, "`stbench check` says why")
+        raise CannotDraw(f"no check ran on {name}", "`stbench check` says why")
     table = path_table(steps)
     return Made(
         name=NAME,

@@ -80,8 +80,7 @@ class Figures:
                 missing = self._of_subject(subject, found) or missing
                 subject.close()
         if len(self.unreadable) == sum(map(len, labels)):
-            message = "\n".join(f"{name}: {why}" for name, why in self.unreadable.items())
-            raise StbenchError(message)
+            raise StbenchError("\n".join(f"{name}: {why}" for name, why in self.unreadable.items()))
         self._prefix = ""
         self._try(panel_figure.NAME, lambda: panel_figure.panels(found), unread=missing)
         self._try(field_figure.NAME, lambda: field_figure.landscape(records))

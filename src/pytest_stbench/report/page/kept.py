@@ -107,8 +107,7 @@ def _read(path: Path, columns: Sequence[str], wanted: Any, notices: list[str]) -
     try:
         table = pq.read_table(path, columns=list(columns), filters=wanted)
         if set(table.column_names) != set(columns):
-            message = f"columns {', '.join(table.column_names)}"
-            raise ValueError(message)
+            raise ValueError(f"columns {', '.join(table.column_names)}")
         found: pd.DataFrame = table.to_pandas()
     except (OSError, ValueError, pa.ArrowException) as error:
         notices.append(

@@ -68,8 +68,7 @@ def read_sources(paths: Sequence[Path]) -> list[Source]:
     real = Counter(path.resolve() for path in paths)
     twice = next((path for path, n in real.items() if n > 1), None)
     if twice is not None:
-        message = f"{twice}: the file is given twice: name each results file once"
-        raise ResultsError(message)
+        raise ResultsError(f"{twice}: the file is given twice: name each results file once")
     stems = Counter(path.stem for path in paths)
     sources = []
     for number, path in enumerate(paths):
@@ -79,11 +78,10 @@ def read_sources(paths: Sequence[Path]) -> list[Source]:
         sources.append(Source(number, path, name, results, digest))
     if not any(source.results.scores or source.results.checks for source in sources):
         named = ", ".join(map(str, paths)) or "no file"
-        message = (
+        raise ResultsError(
             f"{named}: no score and no check stands there, so there is nothing to report: run pytest with "
             "--stbench-model and --stbench-save, or `stbench check --format json`"
         )
-        raise ResultsError(message)
     return sources
 
 

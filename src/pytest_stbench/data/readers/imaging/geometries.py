@@ -113,8 +113,7 @@ def _damage(path: Path, what: str) -> Iterator[None]:
     except (ShapelyError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
         if any(word in str(error).casefold() for word in TOO_FEW):
             return
-        message = f"{path}: an outline is not {what} ({error}); write the file anew"
-        raise DataError(message) from error
+        raise DataError(f"{path}: an outline is not {what} ({error}); write the file anew") from error
 
 
 def _found(table: Any, keys: Keys, build: Any, known: Container[object]) -> Found:
@@ -145,11 +144,10 @@ def _refuse_without_area(geometries: Geometries, path: Path) -> None:
     kinds = shapely.get_type_id(geometries)
     wrong = np.flatnonzero((kinds >= 0) & ~np.isin(kinds, list(HAVE_AREA)))
     if len(wrong):
-        message = (
+        raise DataError(
             f"{path}: an outline is a {geometries[wrong[0]].geom_type}, which covers nothing; cells and "
             "nuclei are polygons or multipolygons"
         )
-        raise DataError(message)
 
 
 def _scaled(geometries: Geometries, um_per_px: float) -> Geometries:

@@ -95,12 +95,11 @@ def count_in_outlines(transcripts: Located, outlines: Outlined) -> CellTable:
     notes = dict(found.notes)
     if not notes["transcripts_kept"]:
         box = _box(areas.xy) if len(covering) else "nowhere"
-        message = (
+        raise DataError(
             f"none of {notes['transcripts_read']} transcripts is counted in one of {len(covering)} outlines "
             f"of cells, which lie {box}: they are of two slides or in two units; correct the files, or take "
             "the outlines away and form units with `bin`"
         )
-        raise DataError(message)
     place = {name: row for row, name in enumerate(outlines.names.tolist())}
     rows = np.array([place[name] for name in found.names.tolist()], dtype=np.intp)
     return replace(

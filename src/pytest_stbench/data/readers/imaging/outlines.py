@@ -122,11 +122,10 @@ def read_outlines(path: Path, um_per_px: float, known: Container[object]) -> Fou
         return read_geometries(path, keys, geometry, um_per_px, known)
     if places is not None and keys.cell is not None:
         return read_vertices(path, keys, places, um_per_px, known)
-    message = (
+    raise DataError(
         f"{path}: no outlines found: it needs one vertex a row, in {listing(PAIRS)}, with a column of the "
         f"cell ({listing(CELLS)}), or one geometry a row, in {listing(GEOMETRY)}; it has {listing(there)}"
     )
-    raise DataError(message)
 
 
 class LabelImage:
@@ -157,10 +156,9 @@ class LabelImage:
         values, scale = _image(self.path)
         scale = self._um_per_px if scale is None else scale
         if scale is None or not scale > 0:
-            message = (
+            raise DataError(
                 f"{self.path}: the size of a pixel is not known; write `scale: UM_PER_PX` in the task file"
             )
-            raise DataError(message)
         return *numbered(values, self.path), float(scale)
 
     def labels(self, um_per_px: float, window_um: tuple[float, float, float, float]) -> NDArray[np.int32]:
@@ -184,8 +182,7 @@ def numbered(values: NDArray[Any], path: Path) -> tuple[NDArray[np.int64], NDArr
     """
     if values.ndim != 2 or values.dtype.kind not in "iu":
         found = f"{values.dtype} of shape {values.shape}"
-        message = f"{path}: a label image has two axes of whole numbers, found {found}"
-        raise DataError(message)
+        raise DataError(f"{path}: a label image has two axes of whole numbers, found {found}")
     levels, place = np.unique(values, return_inverse=True)
     named = levels > 0
     if values.dtype.kind == "u" and values.dtype.itemsize >= 4:

@@ -71,10 +71,9 @@ def _file(slide: str, pattern: str, what: str, called: str, roots: Sequence[Path
     try:
         return resolve_one(pattern.replace("{slide}", escape(slide)), roots, what=what)
     except DataMissing as error:
-        message = (
+        raise DataError(
             f"slide {slide}: {called} is not there: {error}; leave out `image`, or the slide by `slides`"
-        )
-        raise DataError(message) from error
+        ) from error
 
 
 def place(
@@ -92,23 +91,21 @@ def place(
     """
     if picture.alignment is not None:
         if read is None:
-            message = (
+            raise DataError(
                 f"slide {slide}: image.alignment {picture.alignment.name!r}: only slides of Xenium and "
                 "MERSCOPE are placed by a matrix; write `um_per_px` of an image whose corner is the origin "
                 "of the cells"
             )
-            raise DataError(message)
         to_px = read(picture.alignment)
         mpp, xy_px = 1 / side_of(to_px), xy_um @ to_px[:2, :2].T + to_px[:2, 2]
     elif isinstance(declared.um_per_px, int | float):
         mpp = float(declared.um_per_px)
         xy_px = xy_um / mpp
     else:
-        message = (
+        raise DataError(
             f"slide {slide}: image.um_per_px is {declared.um_per_px!r}; bundles hold no such key: "
             "write the um per pixel of the image, whose corner must be the origin of the cells"
         )
-        raise DataError(message)
     image = Image(picture.path, mpp=mpp, target_mpp=declared.mpp)
     image.check()
     return image, xy_px
@@ -149,26 +146,22 @@ def matrix_of(path: Path) -> Floats:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{path}: cannot be read as text ({error}); allowed are {ALLOWED}"
-        raise DataError(message) from error
+        raise DataError(f"{path}: cannot be read as text ({error}); allowed are {ALLOWED}") from error
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     if lines and all(name in lines[0][1] for name in KEYPOINTS):
-        message = (
+        raise DataError(
             f"{path}:{lines[0][0]}: these are the key points of an alignment, not its matrix; allowed are "
             f"{ALLOWED}: download the transformation matrix from Xenium Explorer"
         )
-        raise DataError(message)
     rows = [_numbers(line, f"{path}:{number}") for number, line in lines]
     if [len(row) for row in rows] != [3, 3, 3]:
         found = f"{len(rows)} lines of {', '.join(str(len(row)) for row in rows[:4]) or 'no'} numbers"
-        message = f"{path}: found {found}; allowed are {ALLOWED}"
-        raise DataError(message)
+        raise DataError(f"{path}: found {found}; allowed are {ALLOWED}")
     matrix = np.array(rows, dtype=np.float64)
     if matrix[2].tolist() != [0.0, 0.0, 1.0]:
         turned = "; it is transposed" if matrix[:, 2].tolist() == [0.0, 0.0, 1.0] else ""
         found = ", ".join(f"{value:g}" for value in rows[2])
-        message = f"{path}:{lines[2][0]}: found {found}; allowed are {ALLOWED}{turned}"
-        raise DataError(message)
+        raise DataError(f"{path}:{lines[2][0]}: found {found}; allowed are {ALLOWED}{turned}")
     if np.linalg.matrix_rank(matrix[:2, :2]) < 2:
         message = f"{path}: maps the image to a line or a point; allowed are rotation, shift and one scale"
         raise DataError(message)
@@ -185,8 +178,7 @@ def _numbers(line: str, where: str) -> list[float]:
             numbers.append(np.nan)
         if not np.isfinite(numbers[-1]):
             found = repr(field.strip()) if field.strip() else "empty"
-            message = f"{where}: field {place} is {found}, no finite number; allowed are {ALLOWED}"
-            raise DataError(message)
+            raise DataError(f"{where}: field {place} is {found}, no finite number; allowed are {ALLOWED}")
     return numbers
 
 
@@ -198,16 +190,14 @@ def side_of(matrix: Floats) -> float:
 def _square(path: Path, to_px: Floats) -> Floats:
     long, short = 1 / np.linalg.svd(to_px[:2, :2], compute_uv=False)[::-1]
     if long > MAX_STRETCH * short:
-        message = (
+        raise DataError(
             f"{path}: pixels are {long:.4g} by {short:.4g} um; models see square pixels: align the image by "
             "rotation, shift and one scale, or resample it"
         )
-        raise DataError(message)
     low, high = PLAUSIBLE_UM
     if not low <= side_of(to_um := np.linalg.inv(to_px)) <= high:
-        message = (
+        raise DataError(
             f"{path}: a pixel of the image is {side_of(to_um):.4g} um by this matrix; {low:g} to {high:g} um "
             "are plausible: it is of another image, of the other direction, or counts in another unit"
         )
-        raise DataError(message)
     return to_px

@@ -27,11 +27,10 @@ def of_um(path: Path, config: DatasetSpec, vendor: str) -> None:
     """Refuse a `scale` for files whose coordinates are um. Raises ``DataError`` with both sizes."""
     scale = declared(config)
     if scale is not None and abs(scale - 1) > EXACT:
-        message = (
+        raise DataError(
             f"{path}: a unit is {scale:.4g} um by `scale`, and 1 um by the files, which {vendor} writes in "
             "um: leave out `scale`"
         )
-        raise DataError(message)
 
 
 def of_table(path: Path, config: DatasetSpec, vendor: str) -> float | None:

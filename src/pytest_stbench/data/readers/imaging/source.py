@@ -189,11 +189,10 @@ def open_bundles(
     bundles = find_bundles(find, config, roots)
     for sample in samples:
         if sample.slide not in bundles:
-            message = (
+            raise DataError(
                 f"path {config.path!r}: no bundle is slide {sample.slide!r}; there are {listing(bundles)}"
                 f"{nearest(sample.slide, bundles)}: correct the samples table, or set `slides`"
             )
-            raise DataError(message)
     wanted = {sample.slide: bundles[sample.slide] for sample in samples}
     panels = {sample.slide: sample.panel for sample in samples}
     return ImagingSource(rules, config, wanted, find_pictures(config, wanted, roots), panels)
@@ -213,11 +212,10 @@ def find_bundles(find: FindBundle, config: DatasetSpec, roots: Sequence[Path]) -
     for path in places_of(config, roots):
         bundle = find(path, config)
         if bundle.slide_id in found:
-            message = (
+            raise DataError(
                 f"path {config.path!r}: two bundles are called {bundle.slide_id!r}, one is {path}; "
                 "name the folders apart"
             )
-            raise DataError(message)
         found[bundle.slide_id] = bundle
     return found
 
@@ -239,11 +237,10 @@ def companion(folder: Path, *patterns: str) -> Path | None:
     for pattern in patterns:
         matches = sorted(path for path in folder.glob(pattern) if path.is_file())
         if len(matches) > 1:
-            message = (
+            raise DataError(
                 f"{folder}: {pattern} should be one file, found {listing(p.name for p in matches)}; "
                 "keep one bundle a folder"
             )
-            raise DataError(message)
         if matches:
             return matches[0]
     return None

@@ -121,8 +121,7 @@ def matrix_of(
         blocks.append(sparse.csr_matrix(numbers_of(part, list(features), path)[kept]))
     every = np.concatenate(names)
     if not len(every):
-        message = f"{path}: no cell beside {background} rows in no cell; copy the file anew"
-        raise DataError(message)
+        raise DataError(f"{path}: no cell beside {background} rows in no cell; copy the file anew")
     return every.astype(np.str_), sparse.vstack(blocks, format="csr"), background
 
 
@@ -133,8 +132,7 @@ def numbers_of(table: pd.DataFrame, columns: Sequence[str], path: Path) -> NDArr
         if getattr(dtype, "kind", "O") not in "biuf":
             held = table[name].dropna()
             example = f", such as {str(held.iloc[0])!r}" if len(held) else ""
-            message = f"{path}: column {name} holds {dtype}, not numbers{example}; copy the file anew"
-            raise DataError(message)
+            raise DataError(f"{path}: column {name} holds {dtype}, not numbers{example}; copy the file anew")
     return table[list(columns)].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
@@ -170,8 +168,7 @@ def whole(path: Path, columns: Sequence[str] | None = None, names: Sequence[str]
     wanted = there if columns is None else tuple(dict.fromkeys(columns))
     for name in wanted:
         if name not in there:
-            message = f"{path}: no column {name!r}; it has {listing(there)}{nearest(name, there)}"
-            raise DataError(message)
+            raise DataError(f"{path}: no column {name!r}; it has {listing(there)}{nearest(name, there)}")
     with _readable(path):
         if path.suffix == ".parquet":
             import pyarrow.parquet as pq
@@ -223,8 +220,7 @@ def ids_of(path: Path) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        message = f"{path}: {error}"
-        raise DataError(message) from error
+        raise DataError(f"{path}: {error}") from error
 
 
 @contextmanager
@@ -281,8 +277,7 @@ def rows_of(
     rows = [order.get(str(name), -1) for name in names]
     absent = [str(name) for name, row in zip(names, rows, strict=True) if row < 0]
     if absent:
-        message = f"{path}: lacks {len(absent)} cells of {of}, such as {absent[0]!r}; copy both anew"
-        raise DataError(message)
+        raise DataError(f"{path}: lacks {len(absent)} cells of {of}, such as {absent[0]!r}; copy both anew")
     return np.array(rows, dtype=np.intp)
 
 

@@ -51,11 +51,10 @@ def choose(store: Store) -> Chosen:
     regions = () if table is None else regions_of(store, table)
     points = points_of(store, regions)
     if table is None and not points:
-        message = (
+        raise DataError(
             f"{store.path}: neither a table nor points with a feature_key: there is nothing to count; write "
             "the store with one of them"
         )
-        raise DataError(message)
     return Chosen(table=table, regions=regions, points=points)
 
 
@@ -72,27 +71,24 @@ def regions_of(store: Store, table: str) -> tuple[str, ...]:
     where = store.path / table
     names = there if wanted is None else tuple(n for n in there if fnmatchcase(n, str(wanted)))
     if wanted is not None and not names:
-        message = (
+        raise DataError(
             f"{where}: params.region is {wanted!r}; the table annotates {listing(there)}"
             f"{nearest(str(wanted), there)}"
         )
-        raise DataError(message)
     if wanted is None and len(names) > 1:
-        message = (
+        raise DataError(
             f"{where}: annotates {len(names)} elements, {listing(names)}; write `params: {{region: "
             f"{names[0]}}}` where each is a slide (a data set takes one of them from each store), `params: "
             '{region: "*"}` where they lie beside each other on one'
         )
-        raise DataError(message)
     by_name = {last(element): element for element in reversed(store.elements(*PLACES))}
     absent = [name for name in names if name not in by_name]
     if absent:
-        message = (
+        raise DataError(
             f"{where}: annotates {listing(map(repr, absent))}, which the store has not; its shapes, labels "
             f"and points are {listing(by_name)}: nobody knows where the units lie; write the store with it, "
             "or let the table annotate another element (SpatialData.set_table_annotates_spatialelement)"
         )
-        raise DataError(message)
     return tuple(by_name[name] for name in names)
 
 

@@ -51,11 +51,10 @@ class Annotated:
 
         there = self.columns()
         if name not in there:
-            message = (
+            raise DataError(
                 f"{self.path}: obs has no column {name!r} ({key}); it has {listing(there)}"
                 f"{nearest(name, there)}"
             )
-            raise DataError(message)
         return pd.Series(self.part(f"obs/{name}"))
 
     def part(self, name: str) -> Any:
@@ -67,8 +66,7 @@ class Annotated:
             parent, _, child = name.rpartition("/")
             there = sorted(group[parent].keys() if parent else group.keys())
             if child not in there:
-                message = f"{self.path}: no {name!r}; there is {listing(there)}{nearest(child, there)}"
-                raise DataError(message)
+                raise DataError(f"{self.path}: no {name!r}; there is {listing(there)}{nearest(child, there)}")
             _refuse_hollow(group[name], self.path)
             return read_elem(group[name])
 

@@ -141,9 +141,8 @@ class Frame:
             entries = list(attributes["coordinateTransformations"])
             systems_of(entries)
         except (KeyError, TypeError, IndexError) as error:
-            message = (
+            raise DataError(
                 f"{self._where(element)}: its attributes have no axes with transformations ({error}); write "
                 "it anew"
-            )
-            raise DataError(message) from error
+            ) from error
         return entries, axes

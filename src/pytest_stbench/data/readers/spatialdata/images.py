@@ -95,24 +95,21 @@ def open_image(store: Store, frame: Frame, element: str) -> tuple[Image, Floats]
     matrix, where = to_um @ own, store.path / element
     shape = tuple(array.shape)
     if len(shape) != 3 or shape[0] not in (3, 4) or array.dtype != np.uint8:
-        message = (
+        raise DataError(
             f"{where}: an H&E image is (3, y, x) uint8, found {array.dtype} of shape {shape}; name another "
             "by `params: {image: NAME}`"
         )
-        raise DataError(message)
     if shape[0] == 4 and not is_rgb(store, element):
-        message = (
+        raise DataError(
             f"{where}: four channels, {', '.join(channels_of(store, element))}, are no H&E image of r, g and "
             "b; name another by `params: {image: NAME}`"
         )
-        raise DataError(message)
     long, short = np.linalg.svd(matrix[:2, :2], compute_uv=False)
     if long > MAX_STRETCH * short:
-        message = (
+        raise DataError(
             f"{where}: its pixels are {long:.4g} by {short:.4g} um; models see square pixels: resample the "
             "image, or register it by rotation, shift and one scale"
         )
-        raise DataError(message)
     image = Image(partial(_pixels, array, where), mpp=side_of(matrix))
     return image, inverse(matrix)
 

@@ -87,11 +87,10 @@ class Labels:
     def _array(self) -> Any:
         array, _ = level_of(self._store, self._element)
         if len(array.shape) != 2 or array.dtype.kind not in "iu":
-            message = (
+            raise DataError(
                 f"{self._where}: a label image has two axes of whole numbers, found {array.dtype} of shape "
                 f"{tuple(array.shape)}"
             )
-            raise DataError(message)
         return array
 
     @cached_property

@@ -79,11 +79,10 @@ def open_points(
         matrix, keys = frame.to_um(element), keys_of(store, element)
         feature = keys.get("feature_key")
         if feature is None:
-            message = (
+            raise DataError(
                 f"{store.path / element}: its attributes name no `feature_key`, so nobody knows which column "
                 "is the gene; write it anew with PointsModel.parse(..., feature_key=...)"
             )
-            raise DataError(message)
         instance = keys.get("instance_key")
         tables = (_table(path, feature, instance, known) for path in point_files(store, element))
         parts += [(table, matrix, names) for table in tables]
@@ -125,8 +124,7 @@ def table_files(path: Path) -> tuple[Path, ...]:
         return (path,)
     parts = sorted(path.glob("*.parquet"), key=lambda part: [int(n) for n in re.findall(r"\d+", part.name)])
     if not parts:
-        message = f"{path}: no parquet file; the store is damaged: write it anew"
-        raise DataError(message)
+        raise DataError(f"{path}: no parquet file; the store is damaged: write it anew")
     return tuple(parts)
 
 

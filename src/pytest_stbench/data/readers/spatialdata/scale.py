@@ -84,19 +84,17 @@ def um_per_unit(store: Store, table: Table | None, config: DatasetSpec, frame: F
         what = f"coordinate system {frame.system!r} has"
         if table is not None and not table.regions:
             what = f"places in obsm[{config.keys.spatial!r}] have"
-        message = (
+        raise DataError(
             f"{store.path}: {what} no unit of length, and nothing in the store tells it: write `scale: "
             "UM_PER_UNIT` (where it is pixels, um per pixel of the image that they are counted in)"
         )
-        raise DataError(message)
     low, high = min(said, key=_size), max(said, key=_size)
     if high.um > low.um * (1 + TOLERANCE):
-        message = (
+        raise DataError(
             f"{store.path}: a unit of coordinate system {frame.system!r} is {low.um:.4g} um by {low.by} and "
             f"{high.um:.4g} um by {high.by}: correct `scale`, name another system by `params: {{coordinates: "
             "NAME}`, or correct the store"
         )
-        raise DataError(message)
     return said[0]
 
 

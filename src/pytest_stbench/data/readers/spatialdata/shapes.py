@@ -89,8 +89,7 @@ def read_shapes(store: Store, element: str) -> Geometries:
     path = _file(store, element)
     there = columns_of(path)
     if GEOMETRY not in there:
-        message = f"{path}: no column 'geometry'; it has {listing(there)}: write the store anew"
-        raise DataError(message)
+        raise DataError(f"{path}: no column 'geometry'; it has {listing(there)}: write the store anew")
     # pandas brings the index, which names the instances, along
     wanted = [name for name in (RADIUS, CELL) if name in there]
     others = whole(path, wanted or [name for name in there if name != GEOMETRY][:1] or [GEOMETRY])

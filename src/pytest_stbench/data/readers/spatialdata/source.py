@@ -96,10 +96,9 @@ def opened(path: Path, config: DatasetSpec) -> Opened:
     """Return the store at `path` with what is chosen of it. Raises ``DataError``."""
     for name in config.params:
         if name not in PARAMS:
-            message = (
+            raise DataError(
                 f"params.{name}: unknown{nearest(name, PARAMS)}; source spatialdata knows {listing(PARAMS)}"
             )
-            raise DataError(message)
     store = open_store(path, config.params)
     chosen = choose(store)
     table = None if chosen.table is None else Table(store, chosen.table, chosen.regions, config)

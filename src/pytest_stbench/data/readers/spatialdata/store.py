@@ -72,11 +72,10 @@ class Store:
             if found:
                 return found
         there = [last(name) for name in self.elements(*kinds)]
-        message = (
+        raise DataError(
             f"{self.path}: params.{param} is {wanted!r}; {' and '.join(kinds)} of the store are "
             f"{listing(there)}{nearest(str(wanted), there)}"
         )
-        raise DataError(message)
 
     def only(self, param: str, kind: str) -> str | None:
         """Return the element that a parameter names, or the only one of its kind; None for none.
@@ -140,19 +139,17 @@ def kind_of(element: str) -> str:
 def open_store(path: Path, params: Mapping[str, Any]) -> Store:
     """Return the store at `path`; raises ``DataError`` where there is none."""
     if not path.is_dir() or not any((path / sign).is_file() for sign in SIGNS):
-        message = (
+        raise DataError(
             f"{path}: not a SpatialData store: a folder with zarr.json (or .zgroup) at its top; `path` names "
             "the folders NAME.zarr"
         )
-        raise DataError(message)
     refuse_links_in(path)
     store = Store(path, params)
     if not store.elements(*FOLDERS):
-        message = (
+        raise DataError(
             f"{path}: no element in {', '.join(FOLDERS)}: the store is empty, damaged or of an old format: "
             "write it anew"
         )
-        raise DataError(message)
     return store
 
 
@@ -168,8 +165,7 @@ def readable(path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         # zarr, numcodecs and anndata raise many kinds of errors
-        message = (
+        raise DataError(
             f"{path}: cannot be read as zarr (truncated, damaged, or a format that the installed zarr does "
             f"not know: stores of format 3 need zarr 3 and anndata 0.12): {error}"
-        )
-        raise DataError(message) from error
+        ) from error

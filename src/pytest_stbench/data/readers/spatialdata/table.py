@@ -80,11 +80,10 @@ class Table:
         counts = sparse.csr_matrix(self._data.part("X" if layer == "X" else f"layers/{layer}"))
         units, (features, kinds) = self.units(), self._features()
         if counts.shape != (len(units.names), len(features)):
-            message = (
+            raise DataError(
                 f"{self.path}: counts of shape {counts.shape} for {len(units.names)} units and "
                 f"{len(features)} genes; write the store anew"
             )
-            raise DataError(message)
         columns = {"niche": self._config.keys.niche, "cell_type": self._config.keys.cell_type}
         labels = {
             key: labels_of(self._data.column(column, f"keys.{key}"))
@@ -197,19 +196,17 @@ class Table:
         known = pd.Index(ids)
         if not known.is_unique:
             double = known[known.duplicated()]
-            message = (
+            raise DataError(
                 f"{self._store.path / region}: {len(double)} instances have the id of another, such as "
                 f"{str(double[0])!r}: nobody knows where their units are; write the store anew"
             )
-            raise DataError(message)
         place = known.get_indexer(pd.Index(wanted))
         absent = wanted[place < 0]
         if len(absent):
-            message = (
+            raise DataError(
                 f"{self.path}: {len(absent)} units, such as {str(absent[0])!r}, are not in {last(region)!r}, "
                 "which they annotate: write the store anew"
             )
-            raise DataError(message)
         return xy[place]
 
     def _inside(self, n_units: int) -> NDArray[np.bool_]:
@@ -222,11 +219,10 @@ class Table:
     def _key(self, name: str) -> str:
         found, there = self._keys.get(name), self._data.columns()
         if found not in there:
-            message = (
+            raise DataError(
                 f"{self.path}: obs has no column {found!r} ({name}), which says what units are; it has "
                 f"{listing(there)}: write the store anew"
             )
-            raise DataError(message)
         return str(found)
 
     def _ids(self, column: str, key: str) -> NDArray[np.str_]:

@@ -85,19 +85,17 @@ def affine_to(
     """
     there = systems_of(transformations)
     if system not in there:
-        message = (
+        raise DataError(
             f"{where}: not placed in coordinate system {system!r}{nearest(system, there)}; it is in "
             f"{listing(there)}: write `params: {{coordinates: NAME}}`"
         )
-        raise DataError(message)
     try:
         matrix = matrix_of(transformations[there.index(system)], axes)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         message = f"{where}: its transformation to {system!r} is damaged or of no known kind ({error})"
         raise DataError(message) from error
     if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < np.finfo(np.float64).tiny:
-        message = f"{where}: its transformation to {system!r} cannot be inverted; write the store anew"
-        raise DataError(message)
+        raise DataError(f"{where}: its transformation to {system!r} cannot be inverted; write the store anew")
     return matrix
 
 
@@ -114,8 +112,7 @@ def matrix_of(transformation: Mapping[str, Any], axes: Sequence[str]) -> Floats:
     if kind in ("scale", "translation"):
         values = transformation[kind]
         if len(values) != len(names):
-            message = f"{kind} of {len(values)} numbers for the axes {listing(names)}"
-            raise ValueError(message)
+            raise ValueError(f"{kind} of {len(values)} numbers for the axes {listing(names)}")
         for place, axis in enumerate(PLANE):
             if axis in names:
                 cell = (place, place) if kind == "scale" else (place, 2)
@@ -132,16 +129,14 @@ def matrix_of(transformation: Mapping[str, Any], axes: Sequence[str]) -> Floats:
         for part in transformation["transformations"]:
             matrix = matrix_of(part, names) @ matrix
         return matrix
-    message = f"type {kind!r}, known are {', '.join(KNOWN)}"
-    raise ValueError(message)
+    raise ValueError(f"type {kind!r}, known are {', '.join(KNOWN)}")
 
 
 def _affine(transformation: Mapping[str, Any], names: Sequence[str]) -> Floats:
     rows = np.array(transformation["affine"], dtype=np.float64)
     out = _axes(transformation.get("output"), names)
     if rows.ndim != 2 or rows.shape[1] != len(names) + 1 or len(rows) < len(out):
-        message = f"affine of shape {rows.shape} for the axes {listing(names)}"
-        raise ValueError(message)
+        raise ValueError(f"affine of shape {rows.shape} for the axes {listing(names)}")
     columns = [names.index("x"), names.index("y"), len(names)]
     matrix = np.eye(3)
     matrix[:2] = rows[np.ix_([out.index("x"), out.index("y")], columns)]
