@@ -16,6 +16,8 @@ LAYERS = (
     ("__init__",),
     ("errors",),
     ("registry",),
+    ("extend",),
+    ("index",),
     ("resources",),
     ("spec", "splits"),
     ("kernels",),

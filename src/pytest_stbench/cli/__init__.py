@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = {
     "describe": "pytest_stbench.cli.describe:describe",
     "export-inputs": "pytest_stbench.cli.export_inputs:export_inputs",
     "figures": "pytest_stbench.cli.figures:figures",
+    "index": "pytest_stbench.cli.index:index",
     "new": "pytest_stbench.cli.new:new",
     "reference": "pytest_stbench.cli.reference:reference",
     "report": "pytest_stbench.cli.report:report",

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.registry import external_entries
+from pytest_stbench.index import external_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

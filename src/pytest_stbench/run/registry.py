@@ -8,6 +8,7 @@ from pytest_stbench.baselines.catalogue import BASELINES
 from pytest_stbench.checks.catalogue import CHECKS
 from pytest_stbench.data.catalogue import READERS
 from pytest_stbench.families.catalogue import FAMILIES
+from pytest_stbench.index import external_records
 from pytest_stbench.metrics.catalogue import METRICS
 from pytest_stbench.registry import (
     Baseline,
@@ -18,7 +19,6 @@ from pytest_stbench.registry import (
     Reader,
     Registry,
     Split,
-    external_records,
 )
 from pytest_stbench.splits.catalogue import SPLITS
 

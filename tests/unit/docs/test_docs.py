@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from pydantic import BaseModel
 
 from pytest_stbench.cli import COMMANDS, main
+from pytest_stbench.extend import record_of
 from pytest_stbench.run.registry import builtin_registry
 from pytest_stbench.spec.model import TaskSpec
 from pytest_stbench.spec.validate import load_task
@@ -123,15 +124,15 @@ def test_statistics_page_is_what_the_command_writes():
 
 def test_example_of_a_metric_of_another_package():
     code = next(block for block in blocks("docs/models.md", "python") if "def median_error" in block)
-    record = next(block for block in blocks("docs/models.md", "python") if "RECORDS = " in block)
-    space: dict = {}
+    space: dict = {"__name__": "mylab.metrics"}
     exec(compile(code, "docs/models.md", "exec"), space)
-    exec(compile(record, "docs/models.md", "exec"), space)
     truth = np.array([[0.0, np.nan], [2.0, np.nan], [4.0, np.nan]])
     found = space["median_error"](truth, np.ones((3, 2)), measured=np.array([True, False]), genes=["A", "B"])
     assert found.values[0] == 1.0
     assert found.reasons.tolist() == ["", "gene_missing"]
-    assert space["RECORDS"][0].better == "down"
+    record = record_of(space["median_error"])
+    assert (record.name, record.target) == ("median_error", "mylab.metrics:median_error")
+    assert record.inputs == ("measured", "genes")
 
 
 def test_reference_pages_are_what_the_command_writes(tmp_path):

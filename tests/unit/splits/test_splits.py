@@ -272,7 +272,7 @@ def stray_slides(samples):
 
 @pytest.mark.parametrize("design", [bad_names, no_folds, no_train, stray_slides])
 def test_designs_of_other_packages_are_held_to_the_same(monkeypatch, design):
-    monkeypatch.setattr("pytest_stbench.splits.designs.load_target", lambda target: design)
+    monkeypatch.setattr("pytest_stbench.splits.designs.loaded", lambda target: design)
     record = Split(id="x", name="x", summary="", target="")
 
     with pytest.raises(SplitError):
