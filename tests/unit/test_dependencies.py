@@ -12,6 +12,7 @@ import pytest_stbench
 
 PACKAGE = Path(pytest_stbench.__file__).parent
 NAMES = {
+    "lazy_loader": "lazy-loader",
     "PIL": "pillow",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",

@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING
 from pytest_stbench.extend import metric
 from pytest_stbench.metrics.coexpression import MIN_GENES, between, score_ssim
 from pytest_stbench.metrics.coexpression_arms import MIN_UNITS, compare_coexpression, gene_correlations
-from pytest_stbench.metrics.coexpression_structure import MIN_GENES as MIN_PAIRED
-from pytest_stbench.metrics.coexpression_structure import PERMUTATIONS, score_mantel, score_rv
+from pytest_stbench.metrics.coexpression_structure import (
+    MIN_GENES as MIN_PAIRED,
+    PERMUTATIONS,
+    score_mantel,
+    score_rv,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -5,8 +5,7 @@ import re
 from typing import get_args, get_origin
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pytest_stbench.errors import Problem, TaskFileError
 from pytest_stbench.registry import Family

@@ -5,8 +5,7 @@ import sys
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
 
 from pytest_stbench.errors import SplitError
