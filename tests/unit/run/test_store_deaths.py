@@ -1,10 +1,9 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import socket
-import subprocess
-import sys
 import textwrap
 import time
 
@@ -21,12 +20,22 @@ KEY = cell_key(PARTS)
 VALUES = {"slide/1 ä": np.arange(6, dtype=np.float32).reshape(3, 2), "b": np.ones((1, 2), np.float32)}
 
 
+PROCESSES = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
+if (
+    os.name == "posix"
+):  # every process starts as a copy of one that has imported these, and has done nothing yet
+    PROCESSES.set_forkserver_preload(["numpy", "pytest_stbench.run.store", "pytest_stbench.run.death"])
+
 PRELUDE = """
 import os, signal, sys, time
 from pathlib import Path
 import numpy as np
 from pytest_stbench.run.store import Store
-root, key = Path(sys.argv[1]), sys.argv[2]
+for writer, number in ((OUT, 1), (ERR, 2)):
+    os.dup2(writer.fileno(), number)
+    writer.close()
+sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
+root, key = Path(ROOT), KEY
 store = Store(root)
 VALUES = {"s": np.ones((2, 2), np.float32)}
 def count():
@@ -35,15 +44,44 @@ def count():
 """
 
 
+class Started:
+    """A process of its own that runs `code`, with what it writes."""
+
+    def __init__(self, code, **names):
+        readers, writers = zip(*(PROCESSES.Pipe(duplex=False) for _ in range(2)), strict=True)
+        said = {"__name__": "__main__", **dict(zip(("OUT", "ERR"), writers, strict=True)), **names}
+        self.process = PROCESSES.Process(target=exec, args=(code, said), daemon=True)
+        self.process.start()
+        for writer in writers:
+            writer.close()
+        self.stdout, self.stderr = (os.fdopen(os.dup(reader.fileno())) for reader in readers)
+        for reader in readers:
+            reader.close()
+
+    @property
+    def returncode(self):
+        return self.process.exitcode
+
+    def send_signal(self, number):
+        os.kill(self.process.pid, number)
+
+    def kill(self):
+        self.process.kill()
+
+    def communicate(self):
+        with self.stdout, self.stderr:
+            self.process.join(60)
+            assert self.returncode is not None, "still running after a minute"
+            return self.stdout.read(), self.stderr.read()
+
+
 def start(tmp_path, body, key=KEY):
-    code = PRELUDE + textwrap.dedent(body)
-    command = [sys.executable, "-c", code, str(tmp_path / "store"), key]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return Started(PRELUDE + textwrap.dedent(body), ROOT=str(tmp_path / "store"), KEY=key)
 
 
 def run(tmp_path, body, key=KEY):
     process = start(tmp_path, body, key)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate()
     return process.returncode, out, err
 
 
@@ -80,7 +118,7 @@ def test_ctrl_c_removes_the_marker(tmp_path):
     assert process.stdout.readline() == "in\n"
     assert left_in(tmp_path / "store", "starts") == [f"{KEY}.json"]
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate()
     assert "KeyboardInterrupt" in err
     assert left_in(tmp_path / "store", "starts") == []
 
@@ -160,7 +198,7 @@ def test_a_signal_from_outside_blames_nobody_however_often(tmp_path, name, busy)
         process = start(tmp_path, FIT.format(death=f"print('in', flush=True); {busy}; time.sleep(30)"))
         assert process.stdout.readline() == "in\n"
         process.send_signal(getattr(signal, name))
-        process.communicate(timeout=60)
+        process.communicate()
         assert process.returncode == -getattr(signal, name)
         assert fits(tmp_path) == count
         (marker,) = (root / "starts").glob("*.json")
@@ -388,7 +426,7 @@ print("done")
 def test_processes_at_once_fit_once(tmp_path):
     processes = [start(tmp_path, ONCE) for _ in range(3)]
     for process in processes:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate()
         assert out == "done\n", err
     assert (tmp_path / "fits").read_text() == "fit\n"
 
@@ -408,4 +446,4 @@ def test_a_waiting_process_goes_on_when_the_holder_dies(tmp_path):
     assert waiter.stdout.readline() == "waiting\n"
     holder.kill()
     holder.communicate()
-    assert waiter.communicate(timeout=60)[0] == "fitted\n"
+    assert waiter.communicate()[0] == "fitted\n"
