@@ -63,7 +63,7 @@ def test_what_is_missed_is_said():
 
 
 def test_the_command_writes_the_page(tmp_path, monkeypatch):
-    small = {"units": 150, "genes": 100}
+    small = {"units": 120, "genes": 200}
     few = {"spots": injections.Cohort(summary="spots", params=small, seeds=1, spoilt=1)}
     monkeypatch.setattr(check_matrix, "COHORTS", few)
     out = tmp_path / "m.md"

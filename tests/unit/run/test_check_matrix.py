@@ -65,7 +65,7 @@ def test_clean_and_spoilt_cohorts_have_seeds_of_their_own():
 @pytest.mark.parametrize("whole", [False, pytest.param(True, marks=exhaustive)], ids=["small", "whole"])
 def test_a_clean_cohort_fails_no_check(whole, monkeypatch):
     if not whole:  # fewer units and genes, and one ablation instead of three
-        small = dataclasses.replace(COHORTS["spots"], params={"units": 80, "genes": 100})
+        small = dataclasses.replace(COHORTS["spots"], params={"units": 120, "genes": 200})
         monkeypatch.setattr(check_matrix, "COHORTS", {"spots": small})
         monkeypatch.setattr(check_matrix, "ABLATION", {"variants": {"raw": {"normalise": "log1p"}}})
     outcome = run_case(case())
