@@ -32,7 +32,7 @@ def imported():
                 found.update(alias.name.partition(".")[0] for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 found.add(node.module.partition(".")[0])
-            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "importlib.import_module":
+            elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "import_module":
                 name = node.args[0]
                 found.update({name.value.partition(".")[0]} if isinstance(name, ast.Constant) else ())
     others = found - set(sys.stdlib_module_names) - {"pytest_stbench"}

@@ -58,21 +58,16 @@ def imports_of(package):
     modules = modules_of(package)
     found = []
     for module, path in modules.items():
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        late = late_nodes(tree)
-        for node in ast.walk(tree):
-            at_import = id(node) not in late
+        for node, at_import in statements_of(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 targets = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
+            else:
                 source = node.module or ""
                 if node.level:
                     folder = [name, *module.split(".")]
                     folder = folder if path.name == "__init__.py" and module != "__init__" else folder[:-1]
                     source = ".".join([*folder[: len(folder) - node.level + 1], *filter(None, [node.module])])
                 targets = [resolved(source, alias.name, name, modules) for alias in node.names]
-            else:
-                continue
             found.extend(Import(module, target, at_import) for target in targets)
     return found
 
@@ -83,15 +78,17 @@ def resolved(source, attribute, name, modules):
     return whole if whole.removeprefix(f"{name}.") in modules or source == name else source
 
 
-def late_nodes(tree):
-    """Nodes that do not run when the module is imported."""
-    late = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            late.update(map(id, ast.walk(node)))
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            late.update(id(below) for part in node.body for below in ast.walk(part))
-    return late
+def statements_of(node, at_import=True):
+    """Every statement of import below a node, and whether it runs when the module is imported."""
+    for below in ast.iter_child_nodes(node):
+        if isinstance(below, ast.Import | ast.ImportFrom):
+            yield below, at_import
+        elif isinstance(below, ast.If) and "TYPE_CHECKING" in ast.unparse(below.test):
+            yield from statements_of(ast.Module(below.body, []), False)
+            yield from statements_of(ast.Module(below.orelse, []), at_import)
+        elif not isinstance(below, ast.expr):
+            function = isinstance(below, ast.FunctionDef | ast.AsyncFunctionDef)
+            yield from statements_of(below, at_import and not function)
 
 
 def unit_of(target, package, units):

@@ -84,7 +84,10 @@ HIDDEN = {
 def test_slides_too_shallow_for_pairs(cohort, depth, status):
     shallow = {"filter": {"min_counts": 5, "min_genes": 2}, **HIDDEN["preprocess"]}
     found = cohort(
-        {"genes": 700, "depth": depth, "seed": 4}, family="communication", **{**HIDDEN, "preprocess": shallow}
+        {"genes": 700, "depth": depth, "seed": 4},
+        family="communication",
+        metrics=[PAIRS],
+        **{**HIDDEN, "preprocess": shallow},
     )
     assert found.check("task_truth_coverage").status == status
 
@@ -93,7 +96,12 @@ def test_slides_too_shallow_for_pairs(cohort, depth, status):
 def test_too_few_hidden_genes_for_lists(cohort, folds, status):
     """Of 100 genes a sixth is hidden: 17 are not the 20 that a list of five needs."""
     hidden = {**HIDDEN, "imputation": {"hide": {"folds": folds, "fold": 1}}}
-    found = cohort({"genes": 100, "depth": 6000, "seed": 4}, family="niche_signatures", **hidden)
+    found = cohort(
+        {"genes": 100, "depth": 6000, "seed": 4},
+        family="niche_signatures",
+        metrics=["niche_jaccard"],
+        **hidden,
+    )
     assert found.check("task_truth_coverage").status == status
 
 
