@@ -83,7 +83,7 @@ def test_a_defect_fires_its_check(cohort, defect, strength, changes, status):
 
 @pytest.mark.parametrize(("strength", "status"), [(0.3, "warn"), (0.6, "fail"), (1.0, "fail")])
 def test_a_panel_of_housekeeping_genes(cohort, strength, status):
-    params = {"resolution": "cell", "defects": {"housekeeping_only_panel": strength}}
+    params = {"resolution": "cell", "patients": 2, "defects": {"housekeeping_only_panel": strength}}
     result = cohort(params, preprocess={"filter": EVERY_UNIT}).check("housekeeping_only_panel")
     assert result.status == status
     assert "GAPDH" in result.genes
@@ -91,7 +91,8 @@ def test_a_panel_of_housekeeping_genes(cohort, strength, status):
 
 @pytest.mark.parametrize("defect", ["gene_sparsity", "slide_leakage", "no_spatial_signal"])
 def test_cells_are_judged_too(cohort, defect):
-    made = cohort({"resolution": "cell", "patients": 2, "defects": {defect: 1.0}}, preprocess=ALL)
+    params = {"resolution": "cell", "patients": 2, "units": 200, "defects": {defect: 1.0}}
+    made = cohort(params, preprocess=ALL)
     assert made.check(defect).status == "fail"
 
 
