@@ -39,16 +39,13 @@ LEFT_OUT = {
 """Measurements of the run, sentences, and what says where a number belongs beside its keys."""
 
 
-def results_of(tasks: Sequence[str], folder: Path, *more: str) -> dict:
-    """Run shipped tasks in a process of their own, with nothing stored, and return its results file.
-
-    `more` are further arguments of pytest.
-    """
+def results_of(tasks: Sequence[str], folder: Path) -> dict:
+    """Run shipped tasks in a process of their own, with nothing stored, and return its results file."""
     file = folder / "golden.json"
     command = [
         sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "-W", "ignore",
         "--rootdir", str(folder), f"--stbench-store={folder / 'store'}", f"--stbench-save={file}",
-        "--stbench-model=ridge", *more, *(str(ROOT / "tasks" / f"{task}.stbench.yaml") for task in tasks),
+        "--stbench-model=ridge", *(str(ROOT / "tasks" / f"{task}.stbench.yaml") for task in tasks),
     ]  # fmt: skip
     narrow = {**os.environ, "COLUMNS": "80"}
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=narrow)

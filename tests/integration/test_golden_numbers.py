@@ -42,38 +42,9 @@ def judged(other, one=ONE):
     return compare.report(one, other, ("one", "other"))
 
 
-SLOW, FOLD = ("smoke-coexpression", "smoke-niche-detection"), "P01"
-"""Tasks that take most of the time of all five, and their fold that stands for the others."""
-ONE_FOLD = ("-k", f"not ({' or '.join(SLOW)}) or {FOLD}")
-
-
-def with_one_fold(table):
-    """The table with one fold of the slow tasks, and without what needs all of their folds."""
-
-    def stays(section, record):
-        task = record.get("task", record.get("name"))
-        return task not in SLOW or section in ("tasks", "datasets") or record.get("fold") == FOLD
-
-    return {
-        section: [record for record in records if stays(section, record)]
-        for section, records in table.items()
-    }
-
-
-def whole(table):
-    return table
-
-
-@pytest.mark.parametrize(
-    ("of", "arguments"),
-    [
-        pytest.param(with_one_fold, ONE_FOLD, id="one fold of the slow tasks"),
-        pytest.param(whole, (), id="all folds", marks=pytest.mark.exhaustive),
-    ],
-)
-def test_numbers_are_those_of_the_table(tmp_path, of, arguments):
-    found = write.compact(write.results_of(write.TASKS, tmp_path, *arguments))
-    text, agree = compare.report(of(TABLE), of(found), ("the table", "this run"))
+def test_numbers_are_those_of_the_table(tmp_path):
+    found = write.compact(write.results_of(write.TASKS, tmp_path))
+    text, agree = compare.report(TABLE, found, ("the table", "this run"))
     assert agree, (
         f"{text}\nIf that is what a change is for, it has to say so: docs/numbers.md, 'For developers'. If "
         "nothing was changed, a library gives other numbers than the one that the table was made with."

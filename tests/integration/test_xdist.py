@@ -169,8 +169,7 @@ def test_pooled_scores_are_no_group_with_checks():
     assert group("test_a.py::test[sim-lopo]") == "test_a.py::test[sim-lopo]"
 
 
-@pytest.mark.exhaustive
-@pytest.mark.parametrize("dist", ["loadfile", "worksteal"])
+@pytest.mark.parametrize("dist", [pytest.param("loadfile", marks=pytest.mark.exhaustive), "worksteal"])
 def test_other_schedulers_fit_once_as_well(prepared, alone, dist):
     made = prepared(dist, baselines=["train_mean"])
     run = made.run(
