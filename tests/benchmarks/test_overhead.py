@@ -15,7 +15,6 @@ import yaml
 
 METRICS = ["rmse", "mae", "r2", "pearson_gene", "spearman_gene", "cosine_gene", "concordance", "pearson_spot"]
 VARIANTS = 12
-MANY = 100
 ROUNDS = 3
 NO_TISSUE = ("ubiquitous_low_variability", "hvg_not_svg", "no_spatial_signal", "housekeeping_only_panel")
 """Checks that thirty units cannot pass."""
@@ -50,23 +49,35 @@ def task_of(patients, variants=0):
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def few(sized):
+    """Patients of the task that is run."""
+    return sized(30)
+
+
+@pytest.fixture(scope="module")
+def many(sized):
+    """Patients of the task of which items are collected."""
+    return sized(100)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, few, many):
     """Folders with few cells to run, with many to collect, with as many plain tests, and with nothing."""
     folder = tmp_path_factory.mktemp("overhead")
     for name in ("run", "many", "plain", "empty"):
         (folder / name).mkdir()
         (folder / name / "pytest.ini").write_text("[pytest]\n")
-    (folder / "run" / "many.stbench.yaml").write_text(yaml.safe_dump(task_of(30)))
-    (folder / "many" / "many.stbench.yaml").write_text(yaml.safe_dump(task_of(MANY, VARIANTS)))
+    (folder / "run" / "many.stbench.yaml").write_text(yaml.safe_dump(task_of(few)))
+    (folder / "many" / "many.stbench.yaml").write_text(yaml.safe_dump(task_of(many, VARIANTS)))
     (folder / "plain" / "test_plain.py").write_text(
         "import pytest\n\n"
-        f"@pytest.mark.parametrize('cell', range({MANY * (VARIANTS + 1)}))\n"
+        f"@pytest.mark.parametrize('cell', range({many * (VARIANTS + 1)}))\n"
         f"class TestPlain:\n" + "".join(f"    def test_{name}(self, cell): pass\n" for name in METRICS)
     )
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def start(project):
     """Start pytest in one of the folders; returns its output."""
 
@@ -83,26 +94,28 @@ def start(project):
     return start
 
 
+@pytest.fixture(scope="module")
 def warm(start):
+    """What the items of metrics need is in the store."""
     start("run", "--stbench-model=ridge", "many.stbench.yaml::contract", "many.stbench.yaml::baselines")
 
 
 @pytest.mark.parametrize("metrics", [1, len(METRICS)])
-def test_metric_items(benchmark, start, metrics):
+@pytest.mark.usefixtures("warm")
+def test_metric_items(benchmark, start, few, metrics):
     """All metrics of a cell are computed with its first item: what more items cost is the harness."""
-    warm(start)
     chosen = [f"many.stbench.yaml::{name}" for name in METRICS[:metrics]]
-    benchmark.group = f"{len(METRICS)} or 1 items for each of 31 cells and pools"
+    benchmark.group = f"{len(METRICS)} or 1 items for each of {few + 1} cells and pools"
     out = benchmark.pedantic(start, args=("run", "--stbench-model=ridge", *chosen), rounds=ROUNDS)
-    assert f"{31 * metrics} passed" in out
+    assert f"{(few + 1) * metrics} passed" in out
 
 
 @pytest.mark.parametrize("tests", [1, len(METRICS)])
-def test_plain_items(benchmark, start, tests):
-    benchmark.group = f"{len(METRICS)} or 1 plain tests with {MANY * (VARIANTS + 1)} parameters"
+def test_plain_items(benchmark, start, many, tests):
+    benchmark.group = f"{len(METRICS)} or 1 plain tests with {many * (VARIANTS + 1)} parameters"
     chosen = [f"test_plain.py::TestPlain::test_{name}" for name in METRICS[:tests]]
     out = benchmark.pedantic(start, args=("plain", *chosen), kwargs={"plugin": False}, rounds=ROUNDS)
-    assert f"{MANY * (VARIANTS + 1) * tests} passed" in out
+    assert f"{many * (VARIANTS + 1) * tests} passed" in out
 
 
 @pytest.mark.parametrize("folder", ["plain", "many", "empty"])

@@ -76,9 +76,21 @@ def mean():
 PLAIN = (
     "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:unraisableexception", "--assert=plain",
 )  # fmt: skip
-NAMED = ("-p", "pytest_stbench.plugin")
-OTHERS = ("-n", "--dist", "--randomly")
-"""Arguments of other plugins."""
+OTHERS = {"-n": "xdist.plugin", "--randomly": "pytest_randomly"}
+"""Plugins of others by how their arguments begin."""
+
+
+def plugins(*arguments):
+    """Return the environment in which this plugin is loaded, and those whose arguments are given.
+
+    The entry points of all that is installed are read at every start, in workers too, and one of them
+    imports numba.
+    """
+    others = [name for start, name in OTHERS.items() if any(str(a).startswith(start) for a in arguments)]
+    return {
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTEST_PLUGINS": ",".join(["pytest_stbench.plugin", *others]),
+    }
 
 
 def changed(base, changes):
@@ -216,11 +228,8 @@ class Bench:
             pytest.MonkeyPatch.context() as patch,
         ):
             warnings.resetwarnings()
-            # The entry points of all that is installed are read at every start; the plugin is named instead.
-            alone = not any(str(argument).startswith(OTHERS) for argument in arguments)
-            if alone:
-                patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-                plain = (*plain, *NAMED)
+            for name, value in plugins(*arguments).items():
+                patch.setenv(name, value)
             try:
                 code = pytest.main([*plain, *map(str, arguments)], plugins=[listener])
             finally:
@@ -237,7 +246,7 @@ class Bench:
         return subprocess.run(
             [sys.executable, "-m", "pytest", *plain, *map(str, arguments)],
             cwd=self.folder, capture_output=True, text=True, timeout=timeout, check=False,
-            env={**os.environ, **environment},
+            env={**os.environ, **plugins(*arguments), **environment},
         )  # fmt: skip
 
 

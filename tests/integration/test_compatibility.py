@@ -52,6 +52,7 @@ class Project:
             datasets={"sim": {"params": {"patients": 4}}},
             claim="exploratory",
             baselines=["train_mean", "ridge"],
+            gates={"spearman_gene": {"min": -1.0}},
         )
         bench.conftest(MODEL)
         self.number = 0
@@ -62,6 +63,7 @@ class Project:
         (self.bench.folder / "fits").unlink(missing_ok=True)
         own = (
             "--stbench-model=named",
+            "--stbench-keep=maps",
             f"--stbench-store=store{self.number}",
             f"--stbench-save=run{self.number}.json",
         )
@@ -92,20 +94,22 @@ def usual(project):
     assert run.code == pytest.ExitCode.OK, run.out
     assert run.of("passed") == run.names
     assert results["scores"]
+    assert results["verdicts"]
+    assert results["kept"]["maps"]
     assert project.fits() == FOLDS
     return run, results
 
 
+# Each asks for something else, so that several share a run.
 SETTINGS = {
-    "no cache": ("-p", "no:cacheprovider"),
-    "no capture": ("-s",),
-    "import mode": ("--import-mode=importlib",),
-    "strict": ("--strict-markers", "--strict-config"),
-    "names of functions": ("-o", "python_functions=nothing"),
-    "names of classes": ("-o", "python_classes=*"),
-    "doctest": ("--doctest-modules", "--doctest-glob=*.yaml"),
-    "failed first": ("--ff",),
-}
+    "no cache, no capture, import mode": ("-p", "no:cacheprovider", "-s", "--import-mode=importlib"),
+    "strict, doctest": (
+        "--strict-markers", "--strict-config", "--doctest-modules", "--doctest-glob=*.yaml",
+    ),
+    "names of functions and classes, failed first": (
+        "-o", "python_functions=nothing", "-o", "python_classes=*", "--ff",
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("arguments", SETTINGS.values(), ids=SETTINGS)
@@ -128,8 +132,12 @@ def test_a_random_order_gives_the_same_results_and_fits(project, usual, seed):
     assert project.fits() == FOLDS
 
 
-def test_with_warnings_as_errors_a_check_that_warns_fails_and_nothing_else_does(project, usual):
-    done, results = project.run("-o", "filterwarnings=error", subprocess=True)
+def test_with_warnings_as_errors_a_check_that_warns_fails_and_nothing_else_does(project, usual, tmp_path):
+    """Without xdist as well: whatever imports it finds no such package."""
+    (tmp_path / "xdist.py").write_text("raise ModuleNotFoundError('xdist is not installed', name='xdist')\n")
+    done, results = project.run(
+        "--strict-markers", "-o", "filterwarnings=error", subprocess=True, PYTHONPATH=str(tmp_path)
+    )
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout
     failed = re.findall(r"^FAILED mini\.stbench\.yaml::(\w+)", done.stdout, flags=re.MULTILINE)
     warned = [check["name"] for check in results["checks"] if check["status"] == "warn"]

@@ -184,7 +184,14 @@ def test_a_model_that_gives_way_has_broken_its_contract_and_is_not_fitted_again(
     assert sorted(fits) == sorted(FOLDS * 3)
 
 
-@pytest.mark.parametrize("xdist", [(), ("-n", "1"), ("-n", "2")], ids=["alone", "n1", "n2"])
+@pytest.mark.parametrize(
+    "xdist",
+    [
+        pytest.param((), id="alone"),
+        pytest.param(("-n", "1"), id="n1"),
+        pytest.param(("-n", "2"), id="n2", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_a_fixture_or_constructor_that_gives_way_blocks_its_items(bench, xdist):
     if xdist:
         pytest.importorskip("xdist")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import anndata
 import numpy as np
@@ -88,28 +85,18 @@ def make_slide(seed: int, patient: str, slide: str) -> anndata.AnnData:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("numbers")
-    (folder / "slides").mkdir()
+def ran(make_bench):
+    bench = make_bench("numbers")
+    (bench.folder / "slides").mkdir()
     slides = {}
     for number, (patient, slide) in enumerate([("A", "A1"), ("A", "A2"), ("B", "B1"), ("C", "C1")]):
         slides[slide] = make_slide(number, patient, slide)
-        slides[slide].write_h5ad(folder / "slides" / f"{slide}.h5ad")
-    (folder / "numbers.stbench.yaml").write_text(yaml.safe_dump({**TASK, "claim": "exploratory"}))
-    (folder / "conftest.py").write_text(CONFTEST)
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:randomly",
-        "--stbench-model=first",
-        "--stbench-save=r.json",
-    ]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return slides, json.loads(Path(folder / "r.json").read_text())
+        slides[slide].write_h5ad(bench.folder / "slides" / f"{slide}.h5ad")
+    bench.write("numbers.stbench.yaml", yaml.safe_dump({**TASK, "claim": "exploratory"}))
+    bench.write("conftest.py", CONFTEST)
+    run = bench.run("--stbench-model=first", "--stbench-save=r.json")
+    assert run.code == 0, run.out
+    return slides, json.loads((bench.folder / "r.json").read_text())
 
 
 def frames(slide: anndata.AnnData) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import runpy
 import shutil
-import subprocess
 import sys
 
 import numpy as np
@@ -79,9 +80,9 @@ def exported(make_bench):
 
 
 def predict(bench, ending, out):
-    subprocess.run(
-        [sys.executable, "predict.py", "inputs", out, ending], cwd=bench.folder, check=True, timeout=120
-    )
+    with contextlib.chdir(bench.folder), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["predict.py", "inputs", out, ending])
+        runpy.run_path("predict.py", run_name="__main__")
     manifest = json.loads((bench.folder / "inputs" / "stbench-predictions.json").read_text())
     (bench.folder / out / "stbench-predictions.json").write_text(json.dumps({**manifest, "name": out}))
 
@@ -120,11 +121,11 @@ def test_exported_units_are_named_and_ordered_by_place(exported):
 def test_two_folders_and_a_baseline_side_by_side_on_workers(exported):
     predict(exported, "npz", "one")
     predict(exported, "parquet", "two")
-    done = exported.subprocess(
-        "-n", "2", "--stbench-model=predictions:one", "--stbench-model=predictions:two",
-        "--stbench-model=ridge", "--stbench-save=out.json",
+    run = exported.run(
+        "-n", "2", "-m", "not stbench_check", "--stbench-model=predictions:one",
+        "--stbench-model=predictions:two", "--stbench-model=ridge", "--stbench-save=out.json",
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout
+    assert run.code == 0, run.out
     scores = json.loads((exported.folder / "out.json").read_text())["scores"]
     pooled = {
         s["model"]: s["value"]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -23,6 +22,8 @@ TASK = {
 }
 OWN = ("--stbench-store=.stbench", "--stbench-model=named")
 CONTRACT = "mini.stbench.yaml::contract"
+CELLS = ("-m", "not stbench_check")
+"""All items of all cells: checks fit nothing."""
 
 MODEL = '''
 import json
@@ -128,16 +129,6 @@ class Place:
             path.name for path in (self.bench.folder / ".stbench" / folder).rglob("*") if path.is_file()
         )
 
-    def start(self, *arguments):
-        """Start pytest in a process that is not waited for."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider", *OWN, *arguments],
-            cwd=self.bench.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
 
 @pytest.fixture(scope="module")
 def place(make_bench):
@@ -146,7 +137,7 @@ def place(make_bench):
 
 @pytest.fixture(scope="module")
 def history(place):
-    """One store through a run that is interrupted, one that is killed, one that exits, and those after."""
+    """One store through runs that are interrupted, killed, terminated, that exit, and those after."""
     here = place("history")
     runs = {}
 
@@ -156,20 +147,21 @@ def history(place):
         done = do(*OWN, *arguments)
         runs[name] = (done, here.fits(), here.stored("starts"))
 
-    run("interrupted", CONTRACT, process=True, P02="interrupt")
+    run("interrupted", CONTRACT, P02="interrupt")
     run("killed", CONTRACT, process=True, P02="kill")
+    run("terminated", CONTRACT, process=True, P02="terminate")
     run("exited", CONTRACT, process=True, P03="exit")
-    run("resumed")
-    run("retried", "--stbench-retry")
-    run("warm")
-    run("revised", revision="2")
+    run("resumed", *CELLS)
+    run("retried", *CELLS, "--stbench-retry")
+    run("warm", *CELLS)
+    run("revised", *CELLS, revision="2")
     return runs
 
 
 def test_ctrl_c_leaves_no_marker_and_the_fit_is_done_again(history):
     done, fits, starts = history["interrupted"]
-    assert done.returncode == pytest.ExitCode.INTERRUPTED, done.stdout
-    assert "KeyboardInterrupt" in done.stdout
+    assert done.code == pytest.ExitCode.INTERRUPTED, done.out
+    assert "KeyboardInterrupt" in done.out
     assert (fits, starts) == (["P01", "P02"], [])
     assert "P02" in history["killed"][1]
 
@@ -231,20 +223,19 @@ def test_another_revision_is_not_served_old_predictions(history):
 
 def test_no_cell_is_fitted_twice_over_all_processes(history):
     revision_1 = [fold for name, (_, fits, _) in history.items() if name != "revised" for fold in fits]
-    done_or_dead = {name: history[name][1] for name in ("interrupted", "killed", "exited", "resumed")}
-    assert sorted(revision_1) == sorted([*FOLDS, "P02", "P02", "P03"]), done_or_dead
+    done_or_dead = {
+        name: history[name][1] for name in ("interrupted", "killed", "terminated", "exited", "resumed")
+    }
+    assert sorted(revision_1) == sorted([*FOLDS, "P02", "P02", "P02", "P03"]), done_or_dead
 
 
-def test_a_run_that_is_ended_from_outside_goes_on_with_the_cell_it_was_at(place):
-    here = place("ended")
-    for death, number in (("terminate", signal.SIGTERM), ("kill", signal.SIGKILL)):
-        here.deaths(P02=death)
-        assert here.bench.subprocess(*OWN, CONTRACT, timeout=300).returncode == -number
-    assert here.fits() == ["P01", "P02", "P02"]
-    here.deaths()
-    run = here.bench.run(*OWN, CONTRACT)
-    assert run.code == pytest.ExitCode.OK, run.out
-    assert here.fits() == ["P02", "P03", "P04"]
+def test_a_run_that_is_ended_from_outside_goes_on_with_the_cell_it_was_at(history):
+    for death, number in (("killed", signal.SIGKILL), ("terminated", signal.SIGTERM)):
+        done, fits, _ = history[death]
+        assert done.returncode == -number
+        assert fits == ["P02"]
+    assert history["exited"][1] == ["P02", "P03"]
+    assert history["resumed"][0].outcome("contract[sim-lopo-P02]") == "passed"
 
 
 def test_a_kill_during_the_write_is_no_fault_of_the_model(place):
@@ -269,9 +260,12 @@ def test_two_runs_at_once_fit_once(place):
     here = place("both")
     here.bench.task(**{**TASK, "timeout": 60})  # two runs share the cores, and nothing hangs
     here.deaths(**dict.fromkeys(FOLDS, "slow"))
-    both = [here.start(f"--stbench-save=run{n}.json") for n in (1, 2)]
-    outs = [process.communicate(timeout=300)[0] for process in both]
-    assert [process.returncode for process in both] == [0, 0], "\n".join(outs)
+    with ThreadPoolExecutor() as threads:
+        both = threads.map(
+            lambda n: here.bench.subprocess(*OWN, *CELLS, f"--stbench-save=run{n}.json", timeout=300), (1, 2)
+        )
+    done = list(both)
+    assert [run.returncode for run in done] == [0, 0], "\n".join(run.stdout + run.stderr for run in done)
     assert sorted(here.fits()) == FOLDS
     saved = [json.loads((here.bench.folder / f"run{n}.json").read_text())["scores"] for n in (1, 2)]
     first, second = ([(s["model"], s["metric"], s["fold"], s["value"]) for s in scores] for scores in saved)
@@ -319,7 +313,7 @@ def test_predictions_of_a_model_without_identity_stay_in_memory(place):
     here = place("anonymous")
     here.deaths()
     for _ in range(2):
-        run = here.bench.run("--stbench-store=.stbench", "--stbench-model=counted")
+        run = here.bench.run("--stbench-store=.stbench", "--stbench-model=counted", *CELLS)
         assert run.code == pytest.ExitCode.OK, run.out
         assert here.fits() == FOLDS
         assert "counted has no identity" in run.line("no identity")

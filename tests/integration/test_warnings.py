@@ -128,10 +128,11 @@ def coloured(*arguments, **environment):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal")
 def test_no_colour_holds_in_the_summary(full):
-    run = ("-m", "pytest", "-p", "no:cacheprovider", "--rootdir", full.folder, full.folder, *CHECKS)
+    named = ("-p", "pytest_stbench.plugin", "-p", "no:cacheprovider")
+    run = ("-m", "pytest", *named, "--rootdir", full.folder, full.folder, *CHECKS)
     store = f"--stbench-store={full.folder / 'store'}"
     for wanted, environment in ((True, {}), (False, {"NO_COLOR": "1"})):
-        found = coloured(*run, store, **environment)
+        found = coloured(*run, store, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", **environment)
         (line,) = [line for line in found.splitlines() if "WARN  too_few_patients[sim]" in line]
         assert bool(COLOUR.search(line)) == wanted
         assert bool(COLOUR.search(found)) == wanted

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from functools import partial
 
 import pytest
@@ -55,9 +52,9 @@ def named():
 
 @pytest.fixture(scope="module")
 def prepared(make_bench):
-    def make(name, deaths=""):
+    def make(name, deaths="", **changes):
         made = make_bench(name)
-        made.task(**TASK)
+        made.task("mini", TASK, **changes)
         made.conftest(MODEL)
         made.write("deaths", deaths)
         return made
@@ -174,7 +171,7 @@ def test_pooled_scores_are_no_group_with_checks():
 
 @pytest.mark.parametrize("dist", [pytest.param("loadfile", marks=pytest.mark.exhaustive), "worksteal"])
 def test_other_schedulers_fit_once_as_well(prepared, alone, dist):
-    made = prepared(dist)
+    made = prepared(dist, baselines=["train_mean"])
     run = made.run(
         *OWN, "-n", "2", "--dist", dist, "mini.stbench.yaml::contract", "mini.stbench.yaml::spearman_gene"
     )
@@ -194,7 +191,7 @@ def test_other_schedulers_fit_once_as_well(prepared, alone, dist):
     ids=" ".join,
 )
 def test_a_model_that_ends_a_worker_is_reported_and_the_other_cells_go_on(prepared, how):
-    made = prepared("exits", deaths="P02")
+    made = prepared("exits", deaths="P02", baselines=["train_mean"])
     run = made.run(*OWN, *how, "mini.stbench.yaml::contract", "mini.stbench.yaml::rmse")
     assert run.code == pytest.ExitCode.TESTS_FAILED
     assert fits(made) == FOLDS
@@ -204,29 +201,3 @@ def test_a_model_that_ends_a_worker_is_reported_and_the_other_cells_go_on(prepar
     assert run.outcome("contract[sim-lopo-P02]") == "failed"
     assert run.outcome("rmse[sim-lopo]") == "blocked"
     assert "ended the process by os._exit(3) (phase fit)" in run.line("blocked 2 items")
-
-
-def test_a_run_without_xdist_installed(prepared, alone):
-    made = prepared("without")
-    code = "import sys; sys.modules['xdist'] = None; import pytest; sys.exit(pytest.main(sys.argv[1:]))"
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            code,
-            "-p",
-            "pytest_stbench.plugin",
-            "-p",
-            "no:cacheprovider",
-            "--strict-markers",
-            *OWN,
-        ],
-        cwd=made.folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-    )
-    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
-    assert saved(made) == saved(alone[0])

@@ -57,8 +57,8 @@ def mine():
     return Mine
 '''
 
-HER2ST = ("tasks/her2st-expression.stbench.yaml", "tasks/her2st-imputation.stbench.yaml")
-BOTH = (*HER2ST, "--stbench-model=ridge", "--stbench-model=mine")
+EXPRESSION = "tasks/her2st-expression.stbench.yaml"
+IMPUTATION = "her2st-imputation.stbench.yaml"
 
 TWO_EACH = "slides: [A1, A6, B2, B6, C4, C5, D2, D4, E2, E3, F1, F3]"
 """Two sections of each patient, for tasks that would look at all thirty: a third of the time."""
@@ -153,16 +153,32 @@ def workspace(data, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="session")
-def first(workspace):
-    """Both shipped tasks, two models, an empty store."""
-    return run_tasks(workspace, *BOTH, save="first.json")
+@pytest.fixture(scope="session", params=["twelve", pytest.param("thirty", marks=pytest.mark.exhaustive)])
+def sections(request):
+    """How many sections the task of imputation looks at: two of each patient, or all as it is shipped."""
+    return request.param
 
 
 @pytest.fixture(scope="session")
-def second(workspace, first):
+def both(workspace, sections):
+    """The files of both shipped tasks, and two models."""
+    text = (workspace / "tasks" / IMPUTATION).read_text()
+    path = workspace / "tasks" / f"{sections}-{IMPUTATION}"
+    path.write_text(text + (f"datasets: {{her2st: {{{TWO_EACH}}}}}\n" if sections == "twelve" else ""))
+    return EXPRESSION, f"tasks/{path.name}", "--stbench-model=ridge", "--stbench-model=mine"
+
+
+@pytest.fixture(scope="session")
+def first(workspace, sections, both):
+    """Both shipped tasks, two models, nothing of them in the store."""
+    return run_tasks(workspace, *both, f"--stbench-store={sections}", save=f"first-{sections}.json")
+
+
+@pytest.fixture(scope="session")
+def second(workspace, sections, both, first):
     """The same again, without the checks."""
-    return run_tasks(workspace, *BOTH, "-m", "not stbench_check", save="second.json")
+    again = ("-m", "not stbench_check", f"--stbench-store={sections}")
+    return run_tasks(workspace, *both, *again, save=f"second-{sections}.json")
 
 
 @pytest.fixture(scope="session")

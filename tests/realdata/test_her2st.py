@@ -11,6 +11,10 @@ import pytest
 EXPRESSION = "her2st-expression"
 IMPUTATION = "her2st-imputation"
 TASKS = (EXPRESSION, IMPUTATION)
+SLIDES = {"thirty": 30, "twelve": 12}
+GENES = {"thirty": "12,150", "twelve": "12,602"}
+"""Of the task of imputation, by the sections it looks at."""
+
 CLEAN = (
     "metadata_missing",
     "normalised_not_counts",
@@ -52,15 +56,16 @@ def test_few_spots_are_background(first, task, highest):
     assert 0 < first.checks(task)["empty_units"]["statistic"] <= highest
 
 
-@pytest.mark.parametrize(("task", "genes"), [(EXPRESSION, "13,345"), (IMPUTATION, "12,150")])
-def test_sections_share_the_genes_that_a_join_of_their_headers_gives(first, task, genes):
+@pytest.mark.parametrize("task", TASKS)
+def test_sections_share_the_genes_that_a_join_of_their_headers_gives(first, sections, task):
+    genes = "13,345" if task == EXPRESSION else GENES[sections]
     assert first.checks(task)["panel_mismatch"]["message"].startswith(f"{genes} genes shared")
 
 
-@pytest.mark.parametrize(("task", "slides", "patients"), [(EXPRESSION, 8, 3), (IMPUTATION, 30, 6)])
-def test_the_data_set_is_what_the_study_measured(first, task, slides, patients):
+@pytest.mark.parametrize(("task", "patients"), [(EXPRESSION, 3), (IMPUTATION, 6)])
+def test_the_data_set_is_what_the_study_measured(first, sections, task, patients):
     found = next(d for d in first.results["datasets"] if d["task"] == task)
-    assert found["n_slides"] == slides
+    assert found["n_slides"] == (8 if task == EXPRESSION else SLIDES[sections])
     assert len(set(found["patients"].values())) == patients
     assert all(slide[0] == patient for slide, patient in found["patients"].items())
 
@@ -174,6 +179,8 @@ def test_own_task_asks_the_genes_it_lists_on_all_sections(own):
     dataset = own.results["datasets"][0]
     assert (dataset["n_slides"], len(set(dataset["patients"].values()))) == (30, 6)
     assert all(len(lock["genes"]) == 15 and lock["genes"][0] == "ERBB2" for lock in own.results["lock"])
+    assert own.checks("own")["panel_mismatch"]["message"].startswith("12,150 genes shared")
+    assert 0 < own.checks("own")["empty_units"]["statistic"] <= 0.03
 
 
 def test_own_task_shows_what_it_stands_on(own):

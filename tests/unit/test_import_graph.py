@@ -1,10 +1,16 @@
-"""Imports run downwards, never sideways between packages of one level, and pytest stays outside."""
+"""Imports run downwards, never sideways between packages of one level, and pytest stays outside.
+
+What the package imports is what it declares.
+"""
 
 from __future__ import annotations
 
 import ast
+import importlib.metadata
+import re
+import sys
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,6 +39,17 @@ LAYERS = (
 )
 LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}
 MAY_IMPORT_PYTEST = ("collection", "plugin")
+NAMES = {
+    "lazy_loader": "lazy-loader",
+    "PIL": "pillow",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "xdist": "pytest-xdist",
+    "yaml": "pyyaml",
+}
+BROUGHT = {"pydantic_core": "pydantic"}
+"""Imported packages that another one pins to the version it needs."""
+FOR_DEVELOPERS = ("test", "dev")
 
 
 @dataclass(frozen=True)
@@ -53,28 +70,23 @@ def modules_of(package):
     return found
 
 
-@lru_cache(maxsize=1)
+@cache
 def imports_of(package):
     """Every import of the package, those of functions and TYPE_CHECKING blocks included."""
     name = package.name
     modules = modules_of(package)
     found = []
     for module, path in modules.items():
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        late = late_nodes(tree)
-        for node in ast.walk(tree):
-            at_import = id(node) not in late
+        for node, at_import in statements_of(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 targets = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
+            else:
                 source = node.module or ""
                 if node.level:
                     folder = [name, *module.split(".")]
                     folder = folder if path.name == "__init__.py" and module != "__init__" else folder[:-1]
                     source = ".".join([*folder[: len(folder) - node.level + 1], *filter(None, [node.module])])
                 targets = [resolved(source, alias.name, name, modules) for alias in node.names]
-            else:
-                continue
             found.extend(Import(module, target, at_import) for target in targets)
     return found
 
@@ -85,15 +97,17 @@ def resolved(source, attribute, name, modules):
     return whole if whole.removeprefix(f"{name}.") in modules or source == name else source
 
 
-def late_nodes(tree):
-    """Nodes that do not run when the module is imported."""
-    late = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            late.update(map(id, ast.walk(node)))
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            late.update(id(below) for part in node.body for below in ast.walk(part))
-    return late
+def statements_of(node, at_import=True):
+    """Every statement of import below a node, and whether it runs when the module is imported."""
+    for below in ast.iter_child_nodes(node):
+        if isinstance(below, ast.Import | ast.ImportFrom):
+            yield below, at_import
+        elif isinstance(below, ast.If) and "TYPE_CHECKING" in ast.unparse(below.test):
+            yield from statements_of(ast.Module(below.body, []), False)
+            yield from statements_of(ast.Module(below.orelse, []), at_import)
+        elif not isinstance(below, ast.expr):
+            function = isinstance(below, ast.FunctionDef | ast.AsyncFunctionDef)
+            yield from statements_of(below, at_import and not function)
 
 
 def unit_of(target, package, units):
@@ -149,6 +163,29 @@ def cycles(package):
         return seen
 
     return sorted(module for module in modules if module in reachable(module))
+
+
+def distributions(package):
+    """The distributions that the package imports, inside functions and by a call as well."""
+    found = {one.target.partition(".")[0] for one in imports_of(package)}
+    for path in modules_of(package).values():
+        found.update(re.findall(r"import_module\(\s*[\"'](\w+)", path.read_text(encoding="utf-8")))
+    others = found - set(sys.stdlib_module_names) - {package.name}
+    return {NAMES.get(name, BROUGHT.get(name, name)) for name in others}
+
+
+def declared():
+    """The distributions that the package needs, those of extras for users among them."""
+    found = set()
+    for requirement in importlib.metadata.requires("pytest-stbench"):
+        extra = re.search(r"extra == ['\"](\w+)['\"]", requirement)
+        if extra is None or extra[1] not in FOR_DEVELOPERS:
+            found.add(re.match(r"[\w.-]+", requirement)[0].lower())
+    return found
+
+
+def test_every_import_is_declared_and_every_dependency_imported():
+    assert distributions(PACKAGE) == declared()
 
 
 def test_imports_run_downwards():
@@ -244,6 +281,13 @@ def test_a_package_without_level_is_found(synthetic):
 def test_pytest_in_the_wrong_place_is_found(synthetic, module, statement):
     (fault,) = pytest_faults(synthetic(**{module: statement + "\n"}))
     assert fault.startswith(module.replace("__", "."))
+
+
+def test_distributions_are_found_however_they_are_imported(synthetic):
+    text = (
+        "from PIL import Image\ndef f():\n    import yaml.reader, os\n    import_module(\n'xdist.remote')\n"
+    )
+    assert distributions(synthetic(run__store=text)) == {"pillow", "pytest", "pytest-xdist", "pyyaml"}
 
 
 def test_a_cycle_is_found(synthetic):

@@ -6,6 +6,7 @@ Nothing here comes from the package but its lists of genes: what the checks find
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import os
 from dataclasses import dataclass, field
@@ -142,12 +143,28 @@ def stain(xy, density, rng):
     return Image.fromarray(image)
 
 
+@functools.cache
+def ranking(folder):
+    """Genes of a cohort, those with most spatial pattern first: by a mean Moran's I of our own."""
+    total = 0
+    for adata in map(anndata.read_h5ad, sorted((folder / "slides").glob("*.h5ad"))):
+        counts = adata.X.toarray().astype(float)
+        depth = counts.sum(axis=1, keepdims=True)
+        values = np.log1p(counts / depth * np.median(depth))
+        values -= values.mean(axis=0)
+        distance = np.linalg.norm(adata.obsm["spatial"][:, None] - adata.obsm["spatial"], axis=2)
+        near = ((distance > 0) & (distance < 1.1 * PITCH)) * 1.0
+        total += len(near) / near.sum() * (values * (near @ values)).sum(axis=0) / (values**2).sum(axis=0)
+    return tuple(pd.Series(total, index=adata.var_names).sort_values(ascending=False).index)
+
+
 @dataclass
 class Files:
     """A cohort in a folder. Files are shared with the clean cohort until they are changed."""
 
     folder: Path
     samples: pd.DataFrame
+    clean: Path
     task: dict = field(default_factory=lambda: copy.deepcopy(TASK))
 
     @property
@@ -202,17 +219,8 @@ class Files:
         return path
 
     def ranked(self):
-        """Genes, those with most spatial pattern first: by a mean Moran's I of our own."""
-        total = 0
-        for adata in map(self.read, self.slides):
-            counts = adata.X.toarray().astype(float)
-            depth = counts.sum(axis=1, keepdims=True)
-            values = np.log1p(counts / depth * np.median(depth))
-            values -= values.mean(axis=0)
-            distance = np.linalg.norm(adata.obsm["spatial"][:, None] - adata.obsm["spatial"], axis=2)
-            near = ((distance > 0) & (distance < 1.1 * PITCH)) * 1.0
-            total += len(near) / near.sum() * (values * (near @ values)).sum(axis=0) / (values**2).sum(axis=0)
-        return list(pd.Series(total, index=adata.var_names).sort_values(ascending=False).index)
+        """Genes of the clean cohort, those with most spatial pattern first."""
+        return list(ranking(self.clean))
 
     def genes(self, names):
         """Ask for these genes and no others."""
@@ -281,11 +289,21 @@ def samples_sheet():
     )
 
 
+def copied(clean_folder, folder):
+    for kind in ("slides", "images"):
+        (folder / kind).mkdir()
+        for path in (clean_folder / kind).iterdir():
+            os.link(path, folder / kind / path.name)
+    return Files(folder, samples_sheet(), clean_folder)
+
+
 @pytest.fixture
 def files(clean_folder, tmp_path):
     """A copy of the clean cohort."""
-    for kind in ("slides", "images"):
-        (tmp_path / kind).mkdir()
-        for path in (clean_folder / kind).iterdir():
-            os.link(path, tmp_path / kind / path.name)
-    return Files(tmp_path, samples_sheet())
+    return copied(clean_folder, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def untouched(clean_folder, tmp_path_factory):
+    """A copy of the clean cohort that stays as it is."""
+    return copied(clean_folder, tmp_path_factory.mktemp("untouched"))

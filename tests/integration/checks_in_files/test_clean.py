@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 NAMES = (
     "panel_mismatch", "too_few_patients", "patient_leakage", "slide_leakage", "duplicate_units",
@@ -16,14 +17,18 @@ NAMES = (
 )  # fmt: skip
 
 
-def test_the_clean_cohort_passes_every_check(files):
-    records = files.check()
+@pytest.fixture(scope="module")
+def records(untouched):
+    return untouched.check()
+
+
+def test_the_clean_cohort_passes_every_check(records):
     found = {record["name"]: record["status"] for record in records}
     assert found == dict.fromkeys([*NAMES, "task_truth_coverage"], "pass")
 
 
-def test_units_genes_and_slides_in_another_order_give_the_same_figures(files):
-    before = {record["name"]: record["statistic"] for record in files.check()}
+def test_units_genes_and_slides_in_another_order_give_the_same_figures(files, records):
+    before = {record["name"]: record["statistic"] for record in records}
     del before["name_leak"]  # which is about that order
     rng = np.random.default_rng(0)
     files.change(files.slides, lambda a: a[rng.permutation(a.n_obs), rng.permutation(a.n_vars)].copy())
@@ -39,18 +44,19 @@ SAID = ("technology=Visium", "resolution=spot", "panel=onco_v1", "organ=breast",
         "preservation=FFPE")  # fmt: skip
 
 
-def folder(files):
-    """Judge the folder of the slides, without a task file."""
-    files.save()
+@pytest.fixture(scope="module")
+def folder(untouched):
+    """What is said of the folder of the slides, without a task file."""
+    untouched.save()
     said = [word for setting in SAID for word in ("--set", setting)]
-    return files.command(str(files.folder / "slides"), "--samples", str(files.folder / "samples.csv"), *said)
+    place = untouched.folder
+    return untouched.command(str(place / "slides"), "--samples", str(place / "samples.csv"), *said)
 
 
-def test_the_folder_of_the_clean_cohort_passes_without_a_task_file(files):
-    done = folder(files)
-    assert done.exit_code == 0, done.output
-    assert "checks  32 passed\n" in done.output, done.output
+def test_the_folder_of_the_clean_cohort_passes_without_a_task_file(folder):
+    assert folder.exit_code == 0, folder.output
+    assert "checks  32 passed\n" in folder.output, folder.output
 
 
-def test_the_checklist_of_a_folder_knows_its_panel(files):
-    assert "no panel is named" not in folder(files).output
+def test_the_checklist_of_a_folder_knows_its_panel(folder):
+    assert "no panel is named" not in folder.output

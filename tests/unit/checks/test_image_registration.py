@@ -1,11 +1,32 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 
 from pytest_stbench.checks import image_registration
 from pytest_stbench.checks.image_fit import _mean_around
 from pytest_stbench.data.image import Image
+from pytest_stbench.data.simulate import source
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _each_image_is_drawn_once():
+    """Keep the images of clean sections: a defect spoils what was drawn, and to draw is most of the work."""
+    kept = {}
+
+    def drawn(draw, params, member, *tissue):
+        key = repr((replace(params, defects={}), member))
+        if key not in kept:
+            kept[key] = draw(params, member, *tissue)
+        return kept[key].copy()
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("render", "render_cells"):
+            patch.setattr(source, name, partial(drawn, getattr(source, name)))
+        yield
 
 
 @pytest.mark.parametrize("seed", [0, 1])

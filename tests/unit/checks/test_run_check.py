@@ -131,23 +131,25 @@ def test_absent_data_is_not_judged():
         run_check(RECORD, _raises(DataMissing("get it")), {"dataset": 1})
 
 
-def _degenerate(make_slide, make_dataset, spoil):
+def _degenerate(kind, make_slide, make_dataset, spoil):
+    if kind == "nothing":
+        return make_dataset([])
+    if kind == "empty":
+        return make_dataset([make_slide(counts=np.zeros((0, 0)), xy=np.zeros((0, 2)))])
+    if kind == "nan":
+        return make_dataset([make_slide(counts=np.full((5, 3), np.nan), xy=np.full((5, 2), np.nan))])
+    if kind == "one":
+        return make_dataset([make_slide(counts=[[300]], xy=[[0.0, 0.0]])])
     good = make_slide()
-    empty = make_slide(counts=np.zeros((0, 0)), xy=np.zeros((0, 2)))
-    nan = make_slide(counts=np.full((5, 3), np.nan), xy=np.full((5, 2), np.nan))
-    one = make_slide(counts=[[300]], xy=[[0.0, 0.0]])
-    mixed = spoil(good, xy_um=np.array([["a", None]] * 400, dtype=object), libsize=np.full(400, None))
-    odd = spoil(good, unit_names=np.array([None, 1, 2.5, "x"] * 100, dtype=object))
-    numbers = [Sample(slide=1, patient=2), Sample(slide="b", patient=float("nan"))]
-    return {
-        "nothing": make_dataset([]),
-        "empty": make_dataset([empty]),
-        "nan": make_dataset([nan]),
-        "one": make_dataset([one]),
-        "mixed": make_dataset([mixed], samples=numbers),
-        "names": make_dataset([odd], panels={3: (None, 4)}),
-        "keys": make_dataset([good], panels={}),
-    }  # fmt: skip
+    if kind == "mixed":
+        mixed = spoil(good, xy_um=np.array([["a", None]] * 400, dtype=object), libsize=np.full(400, None))
+        numbers = [Sample(slide=1, patient=2), Sample(slide="b", patient=float("nan"))]
+        return make_dataset([mixed], samples=numbers)
+    if kind == "names":
+        odd = spoil(good, unit_names=np.array([None, 1, 2.5, "x"] * 100, dtype=object))
+        return make_dataset([odd], panels={3: (None, 4)})
+    assert kind == "keys"
+    return make_dataset([good], panels={})
 
 
 @pytest.mark.parametrize("record", [r for r in CHECKS if r.scope == "dataset"], ids=lambda r: r.name)
@@ -155,7 +157,7 @@ def _degenerate(make_slide, make_dataset, spoil):
 def test_no_check_raises_and_every_finding_ends_with_a_fix(
     make_slide, make_dataset, measure, spoil, record, kind
 ):
-    dataset = _degenerate(make_slide, make_dataset, spoil)[kind]
+    dataset = _degenerate(kind, make_slide, make_dataset, spoil)
     facts = {"dataset": dataset, "claim": "population", "measured": measure(dataset),
              "perfect": lambda: {"rare": {}}, "primary": "rare"}  # fmt: skip
     result = run_check(record, load_target(record.target), facts)
@@ -174,7 +176,7 @@ def test_no_check_raises_and_every_finding_ends_with_a_fix(
 @pytest.mark.parametrize("kind", ["nothing", "empty", "nan", "one", "mixed", "names", "keys"])
 def test_no_check_of_a_split_raises(make_slide, make_dataset, spoil, record, folds, kind):
     samples = [Sample(slide=1, patient=2), Sample(slide="b", patient=None)]
-    subject = _degenerate(make_slide, make_dataset, spoil)[kind]
+    subject = _degenerate(kind, make_slide, make_dataset, spoil)
     facts = {
         "folds": folds, "samples": samples, "grouped": True, "dataset": "toy", "subject": subject,
         "config": subject.config, "genes": None, "split": "lopo",

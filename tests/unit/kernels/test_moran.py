@@ -40,16 +40,17 @@ def test_golden_chain_of_four():
     assert morans_i(x, chain(4), min_units=4) == pytest.approx([1 / 3, -1.0], abs=1e-12)
 
 
-def test_is_scanpy_on_the_binary_graph():
+def test_is_scanpy_on_the_binary_graph(interpreted):
     import scanpy
 
     rng = np.random.default_rng(0)
     graph = grid(12)
     x = rng.poisson(1.0, (144, 30)).astype(float)
-    expected = scanpy.metrics.morans_i(graph, x.T)
-    assert morans_i(x, graph) == pytest.approx(expected, abs=1e-10)
     standardised = csr_matrix(diags(1 / np.asarray(graph.sum(axis=1)).ravel()) @ graph)
-    assert np.abs(scanpy.metrics.morans_i(standardised, x.T) - expected).max() > 1e-3
+    with interpreted():
+        expected, others = (scanpy.metrics.morans_i(weights, x.T) for weights in (graph, standardised))
+    assert morans_i(x, graph) == pytest.approx(expected, abs=1e-10)
+    assert np.abs(others - expected).max() > 1e-3
 
 
 @pytest.mark.parametrize("form", [csr_matrix, csc_matrix, np.asarray])

@@ -41,17 +41,17 @@ def some(n=120, g=80, seed=0, noise=0.5):
 def slow_list(values, truth, inside, genes, longest, kept):
     """The markers of one niche by T05, gene by gene; None where the list would be too short."""
     ranked, candidates = [], 0
+    n1, n2, n = inside.sum(), (~inside).sum(), len(values)
+    above = stats.rankdata(values, axis=0)[inside].sum(axis=0) - n1 * (n + 1) / 2
     for j in np.flatnonzero(kept):
         if (truth[inside, j] > 0).mean() < 0.1:
             continue
         candidates += 1
         x, y = values[inside, j], values[~inside, j]
-        n1, n2, n = len(x), len(y), len(values)
-        u = stats.mannwhitneyu(x, y, use_continuity=False, method="asymptotic").statistic
         _, t = np.unique(values[:, j], return_counts=True)
         sigma = np.sqrt(n1 * n2 / 12 * (n + 1 - (t**3 - t).sum() / (n * (n - 1))))
         if round((x.mean() - y.mean()) / np.log(2), 9) > 0 and sigma > 0:
-            ranked.append((-round((u - n1 * n2 / 2) / sigma, 9), genes[j]))
+            ranked.append((-round(above[j] / sigma, 9), genes[j]))
     length = min(longest, candidates // 4)
     return [gene for _, gene in sorted(ranked)][:length], candidates
 
@@ -102,7 +102,7 @@ def test_each_score_follows_the_definition(seed, n):
         assert niche_markers(truth, **same)[niche] == tuple(a)
 
 
-def test_lists_are_those_of_scanpy():
+def test_lists_are_those_of_scanpy(interpreted):
     scanpy = pytest.importorskip("scanpy")
     anndata = pytest.importorskip("anndata")
     truth, _, niches, genes = some(n=200, g=100, seed=3)
@@ -111,7 +111,7 @@ def test_lists_are_those_of_scanpy():
     data.var_names = genes
     data.obs["niche"] = niches
     data.obs["niche"] = data.obs["niche"].astype("category")
-    with np.errstate(all="ignore"):  # scanpy divides by zero where a gene does not vary
+    with np.errstate(all="ignore"), interpreted():  # scanpy divides by zero where a gene does not vary
         scanpy.tl.rank_genes_groups(data, "niche", method="wilcoxon", tie_correct=True)
     for niche, markers in niche_markers(truth, niches=niches, genes=genes, n=12).items():
         ranked = data.uns["rank_genes_groups"]["names"][niche]

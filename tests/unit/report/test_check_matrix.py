@@ -63,7 +63,8 @@ def test_what_is_missed_is_said():
 
 
 def test_the_command_writes_the_page(tmp_path, monkeypatch):
-    few = {"spots": injections.Cohort(summary="spots", params={"image": True}, seeds=1, spoilt=1)}
+    small = {"units": 120, "genes": 200}
+    few = {"spots": injections.Cohort(summary="spots", params=small, seeds=1, spoilt=1)}
     monkeypatch.setattr(check_matrix, "COHORTS", few)
     out = tmp_path / "m.md"
     done = CliRunner().invoke(main, ["check-matrix", str(out), "--defect", "gene_ids.dates", "--jobs", "1"])

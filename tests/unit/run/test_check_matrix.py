@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from pytest_stbench.data.simulate.defects.names import DEFECTS, NOT_IN_DATA
+from pytest_stbench.run import check_matrix
 from pytest_stbench.run.check_matrix import Case, Outcome, cases, run_case, run_cases
 from pytest_stbench.run.injections import COHORTS, DESIGN_FAULTS, INJECTIONS, NEEDS_MODEL
 from pytest_stbench.run.registry import builtin_registry
 
+exhaustive = pytest.mark.exhaustive
 SLOW = {
     "patient_effect_gap",
     "preprocessing_unstable",
@@ -18,11 +22,10 @@ SLOW = {
 """Defects for which a model is fitted, fold by fold."""
 AT_THRESHOLD = [
     *((defect, *injection.strengths[-2]) for defect, injection in INJECTIONS.items()),
-    *(
-        pytest.param(defect, "design", 0.0, marks=[pytest.mark.exhaustive] if defect in SLOW else [])
-        for defect in DESIGN_FAULTS
-    ),
+    *((defect, "design", 0.0) for defect in DESIGN_FAULTS),
 ]
+FIRST = {defect.partition(".")[0]: defect for defect, *_ in reversed(AT_THRESHOLD)}
+"""The first defect of every check: others of its kind are seen by the same check, and run in the full run."""
 
 
 def case(defect="", level="clean", strength=0.0, cohort="spots", seed=7):
@@ -59,20 +62,32 @@ def test_clean_and_spoilt_cohorts_have_seeds_of_their_own():
     assert {c.defect for c in named} == {"", "gene_ids"}
 
 
-def test_a_clean_cohort_fails_no_check():
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=exhaustive)], ids=["small", "whole"])
+def test_a_clean_cohort_fails_no_check(whole, monkeypatch):
+    if not whole:  # fewer units and genes, and one ablation instead of three
+        small = dataclasses.replace(COHORTS["spots"], params={"units": 120, "genes": 200})
+        monkeypatch.setattr(check_matrix, "COHORTS", {"spots": small})
+        monkeypatch.setattr(check_matrix, "ABLATION", {"variants": {"raw": {"normalise": "log1p"}}})
     outcome = run_case(case())
     assert not outcome.refused
     assert "fail" not in outcome.statuses.values()
     assert {"too_few_patients", "patient_leakage", "baseline_missing"} <= set(outcome.statuses)
 
 
-@pytest.mark.parametrize(("defect", "level", "strength"), AT_THRESHOLD, ids=lambda v: str(v))
+@pytest.mark.parametrize(
+    ("defect", "level", "strength"),
+    [
+        pytest.param(*row, marks=[exhaustive] if row[0] in SLOW or row[0] not in FIRST.values() else [])
+        for row in AT_THRESHOLD
+    ],
+    ids=str,
+)
 def test_a_check_speaks_at_threshold_strength(defect, level, strength):
     found = run_case(case(defect, level, strength), [defect.partition(".")[0]])
     assert found.detected or found.refused
 
 
-@pytest.mark.exhaustive
+@exhaustive
 @pytest.mark.filterwarnings("error")
 def test_processes_give_what_one_gives():
     wanted = [case("gene_ids", "above", 0.5), case("empty_units", "above", 0.5)]

@@ -40,7 +40,9 @@ def table(n=40, **columns):
     )
 
 
-@pytest.mark.parametrize("ending", [".parquet", ".csv", ".csv.gz"])
+@pytest.mark.parametrize(
+    "ending", [".parquet", ".csv", pytest.param(".csv.gz", marks=pytest.mark.exhaustive)]
+)
 @pytest.mark.parametrize(
     ("column", "kind", "ids", "cells", "outside"),
     [

@@ -297,26 +297,34 @@ def test_labels_of_bundles(tmp_path, source, write, ending, kind):
     assert slide.labels["niche"].tolist() == [first, second, first, None, first, second]
 
 
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    """One annotated matrix as a file and as a store, with a column of labels of every kind."""
+    folder = tmp_path_factory.mktemp("labelled")
+    adata = annotated("feature_types", list(TYPES))
+    for kind, label in LABELS.items():
+        adata.obs[f"label_{kind}"] = label
+    with ad.settings.override(allow_write_nullable_strings=True):
+        adata.write_h5ad(folder / "S1.h5ad")
+    stores.write_group(folder / "S1.zarr", zarr_format=2)
+    (folder / "S1.zarr" / "tables").mkdir()
+    older = {"zarr_write_format": 2} if "zarr_write_format" in dir(ad.settings) else {}
+    with ad.settings.override(allow_write_nullable_strings=True, **older):
+        adata.write_zarr(folder / "S1.zarr" / "tables" / "table")
+    return folder
+
+
 @pytest.mark.filterwarnings(
     "ignore:Variable names are not unique",
     "ignore:zarr v3 will become the only option:DeprecationWarning",
     "ignore:(.*)This setting will be removed in 0.14:DeprecationWarning",
 )
 @pytest.mark.parametrize("kind", LABELS)
-def test_labels_of_annotated_matrices(tmp_path, kind):
-    adata = annotated("feature_types", list(TYPES))
-    adata.obs["label"] = LABELS[kind]
-    with ad.settings.override(allow_write_nullable_strings=True):
-        adata.write_h5ad(tmp_path / "S1.h5ad")
-    stores.write_group(tmp_path / "S1.zarr", zarr_format=2)
-    older = {"zarr_write_format": 2} if "zarr_write_format" in dir(ad.settings) else {}
-    with ad.settings.override(allow_write_nullable_strings=True, **older):
-        (tmp_path / "S1.zarr" / "tables").mkdir()
-        adata.write_zarr(tmp_path / "S1.zarr" / "tables" / "table")
+def test_labels_of_annotated_matrices(labelled, kind):
     first, second = CLASSES.get(kind, ("1", "2"))
     for source, path, more in (
         ("h5ad", "S1.h5ad", {"resolution": "cell"}),
         ("spatialdata", "S1.zarr", {"scale": {"um_per_px": 1.0}}),
     ):
-        slide = opened(tmp_path, source, path, keys={"niche": "label"}, **more).slide("S1")
+        slide = opened(labelled, source, path, keys={"niche": f"label_{kind}"}, **more).slide("S1")
         assert slide.labels["niche"].tolist() == [first, second, first, None, first, second], source

@@ -449,9 +449,9 @@ def test_units_off_tissue_are_left_out_and_counted(store, said):
     import anndata.io
     import zarr
 
-    group = zarr.open_group(str(store / "tables/table"), mode="a")
-    obs = anndata.io.read_elem(group["obs"])
-    anndata.io.write_elem(group, "obs", obs.assign(in_tissue=said))
+    obs = zarr.open_group(str(store / "tables/table/obs"), mode="a")
+    anndata.io.write_elem(obs, "in_tissue", pd.Series(said).to_numpy())
+    obs.attrs["column-order"] = [*obs.attrs["column-order"], "in_tissue"]
     dataset = opened(store.parent)
     slide = dataset.slide("S2")
     assert slide.unit_names.tolist() == [NAMES[i] for i in (0, 2, 3)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,8 +38,8 @@ def cut_patches(pixels, xy_um):
 
 def colour_features(patches):
     """Statistics of a patch that forget where a pixel lies, and its edge energy."""
-    density = -np.log(np.maximum(patches, 1) / 255.0)
-    flat = density.reshape(len(patches), -1, 3)
+    density = -np.log(np.maximum(np.arange(256), 1) / 255.0)
+    flat = density[patches].reshape(len(patches), -1, 3)
     grey = patches.mean(axis=3)
     columns = [flat.mean(axis=1), flat.std(axis=1), *np.percentile(flat, (10, 90), axis=1)]
     single = [
@@ -92,7 +91,7 @@ class Measured:
 
     values: np.ndarray
     detected: np.ndarray
-    xy: np.ndarray
+    moran: np.ndarray
     inputs: dict[str, np.ndarray]
 
 
@@ -121,7 +120,7 @@ class Cohort:
             self.slides[name] = Measured(
                 values=values,
                 detected=(counts > 0).mean(axis=0),
-                xy=xy,
+                moran=neighbour_correlation(values, xy),
                 inputs={
                     "colour": colour,
                     "halves": half_features(patches),
@@ -156,7 +155,7 @@ class Cohort:
 
     def genes(self, slides):
         """50 odd genes with the highest mean Moran's I, detected in a tenth of all units."""
-        moran = np.mean([neighbour_correlation(slide.values, slide.xy) for slide in slides], axis=0)
+        moran = np.mean([slide.moran for slide in slides], axis=0)
         moran[np.min([slide.detected for slide in slides], axis=0) < 0.1] = -1
         moran[::2] = -1
         return np.argsort(-moran)[:50]
@@ -166,13 +165,8 @@ class Cohort:
         means = []
         for test, held_out in self.slides.items():
             genes = self.genes([slide for other, slide in self.slides.items() if other != test])
-            means.append(neighbour_correlation(held_out.values[:, genes], held_out.xy).mean())
+            means.append(held_out.moran[genes].mean())
         return min(means)
-
-
-@functools.cache
-def cached_cohort(setting, seed):
-    return Cohort(setting=setting, seed=seed)
 
 
 @pytest.fixture
@@ -188,4 +182,4 @@ def raw_pixels():
 @pytest.fixture(params=[0, 1], ids=["seed0", "seed1"])
 def cohort(request):
     """Cohorts by setting, of two seeds."""
-    return lambda setting: cached_cohort(setting, request.param)
+    return lambda setting: Cohort(setting=setting, seed=request.param)

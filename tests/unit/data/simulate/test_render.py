@@ -11,10 +11,13 @@ from pytest_stbench.data.simulate.truth import latent
 
 def discs(pixels, xy_um):
     """Pixels of the circle in which a unit's nuclei lie: red channel, and whether right of centre."""
-    y, x = np.indices(pixels.shape[:2])
+    reach = REACH_UM / MPP
     for unit_x, unit_y in xy_um / MPP - 0.5:
-        within = (x - unit_x) ** 2 + (y - unit_y) ** 2 <= (REACH_UM / MPP) ** 2
-        yield pixels[within], x[within] > unit_x
+        top, left = max(0, int(unit_y - reach)), max(0, int(unit_x - reach))
+        square = pixels[top : int(unit_y + reach) + 2, left : int(unit_x + reach) + 2]
+        y, x = np.indices(square.shape[:2]) + np.array([top, left])[:, None, None]
+        within = (x - unit_x) ** 2 + (y - unit_y) ** 2 <= reach**2
+        yield square[within], x[within] > unit_x
 
 
 def test_image_is_small_rgb_on_white(simulated_config, raw_pixels):
