@@ -19,7 +19,6 @@ EXIT_ERROR = 2
 COMMANDS: Mapping[str, str] = {
     "bin": "pytest_stbench.cli.bin:bin_table",
     "check": "pytest_stbench.cli.check:check",
-    "check-matrix": "pytest_stbench.cli.check_matrix:check_matrix",
     "data": "pytest_stbench.cli.data:data",
     "describe": "pytest_stbench.cli.describe:describe",
     "export-inputs": "pytest_stbench.cli.export_inputs:export_inputs",
