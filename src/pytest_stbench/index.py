@@ -19,13 +19,16 @@ from pytest_stbench.extend import record_of
 from pytest_stbench.registry import Baseline, Check, Metric, Reader, Record, Split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 ENTRY_POINT_GROUP = "pytest_stbench.catalogues"
 NAME = "stbench-index.json"
 KINDS: dict[str, type[Record]] = {
     "metrics": Metric, "checks": Check, "baselines": Baseline, "splits": Split, "readers": Reader,
 }  # fmt: skip
+
+
+_PROJECT: dict[str, Any] = {}
 
 
 @cache
@@ -44,8 +47,30 @@ def read(path: Path) -> dict[type[Any], tuple[Any, ...]]:
 
 
 def external_records() -> list[Any]:
-    """Return the records that other packages add by entry point."""
-    return [record for _, records in external_entries() for record in records]
+    """Return the records that other packages add by entry point, and those of the project."""
+    brought = [record for _, records in external_entries() for record in records]
+    return [*brought, *map(record_of, _PROJECT.values())]
+
+
+def of_project() -> tuple[Any, ...]:
+    """Return the functions and classes that the project at hand declares."""
+    return tuple(_PROJECT.values())
+
+
+def set_project(declared: Iterable[Any]) -> None:
+    """Take what a project declares in the place of what was taken before.
+
+    Raises ``StbenchError`` for what declares nothing, and where two things have one place.
+    """
+    _PROJECT.clear()
+    for made in declared:
+        record = record_of(made)
+        if record is None:
+            raise StbenchError(
+                f"{made!r} declares nothing: give functions and classes that pytest_stbench.extend decorates"
+            )
+        if _PROJECT.setdefault(record.target, made) is not made:
+            raise StbenchError(f"two things are {record.target}: rename one of them")
 
 
 def external_entries() -> list[tuple[metadata.EntryPoint, tuple[Any, ...]]]:
@@ -118,6 +143,8 @@ def loaded(record: Record) -> Any:
 
     Raises ``StbenchError`` where what it says of itself is not what stands in the index.
     """
+    if record.target in _PROJECT:
+        return _PROJECT[record.target]
     module, _, attribute = record.target.partition(":")
     made = getattr(importlib.import_module(module), attribute, None)
     now = record_of(made)

@@ -35,6 +35,7 @@ LAYERS = (
     ("report",),
     ("collection", "cli"),
     ("api",),
+    ("hooks",),
     ("plugin",),
 )
 LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}
