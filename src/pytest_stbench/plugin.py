@@ -96,6 +96,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Add the hooks that a conftest.py may define."""
+    from pytest_stbench import hooks
+
+    pluginmanager.add_hookspecs(hooks)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Before a conftest.py can take ``os._exit`` for itself, see to it that no model passes by it."""
@@ -112,6 +119,10 @@ def pytest_configure(config: pytest.Config) -> None:
     for family in FAMILIES:
         config.addinivalue_line("markers", f"{family}: stbench tasks of the family {family}")
     config.pluginmanager.register(Reporting(config), "stbench-reporting")
+    if config.hook.pytest_stbench_records.get_hookimpls():
+        from pytest_stbench.collection.project import take_records
+
+        take_records(config)
     if config.getoption("stbench_model"):
         from pytest_stbench.collection.model_choice import register_fallbacks
         from pytest_stbench.run.death import keep_stderr

@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import sys
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import metadata
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from pytest_stbench.errors import StbenchError
@@ -20,7 +17,6 @@ from pytest_stbench.errors import StbenchError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-ENTRY_POINT_GROUP = "pytest_stbench.catalogues"
 SIMPLE = "ridge"
 """Stands for the simple learned baseline of whatever family and data are asked."""
 
@@ -43,8 +39,8 @@ class Metric:
     summary: str
     bounds: tuple[float | None, float | None]
     better: Literal["up", "down", "context"]
-    fill: float | None
     target: str
+    fill: float | None = None
     needs: str = "expression"
     over: Literal[
         "gene",
@@ -86,8 +82,7 @@ class Metric:
 class Check:
     """A data-quality test.
 
-    ``blocks`` says which metrics a failure holds back: those of its ``dataset``, ``split`` or
-    ``task``, or ``nothing``. ``reasons`` gives, for every default threshold, why it stands there.
+    ``reasons`` gives, for every default threshold, why it stands there.
     ``after`` names a check whose failure may leave nothing to judge: then this one is skipped, with what
     was found there.
     """
@@ -97,7 +92,6 @@ class Check:
     summary: str
     severity: Literal["fail", "warn", "warn/fail", "fail/warn"]
     scope: Literal["dataset", "split", "task", "model", "results"]
-    blocks: Literal["dataset", "split", "task", "nothing"]
     target: str
     params: Mapping[str, Any] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
@@ -106,6 +100,11 @@ class Check:
     skip_fails: bool = False
     after: str = ""
     source: str = ""
+
+    @property
+    def blocks(self) -> str:
+        """Whose metrics a failure holds back: those of its dataset, split or task, or nothing."""
+        return self.scope if self.scope in ("dataset", "split", "task") else "nothing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +205,7 @@ class Reader:
     source: str = ""
 
 
+Record = Metric | Check | Baseline | Family | Split | Reader
 R = TypeVar("R", Metric, Check, Baseline, Family, Split, Reader)
 
 
@@ -266,20 +266,3 @@ def load_target(target: str) -> Any:
     """Import ``"module:attribute"`` and return the attribute."""
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)
-
-
-def external_records() -> list[Any]:
-    """Return the records other packages add by entry point."""
-    return [record for _, records in external_entries() for record in records]
-
-
-def external_entries() -> list[tuple[metadata.EntryPoint, tuple[Any, ...]]]:
-    """Return the entry points of the group ``pytest_stbench.catalogues`` and the records each names."""
-    return [(entry, tuple(entry.load())) for entry in _entry_points(tuple(sys.path))]
-
-
-@cache
-def _entry_points(path: tuple[str, ...]) -> tuple[metadata.EntryPoint, ...]:
-    # Every search of the path reads what each installed distribution says of itself.
-    del path
-    return tuple(metadata.entry_points(group=ENTRY_POINT_GROUP))

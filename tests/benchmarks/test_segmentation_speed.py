@@ -16,8 +16,7 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_matrix
 
-from pytest_stbench.kernels.label_overlap import _by_hash, by_runs
-from pytest_stbench.kernels.label_overlap import overlaps as table_of
+from pytest_stbench.kernels.label_overlap import _by_hash, by_runs, overlaps as table_of
 from pytest_stbench.kernels.matching import matched_pairs
 from pytest_stbench.metrics import pq, segmentation_ap
 

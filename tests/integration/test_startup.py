@@ -106,7 +106,7 @@ def test_without_task_files_the_plugin_is_next_to_nothing(tmp_path, config):
     assert code == 0, out
     assert "test_one" in out
     ours = {name for name in imported if name.partition(".")[0] == "pytest_stbench"}
-    assert ours == {"pytest_stbench", "pytest_stbench.plugin", "pytest_stbench.spec"}
+    assert ours == {f"pytest_stbench{name}" for name in ("", ".hooks", ".plugin", ".spec")}
     assert imported.isdisjoint({"yaml", "pydantic", "pydantic_core", "click", "filelock"})
     assert heavy(imported) == []
 

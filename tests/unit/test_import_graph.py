@@ -22,6 +22,8 @@ LAYERS = (
     ("__init__",),
     ("errors",),
     ("registry",),
+    ("extend",),
+    ("index",),
     ("resources",),
     ("spec", "splits"),
     ("kernels",),
@@ -33,11 +35,13 @@ LAYERS = (
     ("report",),
     ("collection", "cli"),
     ("api",),
+    ("hooks",),
     ("plugin",),
 )
 LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}
 MAY_IMPORT_PYTEST = ("collection", "plugin")
 NAMES = {
+    "lazy_loader": "lazy-loader",
     "PIL": "pillow",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",

@@ -2,29 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+import lazy_loader
 
-_HOMES = {
-    "Coords": "coords",
-    "GeneGeneRidge": "gene_gene_ridge",
-    "HeColour": "he_colour",
-    "HestProbe": "hest_probe",
-    "Knn": "knn",
-    "Libsize": "libsize",
-    "OraclePatientMean": "oracle_patient_mean",
-    "OtsuWatershed": "otsu_watershed",
-    "PcaRidge": "pca_ridge",
-    "Smooth": "smooth",
-    "TrainMean": "train_mean",
-    "VoronoiNuclei": "voronoi_nuclei",
-    "shuffled": "controls",
-    "shuffled_genes": "controls",
-}
-__all__ = list(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

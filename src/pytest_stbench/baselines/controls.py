@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.baselines.families import EXPRESSION
+from pytest_stbench.extend import baseline
 from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
@@ -14,8 +16,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+@baseline("B16", kind="control", families=(*EXPRESSION, "embedding"), memory="O(units)")
 def shuffled(prediction: NDArray[Any], *, seed: int) -> NDArray[Any]:
-    """Return the prediction of one slide with its units in random order.
+    """The model's own predictions in a random order of units: what is left without their place.
+
+    Return the prediction of one slide with its units in random order.
 
     What a score keeps under this control it does not owe to the place of anything.
 
@@ -30,8 +35,9 @@ def shuffled(prediction: NDArray[Any], *, seed: int) -> NDArray[Any]:
     return np.asarray(prediction[order])
 
 
+@baseline("B16", kind="control", families=("coexpression", "communication"), memory="O(units)")
 def shuffled_genes(prediction: NDArray[Any], *, seed: int) -> NDArray[Any]:
-    """Return the prediction of one slide with every gene in a random order of its own.
+    """The model's own predictions, every gene in a random order of its own.
 
     Gene-gene correlations survive a common order of units unchanged, so co-expression needs this.
     Parameters as in :func:`shuffled`.

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
+from pytest_stbench.baselines.families import READ_OUT
 from pytest_stbench.baselines.linear import LinearBaseline
+from pytest_stbench.extend import baseline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,8 +21,11 @@ if TYPE_CHECKING:
 PENALTY = 1.0
 
 
+@baseline("B04", kind="model", families=READ_OUT, memory="O(1)")
 class Coords(LinearBaseline):
-    """Ridge on 14 features of position: x, y, radius, distance to the rim, and their products.
+    """Ridge on the place of a unit on its slide: how much of the score is centre and rim.
+
+    Ridge on 14 features of position: x, y, radius, distance to the rim, and their products.
 
     The penalty is 1 on the Gram matrix of the standardised features; nothing is tuned.
     """

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.baselines.counts import log_normalised, median_size, observed_counts, row_sums
+from pytest_stbench.baselines.families import FROM_COUNTS
 from pytest_stbench.baselines.linear import LinearBaseline
 from pytest_stbench.errors import ModelError
+from pytest_stbench.extend import baseline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +18,9 @@ if TYPE_CHECKING:
     from pytest_stbench.data.inputs import ModelSlide, TaskInfo, TrainSlide
 
 
+@baseline("B13", kind="model", families=FROM_COUNTS, needs=("observed",), memory="O(observed genes^2)")
 class GeneGeneRidge(LinearBaseline):
-    """Ridge from the observed genes to the targets.
+    """Ridge from the observed genes of a unit to its hidden genes.
 
     Features are ``log1p(counts / library size * scale)`` of the observed genes. The library size
     is the sum over the observed genes alone, since that is all a panel would have measured;

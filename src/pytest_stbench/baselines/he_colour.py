@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.baselines.families import READ_OUT
 from pytest_stbench.baselines.linear import LinearBaseline
 from pytest_stbench.data.recent import RecentArrays
 from pytest_stbench.errors import ModelError
+from pytest_stbench.extend import baseline
 from pytest_stbench.kernels.stain import STAINS, density_table
 
 if TYPE_CHECKING:
@@ -33,8 +35,17 @@ _FEATURES = RecentArrays(1 << 27)
 """Features by image and places: every fold asks for those of the same slides."""
 
 
+@baseline(
+    "B05",
+    kind="model",
+    families=(*READ_OUT, "embedding"),
+    needs=("image",),
+    memory="O(24^2), patches streamed",
+)
 class HeColour(LinearBaseline):
-    """Ridge on 24 numbers of the H&E patch around each unit.
+    """Ridge on 24 numbers of colour, nuclei and edges of the H&E patch of a unit.
+
+    Ridge on 24 numbers of the H&E patch around each unit.
 
     Patches are 112 um wide at the resolution of the image, 0.5 um per pixel at the finest; they
     are read and summarised in batches of bounded memory. See :func:`patch_features`.

@@ -8,6 +8,7 @@ import numpy as np
 
 from pytest_stbench.baselines.pca_ridge import PcaRidge
 from pytest_stbench.errors import ModelError
+from pytest_stbench.extend import baseline
 from pytest_stbench.kernels.ridge import RidgeFit
 
 if TYPE_CHECKING:
@@ -22,8 +23,11 @@ SMALL = 500
 SHARE = 0.8
 
 
+@baseline("B06", kind="model", families=("expression",), needs=("embedding",), memory="O(dimensions^2)")
 class HestProbe(PcaRidge):
-    """Ridge without intercept on 256 principal components, penalty 100 / (components x genes).
+    """The probe of HEST-Benchmark: PCA, a penalty of next to nothing, no intercept.
+
+    Ridge without intercept on 256 principal components, penalty 100 / (components x genes).
 
     Nothing is tuned, and the penalty is next to none. Components are found by scikit-learn's
     randomised method with seed 1 and coefficients by its ``lsqr`` iteration, as published: on wide

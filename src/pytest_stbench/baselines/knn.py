@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.baselines.families import EXPRESSION
 from pytest_stbench.baselines.he_colour import HeColour
 from pytest_stbench.baselines.linear import pick
 from pytest_stbench.baselines.pca_ridge import PcaRidge
 from pytest_stbench.errors import ModelError
+from pytest_stbench.extend import baseline
 from pytest_stbench.kernels.gram import GroupedGram
 from pytest_stbench.kernels.ridge import Pca, pca
 from pytest_stbench.kernels.streams import stream
@@ -30,8 +32,17 @@ CLOSEST = 1e-6
 """Distances below this count as this: identical patches share the weight instead of taking it all."""
 
 
+@baseline(
+    "B07",
+    kind="model",
+    families=EXPRESSION,
+    needs=("image",),
+    memory="training features at half precision, of 50,000 units at most",
+)
 class Knn:
-    """Mean of the 20 nearest training units, weighted by the inverse of their distance.
+    """The mean of the 20 training units that look most alike, by embedding or colour.
+
+    Mean of the 20 nearest training units, weighted by the inverse of their distance.
 
     Units are compared by the first 50 principal components of the declared embedding, or of the 24
     colour features of B05 where none is declared; features are standardised with the training

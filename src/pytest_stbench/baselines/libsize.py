@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from pytest_stbench.baselines.families import EXPRESSION
 from pytest_stbench.errors import ModelError
+from pytest_stbench.extend import baseline
 from pytest_stbench.kernels.ridge import GroupedGram, RidgeFit, fit_ridge
 
 if TYPE_CHECKING:
@@ -20,8 +22,13 @@ KNOT_QUANTILES = (0.05, 0.275, 0.5, 0.725, 0.95)
 SAME_KNOT = 1e-9
 
 
+@baseline(
+    "B03", kind="diagnostic", families=EXPRESSION, memory="O(genes)", source="10.1186/s13059-024-03241-7"
+)
 class Libsize:
-    """Least squares of each gene on a smooth curve of log library size.
+    """A smooth curve of each unit's true library size: how much of the score is sequencing depth.
+
+    Least squares of each gene on a smooth curve of log library size.
 
     A diagnostic: it is given the true library size of the test units, so its score is the part
     that depth explains. The curve is a restricted cubic spline of ln(library size) with knots at

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.baselines.families import LABELS
 from pytest_stbench.errors import ModelError
+from pytest_stbench.extend import baseline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +18,9 @@ if TYPE_CHECKING:
     from pytest_stbench.data.inputs import ModelSlide, TaskInfo, TrainSlide
 
 
+@baseline("B14", kind="model", families=(*LABELS, "proportions", "embedding"), memory="O(classes)")
 class Majority:
-    """Predict the class frequencies of the training patients for every unit.
+    """The class frequencies of the training patients for every unit; as an embedding, one point.
 
     The most frequent class is what it calls every unit. A patient's frequencies are over all its
     labelled units, and patients count equally. For proportions it predicts their training mean in

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.baselines.counts import log_normalised, median_size, observed_counts, row_sums
+from pytest_stbench.baselines.families import LABELS
 from pytest_stbench.errors import ModelError
+from pytest_stbench.extend import baseline
 from pytest_stbench.kernels.control_genes import (
     control_weights,
     draw_controls,
@@ -34,8 +36,18 @@ MIN_DETECTION = 0.02
 TEMPERATURES = np.geomspace(0.05, 20.0, 49)
 
 
+@baseline(
+    "B09",
+    kind="model",
+    families=LABELS,
+    needs=("observed",),
+    memory="O(units), counts of the training slides sparse",
+    source="10.1126/science.aad0501; 10.1016/j.csbj.2021.06.043",
+)
 class MarkerScore:
-    """Score the markers of every class and name the class with the highest score.
+    """The class whose marker genes stand out most, scored as a signature is.
+
+    Score the markers of every class and name the class with the highest score.
 
     A set of markers is scored as a signature is: mean of the members minus mean of controls
     expressed as much (from 1,000 observed genes on), or by the ranks of the members within the

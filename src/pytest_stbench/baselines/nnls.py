@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix
 
 from pytest_stbench.baselines.linear import pick
 from pytest_stbench.errors import ModelError
+from pytest_stbench.extend import baseline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +23,11 @@ ITERATIONS = 500
 TOLERANCE = 1e-8
 
 
+@baseline("B10", kind="model", families=("proportions",), needs=("observed",), memory="O(genes x types)")
 class Nnls:
-    """Explain the counts of a unit by a mixture of the mean expression profiles of the types.
+    """Mixture of mean expression profiles that explains the counts of a spot.
+
+    Explain the counts of a unit by a mixture of the mean expression profiles of the types.
 
     Profiles are the non-negative least-squares fit of the training counts, scaled to one library
     size, on the training proportions. A unit's mixture is fitted to its own scaled counts and

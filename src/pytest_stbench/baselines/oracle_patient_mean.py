@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.baselines.families import EXPRESSION
 from pytest_stbench.baselines.train_mean import mean_of_patient_means
+from pytest_stbench.extend import baseline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +18,11 @@ if TYPE_CHECKING:
     from pytest_stbench.data.inputs import TaskInfo, TruthSlide
 
 
+@baseline("B02", kind="diagnostic", families=EXPRESSION, memory="O(genes)")
 class OraclePatientMean:
-    """Predict each gene's true mean over the test patient for every unit.
+    """Each gene's mean over the test patient: all that can be known without knowing any place.
+
+    Predict each gene's true mean over the test patient for every unit.
 
     A diagnostic: all that can be known of a patient without knowing where anything is. Slides
     given to :meth:`observe` beforehand are joined by patient; a slide that was not given is

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.extend import baseline
 from pytest_stbench.kernels.stain import STAINS, density_table
 
 if TYPE_CHECKING:
@@ -24,8 +25,11 @@ FEWEST_LEVELS = 0.02
 EXPANSION_UM = 5.0
 
 
+@baseline("B11", kind="model", families=("segmentation",), needs=("image",), memory="one tile")
 class OtsuWatershed:
-    """Nuclei by Otsu's threshold and watershed; a cell is its nucleus and 5 um around it.
+    """Nuclei as dark blots of haematoxylin, parted by a watershed; a cell is 5 um around one.
+
+    Nuclei by Otsu's threshold and watershed; a cell is its nucleus and 5 um around it.
 
     The haematoxylin density after colour deconvolution (or a grey image as it is, such as DAPI) is smoothed
     and cut at Otsu's threshold of the tile; touching nuclei are parted by a watershed of the

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.baselines.families import READ_OUT
 from pytest_stbench.baselines.linear import LinearBaseline
 from pytest_stbench.errors import ModelError
+from pytest_stbench.extend import baseline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,8 +17,13 @@ if TYPE_CHECKING:
     from pytest_stbench.data.inputs import ModelSlide
 
 
+@baseline(
+    "B06", kind="model", families=(*READ_OUT, "embedding"), needs=("embedding",), memory="O(dimensions^2)"
+)
 class PcaRidge(LinearBaseline):
-    """Ridge on the first 256 principal components of the declared embedding.
+    """PCA and ridge on the embedding of a frozen image encoder that the data set declares.
+
+    Ridge on the first 256 principal components of the declared embedding.
 
     The embedding (``slide.units.obsm["embedding"]``) is standardised, the components are fitted
     on training units, those of the inner cross-validation on its own training groups.

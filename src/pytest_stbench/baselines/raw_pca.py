@@ -9,8 +9,10 @@ from scipy.sparse import csr_matrix
 
 from pytest_stbench.baselines.classifier import Classifier
 from pytest_stbench.baselines.counts import log_normalised, median_size, row_sums
+from pytest_stbench.baselines.families import LABELS
 from pytest_stbench.baselines.linear import dense_blocks, pick
 from pytest_stbench.errors import ModelError
+from pytest_stbench.extend import baseline
 from pytest_stbench.kernels.gram import GroupedGram
 from pytest_stbench.kernels.graph import cell_graph, lattice_graph
 from pytest_stbench.kernels.ridge import Pca, pca
@@ -27,8 +29,17 @@ GENES = 2000
 CELL_RESOLUTIONS = ("cell", "transcript")
 
 
+@baseline(
+    "B15",
+    kind="model",
+    families=(*LABELS, "embedding"),
+    needs=("observed",),
+    memory="O(genes^2), counts streamed",
+)
 class RawPca:
-    """The first 30 principal components of the training units, fitted in one pass.
+    """Principal components of log-normalised counts; for niches with those of the surroundings.
+
+    The first 30 principal components of the training units, fitted in one pass.
 
     Features are ``log1p(counts / library size * scale)`` of the observed genes, `scale` being the
     median library size of the training units; of more than 2,000 genes those with the highest

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import csr_matrix, identity
 
+from pytest_stbench.baselines.families import FROM_COUNTS
 from pytest_stbench.baselines.gene_gene_ridge import GeneGeneRidge
+from pytest_stbench.extend import baseline
 from pytest_stbench.kernels.graph import cell_graph, lattice_graph
 
 if TYPE_CHECKING:
@@ -16,8 +18,13 @@ if TYPE_CHECKING:
 CELL_RESOLUTIONS = ("cell", "transcript")
 
 
+@baseline(
+    "B08", kind="model", families=FROM_COUNTS, needs=("observed",), memory="O(units), O(observed genes^2)"
+)
 class Smooth(GeneGeneRidge):
-    """Ridge from the observed genes averaged over a unit and its neighbours.
+    """Ridge from the observed genes averaged over neighbouring units; never reads a hidden gene.
+
+    Ridge from the observed genes averaged over a unit and its neighbours.
 
     The features of B13 are averaged with equal weights over the unit itself and its neighbours
     (lattice: within 1.5 pitches; cells: 6 nearest), in training and in prediction alike. The

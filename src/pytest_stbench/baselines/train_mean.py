@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.baselines.families import EXPRESSION
 from pytest_stbench.baselines.linear import pick
+from pytest_stbench.extend import baseline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +18,11 @@ if TYPE_CHECKING:
     from pytest_stbench.data.inputs import ModelSlide, TaskInfo, TrainSlide
 
 
+@baseline("B01", kind="model", families=EXPRESSION, memory="O(genes)")
 class TrainMean:
-    """Predict each gene's mean over training patients for every unit.
+    """Each gene's mean over the training patients: knows nothing of the test slide.
+
+    Predict each gene's mean over training patients for every unit.
 
     A patient's mean is over all its units, so that patients count equally and slides by their
     size. Slides that did not measure a gene do not count for it; a gene that none measured is

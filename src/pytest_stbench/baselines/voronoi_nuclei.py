@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pytest_stbench.baselines.otsu_watershed import OtsuWatershed
+from pytest_stbench.extend import baseline
 
 
+@baseline("B12", kind="model", families=("segmentation",), needs=("image",), memory="one tile")
 class VoronoiNuclei(OtsuWatershed):
-    """Cells that fill the space between nuclei: the nearest nucleus, up to 10 um away.
+    """Cells that fill the space between the nuclei of B11, up to 10 um from the nearest.
+
+    Cells that fill the space between nuclei: the nearest nucleus, up to 10 um away.
 
     The nuclei are those of B11; asked for nuclei it returns them.
     """

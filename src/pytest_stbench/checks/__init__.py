@@ -10,7 +10,7 @@ from typing import Any
 from pytest_stbench.checks.catalogue import CHECKS
 from pytest_stbench.checks.result import CheckResult
 from pytest_stbench.checks.run import run_check
-from pytest_stbench.registry import load_target
+from pytest_stbench.index import loaded
 
 __all__ = ["CHECKS", "CheckResult", "run_check"]
 
@@ -18,7 +18,7 @@ __all__ = ["CHECKS", "CheckResult", "run_check"]
 def __getattr__(name: str) -> Any:
     for record in CHECKS:
         if record.name == name:
-            return load_target(record.target)
+            return loaded(record)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

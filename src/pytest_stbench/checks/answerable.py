@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_stbench.checks.measured import on_measured
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, on_slides, percent
+from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,6 +29,16 @@ SHORT = {
 """Reasons that lie in tissue and panel, in words, and what helps."""
 
 
+@check(
+    "Q25d",
+    severity="warn/fail",
+    scope="dataset",
+    reasons={
+        "min_evaluable": "a mean over fewer than half of the slides is one of the slides that were left",
+        "warn_evaluable": "a mean over nine of ten slides still speaks of the cohort",
+    },
+    checklist=("S3",),
+)
 @on_measured
 def task_truth_coverage(
     perfect: Callable[[], Accounts],
@@ -36,7 +47,7 @@ def task_truth_coverage(
     min_evaluable: float = 0.5,
     warn_evaluable: float = 0.9,
 ) -> CheckResult:
-    """Q25d: whether the truth itself can be scored by the metric that decides the task.
+    """Does the tissue show enough active pairs, and enough genes for lists, to score a model?
 
     The true expression of every test slide is scored against itself. Where that has no value because too
     few ligand-receptor pairs are detected (10) or active (3), or too few genes are left to list in a niche

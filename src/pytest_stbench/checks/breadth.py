@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, some
 from pytest_stbench.checks.subject import known, normalised
+from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -17,6 +18,17 @@ OPEN_QUESTIONS = frozenset({"expression", "imputation", "signatures"})
 """Families whose answers can be scored in many ways; the others ask for what one group measures."""
 
 
+@check(
+    "Q30",
+    severity="warn/fail",
+    scope="task",
+    needs="spec",
+    reasons={
+        "min_groups": "a correlation ignores scale, an error rewards the mean: each needs the other",
+        "misleading": "genes differ so much in level that the training mean scores about 0.9",
+    },
+    checklist=("S12",),
+)
 def metric_monoculture(
     *,
     metrics: Mapping[str, str],
@@ -24,7 +36,7 @@ def metric_monoculture(
     min_groups: int = 2,
     misleading: Collection[str] = ("pearson_spot", "spearman_spot"),
 ) -> CheckResult:
-    """Q30: number of groups of metrics that the task reports (the statistic).
+    """Are several kinds of metric reported, so that no single one can be tuned to?
 
     `metrics` maps the name of each to its group: agreement, error, spatial, set, coexpression,
     depth_adjusted, calibration ... Fewer than `min_groups` warn in families whose answers can be scored
@@ -71,6 +83,17 @@ def metric_monoculture(
     )
 
 
+@check(
+    "Q32",
+    severity="warn/fail",
+    scope="task",
+    needs="spec",
+    reasons={
+        "min_organs": "two organs can share what a third does not",
+        "min_sites": "staining and handling of one site are part of what a model learns",
+    },
+    checklist=("S12",),
+)
 def narrow_scope(
     *,
     suite: Mapping[str, Sequence[Sample]],
@@ -78,7 +101,7 @@ def narrow_scope(
     min_organs: int = 3,
     min_sites: int = 2,
 ) -> CheckResult:
-    """Q32: whether the data of the task file are as wide as what it claims (``scope:``).
+    """Are the data as wide as the claim: organs for pan-cancer, sites for generalisation?
 
     ``pan-cancer`` with fewer than `min_organs` organs fails; ``generalises`` with fewer than
     `min_sites` sites warns. Organs, sites, technologies and panels are counted over the samples of
@@ -134,6 +157,18 @@ def narrow_scope(
     )
 
 
+@check(
+    "Q33",
+    severity="warn",
+    scope="task",
+    needs="spec",
+    reasons={
+        "independent": "cell types and outlines are asked alike whatever genes were measured",
+        "whole": "whole transcriptomes measure the same genes",
+        "min_panels": "one panel asks the same genes everywhere",
+    },
+    checklist=("S4",),
+)
 def no_panel_independent_eval(
     *,
     suite: Mapping[str, Sequence[Sample]],
@@ -142,7 +177,7 @@ def no_panel_independent_eval(
     whole: Collection[str] = ("wholetranscriptome", "wta"),
     min_panels: int = 2,
 ) -> CheckResult:
-    """Q33: whether data of several panels are also judged on something that no panel decides.
+    """With several panels: is something evaluated that no panel decides, such as cell types?
 
     From `min_panels` targeted panels on (the statistic), a suite without a family of `independent`
     ones warns: scores on genes then compare different genes. Panels whose name says whole

@@ -11,12 +11,8 @@ another scope: s of a split, d of a data set, r of the results.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from pytest_stbench.checks.records import confounding, design, genes, geometry, identity, matrix
-
-if TYPE_CHECKING:
-    from pytest_stbench.registry import Check
+from pytest_stbench.index import own
+from pytest_stbench.registry import Check
 
 ORDER = (
     "metadata_missing",
@@ -63,10 +59,6 @@ ORDER = (
 )
 """Running order: what makes other checks meaningless comes first."""
 
-_KINDS = (identity, matrix, genes, confounding, geometry, design)
-
 _PLACE = {name: place for place, name in enumerate(ORDER)}
 
-CHECKS: tuple[Check, ...] = tuple(
-    sorted((record for kind in _KINDS for record in kind.RECORDS), key=lambda record: _PLACE[record.name])
-)
+CHECKS = tuple(sorted(own(Check), key=lambda record: _PLACE[record.name]))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, some
 from pytest_stbench.checks.subject import known, normalised
+from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
     from pytest_stbench.splits.table import Fold, Sample
 
 
+@check(
+    "Q31s",
+    severity="fail/warn",
+    scope="split",
+    needs="metadata",
+    reasons={"across": "this split asks how far a model carries over to another panel"},
+    checklist=("S3",),
+)
 def panel_split(
     folds: Sequence[Fold],
     samples: Sequence[Sample],
@@ -20,7 +29,7 @@ def panel_split(
     split: str = "",
     across: Collection[str] = ("lopanel",),
 ) -> CheckResult:
-    """Q31s: whether panels and the parts of a split are told apart.
+    """Is each panel in training and in test, so that panels and patients can be told apart?
 
     Fails where in every fold no panel of the test slides is in training, unless the split asks that
     (`across`); warns where that holds for some folds only. The statistic is the share of folds. Slides

@@ -10,6 +10,7 @@ from pytest_stbench.checks.antibodies import antibodies_among
 from pytest_stbench.checks.measured import NothingToScore, asked_anywhere
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, others, some
 from pytest_stbench.data.features import ANTIBODIES, GENE, kinds_of
+from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from pytest_stbench.checks.subject import Subject
 
 
+@check("Q24", severity="fail", scope="dataset", checklist=("S1",))
 def controls_in_matrix(dataset: Subject, measured: Measured) -> CheckResult:
-    """Q24: antibodies, negative probes, blank and unassigned codewords that stand among the genes.
+    """Are all genes genes, and no antibodies, negative probes, blank or unassigned codewords?
 
     Readers leave out what a file says is no gene. An antibody that is left fails wherever it stands (see
     :func:`~pytest_stbench.checks.antibodies.antibodies_among`): its counts make up most of a unit's total. A

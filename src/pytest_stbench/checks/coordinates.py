@@ -24,6 +24,7 @@ from pytest_stbench.checks.table import PITCH_COLUMNS, number_in
 from pytest_stbench.checks.values import as_numbers
 from pytest_stbench.data.readers.units import MEASURED
 from pytest_stbench.data.technology import lattice_of
+from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +39,18 @@ LATTICES = frozenset({"spot", "xisium", "bin"})
 XISIUM_PITCHES_UM = (100.0, 55.0)
 
 
+@check(
+    "Q07",
+    severity="fail",
+    scope="dataset",
+    reasons={
+        "min_ratio": "distortion and gaps of an array move the median spacing by less than 20%",
+        "max_ratio": "the counterpart of min_ratio",
+        "min_cell_um": "the smallest nuclei have a diameter of about 5 um",
+        "max_stretch": "30 sections of ST and 2 of Visium have 1.001 to 1.013; exchanged indices have 3",
+    },
+    checklist=("S1",),
+)
 def missing_coords(
     dataset: Subject,
     *,
@@ -47,7 +60,7 @@ def missing_coords(
     min_cell_um: float = 1.0,
     max_stretch: float = 1.1,
 ) -> CheckResult:
-    """Q07: coordinates that are absent, all equal, or not in micrometres.
+    """Are coordinates complete, spread out and in micrometres?
 
     Any coordinate that is missing or not finite fails, and so does an axis on which all units of
     a slide have one value. For spots and bins the median distance to the nearest neighbour (the

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, some
 from pytest_stbench.checks.subject import known, normalised
+from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -38,6 +39,7 @@ def slide_hash(slide: Slide) -> str:
     return HASH + hashlib.sha256("\n".join(sorted(rows)).encode()).hexdigest()
 
 
+@check("Q21", severity="fail/warn", scope="model", needs="metadata", checklist=("S11",))
 def shared_corpus(
     *,
     pretraining: Sequence[str] | None,
@@ -47,7 +49,7 @@ def shared_corpus(
     files: Hashes | None = None,
     scope: Collection[str] = (),
 ) -> CheckResult:
-    """Q21: overlap of what a model was pretrained on with what it is tested on.
+    """Has the model seen the test data before, by corpus, accession, slide or content?
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ from pytest_stbench.checks.result import CheckResult, Finding, conclude, others,
 from pytest_stbench.checks.subject import known
 from pytest_stbench.checks.values import as_numbers
 from pytest_stbench.data.corrections import names_correction
+from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +28,16 @@ LEAST_EFFECT = 0.01
 """Patients that explain less do not differ: shares of it are chance."""
 
 
+@check(
+    "Q17",
+    severity="fail",
+    scope="dataset",
+    reasons={
+        "max_non_integer": "corrected or normalised values are hardly ever whole numbers",
+        "min_effect": "normalisation keeps most of the difference between people, correction does not",
+    },
+    checklist=("S6",),
+)
 def batch_corrected_eval(
     dataset: Subject,
     *,
@@ -34,7 +45,7 @@ def batch_corrected_eval(
     max_non_integer: float = 0.01,
     min_effect: float = 0.25,
 ) -> CheckResult:
-    """Q17: whether the evaluated values went through batch correction.
+    """Is what is evaluated as it was measured, without batch correction?
 
     Fails when the field they are read from (``keys.counts``) is named after a correction, when values are
     not whole numbers and the file records one, when some are negative, or when, beside the `raw` values

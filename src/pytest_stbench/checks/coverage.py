@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, percent, some
+from pytest_stbench.extend import check
 from pytest_stbench.resources import cell_type_markers, lr_pairs, signatures
 
 if TYPE_CHECKING:
@@ -21,6 +22,19 @@ NOUNS = {
 """What a task may ask, as it is called in messages."""
 
 
+@check(
+    "Q25",
+    severity="fail",
+    scope="task",
+    reasons={
+        "min_members": "half of a signature is another signature",
+        "min_genes": "the mean of two genes is those two genes",
+        "min_evaluable": "a breast panel has 0 of 51 hypoxia genes: the task is made for other panels",
+        "min_pairs": "a breast panel has 5 of 193 pairs: a score over them is an anecdote",
+        "min_candidates": "lists are a quarter of the candidates: with fewer, under five genes",
+    },
+    checklist=("S3",),
+)
 def task_gene_coverage(
     *,
     wanted: Collection[str],
@@ -33,7 +47,7 @@ def task_gene_coverage(
     min_pairs: int = 10,
     min_candidates: int = 20,
 ) -> CheckResult:
-    """Q25: genes of signatures, ligand-receptor pairs and marker candidates that are measured.
+    """Are the signatures, markers and ligand-receptor pairs of the task in the panel?
 
     Parameters
     ----------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, on_slides, some
+from pytest_stbench.extend import check
 from pytest_stbench.registry import SIMPLE
 
 if TYPE_CHECKING:
@@ -13,6 +14,17 @@ if TYPE_CHECKING:
     from pytest_stbench.splits.table import Fold, Sample
 
 
+@check(
+    "Q34",
+    severity="fail",
+    scope="split",
+    needs="metadata",
+    reasons={
+        "min_gap_um": "expression is autocorrelated (Moran's I about 0.3): nearer spots are near-copies",
+        "min_block_um": "the block size of the split `within`; smaller blocks are mostly border",
+    },
+    checklist=("S7",),
+)
 def split_within_slide(
     folds: Sequence[Fold],
     samples: Sequence[Sample],  # noqa: ARG001  # every check of a split has the same first two arguments
@@ -20,7 +32,7 @@ def split_within_slide(
     min_gap_um: float = 200.0,
     min_block_um: float = 500.0,
 ) -> CheckResult:
-    """Q34: slides that stand in train and test of one fold.
+    """Is no slide in train and test, unless it is cut into blocks with a gap?
 
     That fails, unless the fold is declared ``within`` and is cut into blocks of at least
     `min_block_um` with a gap of at least `min_gap_um`: neighbouring spots are near-copies, so a
@@ -92,6 +104,14 @@ def _further(n_folds: int) -> str:
     return f" (and {count(n_folds - 1, 'other fold')})" if n_folds > 1 else ""
 
 
+@check(
+    "Q29",
+    severity="fail",
+    scope="task",
+    needs="spec",
+    reasons={"fallback": "a position in the section says nothing of the tissue: too easy a bar"},
+    checklist=("S12",),
+)
 def baseline_missing(
     *,
     trivial: str | None,
@@ -100,7 +120,7 @@ def baseline_missing(
     declared: Collection[str] = (),
     fallback: Collection[str] = ("coords",),
 ) -> CheckResult:
-    """Q29: a trivial baseline T and a simple learned baseline S on every data set.
+    """Is there a trivial and a simple learned baseline to compare with?
 
     Parameters
     ----------

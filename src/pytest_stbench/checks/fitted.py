@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, on_slides
 from pytest_stbench.checks.subject import known
 from pytest_stbench.data.corrections import names_correction
+from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,7 @@ MIN_NAME = 2
 """A single letter is a word of the text more often than the name of a slide."""
 
 
+@check("Q17s", severity="fail/warn", scope="split", needs="metadata", checklist=("S5", "S6"))
 def fitted_on_test(
     folds: Sequence[Fold],
     samples: Sequence[Sample] = (),
@@ -31,7 +33,7 @@ def fitted_on_test(
     config: DatasetSpec,
     genes: GenesSpec | None = None,
 ) -> CheckResult:
-    """Q17s: what a model is given or asked that was fitted on slides it is tested on.
+    """Was nothing that models are given or asked fitted on test slides: embedding, gene list?
 
     An embedding (``keys.embedding``) named after batch correction was fitted on all slides of its
     file, those of the test part included: fails, even as an input. A list of genes without

@@ -18,6 +18,7 @@ from pytest_stbench.checks.result import (
 )
 from pytest_stbench.checks.subject import is_whole_transcriptome
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,6 +32,20 @@ BLOCK = 4_000_000
 MIN_UNITS_CV = 10
 
 
+@check(
+    "Q08",
+    severity="fail",
+    scope="dataset",
+    reasons={
+        "tolerance": "counts stored as float32 are exact; a correction for rounding needs no more",
+        "max_non_integer": "a few corrected values are tolerable, a scaled matrix has nearly none",
+        "min_max_count": "log1p values stay below 15; some gene exceeds 20 counts on a real slide",
+        "min_units": "with few units no gene need reach 20 counts",
+        "min_library_cv": "totals of real units vary manyfold; equal totals are a normalisation",
+    },
+    checklist=("S5",),
+    skip_fails=True,
+)
 def normalised_not_counts(
     dataset: Subject,
     *,
@@ -40,7 +55,7 @@ def normalised_not_counts(
     min_units: int = 500,
     min_library_cv: float = 0.01,
 ) -> CheckResult:
-    """Q08: log or normalised values in the place of counts.
+    """Does the count matrix hold raw counts, not log or normalised values?
 
     Fails per slide when more than `max_non_integer` of the non-zero values are further than
     `tolerance` from an integer; when the largest value of a whole-transcriptome slide with more
@@ -137,8 +152,9 @@ def _library_cv(slide: Slide) -> float | None:
     return float(totals.std() / totals.mean()) if totals.size >= MIN_UNITS_CV else None
 
 
+@check("Q23", severity="fail", scope="dataset", checklist=("S5",), skip_fails=True)
 def nonfinite_negative(dataset: Subject) -> CheckResult:
-    """Q23: NaN, infinite or negative counts, NaN or infinite coordinates.
+    """Are all counts and coordinates finite, and no count negative?
 
     Any of them fails; NaN counts are accepted where the data set says ``allow_nan: true`` (they
     are masked in every metric). Negative coordinates are valid positions. The statistic is the

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, percent, some
 from pytest_stbench.checks.subject import known
 from pytest_stbench.data.index import CODE
+from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,13 +18,24 @@ if TYPE_CHECKING:
 PER_SLIDE = frozenset({"patient"})
 
 
+@check(
+    "Q22",
+    severity="fail/warn",
+    scope="dataset",
+    needs="metadata",
+    reasons={
+        "required": "without them neither leakage nor panel, resolution or technology mixes can be seen",
+        "expected": "they bound what a score may be claimed for",
+    },
+    checklist=("S1", "S3"),
+)
 def metadata_missing(
     dataset: Subject,
     *,
     required: Sequence[str] = ("technology", "resolution", "patient", "panel"),
     expected: Sequence[str] = ("organ", "disease", "preservation"),
 ) -> CheckResult:
-    """Q22: required fields of the samples that are empty.
+    """Is all said that a reader of a score must know: technology, panel, patient, organ ...?
 
     A field counts as filled when the slide's row or, except for the patient, the data set itself
     says it; ``NA``, ``unknown`` and the like count as empty. Any empty `required` field fails, an

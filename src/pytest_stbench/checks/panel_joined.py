@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.checks.result import Finding, count, percent, ranked, some
-from pytest_stbench.checks.result import others as and_others
+from pytest_stbench.checks.result import Finding, count, others as and_others, percent, ranked, some
 from pytest_stbench.checks.subject import normalised
 
 if TYPE_CHECKING:

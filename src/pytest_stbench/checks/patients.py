@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_stbench.checks import local_ids
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, on_slides, some
 from pytest_stbench.checks.subject import known, normalised
+from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -44,6 +45,17 @@ def _alike(identity: str) -> str:
     return _ZEROS.sub("", _WORD.sub("", _WORD.sub("", identity)))
 
 
+@check(
+    "Q02",
+    severity="warn/fail",
+    scope="dataset",
+    needs="metadata",
+    reasons={
+        "exploratory_max": "a nominal 95% percentile bootstrap interval covers 75% with 3 patients",
+        "approximate_max": "a two-sided sign-flip test cannot reach 0.05 with fewer than 6 patients",
+    },
+    checklist=("S2",),
+)
 def too_few_patients(
     dataset: Subject,
     *,
@@ -52,7 +64,7 @@ def too_few_patients(
     exploratory_max: int = 3,
     approximate_max: int = 5,
 ) -> CheckResult:
-    """Q02: number of distinct patients that a score rests on.
+    """Are there enough patients for the claim that is made?
 
     Up to `exploratory_max` patients fail under the claim ``population`` and warn under ``exploratory``,
     whose gates then stay underpowered; up to `approximate_max` warn. With `folds` only patients that are
@@ -111,10 +123,11 @@ def too_few_patients(
     )
 
 
+@check("Q03", severity="fail", scope="split", needs="metadata", checklist=("S7",), skip_fails=True)
 def patient_leakage(
     folds: Sequence[Fold], samples: Sequence[Sample], *, grouped: bool = True, dataset: str = ""
 ) -> CheckResult:
-    """Q03: people who are in the training and in the test part of a fold.
+    """Is nobody in train and test at once, ids with other case, spacing or prefix included?
 
     Ids are compared as :func:`person` normalises them. A missing id fails when the split is
     `grouped` by patient, else it warns. Ids that are alike apart from leading zeros or the word

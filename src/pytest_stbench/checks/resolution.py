@@ -21,6 +21,7 @@ from pytest_stbench.checks.result import (
 )
 from pytest_stbench.checks.subject import known
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -34,6 +35,16 @@ NEAR = 0.2
 MIN_UNITS = 20
 
 
+@check(
+    "Q19",
+    severity="fail",
+    scope="dataset",
+    reasons={
+        "min_regular": "lattices reach 90% or more even with gaps, cells at most 60%",
+        "max_regular": "the distance of a cell to the next varies by a third, that of a spot does not",
+    },
+    checklist=("S1",),
+)
 def resolution_mismatch(
     dataset: Subject,
     *,
@@ -41,7 +52,7 @@ def resolution_mismatch(
     min_regular: float = 0.7,
     max_regular: float = 0.9,
 ) -> CheckResult:
-    """Q19: whether units are what the task needs and what they are declared to be.
+    """Are units what the task is about and what they are declared to be: spots, bins, cells?
 
     A resolution that is not in `allowed` (empty: the task takes any) fails. So does a slide
     whose units do not stand as declared. Regular is the share of units whose nearest neighbour is
@@ -129,6 +140,17 @@ def resolution_mismatch(
     return conclude(findings, passed=said, statistic=least, details={"regular": regular})
 
 
+@check(
+    "Q19s",
+    severity="fail/warn",
+    scope="split",
+    reasons={
+        "across": "this split asks how far a model carries over to another technology",
+        "max_ratio": "sections of a study differ tenfold at the extremes, fold medians rarely fivefold",
+        "max_pitch": "distortion moves the spacing of a lattice by less than 20%",
+    },
+    checklist=("S1",),
+)
 def resolution_split(
     folds: Sequence[Fold],
     subject: Subject,
@@ -138,7 +160,7 @@ def resolution_split(
     max_ratio: float = 5.0,
     max_pitch: float = 0.2,
 ) -> CheckResult:
-    """Q19s: units that differ between the training and the test part of a fold.
+    """Are training and test units of one kind, spacing and depth?
 
     Other resolutions in test than in train fail, and so do several within one of them, unless the split is
     meant for that (`across`). Spacing of lattices that differs by more than `max_pitch`, and a median count

@@ -14,6 +14,7 @@ from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, 
 from pytest_stbench.checks.rows import row_hashes
 from pytest_stbench.checks.values import as_numbers
 from pytest_stbench.data.checksums import file_sha256
+from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,8 +44,18 @@ class _Photo(NamedTuple):
     xy: NDArray[np.float64]
 
 
+@check(
+    "Q04",
+    severity="fail",
+    scope="dataset",
+    reasons={
+        "max_identical": "units of two sections do not have equal counts above 50; a fifth is a crop",
+        "min_counts": "shallow units are often identical by chance",
+    },
+    checklist=("S7", "S11"),
+)
 def slide_leakage(dataset: Subject, *, max_identical: float = 0.2, min_counts: int = 50) -> CheckResult:
-    """Q04: two slides that are the same section, or parts of it.
+    """Is every section there once: no copy, crop or second id of another slide?
 
     A pair fails when at least `max_identical` of the units of the smaller slide that have more
     than `min_counts` counts have exactly the counts of a unit of the other, when the counts of

@@ -17,6 +17,7 @@ from pytest_stbench.checks.result import (
     some,
 )
 from pytest_stbench.checks.sample import sample_units
+from pytest_stbench.extend import check
 from pytest_stbench.kernels.graph import cell_graph
 from pytest_stbench.kernels.moran_null import moran_permutation_p
 
@@ -38,6 +39,25 @@ EVERYWHERE, FLAT = 0.95, 0.05
 UNTESTED = "no slide is tested with a gene that it measured"
 
 
+@check(
+    "Q09",
+    severity="warn/fail",
+    scope="dataset",
+    reasons={
+        "min_detection": "12% to 58% of the 50 most variable genes lie below it on a section, "
+        "0% to 2% of spatially variable ones",
+        "min_detection_cells": "27% to 37% of a targeted panel lie below 5% in cells, 0% to 12% below 1%",
+        "warn_share": "twice what remains after choosing by `svg` on other patients",
+        "fail_share": "the 50 most variable genes, unfiltered, have 34% on the median section",
+        "min_positive": "a correlation over fewer units is decided by one of them",
+        "max_few": "2 of 50 genes, immunoglobulins of plasma cells, lie in a few spots of a good section",
+        "top_units": "the richest hundredth: a few spots of debris or merged cells",
+        "max_top_share": "half of a gene's counts in a hundredth of the units is an artefact",
+    },
+    checklist=("S9",),
+    source="Andersson et al. 2021",
+    after="missing_coords",
+)
 @on_measured
 def gene_sparsity(
     measured: Measured,
@@ -51,7 +71,7 @@ def gene_sparsity(
     top_units: float = 0.01,
     max_top_share: float = 0.5,
 ) -> CheckResult:
-    """Q09: evaluated genes that few units have, or whose counts lie in a handful of units.
+    """Are the evaluated genes seen in enough units to be tested?
 
     On every tested slide the share of the evaluated genes that less than `min_detection` of the
     units have (`min_detection_cells` for cells and bins) warns above `warn_share` and fails above
@@ -160,6 +180,21 @@ def _top_shares(slide: Slide, columns: NDArray[np.intp], top_units: float) -> ND
     return shares
 
 
+@check(
+    "Q10",
+    severity="warn/fail",
+    scope="dataset",
+    reasons={
+        "min_detection": "78 genes of a section (median) exceed it: alone it is no reason to drop a gene",
+        "min_moran": "all detected genes of a section have a median of 0.02 to 0.03",
+        "max_p": "99 exchanges of places",
+        "warn_share": "0% to 10% of genes chosen by `svg` are flagged on a section",
+        "fail_share": "a third of genes that a constant predicts makes any error small",
+    },
+    checklist=("S9", "S8"),
+    source="Andersson et al. 2021",
+    after="missing_coords",
+)
 @on_measured
 def ubiquitous_low_variability(
     measured: Measured,
@@ -170,7 +205,7 @@ def ubiquitous_low_variability(
     warn_share: float = 0.1,
     fail_share: float = 0.3,
 ) -> CheckResult:
-    """Q10: evaluated genes that are seen everywhere and show no spatial pattern.
+    """Do evaluated genes that are everywhere vary in space?
 
     A gene counts on a tested slide when more than `min_detection` of the units have it and its
     Moran's I is below `min_moran`, or is not above what exchanged places give (add-one p above

@@ -6,12 +6,21 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, some
+from pytest_stbench.extend import check
 from pytest_stbench.kernels.agreement import kendall_w
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+@check(
+    "Q15",
+    severity="warn",
+    scope="results",
+    needs="metadata",
+    reasons={"min_settings": "normalisation, genes and filter, each changed once beside the main one"},
+    checklist=("S5",),
+)
 def preprocessing_unstable(
     *,
     model: str,
@@ -20,7 +29,7 @@ def preprocessing_unstable(
     better: str = "up",
     min_settings: int = 4,
 ) -> CheckResult:
-    """Q15: whether the conclusion about a model holds in every setting of the ablation.
+    """Does the conclusion about the model hold under every declared preprocessing?
 
     Parameters
     ----------
@@ -105,13 +114,23 @@ def preprocessing_unstable(
     )
 
 
+@check(
+    "Q13r",
+    severity="warn",
+    scope="results",
+    reasons={
+        "max_gap": "slides then explain a fifth of the variance (the square root of 0.2)",
+        "hide_gap": "slides then explain half of the variance (the square root of 0.5)",
+    },
+    checklist=("S7",),
+)
 def patient_effect_gap(
     *,
     between: Mapping[str, float | None],
     max_gap: float = 0.45,
     hide_gap: float = 0.71,
 ) -> CheckResult:
-    """Q13r: how well a control that knows nothing but each slide's mean does when slides are pooled.
+    """How well does the mean of each slide alone do once slides are pooled?
 
     Within a slide a constant correlates with nothing (0); pooled over slides it correlates with the
     truth by the square root of the variance that slides explain. `between` gives that correlation,

@@ -25,6 +25,7 @@ from pytest_stbench.checks.result import (
 from pytest_stbench.checks.rows import equal_rows
 from pytest_stbench.checks.sections import several_sections, signs_on
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.extend import check
 from pytest_stbench.spec.thresholds import MIN_UNIT
 
 if TYPE_CHECKING:
@@ -40,6 +41,18 @@ MIN_COUNTS: Mapping[str, int] = MappingProxyType({name: counts for name, (counts
 ROUNDING_UM = 1e-6
 
 
+@check(
+    "Q05",
+    severity="fail",
+    scope="dataset",
+    reasons={
+        "max_coordinates": "two spots never share a place, cells share one by rounding at most",
+        "tolerance_um": "below the precision of every technology",
+        "max_identical": "identical vectors above 50 counts do not occur by chance",
+        "min_counts": "shallow units are often identical by chance",
+    },
+    checklist=("S1",),
+)
 def duplicate_units(
     dataset: Subject,
     *,
@@ -49,7 +62,7 @@ def duplicate_units(
     max_identical: float = 0.01,
     min_counts: int = 50,
 ) -> CheckResult:
-    """Q05: units that stand twice in a slide, by name, place or counts.
+    """Does every unit stand once: by name, by place, by counts?
 
     Any repeated name fails; more than `max_coordinates` of the units with another unit within
     `tolerance_um` fail; more than `max_identical` of the units with more than `min_counts` counts
@@ -124,6 +137,20 @@ def duplicate_units(
     )
 
 
+@check(
+    "Q06",
+    severity="fail",
+    scope="dataset",
+    reasons={
+        "warn_share": "her2st sections have 0.6% (median) to 3% of their spots below 200 counts",
+        "fail_share": "a third of background spots is a failed array or a missing tissue mask",
+        "min_counts": "log-normalised values of shallower units are noise; bins are as small as cells",
+        "max_depth_ratio": "the deepest unit of 45 real slides has at most 2.6 times the next's counts",
+        "max_held": "what holds less moves no score by itself",
+    },
+    checklist=("S9", "S10"),
+    source="Andersson et al. 2021",
+)
 def empty_units(
     dataset: Subject,
     *,
@@ -134,7 +161,7 @@ def empty_units(
     max_depth_ratio: float = 20,
     max_held: float = 0.01,
 ) -> CheckResult:
-    """Q06: background units, before and after the task's filter.
+    """How many units are background, and does the filter leave any empty one?
 
     A unit with more than `max_depth_ratio` times the counts of the next deepest that holds more than
     `max_held` of all counts of its slide gathers what lies in no unit and fails, also where some such

@@ -21,6 +21,7 @@ from pytest_stbench.checks.result import (
 )
 from pytest_stbench.checks.subject import normalised
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,6 +56,20 @@ class _Lattice:
     phase: tuple[float, float]
 
 
+@check(
+    "Q18",
+    severity="fail",
+    scope="dataset",
+    reasons={
+        "tolerance": "a computed lattice is exact; rounding to a pixel moves a spot by less than 1 um",
+        "min_six": "inner units of a hexagonal lattice have six neighbours, but for a hole or two",
+        "max_area": "0.274 of the tissue lies in Visium discs: another share is another geometry",
+        "min_tissue": "less than half a spot of tissue is a thinner spot, not lower expression",
+        "max_thin": "a third of edge spots is a wrong tissue mask",
+        "max_depth_ratio": "targeted panels and whole transcriptomes differ within tenfold per spot",
+    },
+    checklist=("S1",),
+)
 def xisium_geometry(
     dataset: Subject,
     *,
@@ -65,7 +80,7 @@ def xisium_geometry(
     max_thin: float = 0.3,
     max_depth_ratio: float = 10.0,
 ) -> CheckResult:
-    """Q18: whether units declared as ``xisium`` are those of a hexagonal lattice of 100 or 55 um.
+    """Do spots formed of transcripts stand, and are they filled, as the Xisium lattice says?
 
     Per slide of resolution ``xisium``: the median distance to the nearest neighbour may differ from
     the pitch by `tolerance`; of the inner units (no free direction of 100 degrees around them) at

@@ -19,11 +19,11 @@ EXIT_ERROR = 2
 COMMANDS: Mapping[str, str] = {
     "bin": "pytest_stbench.cli.bin:bin_table",
     "check": "pytest_stbench.cli.check:check",
-    "check-matrix": "pytest_stbench.cli.check_matrix:check_matrix",
     "data": "pytest_stbench.cli.data:data",
     "describe": "pytest_stbench.cli.describe:describe",
     "export-inputs": "pytest_stbench.cli.export_inputs:export_inputs",
     "figures": "pytest_stbench.cli.figures:figures",
+    "index": "pytest_stbench.cli.index:index",
     "new": "pytest_stbench.cli.new:new",
     "reference": "pytest_stbench.cli.reference:reference",
     "report": "pytest_stbench.cli.report:report",

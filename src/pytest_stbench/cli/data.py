@@ -130,8 +130,7 @@ def verify(name: str, data_root: Path | None) -> None:
 
     from pytest_stbench.data.catalog.entries import cache_dir, entry_called, find_data
     from pytest_stbench.data.catalog.lock import LOCK_NAME
-    from pytest_stbench.data.catalog.verify import contribution
-    from pytest_stbench.data.catalog.verify import verify as verify_entry
+    from pytest_stbench.data.catalog.verify import contribution, verify as verify_entry
     from pytest_stbench.errors import DataMissing
     from pytest_stbench.spec.catalog import how_to_get
 

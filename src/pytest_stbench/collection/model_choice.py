@@ -136,7 +136,7 @@ def _refuse_same_labels(choices: list[str]) -> None:
 def _fallback(name: str) -> Any:
     @pytest.fixture(name=name)
     def fallback() -> Any:
-        """The model that --stbench-model names, unless a fixture of a conftest.py has its name."""  # noqa: D401
+        """The model that --stbench-model names, unless a fixture of a conftest.py has its name."""
         return resolve_bare(name)
 
     return fallback
@@ -166,7 +166,7 @@ def _resolve(config: pytest.Config, form: str, name: str) -> Any:
 
 def _static(name: str) -> Any:
     def stbench_model(**fixtures: Any) -> Any:
-        """The model under test."""  # noqa: D401  # `pytest --fixtures` lists what it is
+        """The model under test."""  # `pytest --fixtures` lists what it is
         return fixtures[name]
 
     parameter = inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -179,7 +179,7 @@ def _made_by(make: Callable[[pytest.Config], Any]) -> Any:
 
     @pytest.fixture
     def stbench_model(pytestconfig: pytest.Config) -> Any:
-        """The model under test."""  # noqa: D401  # `pytest --fixtures` lists what it is
+        """The model under test."""  # `pytest --fixtures` lists what it is
         return make(pytestconfig)
 
     return stbench_model
@@ -188,7 +188,7 @@ def _made_by(make: Callable[[pytest.Config], Any]) -> Any:
 def _one_of_several() -> Any:
     @pytest.fixture
     def stbench_model(request: pytest.FixtureRequest, stbench_model_name: str) -> Any:
-        """The model under test, one of several."""  # noqa: D401  # `pytest --fixtures` lists what it is
+        """The model under test, one of several."""  # `pytest --fixtures` lists what it is
         __tracebackhide__ = True
         form, name = split_choice(stbench_model_name)
         if form not in ("name", "fixture") or not name.isidentifier():

@@ -31,7 +31,7 @@ def check_report(config: pytest.Config) -> None:
 
 def write_report(session: pytest.Session, started: float) -> None:
     """Write the page of what the results file holds, or of this run alone where none is saved."""
-    from pytest_stbench.data.sealed import write_atomically
+    from pytest_stbench.data.atomic import write_atomically
     from pytest_stbench.report.page.render import encoded
     from pytest_stbench.report.page.report_page import report_page
     from pytest_stbench.report.page.sources import read_sources, source_of

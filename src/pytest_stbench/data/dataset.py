@@ -19,7 +19,8 @@ from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError, DataMissing
-from pytest_stbench.registry import Catalogue, Reader, load_target, nearest
+from pytest_stbench.index import loaded
+from pytest_stbench.registry import Catalogue, Reader, nearest
 from pytest_stbench.spec.defaults import resolution_of
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ class Dataset:
     @cached_property
     def _source(self) -> SlideSource:
         record = Catalogue("source", self._readers)[self.config.source]
-        source: SlideSource = load_target(record.target)(self.config, self.samples, self._roots)
+        source: SlideSource = loaded(record)(self.config, self.samples, self._roots)
         for slide_id in self.slide_ids:
             refuse_links_out(source.files(slide_id), self._roots)
         self._verify(source)

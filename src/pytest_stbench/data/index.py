@@ -70,8 +70,7 @@ def _slides(
     path: Path, config: DatasetSpec, columns: dict[str, str], *, several: bool
 ) -> list[dict[str, str]]:
     # h5py brings numpy: collection from a fresh index does not pay for it.
-    from pytest_stbench.data.readers import codes as bare_codes
-    from pytest_stbench.data.readers import hdf5
+    from pytest_stbench.data.readers import codes as bare_codes, hdf5
 
     with hdf5.opened(path) as file:
         obs = file["obs"]

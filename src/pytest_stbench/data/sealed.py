@@ -1,4 +1,4 @@
-"""Small records on disk that carry a digest of themselves, and files that are replaced whole.
+"""Small records on disk that carry a digest of themselves.
 
 A record says what it is of. One that was damaged, or stands under another name, is told from a sound
 one by every byte: who reads it takes it for absent.
@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
+
+from pytest_stbench.data.atomic import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 _HEAD, _MIDDLE, _TAIL = b'{"sha256": "', b'", "record": ', b"}\n"
@@ -46,38 +44,5 @@ def write_sealed(path: Path, place: str, value: object, *, durable: bool = True)
     write_atomically(path, lambda file: file.write(content), durable=durable)
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, durable: bool = True) -> None:
-    """Write `path` through a temporary file beside it; readers see the old file or the new one.
-
-    The temporary file is called ``NAME.TOKEN.tmp`` and removed when anything goes wrong. `durable`: the
-    machine may lose power at once.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f"{path.name}.{secrets.token_hex(8)}.tmp"
-    try:
-        with temporary.open("xb") as file:
-            write(file)
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-    if durable:
-        _sync_folder(path.parent)
-
-
 def _digest(record: bytes) -> bytes:
     return hashlib.sha256(record).hexdigest().encode("ascii")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name durable; not every system can open a folder."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.extend import baseline
 from pytest_stbench.metrics.arguments import arguments
 from pytest_stbench.metrics.cohort import mean_statistic
 from pytest_stbench.registry import load_target
@@ -58,8 +59,17 @@ class CohortStatistics:
         return mean_statistic([mean_statistic(slides) for slides in by_patient.values()])
 
 
+@baseline(
+    "B17",
+    kind="diagnostic",
+    families=("expression", "imputation", "niche_signatures", "coexpression", "communication"),
+    memory="O(genes^2)",
+)
 class TrainStatistic:
-    """The baseline made of :class:`CohortStatistics`: a diagnostic, for it predicts no expression."""
+    """Training patients' mean of what a metric makes of the truth, instead of a prediction.
+
+    The baseline made of :class:`CohortStatistics`: a diagnostic, for it predicts no expression.
+    """
 
     name = "train_statistic"
     revision = "1"

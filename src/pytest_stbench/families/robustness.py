@@ -11,8 +11,8 @@ import numpy as np
 from pytest_stbench.families.perturbations import GENE_ORDER, PERTURBATIONS, UNIT_ORDER
 from pytest_stbench.families.question import Arms, Request
 from pytest_stbench.families.wrapping import WrappingQuestion
+from pytest_stbench.index import loaded
 from pytest_stbench.kernels.streams import stream
-from pytest_stbench.registry import load_target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,7 +95,7 @@ class Robustness(WrappingQuestion):
         )
 
     def _trivial(self, slide: Slide, fold: FoldData) -> NDArray[Any]:
-        model = load_target(self.trivial.target)()
+        model = loaded(self.trivial)()
         model.fit(fold.train_inputs(), fold.task)
         request = Request(key=slide.meta.slide_id, slide=slide)
         raw = self.inner.ask(model, self.inner.given(request, fold), request, fold.task)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.baselines.catalogue import BASELINES
 from pytest_stbench.families.question import Question
+from pytest_stbench.index import loaded
 from pytest_stbench.metrics.aggregate import mean_value, slide_value
 from pytest_stbench.metrics.arguments import arguments
 from pytest_stbench.metrics.catalogue import METRICS
-from pytest_stbench.registry import load_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ class WrappingQuestion(Question):
         family = settings.wraps
         assert family is not None  # a wrapping family always wraps one
         assert settings.inner is not None
-        self.inner: Question = load_target(family.target)(settings.inner)
+        self.inner: Question = loaded(family)(settings.inner)
         mode = getattr(settings.inner.own, "mode", "")
         self.score = InnerScore(family.modes.get(mode, (family.primary,))[0])
         self.trivial = next(record for record in BASELINES if record.name == family.trivial)
@@ -66,7 +66,7 @@ class InnerScore:
 
     def __init__(self, metric: str) -> None:
         self.record = next(record for record in METRICS if record.name == metric)
-        self._function = load_target(self.record.target)
+        self._function = loaded(self.record)
 
     def __call__(self, truth: Truth, predicted: Predicted) -> float:
         """Return the value of a slide; nan where it has none."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.metrics.labelled import slide_score
 from pytest_stbench.metrics.masks import mask_pairs
 from pytest_stbench.metrics.scores import Scores
@@ -66,8 +67,17 @@ class Molecules:
 Transcripts: TypeAlias = "Molecules | Sequence[Molecules] | None"
 
 
+@metric(
+    "T10",
+    needs="masks",
+    bounds=(0.0, 1.0),
+    better="context",
+    over="slide",
+    group="segmentation",
+    inputs=("transcripts",),
+)
 def transcripts_assigned(truth: Masks, prediction: Masks, *, transcripts: Transcripts = None) -> Scores:
-    """Share of the transcripts of an image that lie in a predicted instance.
+    """Share of transcripts that lie in a predicted instance.
 
     Larger instances catch more, wrong ones included: read it beside :func:`doublet_rate` and the
     extra ``truth``, the share in true instances. Range [0, 1], neither direction is better.
@@ -107,6 +117,16 @@ def transcripts_assigned(truth: Masks, prediction: Masks, *, transcripts: Transc
     )
 
 
+@metric(
+    "T10",
+    needs="masks",
+    bounds=(0.0, 1.0),
+    better="down",
+    fill=1.0,
+    over="pair",
+    group="segmentation",
+    inputs=("transcripts",),
+)
 def doublet_rate(
     truth: Masks,
     prediction: Masks,
@@ -115,7 +135,7 @@ def doublet_rate(
     pairs: Sequence[tuple[str, str]] = EXCLUSIVE_PAIRS,
     min_transcripts: int = 1,
 ) -> Scores:
-    """Share of predicted instances with both markers of a pair that no cell has together.
+    """Predicted instances with both markers of a pair no cell has together, of those with either.
 
     Of the instances that hold either marker, the share that holds both: how often neighbouring
     cells, or stray transcripts, are put into one. Range [0, 1], lower is better.

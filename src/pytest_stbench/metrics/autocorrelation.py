@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.kernels import moran
 from pytest_stbench.metrics.comparison import compare_genes
 from pytest_stbench.metrics.correlation import spearman_gene
-from pytest_stbench.metrics.gene_statistics import matrix_and_statistic
+from pytest_stbench.metrics.gene_statistics import matrix_and_statistic, moran_statistic
 from pytest_stbench.metrics.labelled import slide_score
 from pytest_stbench.metrics.scores import Scores
 from pytest_stbench.metrics.shared import once
@@ -54,6 +55,15 @@ class MoranArms:
         return bool((self.reasons == "too_few_units").any() and not (self.reasons == "").any())
 
 
+@metric(
+    "M12",
+    bounds=(None, None),
+    better="context",
+    fill=0.0,
+    group="spatial",
+    statistic=moran_statistic,
+    source="10.2307/2332142",
+)
 def morans_i(
     truth: ArrayLike,
     prediction: ArrayLike | GeneStatistic,
@@ -64,7 +74,7 @@ def morans_i(
     min_units: int = MIN_UNITS,
     shared: Shared | None = None,
 ) -> Scores:
-    """Moran's I of each predicted gene, beside that of the true gene.
+    """Moran's I of each predicted gene, to be set beside that of the true gene.
 
     n / S0 * sum_ij w_ij z_i z_j / sum_i z_i^2 with z centred; units without neighbours are left
     out of n, of S0 and of the mean. Range about [-1, 1], 0 without spatial pattern;
@@ -120,6 +130,16 @@ def morans_i(
     )
 
 
+@metric(
+    "M13",
+    bounds=(-1.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="slide",
+    group="spatial",
+    statistic=moran_statistic,
+    source="10.2307/2332142; 10.2307/2532051",
+)
 def moran_concordance(
     truth: ArrayLike,
     prediction: ArrayLike | GeneStatistic,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.metrics.comparison import at_least_three, compare_genes
 from pytest_stbench.metrics.correlation import mark_constant
 from pytest_stbench.metrics.labelled import probabilities, slide_score, true_codes
@@ -24,8 +25,20 @@ N_BINS = 15
 TIE_DECIMALS = 9
 
 
+@metric(
+    "M49",
+    needs="labels",
+    bounds=(0.0, 1.0),
+    better="down",
+    over="slide",
+    group="calibration",
+    inputs=("classes",),
+    source="10.1609/aaai.v29i1.9602",
+)
 def ece(truth: ArrayLike, prediction: ArrayLike, *, classes: Names = None) -> Scores:
-    """Calibration error expected of the most probable class, over 15 bins of equal size.
+    """Gap between the predicted probability of the called class and how often it is right.
+
+    Calibration error expected of the most probable class, over 15 bins of equal size.
 
     Units are sorted by their largest probability and split into 15 bins; the error is the mean over
     units of the gap between mean probability and share right in the unit's bin. Units of equal
@@ -72,8 +85,20 @@ def ece(truth: ArrayLike, prediction: ArrayLike, *, classes: Names = None) -> Sc
     return slide_score(error, n_left_out=left_out)
 
 
+@metric(
+    "M49",
+    needs="labels",
+    bounds=(0.0, 2.0),
+    better="down",
+    over="slide",
+    group="calibration",
+    inputs=("classes",),
+    source="10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2",
+)
 def brier(truth: ArrayLike, prediction: ArrayLike, *, classes: Names = None) -> Scores:
-    """Brier score of class probabilities: mean squared distance from the truth, summed over classes.
+    """Mean squared error of predicted class probabilities.
+
+    Brier score of class probabilities: mean squared distance from the truth, summed over classes.
 
     Range [0, 2] for probabilities that sum to 1, lower is better. A true label that is none of
     `classes` had probability 0. Parameters, undefined values and errors as in :func:`ece`.
@@ -91,6 +116,7 @@ def brier(truth: ArrayLike, prediction: ArrayLike, *, classes: Names = None) -> 
     return slide_score(value, n_left_out=left_out)
 
 
+@metric("M50", bounds=(None, None), better="context", group="calibration")
 def calibration_slope(
     truth: ArrayLike,
     prediction: ArrayLike,
@@ -99,7 +125,7 @@ def calibration_slope(
     genes: Names = None,
     min_units: int = 10,
 ) -> Scores:
-    """Slope of the truth on the prediction of each gene over the units of one slide.
+    """Slope of the truth on the prediction of each gene over the units of a slide; 1 is ideal.
 
     1 is ideal; below 1 the prediction varies too much, above 1 too little.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.kernels.draws import ceiling_draws, effects, mean_of_draws
 from pytest_stbench.kernels.ssim import WINDOW, mean_ssim
 from pytest_stbench.metrics.coexpression_arms import (
@@ -21,6 +22,8 @@ from pytest_stbench.metrics.coexpression_arms import (
     GeneCorrelations,
     NicheCorrelations,
     compare_coexpression,
+    gene_correlations,
+    niche_correlations,
 )
 from pytest_stbench.metrics.labelled import slide_score, true_codes
 from pytest_stbench.metrics.scores import Scores
@@ -43,6 +46,16 @@ MIN_HEADROOM = 0.05
 TOLERANCE = 1e-9
 
 
+@metric(
+    "M22",
+    bounds=(-1.0, 1.0),
+    better="up",
+    over="slide",
+    genes="coexpressed",
+    group="coexpression",
+    statistic=gene_correlations,
+    source="10.1109/TIP.2003.819861; 10.1093/bioinformatics/17.suppl_1.S22",
+)
 def coexpression_ssim(
     truth: ArrayLike,
     prediction: Prediction,
@@ -52,7 +65,7 @@ def coexpression_ssim(
     min_units: int = MIN_UNITS,
     min_genes: int = MIN_GENES,
 ) -> Scores:
-    """Structural similarity of the true and the predicted gene-gene correlation matrix.
+    """Structural similarity of true and predicted gene-gene correlations, as an image.
 
     Uniform windows of 7 x 7 genes, mean over all that lie fully inside. Range [-1, 1], higher is
     better. A matrix of zeros can reach 0.4 and more where most pairs of genes are noise (the extra
@@ -98,6 +111,16 @@ def coexpression_ssim(
     return score_ssim(arms, min_genes)
 
 
+@metric(
+    "M23",
+    bounds=(None, None),
+    better="up",
+    over="slide",
+    genes="coexpressed",
+    group="coexpression",
+    statistic=gene_correlations,
+    source="10.1109/TIP.2003.819861",
+)
 def coexpression_ssim_normalised(
     truth: ArrayLike,
     prediction: Prediction,
@@ -109,7 +132,7 @@ def coexpression_ssim_normalised(
     min_units: int = MIN_UNITS,
     min_genes: int = MIN_GENES,
 ) -> Scores:
-    """Structural similarity of the correlation matrices, between floor (0) and ceiling (1).
+    """Structural similarity of gene-gene correlations, between floor and ceiling.
 
     (S - floor) / (ceiling - floor), where S is :func:`coexpression_ssim`. At most about 1,
     negative below the floor, higher is better.
@@ -142,6 +165,16 @@ def coexpression_ssim_normalised(
     return between(score_ssim(arms, min_genes), ceiling, floor)
 
 
+@metric(
+    "M22",
+    bounds=(-1.0, 1.0),
+    better="up",
+    over="slide",
+    genes="communication",
+    group="coexpression",
+    statistic=gene_correlations,
+    source="10.1109/TIP.2003.819861",
+)
 def lr_coexpression_ssim(
     truth: ArrayLike,
     prediction: Prediction,
@@ -151,7 +184,7 @@ def lr_coexpression_ssim(
     min_units: int = MIN_UNITS,
     min_genes: int = MIN_GENES,
 ) -> Scores:
-    """Structural similarity of the correlation matrices of ligand and receptor genes alone.
+    """Structural similarity of the correlations between ligand and receptor genes.
 
     :func:`coexpression_ssim` of those genes. Range [-1, 1], higher is better.
     """
@@ -160,6 +193,16 @@ def lr_coexpression_ssim(
     )
 
 
+@metric(
+    "M22",
+    bounds=(-1.0, 1.0),
+    better="up",
+    over="niche",
+    genes="coexpressed",
+    group="coexpression",
+    statistic=niche_correlations,
+    source="10.1109/TIP.2003.819861",
+)
 def niche_coexpression_ssim(
     truth: ArrayLike,
     prediction: ArrayLike | NicheCorrelations,
@@ -170,7 +213,7 @@ def niche_coexpression_ssim(
     min_units: int = MIN_NICHE_UNITS,
     min_genes: int = MIN_GENES,
 ) -> Scores:
-    """Structural similarity of the correlation matrices within each niche.
+    """Structural similarity of gene-gene correlations within each niche.
 
     Correlations over a whole slide are mostly differences between niches; these are what is left
     inside them. Range [-1, 1], higher is better.

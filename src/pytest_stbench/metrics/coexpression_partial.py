@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_stbench.extend import metric
 from pytest_stbench.metrics.coexpression import MIN_GENES, between, score_ssim
-from pytest_stbench.metrics.coexpression_arms import MIN_UNITS, compare_coexpression
-from pytest_stbench.metrics.coexpression_structure import MIN_GENES as MIN_PAIRED
-from pytest_stbench.metrics.coexpression_structure import PERMUTATIONS, score_mantel, score_rv
+from pytest_stbench.metrics.coexpression_arms import MIN_UNITS, compare_coexpression, gene_correlations
+from pytest_stbench.metrics.coexpression_structure import (
+    MIN_GENES as MIN_PAIRED,
+    PERMUTATIONS,
+    score_mantel,
+    score_rv,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -21,6 +26,16 @@ if TYPE_CHECKING:
     from pytest_stbench.metrics.scores import Scores
 
 
+@metric(
+    "M22",
+    bounds=(-1.0, 1.0),
+    better="up",
+    over="slide",
+    genes="coexpressed",
+    group="coexpression",
+    statistic=gene_correlations,
+    source="10.1109/TIP.2003.819861; 10.5351/CSAM.2015.22.6.665",
+)
 def partial_coexpression_ssim(
     truth: ArrayLike,
     prediction: Prediction,
@@ -31,7 +46,7 @@ def partial_coexpression_ssim(
     min_units: int = MIN_UNITS,
     min_genes: int = MIN_GENES,
 ) -> Scores:
-    """Structural similarity of the gene-gene correlations, partial on log library size.
+    """Structural similarity of gene-gene correlations with log library size partialled out.
 
     Range [-1, 1], higher is better.
 
@@ -66,6 +81,16 @@ def partial_coexpression_ssim(
     return score_ssim(arms, min_genes)
 
 
+@metric(
+    "M23",
+    bounds=(None, None),
+    better="up",
+    over="slide",
+    genes="coexpressed",
+    group="coexpression",
+    statistic=gene_correlations,
+    source="10.1109/TIP.2003.819861; 10.5351/CSAM.2015.22.6.665",
+)
 def partial_coexpression_ssim_normalised(
     truth: ArrayLike,
     prediction: Prediction,
@@ -78,7 +103,7 @@ def partial_coexpression_ssim_normalised(
     min_units: int = MIN_UNITS,
     min_genes: int = MIN_GENES,
 ) -> Scores:
-    """Structural similarity of the partial correlations, between floor (0) and ceiling (1).
+    """Structural similarity of partial gene-gene correlations, between floor and ceiling.
 
     As :func:`pytest_stbench.metrics.coexpression_ssim_normalised`, of
     :func:`partial_coexpression_ssim`: `ceiling` and `floor` must be partial too. At most about 1,
@@ -90,6 +115,17 @@ def partial_coexpression_ssim_normalised(
     return between(score_ssim(arms, min_genes), ceiling, floor)
 
 
+@metric(
+    "M24",
+    bounds=(-1.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="slide",
+    genes="coexpressed",
+    group="coexpression",
+    statistic=gene_correlations,
+    source="10.5351/CSAM.2015.22.6.665",
+)
 def partial_coexpression_mantel(
     truth: ArrayLike,
     prediction: Prediction,
@@ -112,6 +148,17 @@ def partial_coexpression_mantel(
     return score_mantel(arms, min_genes, permutations)
 
 
+@metric(
+    "M25",
+    bounds=(-1.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="slide",
+    genes="coexpressed",
+    group="coexpression",
+    statistic=gene_correlations,
+    source="10.2307/2347233; 10.5351/CSAM.2015.22.6.665",
+)
 def partial_coexpression_rv(
     truth: ArrayLike,
     prediction: Prediction,
@@ -122,7 +169,7 @@ def partial_coexpression_rv(
     min_units: int = MIN_UNITS,
     min_genes: int = MIN_PAIRED,
 ) -> Scores:
-    """RV coefficient of the true and the predicted partial correlations, diagonals left out.
+    """RV coefficient of true and predicted partial gene-gene correlations.
 
     As :func:`pytest_stbench.metrics.coexpression_rv`, with log library size taken off as in
     :func:`partial_coexpression_ssim`. Range [-1, 1], higher is better.

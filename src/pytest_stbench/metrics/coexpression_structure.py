@@ -6,9 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.kernels.streams import stream
 from pytest_stbench.metrics.coexpression import distances
-from pytest_stbench.metrics.coexpression_arms import MIN_UNITS, CoexpressionArms, compare_coexpression
+from pytest_stbench.metrics.coexpression_arms import (
+    MIN_UNITS,
+    CoexpressionArms,
+    compare_coexpression,
+    gene_correlations,
+)
 from pytest_stbench.metrics.comparison import CONSTANT_TOLERANCE, at_least_three, correlation
 from pytest_stbench.metrics.labelled import slide_score
 
@@ -32,6 +38,16 @@ BLOCK_ELEMENTS = 1 << 20
 """Elements of permuted matrices held at once: 8 MiB of float64."""
 
 
+@metric(
+    "M24",
+    bounds=(-1.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="slide",
+    genes="coexpressed",
+    group="coexpression",
+    statistic=gene_correlations,
+)
 def coexpression_mantel(
     truth: ArrayLike,
     prediction: Prediction,
@@ -42,7 +58,7 @@ def coexpression_mantel(
     min_genes: int = MIN_GENES,
     permutations: int = PERMUTATIONS,
 ) -> Scores:
-    """Pearson correlation of the true and predicted correlations of all pairs of genes.
+    """Pearson correlation of true and predicted correlations of all pairs of genes.
 
     The Mantel statistic. Range [-1, 1], higher is better; a prediction that only knows library
     size can reach 0.5, see :func:`partial_coexpression_mantel`.
@@ -76,6 +92,17 @@ def coexpression_mantel(
     return score_mantel(arms, min_genes, permutations)
 
 
+@metric(
+    "M25",
+    bounds=(-1.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="slide",
+    genes="coexpressed",
+    group="coexpression",
+    statistic=gene_correlations,
+    source="10.2307/2347233; 10.1093/bioinformatics/btn634",
+)
 def coexpression_rv(
     truth: ArrayLike,
     prediction: Prediction,
@@ -85,10 +112,10 @@ def coexpression_rv(
     min_units: int = MIN_UNITS,
     min_genes: int = MIN_GENES,
 ) -> Scores:
-    """RV coefficient of the true and the predicted gene-gene correlations, diagonals left out.
+    """RV coefficient of true and predicted gene-gene correlations.
 
-    tr(AB) / sqrt(tr(AA) tr(BB)). Range [-1, 1], higher is better. Parameters and errors as in
-    :func:`pytest_stbench.metrics.coexpression_ssim`.
+    tr(AB) / sqrt(tr(AA) tr(BB)), diagonals left out. Range [-1, 1], higher is better. Parameters and
+    errors as in :func:`pytest_stbench.metrics.coexpression_ssim`.
 
     Returns
     -------
@@ -106,6 +133,16 @@ def coexpression_rv(
     return score_rv(arms, min_genes)
 
 
+@metric(
+    "M26",
+    bounds=(-0.5, 1.0),
+    better="up",
+    over="slide",
+    genes="coexpressed",
+    group="coexpression",
+    statistic=gene_correlations,
+    source="10.1007/BF01908075",
+)
 def module_ari(
     truth: ArrayLike,
     prediction: Prediction,
@@ -115,7 +152,9 @@ def module_ari(
     min_units: int = MIN_UNITS,
     min_genes: int = MIN_GENES,
 ) -> Scores:
-    """Agreement of the true and the predicted gene modules, as adjusted Rand index.
+    """Adjusted Rand index of true and predicted gene modules.
+
+    Agreement of the true and the predicted gene modules, as adjusted Rand index.
 
     Modules are clusters of average linkage on 1 - correlation. Their number, 2 to 10, has the
     largest silhouette in truth and is the same for both. Range [-0.5, 1], 0 by chance, higher is
@@ -147,6 +186,15 @@ def module_ari(
     return slide_score(value, reason, arms.flags, **arms.counts, n_modules=n_modules, silhouette=width)
 
 
+@metric(
+    "M27",
+    bounds=(0.0, 1.0),
+    better="up",
+    over="slide",
+    genes="coexpressed",
+    group="coexpression",
+    statistic=gene_correlations,
+)
 def coexpression_sign(
     truth: ArrayLike,
     prediction: Prediction,
@@ -156,7 +204,7 @@ def coexpression_sign(
     min_units: int = MIN_UNITS,
     min_genes: int = MIN_GENES,
 ) -> Scores:
-    """Share of the clearly correlated pairs of genes that keep their sign in the prediction.
+    """Share of clearly correlated pairs of genes that keep their sign in the prediction.
 
     Clearly: the true correlation is beyond 0.2 on either side. A predicted one of 0 counts one
     half. Range [0, 1], 0.5 by chance, higher is better. Parameters and errors as in

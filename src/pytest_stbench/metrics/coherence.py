@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 
+from pytest_stbench.extend import metric
 from pytest_stbench.kernels.neighbours import nearest_units
 from pytest_stbench.metrics.labelled import Labels, compare_labels, slide_score
 
@@ -23,10 +24,20 @@ NEAREST = 10
 DIFFERENT = 6
 
 
+@metric(
+    "M38",
+    needs="clusters",
+    bounds=(0.0, 1.0),
+    better="down",
+    over="slide",
+    group="labels",
+    source="10.1038/s41467-022-34879-1",
+)
 def pas(truth: ArrayLike, prediction: ArrayLike, *, xy_um: ArrayLike) -> Scores:
-    """Share of units whose predicted label differs from 6 or more of their 10 nearest units.
+    """Share of units whose predicted label differs from most of their neighbours.
 
-    Percentage of abnormal spots. Range [0, 1], lower is better; a single label gives 0.
+    Percentage of abnormal spots: those from whose label 6 or more of the 10 nearest units differ.
+    Range [0, 1], lower is better; a single label gives 0.
 
     Parameters
     ----------
@@ -65,8 +76,17 @@ def pas(truth: ArrayLike, prediction: ArrayLike, *, xy_um: ArrayLike) -> Scores:
     return slide_score(found, truth=reference, n_left_out=labels.n_left_out)
 
 
+@metric(
+    "M39",
+    needs="clusters",
+    bounds=(0.0, None),
+    better="down",
+    over="slide",
+    group="labels",
+    source="10.1038/s41467-022-34879-1",
+)
 def chaos(truth: ArrayLike, prediction: ArrayLike, *, xy_um: ArrayLike) -> Scores:
-    """Mean distance from a unit to the nearest other unit of the same predicted label.
+    """Distance of units to the nearest one of the same predicted label, in slide radii.
 
     Coordinates are centred and both divided by one scale, sqrt((var x + var y) / 2). 0 or more,
     lower is better. A unit that is the only one of its label is left out and counted.
@@ -105,8 +125,11 @@ def chaos(truth: ArrayLike, prediction: ArrayLike, *, xy_um: ArrayLike) -> Score
     return slide_score(found, reason, singleton=alone, truth=reference, n_left_out=labels.n_left_out)
 
 
+@metric("M40", needs="clusters", bounds=(None, 1.0), better="context", over="slide", group="labels")
 def spatial_coherence(truth: ArrayLike, prediction: ArrayLike, *, graph: csr_matrix) -> Scores:
-    """Share of neighbours with equal predicted labels, beyond what the label frequencies give.
+    """How much more often neighbours share a predicted label than by chance.
+
+    Share of neighbours with equal predicted labels, beyond what the label frequencies give.
 
     (share - e) / (1 - e) with e = sum of squared frequencies over all units. At most 1, 0 by
     chance; context, neither direction is better: it should be near the extra ``truth``.

@@ -11,13 +11,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.kernels.moments import pair_moments
 from pytest_stbench.kernels.precision import average_precision
 from pytest_stbench.kernels.ranks import average_ranks
 from pytest_stbench.metrics.comparison import CONSTANT_TOLERANCE, correlation
 from pytest_stbench.metrics.correlation import pearson_gene
 from pytest_stbench.metrics.labelled import slide_score
-from pytest_stbench.metrics.pair_arms import MIN_UNITS, PairArms, PairAssociations, compare_pairs
+from pytest_stbench.metrics.pair_arms import (
+    MIN_UNITS,
+    PairArms,
+    PairAssociations,
+    compare_pairs,
+    pair_associations,
+)
 from pytest_stbench.metrics.scores import Scores
 
 if TYPE_CHECKING:
@@ -36,6 +43,16 @@ MIN_POSITIVE = 3
 MIN_PER_PATHWAY = 3
 
 
+@metric(
+    "M28",
+    bounds=(0.0, 1.0),
+    better="up",
+    over="slide",
+    genes="communication",
+    group="communication",
+    statistic=pair_associations,
+    source="10.1371/journal.pone.0118432; 10.1007/s101090100064",
+)
 def lr_auprc(
     truth: ArrayLike,
     prediction: Prediction,
@@ -114,6 +131,17 @@ def lr_auprc(
     return slide_score(value, **counts, prevalence=prevalence, gain=value - prevalence)
 
 
+@metric(
+    "M29",
+    bounds=(-1.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="slide",
+    genes="communication",
+    group="communication",
+    statistic=pair_associations,
+    source="10.1007/s101090100064",
+)
 def lr_spearman(
     truth: ArrayLike,
     prediction: Prediction,
@@ -125,7 +153,7 @@ def lr_spearman(
     measured: ArrayLike | None = None,
     min_pairs: int = 10,
 ) -> Scores:
-    """Spearman correlation of true and predicted association over the usable pairs of a slide.
+    """Spearman correlation of true and predicted association over ligand-receptor pairs.
 
     Range [-1, 1], higher is better. Parameters and errors as in :func:`lr_auprc`.
 
@@ -143,6 +171,16 @@ def lr_spearman(
     return slide_score(value, reason or found, **arms.counts())
 
 
+@metric(
+    "M30",
+    bounds=(-1.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="pair",
+    genes="communication",
+    group="communication",
+    source="10.1038/s41467-023-39608-w",
+)
 def lr_local(
     truth: ArrayLike,
     prediction: ArrayLike,
@@ -154,7 +192,7 @@ def lr_local(
     genes: Genes,
     measured: ArrayLike | None = None,
 ) -> Scores:
-    """Pearson correlation of the true and predicted map of each active ligand-receptor pair.
+    """Pearson correlation of the true and the predicted map of each active ligand-receptor pair.
 
     The map is z_i(ligand) * mean over neighbours j of z_j(receptor). Range [-1, 1], higher is
     better. Parameters and errors as in :func:`lr_auprc`; the prediction is expression.
@@ -187,6 +225,16 @@ def lr_local(
     return Scores(values=values, reasons=reasons, labels=arms.labels)
 
 
+@metric(
+    "M31",
+    bounds=(-1.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="slide",
+    genes="communication",
+    group="communication",
+    statistic=pair_associations,
+)
 def lr_pathway(
     truth: ArrayLike,
     prediction: Prediction,
@@ -199,7 +247,7 @@ def lr_pathway(
     measured: ArrayLike | None = None,
     min_pathways: int = 5,
 ) -> Scores:
-    """Spearman correlation of true and predicted mean association over the pathways of a slide.
+    """Spearman correlation of true and predicted mean association over pathways.
 
     A pathway takes part with at least 3 usable pairs. Range [-1, 1], higher is better. Parameters
     and errors as in :func:`lr_auprc`; `pathways` (p,) names the pathway of each pair.

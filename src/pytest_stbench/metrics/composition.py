@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.kernels.precision import average_precision
 from pytest_stbench.metrics.comparison import compare_genes, compare_units
 from pytest_stbench.metrics.correlation import spearman_gene
@@ -30,8 +31,11 @@ TOLERANCE = 1e-9
 """0.01 in single precision is a share of 0.01."""
 
 
+@metric(
+    "M48", needs="proportions", bounds=(-1.0, 1.0), better="up", fill=0.0, over="class", group="composition"
+)
 def type_spearman(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels = None) -> Scores:
-    """Spearman rank correlation of the share of each cell type over the spots of a slide.
+    """Spearman rank correlation of the share of each cell type over spots.
 
     Ties get average ranks. Range [-1, 1], higher is better.
 
@@ -57,8 +61,9 @@ def type_spearman(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels = No
     return spearman_gene(truth, prediction, genes=genes)
 
 
+@metric("M48", needs="proportions", bounds=(0.0, 1.0), better="down", over="class", group="composition")
 def type_rmse(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels = None) -> Scores:
-    """Root mean squared error of the share of each cell type over the spots of a slide.
+    """Root mean squared error of the share of each cell type over spots.
 
     Range [0, 1], lower is better. Parameters and errors as in :func:`type_spearman`. Undefined:
     ``too_few_units`` (no spot), ``gt_nan``.
@@ -66,6 +71,7 @@ def type_rmse(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels = None) 
     return rmse(truth, prediction, genes=genes)
 
 
+@metric("M48", needs="proportions", bounds=(0.0, 1.0), better="down", over="class", group="composition")
 def type_rmse_present(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels = None) -> Scores:
     """Root mean squared error of the share of each cell type over the spots that have it.
 
@@ -89,8 +95,17 @@ def type_rmse_present(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels 
     return found.scores(np.sqrt(squares / np.maximum(n, 1)), extras={"n_present": n.astype(np.float64)})
 
 
+@metric(
+    "M48",
+    needs="proportions",
+    bounds=(0.0, 1.0),
+    better="up",
+    over="class",
+    group="composition",
+    source="10.1371/journal.pone.0118432",
+)
 def presence_auprc(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels = None) -> Scores:
-    """Average precision of finding the spots that have a cell type by its predicted share.
+    """Average precision of finding the spots that have a cell type; by chance their share.
 
     A spot has a type from a share of 0.01 on. Equal predicted shares (after rounding to 9 decimals)
     share a threshold. Range [0, 1], higher is better; a constant prediction gets the share of such
@@ -115,8 +130,9 @@ def presence_auprc(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels = N
     return found.scores(values, extras={"prevalence": n / np.maximum(total, 1)})
 
 
+@metric("M48", needs="proportions", bounds=(0.0, 1.0), better="up", over="slide", group="composition")
 def dominant_type_accuracy(truth: ArrayLike, prediction: ArrayLike, *, units: Labels = None) -> Scores:
-    """Share of the spots of a slide whose most frequent cell type is the one predicted to be.
+    """Share of spots whose most frequent cell type is predicted to be so.
 
     Of equal predicted shares the first type counts; it is right where no type is more frequent.
     Range [0, 1], higher is better.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.kernels.moments import pair_moments
 from pytest_stbench.kernels.ranks import average_ranks
 from pytest_stbench.metrics.comparison import (
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _BLOCK_BYTES = 2**23
 
 
+@metric("M01", bounds=(-1.0, 1.0), better="up", fill=0.0)
 def pearson_gene(
     truth: ArrayLike,
     prediction: ArrayLike,
@@ -38,7 +40,7 @@ def pearson_gene(
     genes: Labels = None,
     min_units: int = 10,
 ) -> Scores:
-    """Pearson correlation of each gene over the units of one slide.
+    """Pearson correlation of each gene over the units of a slide.
 
     Range [-1, 1], higher is better.
 
@@ -69,6 +71,7 @@ def pearson_gene(
     return _pearson(compare_genes(truth, prediction, measured=measured, genes=genes, at_least=at_least))
 
 
+@metric("M02", bounds=(-1.0, 1.0), better="up", fill=0.0)
 def spearman_gene(
     truth: ArrayLike,
     prediction: ArrayLike,
@@ -77,7 +80,7 @@ def spearman_gene(
     genes: Labels = None,
     min_units: int = 10,
 ) -> Scores:
-    """Spearman rank correlation of each gene over the units of one slide.
+    """Spearman rank correlation of each gene over the units of a slide.
 
     Ties get average ranks. Range [-1, 1], higher is better. Parameters, undefined values and
     errors as in :func:`pearson_gene`.
@@ -86,6 +89,7 @@ def spearman_gene(
     return _spearman(compare_genes(truth, prediction, measured=measured, genes=genes, at_least=at_least))
 
 
+@metric("M03", bounds=(-1.0, 1.0), better="up", fill=0.0, over="unit")
 def pearson_spot(
     truth: ArrayLike,
     prediction: ArrayLike,
@@ -94,7 +98,7 @@ def pearson_spot(
     units: Labels = None,
     min_genes: int = 10,
 ) -> Scores:
-    """Pearson correlation of each unit over its genes.
+    """Pearson correlation of each unit over its genes; the training mean scores high.
 
     Range [-1, 1], higher is better. Dominated by differences of mean expression between genes:
     the training mean scores high. Read it beside that baseline, or use
@@ -126,6 +130,7 @@ def pearson_spot(
     return _pearson(compare_units(truth, prediction, measured=measured, units=units, at_least=at_least))
 
 
+@metric("M03", bounds=(-1.0, 1.0), better="up", fill=0.0, over="unit")
 def spearman_spot(
     truth: ArrayLike,
     prediction: ArrayLike,
@@ -134,7 +139,7 @@ def spearman_spot(
     units: Labels = None,
     min_genes: int = 10,
 ) -> Scores:
-    """Spearman rank correlation of each unit over its genes.
+    """Spearman rank correlation of each unit over its genes; the training mean scores high.
 
     Ties get average ranks. Range [-1, 1], higher is better. Parameters, undefined values and
     errors as in :func:`pearson_spot`.
@@ -143,6 +148,7 @@ def spearman_spot(
     return _spearman(compare_units(truth, prediction, measured=measured, units=units, at_least=at_least))
 
 
+@metric("M04", bounds=(-1.0, 1.0), better="up", fill=0.0, over="unit")
 def pearson_spot_residual(
     truth: ArrayLike,
     prediction: ArrayLike,
@@ -152,7 +158,7 @@ def pearson_spot_residual(
     units: Labels = None,
     min_genes: int = 10,
 ) -> Scores:
-    """Pearson correlation of each unit over its genes, after the training mean is taken off.
+    """Pearson correlation of each unit over its genes, the training mean taken off both.
 
     Asks what a prediction knows of a unit beyond the mean expression of the genes. Range [-1, 1],
     higher is better. A prediction closer to the mean than float32 can tell counts as equal to it.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.kernels.label_overlap import overlaps
 from pytest_stbench.kernels.matching import matched_pairs
 from pytest_stbench.kernels.precision import average_precision
@@ -28,8 +29,18 @@ CALLED = 0.5
 """A unit is called positive where its probability is above this."""
 
 
+@metric(
+    "T04",
+    needs="detection",
+    bounds=(0.0, 1.0),
+    better="up",
+    over="slide",
+    group="labels",
+    inputs=("classes",),
+    source="10.1371/journal.pone.0118432",
+)
 def auprc(truth: ArrayLike, prediction: ArrayLike, *, positive: str, classes: Classes = None) -> Scores:
-    """Average precision of finding the positive units of a slide by their probability.
+    """Average precision of finding the positive units of a slide; by chance their share.
 
     Sum over thresholds of precision x gain in recall; equal probabilities (after rounding to 9
     decimals) share a threshold. Range [0, 1], higher is better; a constant prediction gets the
@@ -70,6 +81,15 @@ def auprc(truth: ArrayLike, prediction: ArrayLike, *, positive: str, classes: Cl
     return found.slide(float(average_precision(found.positive[:, None], score[:, None])[0]))
 
 
+@metric(
+    "T04",
+    needs="detection",
+    bounds=(0.0, 1.0),
+    better="up",
+    over="slide",
+    group="labels",
+    inputs=("classes",),
+)
 def auroc(truth: ArrayLike, prediction: ArrayLike, *, positive: str, classes: Classes = None) -> Scores:
     """Chance that a positive unit of a slide has a higher probability than a negative one.
 
@@ -86,6 +106,15 @@ def auroc(truth: ArrayLike, prediction: ArrayLike, *, positive: str, classes: Cl
     return found.slide(above / (hits * (len(ranks) - hits)))
 
 
+@metric(
+    "T04",
+    needs="detection",
+    bounds=(0.0, 1.0),
+    better="up",
+    over="slide",
+    group="labels",
+    inputs=("classes", "min_overlap"),
+)
 def detection_f1(
     truth: ArrayLike,
     prediction: ArrayLike,
@@ -95,7 +124,7 @@ def detection_f1(
     classes: Classes = None,
     min_overlap: float = 0.3,
 ) -> Scores:
-    """F1 of whole structures: connected positive units of a slide are one object.
+    """F1 of whole structures: connected positive units that overlap true ones.
 
     A unit is called positive where its probability is above 0.5. A true and a predicted object
     match where the units they share are at least `min_overlap` of the units of both together; each
@@ -137,6 +166,15 @@ def detection_f1(
     )
 
 
+@metric(
+    "T04",
+    needs="detection",
+    bounds=(0.0, None),
+    better="down",
+    over="slide",
+    group="labels",
+    inputs=("classes", "min_overlap"),
+)
 def false_positives_per_mm2(
     truth: ArrayLike,
     prediction: ArrayLike,

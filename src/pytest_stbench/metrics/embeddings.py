@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.kernels.neighbours import neighbour_votes
 from pytest_stbench.kernels.silhouettes import silhouettes
 from pytest_stbench.kernels.streams import stream
@@ -32,6 +33,7 @@ MAX_SILHOUETTE = 5000
 WORKING_MEMORY_MIB = 64
 
 
+@metric("M34", needs="embedding", bounds=(0.0, 1.0), better="context", over="slide", group="embedding")
 def patient_variance(truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike) -> Scores:
     """Share of the variance of an embedding that lies between patients.
 
@@ -76,10 +78,22 @@ def patient_variance(truth: ArrayLike, prediction: ArrayLike, *, patients: Array
     return slide_score(between / float((components**2).sum()), chance=chance, n_left_out=left_out)
 
 
+@metric(
+    "M41",
+    needs="embedding",
+    bounds=(0.0, 1.0),
+    better="up",
+    over="slide",
+    group="embedding",
+    inputs=("slide",),
+    source="10.1016/0377-0427(87)90125-7",
+)
 def silhouette(
     truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike, slide: str = "", seed: int = 0
 ) -> Scores:
-    """Mean silhouette of the labels in an embedding, as (s + 1) / 2.
+    """Silhouette of the true labels in an embedding, 0.5 without separation.
+
+    Mean silhouette of the labels in an embedding, as (s + 1) / 2.
 
     Euclidean distance; of more than 5000 units a sample is taken, patients in proportion, the same for
     every model. Range [0, 1], 0.5 without separation, higher is better.
@@ -133,8 +147,17 @@ def silhouette(
     return slide_score((value + 1.0) / 2.0, **extras)
 
 
+@metric(
+    "M42",
+    needs="embedding",
+    bounds=(0.0, None),
+    better="down",
+    over="slide",
+    group="embedding",
+    source="10.1038/s41592-018-0254-1",
+)
 def knn_purity(truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike) -> Scores:
-    """Share of nearest neighbours of the same patient, over the share expected by chance.
+    """Neighbours of the same patient over those expected by chance; 1 is fully mixed.
 
     k = min(30, n // 3) neighbours, the unit itself excluded; the expectation is
     sum_p f_p (n_p - 1) / (n - 1). 1 means fully mixed; lower is better down to 1.
@@ -174,12 +197,21 @@ def knn_purity(truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike) 
     return slide_score(share / expected, share=share, k=k, n_left_out=left_out)
 
 
+@metric(
+    "M43",
+    needs="embedding",
+    bounds=(0.0, 1.0),
+    better="up",
+    over="slide",
+    group="embedding",
+    inputs=("patient",),
+)
 def knn_recall(
     truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike, patient: str | None = None
 ) -> Scores:
-    """Macro-recall of labels read off the 30 nearest units of other patients, for each patient.
+    """Macro-recall of labels read off the nearest units of other patients.
 
-    A unit gets the majority label of its neighbours (of equal votes the first by name); the recall
+    A unit gets the majority label of its 30 neighbours (of equal votes the first by name); the recall
     of each label of the patient is averaged. Range [0, 1], higher is better; one over the number
     of labels without knowledge.
 

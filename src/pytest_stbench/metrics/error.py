@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.metrics.comparison import compare_genes
 
 if TYPE_CHECKING:
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
     Labels = Sequence[str] | NDArray[np.str_] | None
 
 
+@metric("M06", bounds=(0.0, None), better="down", group="error")
 def rmse(
     truth: ArrayLike, prediction: ArrayLike, *, measured: ArrayLike | None = None, genes: Labels = None
 ) -> Scores:
-    """Root mean squared error of each gene over the units of one slide.
+    """Root mean squared error of each gene over the units of a slide.
 
     In the unit of the values. Range [0, inf), lower is better.
 
@@ -50,10 +52,11 @@ def rmse(
     return found.scores(np.sqrt(m.sum_sq_error / np.maximum(m.n, 1.0)))
 
 
+@metric("M07", bounds=(0.0, None), better="down", group="error")
 def mae(
     truth: ArrayLike, prediction: ArrayLike, *, measured: ArrayLike | None = None, genes: Labels = None
 ) -> Scores:
-    """Mean absolute error of each gene over the units of one slide.
+    """Mean absolute error of each gene over the units of a slide.
 
     In the unit of the values. Range [0, inf), lower is better. Parameters, undefined values and
     errors as in :func:`rmse`.
@@ -63,10 +66,13 @@ def mae(
     return found.scores(m.sum_abs_error / np.maximum(m.n, 1.0))
 
 
+@metric("M08", bounds=(None, 1.0), better="up", floor=-1.0, group="error")
 def r2(
     truth: ArrayLike, prediction: ArrayLike, *, measured: ArrayLike | None = None, genes: Labels = None
 ) -> Scores:
-    """Coefficient of determination of each gene over the units of one slide.
+    """Coefficient of determination of each gene, each value floored at -1 in the mean.
+
+    Coefficient of determination of each gene over the units of one slide.
 
     1 - sum (y - p)^2 / sum (y - mean y)^2, the mean being that of the slide. Range (-inf, 1],
     higher is better; 0 is the slide's own mean. The values are as they are: only the mean over

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.kernels.precision import average_precision
 from pytest_stbench.metrics.comparison import compare_genes
 
@@ -24,10 +25,11 @@ MOST_TIED = 0.5
 DECIMALS = 9
 
 
+@metric("M17", bounds=(0.0, 1.0), better="up", group="spatial", source="10.1371/journal.pone.0118432")
 def hotspot_auprc(
     truth: ArrayLike, prediction: ArrayLike, *, measured: ArrayLike | None = None, genes: Labels = None
 ) -> Scores:
-    """Average precision of finding the units where each gene is above its 90th percentile.
+    """Average precision of finding the units where a gene is above its 90th percentile.
 
     Units are ranked by the prediction; equal values (after rounding to 9 decimals) share a
     threshold. Range [0, 1], higher is better; a constant prediction gets the share of such units

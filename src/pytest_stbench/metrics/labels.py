@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.metrics.labelled import Labels, compare_labels, slide_score
 from pytest_stbench.metrics.scores import Scores
 
@@ -18,8 +19,20 @@ if TYPE_CHECKING:
     Table = NDArray[np.float64]
 
 
+@metric(
+    "M32",
+    needs="clusters",
+    bounds=(-0.5, 1.0),
+    better="up",
+    fill=0.0,
+    over="slide",
+    group="labels",
+    source="10.1007/BF01908075",
+)
 def ari(truth: ArrayLike, prediction: ArrayLike) -> Scores:
-    """Rand index of clusters and true labels on one slide, adjusted for chance (Hubert and Arabie).
+    """Adjusted Rand index of predicted clusters or classes and true labels of a slide.
+
+    Rand index of clusters and true labels on one slide, adjusted for chance (Hubert and Arabie).
 
     Range [-0.5, 1], 0 by chance, higher is better. A single predicted cluster gives 0.
 
@@ -56,8 +69,9 @@ def ari(truth: ArrayLike, prediction: ArrayLike) -> Scores:
     return _clustering(labels, (both - chance) / scale if scale > 0 else 1.0)
 
 
+@metric("M33", needs="clusters", bounds=(0.0, 1.0), better="up", fill=0.0, over="slide", group="labels")
 def nmi(truth: ArrayLike, prediction: ArrayLike) -> Scores:
-    """Normalised mutual information of clusters and true labels (arithmetic mean of entropies).
+    """Normalised mutual information of predicted and true labels; rises with the clusters.
 
     Rises with the number of clusters, which :func:`ami` corrects. Range [0, 1], higher is better.
     Parameters, undefined values and errors as in :func:`ari`.
@@ -68,8 +82,11 @@ def nmi(truth: ArrayLike, prediction: ArrayLike) -> Scores:
     return _clustering(labels, float(np.clip(information / scale, 0.0, 1.0)) if scale > 0 else 0.0)
 
 
+@metric("M33", needs="clusters", bounds=(None, 1.0), better="up", fill=0.0, over="slide", group="labels")
 def ami(truth: ArrayLike, prediction: ArrayLike) -> Scores:
-    """Mutual information of clusters and true labels, adjusted for chance (arithmetic mean of entropies).
+    """Mutual information of predicted and true labels beyond chance.
+
+    Mutual information of clusters and true labels, adjusted for chance (arithmetic mean of entropies).
 
     Range about [0, 1] with 0 by chance, where it may fall below; higher is better. Parameters,
     undefined values and errors as in :func:`ari`.
@@ -90,6 +107,16 @@ def ami(truth: ArrayLike, prediction: ArrayLike) -> Scores:
     return _clustering(labels, (information - chance) / scale)
 
 
+@metric(
+    "M35",
+    needs="labels",
+    bounds=(0.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="class",
+    group="labels",
+    inputs=("classes", "not_covered", "min_units"),
+)
 def macro_f1(
     truth: ArrayLike,
     prediction: ArrayLike,
@@ -98,7 +125,9 @@ def macro_f1(
     min_units: int = 1,
     not_covered: Sequence[str] = (),
 ) -> Scores:
-    """F1 of each class present in the truth of one slide; its mean is macro-F1.
+    """Mean F1 of the classes that a slide has.
+
+    F1 of each class present in the truth of one slide; its mean is macro-F1.
 
     A class that is never predicted has 0. Classes that are only predicted have no F1 of their own:
     they cost the others recall and are counted. Range [0, 1], higher is better.
@@ -147,6 +176,17 @@ def macro_f1(
     )
 
 
+@metric(
+    "M36",
+    needs="labels",
+    bounds=(0.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="class",
+    group="labels",
+    inputs=("classes", "not_covered", "min_units"),
+    source="10.1109/ICPR.2010.764",
+)
 def balanced_accuracy(
     truth: ArrayLike,
     prediction: ArrayLike,
@@ -155,7 +195,9 @@ def balanced_accuracy(
     min_units: int = 1,
     not_covered: Sequence[str] = (),
 ) -> Scores:
-    """Recall of each class present in the truth of one slide; its mean is balanced accuracy.
+    """Mean recall of the classes that a slide has; chance is one over their number.
+
+    Recall of each class present in the truth of one slide; its mean is balanced accuracy.
 
     Range [0, 1], higher is better; chance is one over the number of true classes (the extra
     ``chance``). Parameters, undefined values and errors as in :func:`macro_f1`.
@@ -171,8 +213,19 @@ def balanced_accuracy(
     return _by_class(labels, recall, min_units, not_covered, chance=np.full(len(recall), chance))
 
 
+@metric(
+    "M37",
+    needs="labels",
+    bounds=(-1.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="slide",
+    group="labels",
+    inputs=("classes",),
+    source="10.1177/001316446002000104",
+)
 def kappa(truth: ArrayLike, prediction: ArrayLike, *, classes: Classes = None) -> Scores:
-    """Cohen's kappa of predicted classes and true labels on one slide.
+    """Cohen's kappa of predicted classes and true labels of a slide.
 
     (p_o - p_e) / (1 - p_e): agreement beyond what the frequencies of the classes give. Range
     [-1, 1], higher is better.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.kernels.map_ssim import canvas_of, map_similarity
 from pytest_stbench.metrics.comparison import compare_genes
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     Labels = Sequence[str] | NDArray[np.str_] | None
 
 
+@metric("M14", bounds=(-1.0, 1.0), better="up", group="spatial", source="10.1109/TIP.2003.819861")
 def map_ssim(
     truth: ArrayLike,
     prediction: ArrayLike,

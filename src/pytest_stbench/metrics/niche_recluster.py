@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.kernels.markers import one_vs_rest
 from pytest_stbench.metrics.comparison import known_genes, matrices
 from pytest_stbench.metrics.labelled import true_codes
@@ -24,6 +25,9 @@ SEED = 0
 STARTS = 10
 
 
+@metric(
+    "M20", bounds=(0.0, 1.0), better="up", fill=0.0, over="niche", genes="markers", group="set", params=("n",)
+)
 def niche_jaccard_reclustered(
     truth: ArrayLike,
     prediction: ArrayLike,
@@ -34,7 +38,7 @@ def niche_jaccard_reclustered(
     n: int = N_TOP,
     min_units: int = MIN_UNITS,
 ) -> Scores:
-    """Jaccard index of true marker genes and those of niches found by clustering the prediction.
+    """Jaccard index of marker genes where the predicted niches are clusters of the prediction.
 
     Answers whether the predicted data alone would lead to the same niches. The labelled units are
     clustered (k-means on 20 principal components of the prediction, as many clusters as there are

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.kernels.draws import ceiling_draws, effects, mean_of_draws
 from pytest_stbench.kernels.markers import TIE_DECIMALS
 from pytest_stbench.kernels.moments import pair_moments
@@ -19,6 +20,7 @@ from pytest_stbench.kernels.ranks import average_ranks
 from pytest_stbench.metrics.comparison import CONSTANT_TOLERANCE, at_least_three, correlation
 from pytest_stbench.metrics.niche_arms import MIN_UNITS, N_TOP, NicheFoldChanges, compare_niches
 from pytest_stbench.metrics.niche_lists import jaccard, mark, score_lists
+from pytest_stbench.metrics.niche_reference import niche_fold_changes
 from pytest_stbench.metrics.scores import Scores
 
 if TYPE_CHECKING:
@@ -30,6 +32,18 @@ if TYPE_CHECKING:
     Prediction = ArrayLike | NicheFoldChanges
 
 
+@metric(
+    "M18",
+    bounds=(0.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="niche",
+    genes="markers",
+    group="set",
+    params=("n",),
+    statistic=niche_fold_changes,
+    source="10.1111/j.1469-8137.1912.tb05611.x",
+)
 def niche_jaccard(
     truth: ArrayLike,
     prediction: Prediction,
@@ -40,7 +54,7 @@ def niche_jaccard(
     n: int = N_TOP,
     min_units: int = MIN_UNITS,
 ) -> Scores:
-    """Jaccard index of the true and predicted marker genes of each niche.
+    """Jaccard index of true and predicted marker genes of each niche.
 
     Range [0, 1], higher is better. Two halves of one slide reach about 0.2, so that a plain value
     says little: see :func:`niche_jaccard_normalised`.
@@ -87,6 +101,17 @@ def niche_jaccard(
     return score_lists(arms, n, jaccard)
 
 
+@metric(
+    "M19",
+    bounds=(0.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="niche",
+    genes="markers",
+    group="set",
+    params=("n",),
+    statistic=niche_fold_changes,
+)
 def niche_overlap(
     truth: ArrayLike,
     prediction: Prediction,
@@ -97,7 +122,7 @@ def niche_overlap(
     n: int = N_TOP,
     min_units: int = MIN_UNITS,
 ) -> Scores:
-    """Overlap coefficient of the true and predicted marker genes of each niche.
+    """Overlap coefficient of true and predicted marker genes of each niche.
 
     Common markers over the length of the shorter list, so that lists of different lengths can
     agree fully. Range [0, 1], higher is better. Parameters, undefined values and errors as in
@@ -109,6 +134,17 @@ def niche_overlap(
     return score_lists(arms, n, lambda a, b: len(np.intersect1d(a, b)) / min(len(a), len(b)))
 
 
+@metric(
+    "M20",
+    bounds=(None, None),
+    better="up",
+    fill=0.0,
+    over="niche",
+    genes="markers",
+    group="set",
+    params=("n",),
+    statistic=niche_fold_changes,
+)
 def niche_jaccard_normalised(
     truth: ArrayLike,
     prediction: Prediction,
@@ -120,7 +156,7 @@ def niche_jaccard_normalised(
     n: int = N_TOP,
     min_units: int = MIN_UNITS,
 ) -> Scores:
-    """Jaccard index of the marker genes of each niche, between chance (0) and ceiling (1).
+    """Jaccard index of the marker genes of each niche, between chance and ceiling.
 
     (J - floor) / (ceiling - floor), where the floor is the exact expectation of two random lists
     of the same lengths among the candidates. At most about 1, negative below chance, higher is
@@ -166,6 +202,18 @@ def niche_jaccard_normalised(
     )
 
 
+@metric(
+    "M21a",
+    bounds=(0.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="niche",
+    genes="markers",
+    group="set",
+    params=("n",),
+    statistic=niche_fold_changes,
+    source="10.1145/1852102.1852106",
+)
 def niche_rbo(
     truth: ArrayLike,
     prediction: Prediction,
@@ -193,6 +241,17 @@ def niche_rbo(
     return score_lists(arms, n, lambda a, b: rank_biased_overlap(a, b, p))
 
 
+@metric(
+    "M20",
+    bounds=(0.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="niche",
+    genes="markers",
+    group="set",
+    params=("n",),
+    statistic=niche_fold_changes,
+)
 def novel_recall(
     truth: ArrayLike,
     prediction: Prediction,
@@ -204,7 +263,7 @@ def novel_recall(
     n: int = N_TOP,
     min_units: int = MIN_UNITS,
 ) -> Scores:
-    """Share of true markers unknown from training that the predicted markers of a niche hold.
+    """Share of the true markers unknown from training that are predicted; chance is an extra.
 
     Range [0, 1], higher is better; chance is the extra ``chance``, predicted markers / candidates: what a
     random list of the predicted length holds of any other list.
@@ -238,6 +297,16 @@ def novel_recall(
     return score_lists(arms, n, lambda a, b: float(np.isin(a, b).mean()), known=known)
 
 
+@metric(
+    "M21b",
+    bounds=(-1.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="niche",
+    genes="markers",
+    group="set",
+    statistic=niche_fold_changes,
+)
 def niche_logfc_spearman(
     truth: ArrayLike,
     prediction: Prediction,
@@ -248,7 +317,7 @@ def niche_logfc_spearman(
     min_units: int = MIN_UNITS,
     min_genes: int = 10,
 ) -> Scores:
-    """Spearman correlation of true and predicted log2 fold changes over the candidates of each niche.
+    """Spearman correlation of true and predicted log2 fold changes of each niche.
 
     The fold change is the difference of mean log1p values inside and outside, over ln 2. Range
     [-1, 1], higher is better.

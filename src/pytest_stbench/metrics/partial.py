@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.kernels.moments import column_ranges, pair_moments
 from pytest_stbench.kernels.ranks import average_ranks
 from pytest_stbench.metrics.comparison import (
@@ -31,6 +32,14 @@ if TYPE_CHECKING:
 COLLINEAR = 1e-9
 
 
+@metric(
+    "M05",
+    bounds=(-1.0, 1.0),
+    better="up",
+    fill=0.0,
+    group="depth_adjusted",
+    source="10.5351/CSAM.2015.22.6.665; 10.1186/s13059-024-03241-7",
+)
 def partial_pearson_gene(
     truth: ArrayLike,
     prediction: ArrayLike,
@@ -80,6 +89,14 @@ def partial_pearson_gene(
     return _partial(found, log_libsize(libsize, len(found.truth)), by_rank=False)
 
 
+@metric(
+    "M05",
+    bounds=(-1.0, 1.0),
+    better="up",
+    fill=0.0,
+    group="depth_adjusted",
+    source="10.5351/CSAM.2015.22.6.665; 10.1186/s13059-024-03241-7",
+)
 def partial_spearman_gene(
     truth: ArrayLike,
     prediction: ArrayLike,
@@ -89,7 +106,7 @@ def partial_spearman_gene(
     genes: Labels = None,
     min_units: int = 10,
 ) -> Scores:
-    """Spearman correlation of each gene with library size partialled out.
+    """Spearman correlation of each gene with log library size partialled out.
 
     The formula of :func:`partial_pearson_gene` on average ranks of truth, prediction and library
     size. Range [-1, 1], higher is better. Parameters, undefined values and errors as there.

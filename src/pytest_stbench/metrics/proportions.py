@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.metrics.comparison import compare_units, matrices
 from pytest_stbench.metrics.similarity import jsd_map
 
@@ -21,8 +22,18 @@ if TYPE_CHECKING:
 EPSILON = 1e-6
 
 
+@metric(
+    "M48",
+    needs="proportions",
+    bounds=(0.0, 1.0),
+    better="down",
+    fill=1.0,
+    over="unit",
+    group="composition",
+    source="10.1109/18.61115",
+)
 def proportion_jsd(truth: ArrayLike, prediction: ArrayLike, *, units: Labels = None) -> Scores:
-    """Jensen-Shannon divergence, in bits, of true and predicted proportions of each unit.
+    """Jensen-Shannon divergence in bits of true and predicted proportions of each unit.
 
     Values are clipped at 0 and divided by their sum over the types. Range [0, 1], lower is better.
     The extra ``distance`` is the square root, the Jensen-Shannon distance.
@@ -56,8 +67,9 @@ def proportion_jsd(truth: ArrayLike, prediction: ArrayLike, *, units: Labels = N
     return jsd_map(true.T, predicted.T, genes=units)
 
 
+@metric("M48", needs="proportions", bounds=(0.0, None), better="down", over="unit", group="composition")
 def proportion_kl(truth: ArrayLike, prediction: ArrayLike, *, units: Labels = None) -> Scores:
-    """Kullback-Leibler divergence of predicted from true proportions of each unit, in bits.
+    """Kullback-Leibler divergence in bits of predicted from true proportions of each unit.
 
     Proportions are made as in :func:`proportion_jsd`; 1e-6 is added to all of both, and they are
     divided by their sums again. A prediction without any positive value becomes equal proportions.

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.kernels.markers import TIE_DECIMALS, edge_is_tied, marker_order
 from pytest_stbench.metrics.autocorrelation import MIN_UNITS, compare_moran
 from pytest_stbench.metrics.comparison import compare_genes
-from pytest_stbench.metrics.gene_statistics import matrix_and_statistic
+from pytest_stbench.metrics.gene_statistics import matrix_and_statistic, moran_statistic, variance_statistic
 from pytest_stbench.metrics.labelled import SLIDE
 from pytest_stbench.metrics.scores import Scores
 
@@ -30,6 +31,17 @@ SMALLEST_UNIVERSE = 2
 """Genes there must be for each that is recovered."""
 
 
+@metric(
+    "M15",
+    bounds=(0.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="slide",
+    group="spatial",
+    params=("k",),
+    statistic=moran_statistic,
+    source="10.1038/s41467-023-39748-z; 10.1186/s13059-021-02404-0",
+)
 def svg_recovery(
     truth: ArrayLike,
     prediction: ArrayLike | GeneStatistic,
@@ -41,7 +53,7 @@ def svg_recovery(
     min_units: int = MIN_UNITS,
     shared: Shared | None = None,
 ) -> Scores:
-    """Share of the `k` genes with the most spatial pattern that the prediction finds.
+    """Share of the k genes with the most spatial pattern that the prediction finds; chance k/g.
 
     Both arms rank the genes by Moran's I; genes without one rank last, as do those whose truth is
     known for less than half of the units. Equal values (after rounding to 9 decimals) follow the
@@ -81,6 +93,17 @@ def svg_recovery(
     return compare_tops(arms.truth[known], arms.prediction[known], arms.labels[known], k, reason)
 
 
+@metric(
+    "M16",
+    bounds=(0.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="slide",
+    group="spatial",
+    params=("k",),
+    statistic=variance_statistic,
+    source="10.1016/j.cell.2019.05.031",
+)
 def hvg_recovery(
     truth: ArrayLike,
     prediction: ArrayLike | GeneStatistic,
@@ -90,7 +113,7 @@ def hvg_recovery(
     measured: ArrayLike | None = None,
     genes: Labels = None,
 ) -> Scores:
-    """Share of the `k` most variable genes that vary most in the prediction.
+    """Share of the k most variable genes that vary most in the prediction; chance is k/g.
 
     The truth ranks genes by `hvg_score`, the prediction by the variance over units. Genes without
     a score rank last, as do those whose truth is known for less than half of the units; equal

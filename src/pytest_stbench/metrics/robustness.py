@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.metrics.scores import Scores
 
 if TYPE_CHECKING:
@@ -20,6 +21,16 @@ MIN_GAIN = 0.02
 """A model whose clean score is less than this above the trivial one has nothing to retain."""
 
 
+@metric(
+    "T14",
+    needs="robustness",
+    bounds=(None, None),
+    better="up",
+    fill=0.0,
+    over="perturbation",
+    group="robustness",
+    inputs=("down",),
+)
 def retained_fraction(
     truth: NDArray[np.floating],
     prediction: Predictions,
@@ -28,7 +39,7 @@ def retained_fraction(
     trivial: float,
     down: bool = False,
 ) -> Scores:
-    """Share of a model's gain over the trivial baseline that is left under each perturbation.
+    """Share of the gain over the trivial baseline that is left under each perturbation.
 
     (perturbed - T) / (clean - T) with the wrapped metric of one slide; 1 where nothing is lost, 0
     where the trivial baseline is as good, below 0 where it is better; higher is better.
@@ -65,8 +76,17 @@ def retained_fraction(
     return Scores(values=values, reasons=reasons, labels=_labels(names), extras={"score": perturbed})
 
 
+@metric(
+    "T14",
+    needs="robustness",
+    bounds=(-1.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="perturbation",
+    group="robustness",
+)
 def self_consistency(truth: NDArray[np.floating], prediction: Predictions) -> Scores:
-    """Pearson correlation of each perturbed prediction with the clean one, over all its values.
+    """Correlation of each perturbed prediction with the clean one.
 
     Columns are centred first, so that their means agree with nobody. Range [-1, 1], 1 for a model
     that the perturbation does not touch, higher is better.
@@ -101,6 +121,15 @@ def self_consistency(truth: NDArray[np.floating], prediction: Predictions) -> Sc
     )
 
 
+@metric(
+    "T14",
+    needs="robustness",
+    bounds=(0.0, 1.0),
+    better="up",
+    over="perturbation",
+    group="robustness",
+    inputs=("down",),
+)
 def robust_share(
     truth: NDArray[np.floating],
     prediction: Predictions,
@@ -110,7 +139,9 @@ def robust_share(
     expected: Mapping[str, tuple[str, float]],
     down: bool = False,
 ) -> Scores:
-    """Whether a model keeps under each perturbation what a robust one keeps; the mean is a share.
+    """Share of the perturbations under which a model keeps what a robust one keeps.
+
+    Whether a model keeps under each perturbation what a robust one keeps; the mean is a share.
 
     1 where the expectation of the perturbation is met, else 0; higher is better.
 

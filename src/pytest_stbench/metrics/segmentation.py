@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.kernels.matching import clear_pairs, matched_pairs
 from pytest_stbench.metrics.labelled import slide_score
 from pytest_stbench.metrics.masks import mask_overlaps
@@ -21,8 +22,18 @@ if TYPE_CHECKING:
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
 
 
+@metric(
+    "M44",
+    needs="masks",
+    bounds=(0.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="slide",
+    group="segmentation",
+    source="10.2307/1932409",
+)
 def dice(truth: Masks, prediction: Masks) -> Scores:
-    """Dice coefficient of the pixels that instances cover.
+    """Dice coefficient of the pixels that true and predicted instances cover.
 
     2 card(A and B) / (card A + card B). It does not see whether instances are told apart. Range
     [0, 1], higher is better.
@@ -56,8 +67,21 @@ def dice(truth: Masks, prediction: Masks) -> Scores:
     return slide_score(2.0 * float(pairs.shared.sum()) / total)
 
 
+@metric(
+    "M45",
+    needs="masks",
+    bounds=(0.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="threshold",
+    group="segmentation",
+    params=("thresholds",),
+    source="10.1038/s41592-019-0612-7",
+)
 def segmentation_ap(truth: Masks, prediction: Masks, *, thresholds: Sequence[float] = THRESHOLDS) -> Scores:
-    """Average precision of cell segmentation at each threshold of the intersection over union.
+    """Matched instances over matched, missed and false ones, by IoU threshold; not COCO AP.
+
+    Average precision of cell segmentation at each threshold of the intersection over union.
 
     TP / (TP + FP + FN), where TP pairs of instances with an IoU of at least the threshold are
     matched one to one: as many as possible and, of such matchings, the one with the largest sum of
@@ -110,8 +134,20 @@ def segmentation_ap(truth: Masks, prediction: Masks, *, thresholds: Sequence[flo
     )
 
 
+@metric(
+    "M46",
+    needs="masks",
+    bounds=(0.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="slide",
+    group="segmentation",
+    source="10.1109/CVPR.2019.00963",
+)
 def pq(truth: Masks, prediction: Masks) -> Scores:
-    """Panoptic quality: how many instances are found, times how well.
+    """Panoptic quality: instances found with IoU above 0.5, times their mean IoU.
+
+    Panoptic quality: how many instances are found, times how well.
 
     Sum of IoU over TP / (TP + FP / 2 + FN / 2), where TP are the pairs of instances with an IoU
     above 0.5 (strictly, so that each instance is in one pair at most). Range [0, 1], higher is
@@ -154,6 +190,16 @@ def pq(truth: Masks, prediction: Masks) -> Scores:
     )
 
 
+@metric(
+    "M47",
+    needs="masks",
+    bounds=(0.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="slide",
+    group="segmentation",
+    source="10.1109/TMI.2017.2677499",
+)
 def aji(truth: Masks, prediction: Masks) -> Scores:
     """Jaccard index aggregated over true instances and the predictions nearest to them.
 
@@ -198,8 +244,9 @@ def aji(truth: Masks, prediction: Masks) -> Scores:
     )
 
 
+@metric("T10", needs="masks", bounds=(0.0, None), better="down", over="slide", group="segmentation")
 def count_error(truth: Masks, prediction: Masks) -> Scores:
-    """Difference of the numbers of predicted and true instances, over the number of true ones.
+    """Difference of the numbers of predicted and true instances, over that of true ones.
 
     The absolute value; the extra ``signed`` is positive where too many are predicted. Range
     [0, inf), lower is better.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from scipy.special import ndtr
 
+from pytest_stbench.extend import metric
 from pytest_stbench.metrics.comparison import compare_genes
 from pytest_stbench.metrics.correlation import spearman_gene
 from pytest_stbench.metrics.partial import partial_spearman_gene
@@ -45,6 +46,14 @@ class RandomScores(Protocol):
         ...
 
 
+@metric(
+    "M17b",
+    bounds=(0.0, 1.0),
+    better="up",
+    fill=0.0,
+    group="spatial",
+    source="10.1111/j.1469-8137.1912.tb05611.x",
+)
 def top_decile_jaccard(
     truth: ArrayLike,
     prediction: ArrayLike,
@@ -52,7 +61,7 @@ def top_decile_jaccard(
     measured: ArrayLike | None = None,
     genes: Names = None,
 ) -> Scores:
-    """Jaccard index of the tenth of the units with the highest truth and with the highest prediction.
+    """Jaccard index of the hottest tenth of the units by truth and by prediction.
 
     A unit belongs to the tenth of a column where it lies above the column's 90th percentile (linear,
     values rounded to 9 decimals).
@@ -100,6 +109,15 @@ def top_decile_jaccard(
     return found.scores(values)
 
 
+@metric(
+    "M05b",
+    needs="signatures",
+    bounds=(0.0, 1.0),
+    better="up",
+    fill=0.0,
+    over="signature",
+    group="depth_adjusted",
+)
 def signature_specificity(
     truth: ArrayLike,
     prediction: ArrayLike,
@@ -110,7 +128,7 @@ def signature_specificity(
     genes: Names = None,
     min_units: int = 10,
 ) -> Scores:
-    """Whether a signature is recovered better than random gene sets of its size and expression.
+    """Share of signatures predicted better than random gene sets of their size and expression.
 
     1 where the Spearman correlation partial on log library size lies above the 95th percentile of
     the correlations of the random sets, scored on the same true and predicted values, else 0; the

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.metrics.comparison import Comparison, at_least_three, clip, compare_genes, compare_units
 
 if TYPE_CHECKING:
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 EMPTY_NORM = 1e-12
 
 
+@metric("M09", bounds=(-1.0, 1.0), better="up", fill=0.0)
 def cosine_gene(
     truth: ArrayLike, prediction: ArrayLike, *, measured: ArrayLike | None = None, genes: Labels = None
 ) -> Scores:
-    """Cosine of truth and prediction of each gene over the units of one slide.
+    """Cosine of truth and prediction of each gene over the units of a slide.
 
     y.p / (norm y * norm p), not centred: two positive vectors are alike whatever their pattern.
     Range [-1, 1], higher is better.
@@ -52,6 +54,7 @@ def cosine_gene(
     return _cosine(compare_genes(truth, prediction, measured=measured, genes=genes))
 
 
+@metric("M09", bounds=(-1.0, 1.0), better="up", fill=0.0, over="unit")
 def cosine_spot(
     truth: ArrayLike, prediction: ArrayLike, *, measured: ArrayLike | None = None, units: Labels = None
 ) -> Scores:
@@ -83,10 +86,11 @@ def cosine_spot(
     return _cosine(compare_units(truth, prediction, measured=measured, units=units))
 
 
+@metric("M10", bounds=(0.0, 1.0), better="down", fill=1.0, source="10.1109/18.61115")
 def jsd_map(
     truth: ArrayLike, prediction: ArrayLike, *, measured: ArrayLike | None = None, genes: Labels = None
 ) -> Scores:
-    """Jensen-Shannon divergence, in bits, between the true and the predicted map of each gene.
+    """Jensen-Shannon divergence in bits between the true and the predicted map of each gene.
 
     Values are clipped at 0 and divided by their sum over the units of the slide. Range [0, 1],
     lower is better. The extra ``distance`` is the square root, the Jensen-Shannon distance.
@@ -120,6 +124,7 @@ def jsd_map(
     return found.scores(values, extras={"distance": np.sqrt(values)})
 
 
+@metric("M11", bounds=(-1.0, 1.0), better="up", fill=0.0, source="10.2307/2532051")
 def concordance(
     truth: ArrayLike,
     prediction: ArrayLike,
@@ -128,7 +133,7 @@ def concordance(
     genes: Labels = None,
     min_units: int = 10,
 ) -> Scores:
-    """Lin's concordance correlation of each gene over the units of one slide.
+    """Lin's concordance correlation of each gene over the units of a slide.
 
     2 s_yp / (s_y^2 + s_p^2 + (mean y - mean p)^2) with moments divided by n: the Pearson
     correlation, lowered by differences of level and of spread. Range [-1, 1], higher is better.

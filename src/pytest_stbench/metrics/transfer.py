@@ -5,14 +5,24 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from pytest_stbench.extend import metric
 from pytest_stbench.metrics.labelled import slide_score
 
 if TYPE_CHECKING:
     from pytest_stbench.metrics.scores import Scores
 
 
+@metric(
+    "T13",
+    needs="transfer",
+    bounds=(None, None),
+    better="up",
+    over="slide",
+    group="transfer",
+    inputs=("down",),
+)
 def transfer_score(truth: float, prediction: float, *, down: bool = False) -> Scores:
-    """Score of a slide by a model that was trained on the other side.
+    """Score of slides by a model that was trained on another technology.
 
     The value of the wrapped metric; where its lower values are better, it is negated, so that
     higher is better always.
@@ -37,8 +47,19 @@ def transfer_score(truth: float, prediction: float, *, down: bool = False) -> Sc
     )
 
 
+@metric(
+    "T13",
+    needs="transfer",
+    bounds=(None, None),
+    better="down",
+    over="slide",
+    group="transfer",
+    inputs=("down",),
+)
 def transfer_gap(truth: float, prediction: float, *, down: bool = False) -> Scores:
-    """Score within the slide's own side minus the score across sides; lower is better.
+    """Score of a model trained on the slide's own technology minus that of one trained on another.
+
+    Score within the slide's own side minus the score across sides; lower is better.
 
     Both models were trained on equally many units. 0 means that nothing is lost, as it is for a
     model that knows nothing: read it beside :func:`transfer_score`.

@@ -7,8 +7,8 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.data.atomic import write_atomically
 from pytest_stbench.data.checksums import Checksums
-from pytest_stbench.data.sealed import write_atomically
 from pytest_stbench.errors import DataError, ModelError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.registry import load_target
+from pytest_stbench.index import loaded
 from pytest_stbench.report.docstrings import to_markdown
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _page(title: str, intro: str, records: Iterable[Any], facts: Callable[[Any],
     for record in kept:
         lines += ["", f"## {record.name}", "", _sentence(record.summary), "", "| | |", "|---|---|"]
         lines += [f"| {name} | {_cell(value)} |" for name, value in facts(record).items() if value]
-        described = to_markdown(inspect.getdoc(load_target(record.target)) or "")
+        described = to_markdown(inspect.getdoc(loaded(record)) or "")
         lines += ["", described] if described else []
     return "\n".join(lines) + "\n"
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.data.atomic import write_atomically
 from pytest_stbench.data.outlines import Outlines
-from pytest_stbench.data.sealed import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pytest_stbench.data.sealed import write_atomically
+from pytest_stbench.data.atomic import write_atomically
 from pytest_stbench.metrics.aggregate import defined_mean, patient_values
 
 if TYPE_CHECKING:

@@ -7,13 +7,11 @@ one writer at a time; what stands in it already is kept.
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import uuid
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from pytest_stbench.data.atomic import write_atomically
 from pytest_stbench.errors import ResultsError
 from pytest_stbench.results.check_record import (  # noqa: TC001  # as above
     CheckRecord,
@@ -179,7 +177,7 @@ def _write(path: Path, joined: Results, ready: Callable[[], None] | None) -> Non
     if wrong:
         raise ResultsError(f"{path}: {first_of(wrong)} (a mistake in a record of this run, please report it)")
     try:
-        _replace(path, text, ready)
+        write_atomically(path, lambda file: file.write(text.encode()), ready=ready)
     except OSError as error:
         raise ResultsError(f"{path}: the results cannot be written: {error.strerror or error}") from error
 
@@ -194,25 +192,6 @@ def results_schema() -> dict[str, Any]:
         "title": SCHEMA,
         "description": "Results of a pytest-stbench run.",
     }
-
-
-def _replace(path: Path, text: str, ready: Callable[[], None] | None) -> None:
-    """Put `text` in the place of `path`; what it names is put in its place by `ready` just before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, temporary)
-        if ready is not None:
-            ready()
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 _ADVICE = (

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.data.sealed import sealed, unsealed, write_atomically
+from pytest_stbench.data.atomic import write_atomically
+from pytest_stbench.data.sealed import sealed, unsealed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_stbench.checks.result import WITHHOLDS, CheckResult
 from pytest_stbench.checks.run import params_of, run_check
 from pytest_stbench.errors import DataError, DataMissing
+from pytest_stbench.index import loaded
 from pytest_stbench.models.identity import AS_GIVEN
-from pytest_stbench.registry import load_target
 from pytest_stbench.run.cells import view_parts
 from pytest_stbench.run.contestants import runnable
 from pytest_stbench.run.outcomes import Blocked
@@ -104,7 +104,7 @@ class Checking:
         if kept is not None:
             return run_check(record, lambda **_: kept, {}, override)
         facts = {**self._facts(record, view, pool), **(about.facts if about else {})}
-        function = load_target(record.target)
+        function = loaded(record)
         accepted = inspect.signature(function).parameters
         arguments = {name: value() for name, value in facts.items() if name in accepted}
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.errors import ModelError
+from pytest_stbench.index import loaded
 from pytest_stbench.models.fresh import ModelHandle
 from pytest_stbench.models.predictions import PredictionFolder
-from pytest_stbench.registry import SIMPLE, Baseline, Catalogue, Family, load_target, nearest
+from pytest_stbench.registry import SIMPLE, Baseline, Catalogue, Family, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,12 +87,12 @@ def baseline_contestant(
             else f"it does not serve the family {family.name}"
         )
         raise ModelError(f"the baseline {name} cannot run here: {reason}")
-    return Contestant(label=name, handle=ModelHandle(name, load_target(record.target)), baseline=record.name)
+    return Contestant(label=name, handle=ModelHandle(name, loaded(record)), baseline=record.name)
 
 
 def diagnostic_predictions(record: Baseline, fold: FoldData) -> dict[str, Any]:
     """Fit a diagnostic on the training truth and predict every test slide."""
-    model = load_target(record.target)()
+    model = loaded(record)()
     if hasattr(model, "predict_fold"):
         return dict(model.predict_fold(fold))
     model.fit(fold.train_truths(), fold.task)
@@ -103,7 +104,7 @@ def diagnostic_predictions(record: Baseline, fold: FoldData) -> dict[str, Any]:
 
 def control_predictions(record: Baseline, predictions: Mapping[str, Any]) -> dict[str, Any]:
     """Transform a model's own predictions."""
-    control = load_target(record.target)
+    control = loaded(record)
     return {slide: control(values, seed=CONTROL_SEED) for slide, values in predictions.items()}
 
 

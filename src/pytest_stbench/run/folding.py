@@ -12,10 +12,10 @@ from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.errors import DataError
 from pytest_stbench.families.fold import FoldData
 from pytest_stbench.families.question import FamilySettings
+from pytest_stbench.index import loaded
 from pytest_stbench.models.identity import digest_of
 from pytest_stbench.preprocess.blocks import within_masks
 from pytest_stbench.preprocess.fitted import fit_preprocess, fit_scale
-from pytest_stbench.registry import load_target
 from pytest_stbench.spec.defaults import asked_settings, preprocess_of, settings_of
 from pytest_stbench.spec.fingerprint import prediction_parts
 
@@ -46,7 +46,7 @@ class Folding:
         self._spec = spec
         self._family = family
         self._sets = sets
-        self._question: type[Question] = load_target(family.target)
+        self._question: type[Question] = loaded(family)
         self._shelf = shelf
         self._key: tuple[str, str, Fold] | None = None
         self._fold: FoldData | None = None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
 import re
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.registry import external_entries
+from pytest_stbench.extend import record_of
+from pytest_stbench.index import external_entries, of_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +34,8 @@ def foreign_code(kinds: frozenset[str]) -> str:
         Names of record classes in lower case (``metric``, ``baseline`` ...).
 
     Of each such package all files of its distribution count, and all files of the packages in which its
-    entry point and the targets of its records are: an editable installation lists no sources.
+    entry point and the targets of its records are: an editable installation lists no sources. Of a project
+    the files count in which it declares something.
     """
     digest = hashlib.sha256()
     used = False
@@ -42,6 +45,10 @@ def foreign_code(kinds: frozenset[str]) -> str:
             digest.update(f"\n{entry.name}\0{entry.value}".encode())
             for name, path in sorted({*_of_distribution(entry), *_of_targets(entry, records)}):
                 digest.update(f"\n{name}\0{_content(path)}".encode())
+    for made in of_project():
+        if type(record_of(made)).__name__.lower() in kinds:
+            used = True
+            digest.update(f"\n{record_of(made).target}\0{_content(Path(inspect.getfile(made)))}".encode())
     return digest.hexdigest()[:16] if used else ""
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.baselines.catalogue import BASELINES
 from pytest_stbench.checks.catalogue import CHECKS
 from pytest_stbench.data.catalogue import READERS
 from pytest_stbench.families.catalogue import FAMILIES
+from pytest_stbench.index import external_records, set_project
 from pytest_stbench.metrics.catalogue import METRICS
 from pytest_stbench.registry import (
     Baseline,
@@ -18,9 +20,26 @@ from pytest_stbench.registry import (
     Reader,
     Registry,
     Split,
-    external_records,
 )
 from pytest_stbench.splits.catalogue import SPLITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def with_project(declared: Iterable[Any]) -> None:
+    """Let the registry and the keys of this process know what a project declares, and nothing of another.
+
+    Raises ``StbenchError`` as :func:`pytest_stbench.index.set_project` does.
+    """
+    from pytest_stbench.run.foreign import foreign_code
+    from pytest_stbench.run.keys import code_version
+
+    try:
+        set_project(declared)
+    finally:
+        for known in (builtin_registry, foreign_code, code_version):
+            known.cache_clear()
 
 
 @cache

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.index import loaded
 from pytest_stbench.kernels.sketch import sketch
 from pytest_stbench.metrics.aggregate import SlideValue, mean_value, slide_value
 from pytest_stbench.metrics.arguments import arguments
-from pytest_stbench.registry import load_target
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -53,8 +53,7 @@ class Scorer:
 
     def __init__(self, metrics: Sequence[MetricSpec], catalogue: Catalogue[Metric]) -> None:
         self._metrics = [
-            (spec, _as_asked(catalogue[spec.name], spec), load_target(catalogue[spec.name].target))
-            for spec in metrics
+            (spec, _as_asked(catalogue[spec.name], spec), loaded(catalogue[spec.name])) for spec in metrics
         ]
 
     def score(

@@ -17,7 +17,8 @@ import warnings
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_stbench.data.sealed import unsealed, write_atomically, write_sealed
+from pytest_stbench.data.atomic import write_atomically
+from pytest_stbench.data.sealed import unsealed, write_sealed
 from pytest_stbench.errors import StbenchWarning
 from pytest_stbench.run.archive import read_archive, write_archive
 from pytest_stbench.run.claim import Claim, StoredPrediction

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_stbench.errors import SplitError
+from pytest_stbench.extend import split
 from pytest_stbench.splits.groups import fold_names, patients_of
 from pytest_stbench.splits.table import Fold
 
@@ -14,28 +15,33 @@ if TYPE_CHECKING:
     from pytest_stbench.splits.table import Sample
 
 
+@split(min_patients=2)
 def lopanel(samples: Sequence[Sample], *, test: str | None = None) -> tuple[Fold, ...]:
-    """Leave one panel out; see :func:`leave_group_out`."""
+    """Leave one panel out: its slides are the test, its patients train nothing there."""
     return leave_group_out(samples, "panel", test)
 
 
+@split(min_patients=2)
 def losite(samples: Sequence[Sample], *, test: str | None = None) -> tuple[Fold, ...]:
-    """Leave one site out; see :func:`leave_group_out`."""
+    """Leave one site out: its slides are the test, its patients train nothing there."""
     return leave_group_out(samples, "site", test)
 
 
+@split(min_patients=2)
 def lotech(samples: Sequence[Sample], *, test: str | None = None) -> tuple[Fold, ...]:
-    """Leave one technology out; see :func:`leave_group_out`."""
+    """Leave one technology out: its slides are the test, its patients train nothing there."""
     return leave_group_out(samples, "technology", test)
 
 
+@split(min_patients=2)
 def locorpus(samples: Sequence[Sample], *, test: str | None = None) -> tuple[Fold, ...]:
-    """Leave one public collection out; see :func:`leave_group_out`."""
+    """Leave one public collection out: its slides are the test, its patients train nothing there."""
     return leave_group_out(samples, "corpus", test)
 
 
+@split(min_patients=2)
 def loorgan(samples: Sequence[Sample], *, test: str | None = None) -> tuple[Fold, ...]:
-    """Leave one organ out; see :func:`leave_group_out`."""
+    """Leave one organ out: its slides are the test, its patients train nothing there."""
     return leave_group_out(samples, "organ", test)
 
 

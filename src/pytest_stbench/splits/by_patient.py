@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from pytest_stbench.errors import SplitError
+from pytest_stbench.extend import split
 from pytest_stbench.splits.groups import fold_names, patients_of, whole_number
 from pytest_stbench.splits.table import Fold
 
@@ -17,8 +18,12 @@ if TYPE_CHECKING:
 MAX_FOLDS = 5
 
 
+@split(min_patients=2)
 def lopo(samples: Sequence[Sample]) -> tuple[Fold, ...]:
-    """Leave one patient out: one fold per patient, named by the slug of its id."""
+    """Leave one patient out: each patient is the test of one fold, all others train.
+
+    Leave one patient out: one fold per patient, named by the slug of its id.
+    """
     patients = patients_of(samples)
     names = fold_names(patients, "patient")
     everything = [slide for slides in patients.values() for slide in slides]
@@ -28,8 +33,11 @@ def lopo(samples: Sequence[Sample]) -> tuple[Fold, ...]:
     )
 
 
+@split(min_patients=4)
 def pgkf(samples: Sequence[Sample], *, k: int | None = None, seed: int = 0) -> tuple[Fold, ...]:
-    """Patient-grouped K-fold with folds ``1`` to K; K = min(5, patients) unless `k` is given.
+    """Patient-grouped K-fold: K = min(5, patients) unless k is given, balanced over diseases and slides.
+
+    Patient-grouped K-fold with folds ``1`` to K; K = min(5, patients) unless `k` is given.
 
     Patients are dealt greedily: diseases with most patients first, patients with most slides
     first, each to the fold with fewest patients of that disease, then fewest slides. `seed`

@@ -6,7 +6,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_stbench.errors import SplitError
-from pytest_stbench.registry import Catalogue, Split, load_target, nearest
+from pytest_stbench.index import loaded
+from pytest_stbench.registry import Catalogue, Split, nearest
 from pytest_stbench.splits.catalogue import SPLITS
 from pytest_stbench.splits.groups import patients_of
 from pytest_stbench.splits.names import slug
@@ -63,7 +64,7 @@ def make_folds(
     _check_rows(rows)
     if record.min_patients > 1:
         _check_patients(record, rows)
-    folds: tuple[Fold, ...] = load_target(record.target)(rows, **{**record.params, **split.params})
+    folds: tuple[Fold, ...] = loaded(record)(rows, **{**record.params, **split.params})
     _check_folds(split.name, folds, rows)
     return folds
 

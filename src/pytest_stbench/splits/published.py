@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.errors import SplitError
+from pytest_stbench.extend import split
 from pytest_stbench.registry import nearest
 from pytest_stbench.splits.table import Fold
 
@@ -17,6 +18,7 @@ TRAIN_WORDS = frozenset({"train", "training", "val", "valid", "validation"})
 TEST_WORDS = frozenset({"test", "testing"})
 
 
+@split()
 def fixed(
     samples: Sequence[Sample],
     *,
@@ -24,7 +26,9 @@ def fixed(
     columns: Sequence[str] | None = None,
     test: Sequence[str] | None = None,
 ) -> tuple[Fold, ...]:
-    """Return a published split: the single fold ``test``, or one fold for each of `columns`.
+    """A published split: a column of the samples table, several for several folds, or test slides by name.
+
+    Return a published split: the single fold ``test``, or one fold for each of `columns`.
 
     Either `column` of the samples table says train or test for each slide (val counts as train),
     or each of `columns` does (a slide that is empty there takes no part in that fold), or `test`

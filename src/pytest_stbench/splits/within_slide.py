@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_stbench.errors import SplitError
+from pytest_stbench.extend import split
 from pytest_stbench.splits.groups import fold_names, whole_number
 from pytest_stbench.splits.table import Fold
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from pytest_stbench.splits.table import Sample
 
 
+@split()
 def within(
     samples: Sequence[Sample],
     *,
@@ -22,7 +24,9 @@ def within(
     test_share: float = 0.25,
     seed: int = 0,
 ) -> tuple[Fold, ...]:
-    """Spatial blocks of each slide: one fold per slide, named by the slug of its id.
+    """Spatial blocks of one slide with a gap between train and test: no generalisation, no interval.
+
+    Spatial blocks of each slide: one fold per slide, named by the slug of its id.
 
     `block_um` is the side of a block and `gap_um` the distance kept between train and test (um),
     `test_share` the share of blocks to test on, `seed` fixes which. The blocks themselves are cut

@@ -22,8 +22,7 @@ from pytest_stbench.results import (
     save,
 )
 from pytest_stbench.results.kept import stage
-from pytest_stbench.results.kept_parts import MapPart
-from pytest_stbench.results.kept_parts import write_part as write_map_part
+from pytest_stbench.results.kept_parts import MapPart, write_part as write_map_part
 from pytest_stbench.results.kept_scores import Block, Encoder, Place, write_part
 
 NASTY = "<script>alert(1)</script>"

@@ -14,7 +14,7 @@ from pytest_stbench.splits.table import Fold, Sample
 
 TODAY = dt.date(2026, 6, 15)
 RECORD = Check(
-    id="Q99", name="toy", summary="Toy?", severity="fail", scope="dataset", blocks="dataset", target="x:y",
+    id="Q99", name="toy", summary="Toy?", severity="fail", scope="dataset", target="x:y",
     params={"limit": 3, "by": {"spot": 1, "cell": 2}}, reasons={"limit": "three", "by": "two"},
 )  # fmt: skip
 
@@ -99,7 +99,7 @@ def test_a_waiver_that_is_not_needed_is_said():
 @pytest.mark.parametrize("skip_fails", [True, False])
 def test_a_skip_fails_where_the_record_says_so(skip_fails):
     record = Check(
-        id="Q98", name="s", summary="S?", severity="fail", scope="dataset", blocks="dataset", target="x:y",
+        id="Q98", name="s", summary="S?", severity="fail", scope="dataset", target="x:y",
         skip_fails=skip_fails,
     )  # fmt: skip
     result = run_check(

@@ -5,8 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import skimage.transform
-from PIL import Image as PillowImage
-from PIL import PngImagePlugin
+from PIL import Image as PillowImage, PngImagePlugin
 
 from pytest_stbench.data import image as image_module
 from pytest_stbench.data.image import Image, InputImage, resample

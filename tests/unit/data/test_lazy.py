@@ -7,13 +7,13 @@ import pytest
 
 from pytest_stbench import data
 from pytest_stbench.data.catalogue import READERS
-from pytest_stbench.registry import load_target
+from pytest_stbench.index import loaded
 
 
 def test_public_names_load_when_they_are_used():
     for name in data.__all__:
         assert getattr(data, name).__name__ == name
-    with pytest.raises(AttributeError, match="no attribute 'Datasets'"):
+    with pytest.raises(AttributeError, match="attribute Datasets"):
         _ = data.Datasets
 
 
@@ -32,4 +32,4 @@ def test_every_reader_can_be_loaded():
         "h5ad", "simulated", "visium", "xenium", "cosmx", "merscope", "spatialdata", "hest", "catalog",
     ]  # fmt: skip
     for record in READERS:
-        assert callable(load_target(record.target))
+        assert callable(loaded(record))

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from pydantic import BaseModel
 
 from pytest_stbench.cli import COMMANDS, main
+from pytest_stbench.extend import record_of
 from pytest_stbench.run.registry import builtin_registry
 from pytest_stbench.spec.model import TaskSpec
 from pytest_stbench.spec.validate import load_task
@@ -121,17 +122,18 @@ def test_statistics_page_is_what_the_command_writes():
         assert part in page
 
 
-def test_example_of_a_metric_of_another_package():
-    code = next(block for block in blocks("docs/models.md", "python") if "def median_error" in block)
-    record = next(block for block in blocks("docs/models.md", "python") if "RECORDS = " in block)
-    space: dict = {}
-    exec(compile(code, "docs/models.md", "exec"), space)
-    exec(compile(record, "docs/models.md", "exec"), space)
+def test_example_of_a_metric_of_ones_own():
+    code = next(block for block in blocks("docs/extending.md", "python") if "def median_error" in block)
+    space: dict = {"__name__": "conftest"}
+    exec(compile(code, "docs/extending.md", "exec"), space)
     truth = np.array([[0.0, np.nan], [2.0, np.nan], [4.0, np.nan]])
     found = space["median_error"](truth, np.ones((3, 2)), measured=np.array([True, False]), genes=["A", "B"])
     assert found.values[0] == 1.0
     assert found.reasons.tolist() == ["", "gene_missing"]
-    assert space["RECORDS"][0].better == "down"
+    record = record_of(space["median_error"])
+    assert (record.name, record.target) == ("median_error", "conftest:median_error")
+    assert (record.inputs, record.params) == (("measured", "genes"), {"times": 1.0})
+    assert space["pytest_stbench_records"]() == [space["median_error"]]
 
 
 def test_reference_pages_are_what_the_command_writes(tmp_path):

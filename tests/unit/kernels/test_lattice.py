@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pytest_stbench.kernels.lattice import centres, cover, row_and_column, strips, units_at
 from pytest_stbench.kernels.sift import CONTROL, UNLISTED, count_into, nonzero_rows, sift

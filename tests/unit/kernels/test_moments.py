@@ -5,8 +5,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pytest_stbench.kernels import blocks
 from pytest_stbench.kernels.moments import PairMoments, column_ranges, pair_moments

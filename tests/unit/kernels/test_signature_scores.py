@@ -3,8 +3,7 @@ from __future__ import annotations
 import anndata
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy.sparse import csc_matrix, csr_matrix
 from scipy.stats import mannwhitneyu
 

@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pytest_stbench.metrics import Headline, Scores, headline, patient_values, pearson_gene, r2, slide_value
 from pytest_stbench.metrics.aggregate import SlideValue, mean_value

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from itertools import permutations as all_orders
-from itertools import repeat
+from itertools import permutations as all_orders, repeat
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy import stats
 from scipy.cluster.hierarchy import fcluster, leaves_list, linkage
 from scipy.spatial.distance import squareform

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from pytest_stbench.metrics import comparison as comparison_module
-from pytest_stbench.metrics import pearson_spot
+from pytest_stbench.metrics import comparison as comparison_module, pearson_spot
 from pytest_stbench.metrics.catalogue import METRICS as ALL
 from pytest_stbench.metrics.comparison import clip, compare_genes, matrices
 

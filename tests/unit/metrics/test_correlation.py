@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from pytest_stbench.metrics import correlation as correlation_module
 from pytest_stbench.metrics import (
+    correlation as correlation_module,
     pearson_gene,
     pearson_spot,
     pearson_spot_residual,

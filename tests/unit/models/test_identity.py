@@ -8,8 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pytest_stbench.errors import ModelError
 from pytest_stbench.models.identity import canonical_json, identity, input_class, pretraining

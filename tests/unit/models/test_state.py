@@ -12,8 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pytest_stbench.models.fresh import ModelHandle
 from pytest_stbench.models.identity import identity

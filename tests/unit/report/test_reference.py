@@ -21,7 +21,6 @@ def registry(**changes):
         summary="Is a unit odd?",
         severity="warn/fail",
         scope="split",
-        blocks="split",
         target="math:sqrt",
         params={"limit": 0.5, "names": ("a", "b"), "by": {"spot": 3}, "file": None, "on": True},
         reasons={"limit": "because"},

@@ -38,7 +38,7 @@ def test_a_full_disk_fails_the_run_in_one_sentence_and_leaves_the_old_page(sessi
     def full(path, write):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pytest_stbench.data.sealed.write_atomically", full)
+    monkeypatch.setattr("pytest_stbench.data.atomic.write_atomically", full)
     write_report(session, 0.0)
     assert session.exitstatus == pytest.ExitCode.TESTS_FAILED
     assert said(session).startswith("report  NOT written: ")

@@ -6,8 +6,7 @@ import json
 from statistics import fmean, median
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pytest_stbench.errors import ResultsError
 from pytest_stbench.results import (

@@ -103,7 +103,7 @@ def test_results_that_cannot_be_written_leave_the_folder_as_it_was(tmp_path, par
     def full(handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pytest_stbench.results.schema.os.fsync", full)
+    monkeypatch.setattr("pytest_stbench.data.atomic.os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
         run(path, parts)
     monkeypatch.undo()

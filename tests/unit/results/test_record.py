@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pytest_stbench.errors import ResultsError
 from pytest_stbench.results import CheckRecord, GateRecord, ScoreRecord, VerdictRecord, to_builtin

@@ -6,8 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pytest_stbench.metrics.aggregate import SlideValue
 from pytest_stbench.run.ceilings import Ceilings, skill

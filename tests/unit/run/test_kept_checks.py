@@ -22,7 +22,7 @@ from pytest_stbench.splits.table import Sample
 SAMPLES = tuple(Sample(slide=f"s{i}", patient=f"p{i}") for i in range(3))
 CONFIG = DatasetSpec(source="h5ad", path="x.h5ad")
 PLAIN = Check(
-    id="X", name="probe", summary="", severity="fail", scope="dataset", blocks="nothing",
+    id="X", name="probe", summary="", severity="fail", scope="dataset",
     target="tests:probe", params={"limit": 1.0},
 )  # fmt: skip
 
@@ -52,7 +52,7 @@ def lab(tmp_path, monkeypatch):
         ran.append(limit)
         return result_of(limit)
 
-    monkeypatch.setattr("pytest_stbench.run.checking.load_target", lambda _: probe)
+    monkeypatch.setattr("pytest_stbench.run.checking.loaded", lambda _: probe)
 
     def make(spec_of=lambda spec: spec, *, data=None, samples=SAMPLES, record=PLAIN):
         task, _ = task_of_data("d", CONFIG, samples, None, "population")
@@ -147,7 +147,7 @@ def test_an_error_is_not_kept(lab, monkeypatch):
         ran.append(limit)
         raise ValueError("no")
 
-    monkeypatch.setattr("pytest_stbench.run.checking.load_target", lambda _: broken)
+    monkeypatch.setattr("pytest_stbench.run.checking.loaded", lambda _: broken)
     for _ in range(2):
         assert "could not judge this data (ValueError: no)" in make().message
     assert len(ran) == 2

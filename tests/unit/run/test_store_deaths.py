@@ -305,9 +305,9 @@ def test_a_kill_during_the_write_serves_nothing_half_written(tmp_path):
     code, _, _ = run(
         tmp_path,
         """
-        from pytest_stbench.data import sealed
+        from pytest_stbench.data import atomic
         from pytest_stbench.run import archive
-        sealed.os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)
+        atomic.os.fsync = lambda handle: os.kill(os.getpid(), signal.SIGKILL)
         store._prepare = lambda: None
         with store.claim(key, "m"):
             count()

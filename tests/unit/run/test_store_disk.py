@@ -9,7 +9,7 @@ import filelock
 import numpy as np
 import pytest
 
-from pytest_stbench.data import sealed
+from pytest_stbench.data import atomic
 from pytest_stbench.run import lock
 from pytest_stbench.run.keys import cell_key
 from pytest_stbench.run.store import Store, StoreWarning
@@ -39,7 +39,7 @@ def test_a_full_disk_is_one_warning_and_leaves_nothing(tmp_path, monkeypatch):
 
     def fit():
         with held.claim(KEY, "m"):
-            monkeypatch.setattr(sealed.os, "fsync", full)
+            monkeypatch.setattr(atomic.os, "fsync", full)
             assert held.save(KEY, VALUES, {}) is False
             assert held.save(KEY, VALUES, {}) is False
             held.remember("kind", "key", 1)
@@ -59,7 +59,7 @@ def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):
 
     def fit():
         with held.claim(KEY, "m"):
-            monkeypatch.setattr(sealed.os, "fsync", interrupt)
+            monkeypatch.setattr(atomic.os, "fsync", interrupt)
             held.save(KEY, VALUES, {})
 
     with pytest.raises(KeyboardInterrupt):

@@ -23,7 +23,6 @@ def _check(name, **params):
         summary=name,
         severity="fail",
         scope="dataset",
-        blocks="dataset",
         target="",
         params=params,
     )

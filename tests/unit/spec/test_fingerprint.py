@@ -4,8 +4,7 @@ import copy
 import random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pytest_stbench.spec import family_settings, model
 from pytest_stbench.spec.defaults import BLOCKS, with_defaults

@@ -5,8 +5,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from pytest_stbench.errors import TaskFileError
 from pytest_stbench.spec.source import MAX_BYTES, key_text, line_marks, parse_tree, plain, read_tree

@@ -5,8 +5,7 @@ import re
 from typing import get_args, get_origin
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pytest_stbench.errors import Problem, TaskFileError
 from pytest_stbench.registry import Family
@@ -89,7 +88,7 @@ def test_ten_mistakes_are_ten_problems(problems):
     for key, part in {
         "family": "allowed: expression, imputation",
         "datasets.her2st.source": "allowed: h5ad, simulated",
-        "splits[0]": "allowed: lopo, pgkf, lopanel, losite, lotech, locorpus, loorgan, fixed, within",
+        "splits[0]": "allowed: fixed, locorpus, loorgan, lopanel, lopo, losite, lotech, pgkf, within",
         "preprocess.normalise": "allowed: log1p_cp10k, log1p_median, log1p, pearson_residuals",
         "metrics[1].k": "allowed: n",
         "version": "at least 1",

@@ -5,8 +5,7 @@ import sys
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
 
 from pytest_stbench.errors import SplitError
@@ -272,7 +271,7 @@ def stray_slides(samples):
 
 @pytest.mark.parametrize("design", [bad_names, no_folds, no_train, stray_slides])
 def test_designs_of_other_packages_are_held_to_the_same(monkeypatch, design):
-    monkeypatch.setattr("pytest_stbench.splits.designs.load_target", lambda target: design)
+    monkeypatch.setattr("pytest_stbench.splits.designs.loaded", lambda target: design)
     record = Split(id="x", name="x", summary="", target="")
 
     with pytest.raises(SplitError):

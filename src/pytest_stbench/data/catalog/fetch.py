@@ -13,6 +13,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+from pytest_stbench.data.atomic import write_atomically
 from pytest_stbench.data.catalog.download import download
 from pytest_stbench.data.catalog.entries import cache_dir
 from pytest_stbench.data.catalog.lock import note
@@ -86,9 +87,7 @@ def write_samples(entry: DatasetEntry, folder: Path) -> None:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(names.get(field) or field for field in fields)
     table.writerows([getattr(sample, field) or "" for field in fields] for sample in entry.samples)
-    temporary = path.with_name(f".{SAMPLES}.{os.getpid()}")
-    temporary.write_text(text.getvalue(), encoding="utf-8")
-    temporary.replace(path)
+    write_atomically(path, lambda file: file.write(text.getvalue().encode()), durable=False)
 
 
 def _gather(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.data.atomic import write_atomically
 from pytest_stbench.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LOCK_NAME = "stbench-data.lock.json"
 FORMAT = "stbench-data-lock/1"
@@ -47,17 +48,6 @@ def note(cache: Path, name: str, **facts: Any) -> None:
             files = {**before.get("files", {}), **facts.pop("files", {})}
             known[name] = {**before, **facts, "files": files}
             text = json.dumps({"format": FORMAT, "datasets": known}, indent=2, sort_keys=True) + "\n"
-            _replace(cache / LOCK_NAME, text)
+            write_atomically(cache / LOCK_NAME, lambda file: file.write(text.encode()), durable=False)
     except OSError as error:
         raise DataError(f"{cache / LOCK_NAME}: cannot be written ({error.strerror or error})") from None
-
-
-def _replace(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(temporary).replace(path)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -14,6 +14,7 @@ from pytest_stbench.data.propose.sheet_beside import use_sheet
 from pytest_stbench.data.propose.stores import scale_in
 from pytest_stbench.data.samples import refuse_settings
 from pytest_stbench.errors import DataError
+from pytest_stbench.index import loaded
 from pytest_stbench.registry import Catalogue, load_target
 from pytest_stbench.spec.model import DatasetSpec
 
@@ -71,7 +72,7 @@ def propose_by_reader(
     config = DatasetSpec.model_validate({**dataset, "resolution": says(found.source)[1]})
     refuse_settings(config, record)
     samples = tuple(load_target(record.index)(config, (root,), None))
-    source = load_target(record.target)(config, samples, (root,))
+    source = loaded(record)(config, samples, (root,))
     technology, resolution = said_by(found.source, samples)
     genes = [set(source.genes(sample.slide)) for sample in samples]
     shared = set.intersection(*genes)

@@ -53,6 +53,7 @@ from pytest_stbench.data.readers.imaging.tables import (
 )
 from pytest_stbench.data.readers.transcripts import open_transcripts
 from pytest_stbench.errors import DataError
+from pytest_stbench.extend import reader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,11 +74,6 @@ NUMBER = re.compile(r"c_\d+_\d+_(?=\d+$)")
 NO_GENE = frozenset({*KEYS, "cell", "cell_id"})
 
 
-def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]) -> ImagingSource:
-    """Find the bundles `samples`; errors as those of the Xenium reader."""
-    return open_bundles(find_bundle, RULES, config, samples, roots)
-
-
 def index_source(
     config: DatasetSpec,
     roots: Sequence[Path],
@@ -85,6 +81,26 @@ def index_source(
 ) -> list[Sample]:
     """Return one sample per folder or table."""
     return index_bundles(find_bundle, config, roots)
+
+
+@reader(
+    "R05",
+    "cosmx",
+    index=index_source,
+    settings=(),
+    needs_path=True,
+    files="`*_tx_file.csv`, `*_exprMat_file.csv` with `*_metadata_file.csv`, `*-polygons.csv` of the "
+    "folders named by `path` (`.csv.gz` too); of tables also `../boundaries` and `../labels`",
+    technology="CosMx",
+    resolution="cell",
+    source="https://nanostring.com/products/cosmx-spatial-molecular-imager",
+)
+def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]) -> ImagingSource:
+    """CosMx flat files, or tables of transcripts alone; cells, transcripts and outlines.
+
+    Find the bundles `samples`; errors as those of the Xenium reader.
+    """
+    return open_bundles(find_bundle, RULES, config, samples, roots)
 
 
 def find_bundle(path: Path, config: DatasetSpec) -> Bundle:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.corrections import names_correction
 from pytest_stbench.data.features import GENE
+from pytest_stbench.data.index import index_source
 from pytest_stbench.data.readers import codes, hdf5
 from pytest_stbench.data.readers.counts import only_genes, read_rows, shape_of
 from pytest_stbench.data.readers.fields import notes_of_fields
@@ -22,6 +23,7 @@ from pytest_stbench.data.readers.tissue import NOTE
 from pytest_stbench.data.roots import resolve, resolve_one
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
+from pytest_stbench.extend import reader
 from pytest_stbench.registry import nearest
 from pytest_stbench.spec.model import ScaleSpec
 
@@ -48,13 +50,24 @@ class _Place:
     image: Path | None
 
 
+@reader(
+    "R01",
+    "h5ad",
+    index=index_source,
+    settings=(),
+    needs_path=True,
+    files="the h5ad files named by `path`, and an image per slide where `image` is declared",
+    source="https://anndata.readthedocs.io/en/stable/fileformat-prose.html",
+)
 def open_source(
     config: DatasetSpec,
     samples: Sequence[Sample],
     roots: Sequence[Path],
     scales: Mapping[str, float | None] = MappingProxyType({}),
 ) -> H5adSource:
-    """Find the slides `samples` in the files of ``config.path``.
+    """AnnData files: one slide a file, or several slides in one file told apart by `keys.slide`.
+
+    Find the slides `samples` in the files of ``config.path``.
 
     A file whose ``obs`` has the column ``keys.slide`` holds the slides named there; any other
     holds one slide, named like the file.

@@ -29,6 +29,7 @@ from pytest_stbench.data.readers.patches import image_of_patches
 from pytest_stbench.data.roots import resolve
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
+from pytest_stbench.extend import reader
 from pytest_stbench.splits.table import Sample
 
 if TYPE_CHECKING:
@@ -56,8 +57,32 @@ FIELDS = {
 }
 
 
+def index_source(
+    config: DatasetSpec,
+    roots: Sequence[Path],
+    store: Path | None,  # noqa: ARG001 - named by the reader protocol; metadata tables are small
+) -> list[Sample]:
+    """Return one sample per h5ad file with what metadata and splits say of it."""
+    folder = _folder(config, roots)
+    facts, folds = _facts(folder), _folds(folder)
+    slides = sorted(path.stem for path in (folder / _expression(folder)).glob("*.h5ad"))
+    return [_sample(slide, facts.get(slide, {}), folds.get(slide, {})) for slide in slides]
+
+
+@reader(
+    "R08",
+    "hest",
+    index=index_source,
+    settings=(),
+    needs_path=True,
+    files="`st/*.h5ad` or `adata/*.h5ad`, `metadata/*.json`, `HEST_v*.csv`, `splits/train_*.csv`, "
+    "`splits/test_*.csv`, `patches/*.h5` of the folder named by `path`",
+    source="https://huggingface.co/datasets/MahmoodLab/hest",
+)
 def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]) -> HestSource:
-    """Find the slides `samples`; errors as those of the h5ad reader.
+    """A folder of HEST-1k, or of one task of HEST-Benchmark with its published splits.
+
+    Find the slides `samples`; errors as those of the h5ad reader.
 
     Raises ``DataError`` where the size of a pixel is not known and no `scale` says it.
     """
@@ -69,18 +94,6 @@ def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[
     return HestSource(
         h5ad.open_source(inner, samples, roots, scales), scales, config, _patches(folder, samples, config)
     )
-
-
-def index_source(
-    config: DatasetSpec,
-    roots: Sequence[Path],
-    store: Path | None,  # noqa: ARG001 - named by the reader protocol; metadata tables are small
-) -> list[Sample]:
-    """Return one sample per h5ad file with what metadata and splits say of it."""
-    folder = _folder(config, roots)
-    facts, folds = _facts(folder), _folds(folder)
-    slides = sorted(path.stem for path in (folder / _expression(folder)).glob("*.h5ad"))
-    return [_sample(slide, facts.get(slide, {}), folds.get(slide, {})) for slide in slides]
 
 
 class HestSource:

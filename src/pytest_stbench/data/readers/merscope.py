@@ -53,6 +53,7 @@ from pytest_stbench.data.readers.imaging.tables import (
 )
 from pytest_stbench.data.readers.transcripts import open_transcripts
 from pytest_stbench.errors import DataError
+from pytest_stbench.extend import reader
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -66,11 +67,6 @@ CELL, ENTITY = "cell", "EntityID"
 CENTRE = ("center_x", "center_y")
 
 
-def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]) -> ImagingSource:
-    """Find the folders `samples`; errors as those of the Xenium reader."""
-    return open_bundles(find_bundle, RULES, config, samples, roots)
-
-
 def index_source(
     config: DatasetSpec,
     roots: Sequence[Path],
@@ -78,6 +74,26 @@ def index_source(
 ) -> list[Sample]:
     """Return one sample per folder or table."""
     return index_bundles(find_bundle, config, roots)
+
+
+@reader(
+    "R06",
+    "merscope",
+    index=index_source,
+    settings=(),
+    needs_path=True,
+    files="`detected_transcripts.csv`, `cell_by_gene.csv` with `cell_metadata.csv`, "
+    "`cell_boundaries.parquet` of the folders named by `path`",
+    technology="MERSCOPE",
+    resolution="cell",
+    source="https://vizgen.com/products",
+)
+def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]) -> ImagingSource:
+    """MERSCOPE regions, or tables of transcripts alone; cells, transcripts and outlines.
+
+    Find the folders `samples`; errors as those of the Xenium reader.
+    """
+    return open_bundles(find_bundle, RULES, config, samples, roots)
 
 
 def find_bundle(path: Path, config: DatasetSpec) -> Bundle:

@@ -31,6 +31,7 @@ from pytest_stbench.data.readers.visium_outs import find_outs, with_image
 from pytest_stbench.data.readers.visium_places import pixel_size, positions_of, positive, scales_of
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
+from pytest_stbench.extend import reader
 from pytest_stbench.registry import nearest
 from pytest_stbench.splits.table import Sample
 
@@ -44,26 +45,6 @@ if TYPE_CHECKING:
     from pytest_stbench.spec.model import DatasetSpec
 
 RULES = "visium/3"
-
-
-def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]) -> VisiumSource:
-    """Find the folders of `samples`.
-
-    Raises
-    ------
-    DataMissing
-        Nothing is there.
-    DataError
-        A folder that is no output of Space Ranger, a slide without one, a missing image.
-    """
-    found = find_outs(config, roots)
-    for sample in samples:
-        if sample.slide not in found:
-            raise DataError(
-                f"path {config.path!r}: no folder is slide {sample.slide!r}; there are {listing(found)}"
-                f"{nearest(sample.slide, found)}: correct the samples table, or set `slides`"
-            )
-    return VisiumSource(config, {s.slide: with_image(found[s.slide], config, roots) for s in samples})
 
 
 def index_source(
@@ -80,6 +61,39 @@ def index_source(
         )
         for outs in find_outs(config, roots).values()
     ]
+
+
+@reader(
+    "R03",
+    "visium",
+    index=index_source,
+    settings=("bin",),
+    needs_path=True,
+    files="`filtered_feature_bc_matrix.h5`, `spatial/tissue_positions*.csv` (HD: `.parquet`), "
+    "`spatial/scalefactors_json.json`, `spatial/tissue_hires_image.png` of the folders named by `path`; "
+    "of `segmented_outputs` `filtered_feature_cell_matrix.h5`, `*_segmentations.geojson`",
+    source="https://www.10xgenomics.com/support/software/space-ranger",
+)
+def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]) -> VisiumSource:
+    """Output folders of Space Ranger: Visium spots (versions 1 to 4), bins and cells of Visium HD.
+
+    Find the folders of `samples`.
+
+    Raises
+    ------
+    DataMissing
+        Nothing is there.
+    DataError
+        A folder that is no output of Space Ranger, a slide without one, a missing image.
+    """
+    found = find_outs(config, roots)
+    for sample in samples:
+        if sample.slide not in found:
+            raise DataError(
+                f"path {config.path!r}: no folder is slide {sample.slide!r}; there are {listing(found)}"
+                f"{nearest(sample.slide, found)}: correct the samples table, or set `slides`"
+            )
+    return VisiumSource(config, {s.slide: with_image(found[s.slide], config, roots) for s in samples})
 
 
 class VisiumSource:

@@ -50,6 +50,7 @@ from pytest_stbench.data.readers.imaging.tables import (
 from pytest_stbench.data.readers.tenx import read_features, read_matrix
 from pytest_stbench.data.readers.transcripts import open_transcripts
 from pytest_stbench.errors import DataError
+from pytest_stbench.extend import reader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,8 +67,32 @@ AREAS = {"cell_area": "cell_area_um2", "nucleus_area": "nucleus_area_um2"}
 OUTLINES = {"cell": "cell_boundaries", "nucleus": "nucleus_boundaries"}
 
 
+def index_source(
+    config: DatasetSpec,
+    roots: Sequence[Path],
+    store: Path | None,  # noqa: ARG001 - named by the reader protocol; the names of files are enough
+) -> list[Sample]:
+    """Return one sample per bundle with the panel that ``experiment.xenium`` names."""
+    return index_bundles(find_bundle, config, roots)
+
+
+@reader(
+    "R04",
+    "xenium",
+    index=index_source,
+    settings=(),
+    needs_path=True,
+    files="`transcripts.parquet`, `cell_feature_matrix.h5` with `cells.parquet`, "
+    "`cell_boundaries.parquet`, `nucleus_boundaries.parquet`, `experiment.xenium` of the folders that "
+    "`path` names (`.csv.gz` too)",
+    technology="Xenium",
+    resolution="cell",
+    source="https://www.10xgenomics.com/support/software/xenium-onboard-analysis",
+)
 def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]) -> ImagingSource:
-    """Find the bundles `samples`.
+    """Xenium bundles, or tables of transcripts alone; cells, transcripts and outlines.
+
+    Find the bundles `samples`.
 
     Raises
     ------
@@ -77,15 +102,6 @@ def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[
         A folder that is no bundle, a slide without one, an image that is declared and absent.
     """
     return open_bundles(find_bundle, RULES, config, samples, roots)
-
-
-def index_source(
-    config: DatasetSpec,
-    roots: Sequence[Path],
-    store: Path | None,  # noqa: ARG001 - named by the reader protocol; the names of files are enough
-) -> list[Sample]:
-    """Return one sample per bundle with the panel that ``experiment.xenium`` names."""
-    return index_bundles(find_bundle, config, roots)
 
 
 def find_bundle(path: Path, config: DatasetSpec) -> Bundle:

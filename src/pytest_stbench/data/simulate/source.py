@@ -35,9 +35,10 @@ from pytest_stbench.data.simulate.panels import panel_genes, pool
 from pytest_stbench.data.simulate.params import BOUNDS, parse_params
 from pytest_stbench.data.simulate.render import MPP, render
 from pytest_stbench.data.simulate.settings import NICHES
-from pytest_stbench.data.simulate.table import members
+from pytest_stbench.data.simulate.table import index_source, members
 from pytest_stbench.data.simulate.tissue import draw_tissue
 from pytest_stbench.errors import DataError
+from pytest_stbench.extend import reader
 from pytest_stbench.registry import nearest
 
 if TYPE_CHECKING:
@@ -184,12 +185,15 @@ class SimulatedSource:
         return self._mark
 
 
+@reader("R02", "simulated", index=index_source)
 def open_source(
     config: DatasetSpec,
     samples: Sequence[Sample],
     roots: Sequence[Path],  # noqa: ARG001 - named by the reader protocol; nothing is looked for on disk
 ) -> SimulatedSource:
-    """Return the simulated cohort that `config.params` describes.
+    """A seeded tumour cohort of several patients with known truth; `params` sets it up.
+
+    Return the simulated cohort that `config.params` describes.
 
     Raises ``DataError`` for wrong parameters, or when `samples` names a slide the cohort does not
     have.

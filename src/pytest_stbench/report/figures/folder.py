@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 from pytest_stbench import __version__
 from pytest_stbench.errors import DataMissing, ResultsError, StbenchError
 from pytest_stbench.metrics.niche_arms import MIN_UNITS
-from pytest_stbench.report.figures import checklist as path_figure
-from pytest_stbench.report.figures import coexpression as matrices
-from pytest_stbench.report.figures import landscape as field_figure
-from pytest_stbench.report.figures import niches as lists
-from pytest_stbench.report.figures import pairs
-from pytest_stbench.report.figures import panels as panel_figure
-from pytest_stbench.report.figures import resolution as units
-from pytest_stbench.report.figures import variable_genes as genes
+from pytest_stbench.report.figures import (
+    checklist as path_figure,
+    coexpression as matrices,
+    landscape as field_figure,
+    niches as lists,
+    pairs,
+    panels as panel_figure,
+    resolution as units,
+    variable_genes as genes,
+)
 from pytest_stbench.report.figures.made import CannotDraw, Made, NotMade
 from pytest_stbench.report.figures.opened import reason_of
 from pytest_stbench.report.figures.style import styled, written

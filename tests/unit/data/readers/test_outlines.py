@@ -532,8 +532,7 @@ def test_tables_without_outlines_are_told(tmp_path):
 
 
 def test_many_outlines_are_decoded_part_by_part(tmp_path, monkeypatch):
-    from pytest_stbench.data.readers.imaging import geometries
-    from pytest_stbench.data.readers.imaging import vertices as of_vertices
+    from pytest_stbench.data.readers.imaging import geometries, vertices as of_vertices
 
     monkeypatch.setattr(geometries, "AT_ONCE", 7)
     monkeypatch.setattr(of_vertices, "AT_ONCE", 7)

@@ -3,8 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pytest_stbench.data.simulate.params import PANEL_SIZES, SimulationParams, parse_params
 from pytest_stbench.data.simulate.programmes import available_genes

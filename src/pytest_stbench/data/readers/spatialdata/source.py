@@ -49,6 +49,7 @@ from pytest_stbench.data.readers.spatialdata.store import kind_of, last, open_st
 from pytest_stbench.data.readers.spatialdata.table import Table
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
+from pytest_stbench.extend import reader
 from pytest_stbench.registry import nearest
 
 if TYPE_CHECKING:
@@ -68,11 +69,6 @@ RULES = "spatialdata/2"
 PARAMS = ("table", "region", "points", "cells", "nuclei", "image", "coordinates")
 
 
-def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]) -> ImagingSource:
-    """Find the stores `samples`; errors as those of the Xenium reader."""
-    return open_bundles(find_bundle, RULES, config, samples, roots)
-
-
 def index_source(
     config: DatasetSpec,
     roots: Sequence[Path],
@@ -80,6 +76,23 @@ def index_source(
 ) -> list[Sample]:
     """Return one sample per store, with the technology where the store says whose reader made it."""
     return index_bundles(find_bundle, config, roots)
+
+
+@reader(
+    "R07",
+    "spatialdata",
+    index=index_source,
+    needs_path=True,
+    files="of the folders `NAME.zarr` that `path` names: a table, the shapes or labels it annotates, "
+    "points, outlines of cells and nuclei, an image of r, g and b; zarr formats 2 and 3",
+    source="https://spatialdata.scverse.org/en/stable/design_doc.html",
+)
+def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]) -> ImagingSource:
+    """SpatialData zarr stores: table, transcripts, outlines and image (extra `spatialdata`).
+
+    Find the stores `samples`; errors as those of the Xenium reader.
+    """
+    return open_bundles(find_bundle, RULES, config, samples, roots)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,23 +6,25 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_stbench.data.simulate.defects.names import DEFECTS
-from pytest_stbench.run.injections import COHORTS, DESIGN_FAULTS, INJECTIONS
+
+from .injections import COHORTS, DESIGN_FAULTS, INJECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_stbench.registry import Registry
-    from pytest_stbench.run.check_matrix import Outcome
+
+    from .cases import Outcome
 
 MUST = ("at", "above", "design")
 SIGNS = {"fail": "F", "warn": "w"}
 
 HEAD = """# What each check sees
 
-Written by `stbench check-matrix docs/check-matrix.md`. Every defect of the simulated cohort is injected into
-cohorts that are otherwise clean, at strengths below, at and above the one from which its check must speak,
-and every check judges them: those of models and their results where a model is part of the fault, and on the
-clean cohorts that name one. Strengths are explained in
+Written by `python -m tests.check_matrix docs/check-matrix.md`. Every defect of the simulated cohort is
+injected into cohorts that are otherwise clean, at strengths below, at and above the one from which its check
+must speak, and every check judges them: those of models and their results where a model is part of the fault,
+and on the clean cohorts that name one. Strengths are explained in
 [simulated.md](simulated.md), thresholds in [reference/checks.md](reference/checks.md). Defects are put into
 the cohorts {cohorts}; seeds are between {first} and {last}, which set no threshold.
 

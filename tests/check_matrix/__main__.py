@@ -1,4 +1,7 @@
-"""``stbench check-matrix``: what each check sees of defects that are known."""
+"""What each check sees of defects that are known.
+
+python -m tests.check_matrix docs/check-matrix.md [--defect NAME] [--jobs 2]
+"""
 
 from __future__ import annotations
 
@@ -9,25 +12,24 @@ from pathlib import Path
 
 import click
 
-from pytest_stbench.cli.files import write_atomically
+from pytest_stbench.registry import nearest
 from pytest_stbench.report.live import working
+from pytest_stbench.run.registry import builtin_registry
+
+from .cases import cases, run_cases
+from .injections import DESIGN_FAULTS, INJECTIONS
+from .page import matrix_page, missed
 
 
-@click.command(name="check-matrix")
+@click.command()
 @click.argument("page", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--defect", "defects", multiple=True, help="Only this defect; may be repeated.")
 @click.option("--jobs", type=click.IntRange(1), default=min(2, os.cpu_count() or 1), show_default=True)
-def check_matrix(page: Path, defects: tuple[str, ...], jobs: int) -> None:
+def main(page: Path, defects: tuple[str, ...], jobs: int) -> None:
     """Inject every known defect into generated cohorts, run every check on all, and write FILE.
 
     Exit code 1 if a check misses a defect at threshold strength, or fails a clean cohort.
     """
-    from pytest_stbench.registry import nearest
-    from pytest_stbench.report.check_matrix import matrix_page, missed
-    from pytest_stbench.run.check_matrix import cases, run_cases
-    from pytest_stbench.run.injections import DESIGN_FAULTS, INJECTIONS
-    from pytest_stbench.run.registry import builtin_registry
-
     known = (*INJECTIONS, *DESIGN_FAULTS)
     for defect in defects:
         if defect not in known:
@@ -39,9 +41,13 @@ def check_matrix(page: Path, defects: tuple[str, ...], jobs: int) -> None:
         done = itertools.count(1)
         outcomes = list(run_cases(wanted, jobs=jobs, progress=lambda _: tell("", next(done), None)))
     registry = builtin_registry()
-    write_atomically(page, matrix_page(outcomes, registry).encode())
+    page.write_text(matrix_page(outcomes, registry), encoding="utf-8", newline="\n")
     click.echo(f"wrote {page}")
     faults = missed(outcomes, registry)
     for fault in faults:
         click.echo(fault, err=True)
     sys.exit(1 if faults else 0)
+
+
+if __name__ == "__main__":
+    main()

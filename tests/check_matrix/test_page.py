@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from pytest_stbench.cli import main
-from pytest_stbench.report.check_matrix import matrix_page, missed
-from pytest_stbench.run import check_matrix, injections
-from pytest_stbench.run.check_matrix import Case, Outcome
 from pytest_stbench.run.registry import builtin_registry
+
+from . import cases, injections
+from .__main__ import main
+from .cases import Case, Outcome
+from .page import matrix_page, missed
 
 
 def outcome(defect, level, statuses, *, strength=0.1, refused="", seed=5):
@@ -65,14 +66,14 @@ def test_what_is_missed_is_said():
 def test_the_command_writes_the_page(tmp_path, monkeypatch):
     small = {"units": 120, "genes": 200}
     few = {"spots": injections.Cohort(summary="spots", params=small, seeds=1, spoilt=1)}
-    monkeypatch.setattr(check_matrix, "COHORTS", few)
+    monkeypatch.setattr(cases, "COHORTS", few)
     out = tmp_path / "m.md"
-    done = CliRunner().invoke(main, ["check-matrix", str(out), "--defect", "gene_ids.dates", "--jobs", "1"])
+    done = CliRunner().invoke(main, [str(out), "--defect", "gene_ids.dates", "--jobs", "1"])
     assert done.exit_code == 0, done.output
     assert "2 of 2 defects" in out.read_text()
 
 
 def test_an_unknown_defect_is_refused(tmp_path):
-    done = CliRunner().invoke(main, ["check-matrix", str(tmp_path / "m.md"), "--defect", "gene_id"])
+    done = CliRunner().invoke(main, [str(tmp_path / "m.md"), "--defect", "gene_id"])
     assert done.exit_code == 2
     assert "did you mean 'gene_ids'" in done.output

@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.run.injections import (
+from .injections import (
     ABLATION,
     COHORTS,
     DESIGN_FAULTS,
@@ -134,8 +134,9 @@ def _judged(
 ) -> tuple[Judged, dict[str, str]]:
     from pytest_stbench.data.samples import load_samples
     from pytest_stbench.run.linting import grid_of_data, judge
-    from pytest_stbench.run.model_verdicts import model_verdicts
     from pytest_stbench.spec.model import TaskFile, TaskSpec
+
+    from .model_verdicts import model_verdicts
 
     cohort = COHORTS[case.cohort]
     params: dict[str, Any] = {**cohort.params, "seed": case.seed}

@@ -7,10 +7,11 @@ import dataclasses
 import pytest
 
 from pytest_stbench.data.simulate.defects.names import DEFECTS, NOT_IN_DATA
-from pytest_stbench.run import check_matrix
-from pytest_stbench.run.check_matrix import Case, Outcome, cases, run_case, run_cases
-from pytest_stbench.run.injections import COHORTS, DESIGN_FAULTS, INJECTIONS, NEEDS_MODEL
 from pytest_stbench.run.registry import builtin_registry
+
+from . import cases as matrix
+from .cases import Case, Outcome, cases, run_case, run_cases
+from .injections import COHORTS, DESIGN_FAULTS, INJECTIONS, NEEDS_MODEL
 
 exhaustive = pytest.mark.exhaustive
 SLOW = {
@@ -66,8 +67,8 @@ def test_clean_and_spoilt_cohorts_have_seeds_of_their_own():
 def test_a_clean_cohort_fails_no_check(whole, monkeypatch):
     if not whole:  # fewer units and genes, and one ablation instead of three
         small = dataclasses.replace(COHORTS["spots"], params={"units": 120, "genes": 200})
-        monkeypatch.setattr(check_matrix, "COHORTS", {"spots": small})
-        monkeypatch.setattr(check_matrix, "ABLATION", {"variants": {"raw": {"normalise": "log1p"}}})
+        monkeypatch.setattr(matrix, "COHORTS", {"spots": small})
+        monkeypatch.setattr(matrix, "ABLATION", {"variants": {"raw": {"normalise": "log1p"}}})
     outcome = run_case(case())
     assert not outcome.refused
     assert "fail" not in outcome.statuses.values()

@@ -1,0 +1,36 @@
+from .check_record import (
+    CheckRecord as CheckRecord,
+    FindingRecord as FindingRecord,
+    LeftOutRecord as LeftOutRecord,
+)
+from .comparable import (
+    PatientChange as PatientChange,
+    SlideChange as SlideChange,
+    changes as changes,
+    counterpart as counterpart,
+    paired_differences as paired_differences,
+    why_not_comparable as why_not_comparable,
+)
+from .kept import (
+    KeptLeftOutRecord as KeptLeftOutRecord,
+    KeptMapRecord as KeptMapRecord,
+    KeptRecord as KeptRecord,
+    KeptScoresRecord as KeptScoresRecord,
+)
+from .kept_scores import read_scores as read_scores
+from .merge import conflicts as conflicts, merged as merged
+from .provenance import (
+    DatasetRecord as DatasetRecord,
+    LockRecord as LockRecord,
+    ModelRecord as ModelRecord,
+    RunRecord as RunRecord,
+    TaskRecord as TaskRecord,
+)
+from .record import (
+    ContaminationRecord as ContaminationRecord,
+    GateRecord as GateRecord,
+    ScoreRecord as ScoreRecord,
+    VerdictRecord as VerdictRecord,
+)
+from .schema import Results as Results, load as load, results_schema as results_schema, save as save
+from .stored import to_builtin as to_builtin

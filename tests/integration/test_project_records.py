@@ -1,0 +1,120 @@
+"""Metrics, checks, baselines and splits of a project's own conftest.py."""
+
+from __future__ import annotations
+
+import pytest
+
+CONFTEST = '''
+import numpy as np
+
+from pytest_stbench.checks import CheckResult
+from pytest_stbench.extend import baseline, check, metric, split
+from pytest_stbench.metrics import Scores
+from pytest_stbench.splits.table import Fold
+
+
+@metric("L01", bounds=(0.0, None), better="down", group="error", params=("times",))
+def median_error(truth, prediction, *, measured, genes, times=1.0):
+    """Median absolute error of each gene."""
+    with open("calls", "a") as file:
+        file.write("median_error\\n")
+    values = np.median(np.abs(truth - prediction), axis=0) * times
+    reasons = np.where(measured, "", "gene_missing")
+    return Scores(values=values, reasons=reasons, labels=np.asarray(genes))
+
+
+@check("L02", severity="fail", scope="dataset", reasons={"most": "so it was agreed"})
+def too_many_units(dataset, *, most=100_000):
+    """Are there few units?"""
+    n = sum(slide.n_units for slide in dataset.slides())
+    status = "fail" if n > most else "pass"
+    return CheckResult(status=status, statistic=n, threshold=most, message=f"{n} units", fix="take fewer")
+
+
+@baseline("L03", kind="model", families=("imputation",))
+class HalfMean:
+    """Half of the mean of the training units."""
+
+    name, revision, config = "half_mean", "1", {}
+
+    def fit(self, train, task):
+        self.mean = np.nanmean(np.concatenate([slide.target for slide in train]), axis=0) / 2
+
+    def impute(self, slide, observed_genes, target_genes):
+        return np.tile(self.mean, (slide.n_units, 1)).astype(np.float32)
+
+
+@split(min_patients=2)
+def first_out(samples, *, n=1):
+    """The first patients are the test."""
+    patients = sorted({sample.patient for sample in samples})[:n]
+    test = tuple(s.slide for s in samples if s.patient in patients)
+    return (Fold(name="first", train=tuple(s.slide for s in samples if s.slide not in test), test=test),)
+
+
+def pytest_stbench_records():
+    return [median_error, too_many_units, HalfMean, first_out]
+'''
+
+TASK = {
+    "claim": "exploratory",
+    "splits": [{"first_out": {"n": 2}}],
+    "metrics": ["rmse", {"median_error": {"times": 2.0}}],
+    "baselines": ["train_mean", "half_mean"],
+}
+
+
+@pytest.fixture
+def project(make_bench):
+    bench = make_bench("project")
+    bench.task(**TASK)
+    bench.conftest(CONFTEST)
+    return bench
+
+
+def test_a_task_names_what_the_conftest_declares(project):
+    run = project.run("--stbench-model=mean", "--strict-markers", "-m", "not stbench_model_check")
+    assert run.outcome("too_many_units[sim]") == "passed"
+    assert run.outcome("median_error[sim-first_out-first]") == "passed"
+    assert run.properties("median_error[sim-first_out-first]")["stbench.value"] > 0
+    assert run.line("half_mean")
+    # Nothing of it stays in this process.
+    other = project.run("--collect-only", "-p", "no:cacheprovider", "--noconftest")
+    assert "there is no metric 'median_error'" in "".join(other.collect_errors)
+
+
+def test_an_edited_metric_is_computed_anew(project):
+    arguments = ("--stbench-model=ridge", "mini.stbench.yaml::median_error")
+    assert project.run(*arguments).code == 0
+    before = (project.folder / "calls").read_text().count("\n")
+    assert project.run(*arguments).code == 0
+    warm = (project.folder / "calls").read_text().count("\n") - before
+    project.conftest(CONFTEST.replace("* times", "* times * 3"))
+    assert project.run(*arguments).code == 0
+    edited = (project.folder / "calls").read_text().count("\n") - before - warm
+    assert edited > warm
+
+
+def test_workers_know_it_too(project):
+    run = project.run("--stbench-model=mean", "-n", "1", "mini.stbench.yaml::median_error")
+    assert run.outcome("median_error[sim-first_out-first]") == "passed"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("[len]", "pytest_stbench_records: <built-in function len> declares nothing"),
+        ("3", "pytest_stbench_records: 'int' object is not iterable"),
+        ("[metric('L', bounds=(0, 1), better='up')(rmse)]", "two metric records are called 'rmse'"),
+    ],
+)
+def test_what_is_no_declaration_is_said_before_anything_runs(project, given, said):
+    project.conftest(
+        "from pytest_stbench.extend import metric\n\n"
+        'def rmse(truth, prediction):\n    """Another."""\n\n'
+        f"def pytest_stbench_records():\n    return {given}\n"
+    )
+    done = project.subprocess("--collect-only")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
