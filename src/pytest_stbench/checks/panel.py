@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pytest_stbench.checks.panel_asked import Genes, requested, taken_as_zero
 from pytest_stbench.checks.panel_joined import joined_with_zeros
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, others, percent, some
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, percent, some
 from pytest_stbench.checks.subject import is_whole_transcriptome, panel_of
 from pytest_stbench.checks.table import gene_count_findings
 from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from pytest_stbench.checks.subject import Subject
-
-Genes = frozenset[str]
 
 
 @check(
@@ -90,8 +89,8 @@ def panel_mismatch(
             else _overlap(panels, shared, smallest, share, min_genes=min_genes, min_share=min_share)
         ),
         *joined_with_zeros(dataset, min_block=min_block, min_detection=min_detection),
-        *_requested(panels, union, complete, task_genes, max_missing),
-        *(_taken_as_zero(panels, union, complete, max_missing) if zero else ()),
+        *requested(panels, union, complete, task_genes, max_missing),
+        *(taken_as_zero(panels, union, complete, max_missing) if zero else ()),
         *declared,
     ]
     if all(complete.values()):
@@ -220,65 +219,6 @@ def _costliest(panels: Mapping[str, Genes]) -> tuple[tuple[str, ...], int]:
     costs = {genes: len(nearly - genes) for genes in by_panel}
     worst = max(costs, key=lambda genes: (costs[genes], sorted(by_panel[genes])))
     return (tuple(sorted(by_panel[worst])), costs[worst]) if costs[worst] else ((), 0)
-
-
-def _requested(
-    panels: Mapping[str, Genes],
-    union: Genes,
-    complete: Mapping[str, bool],
-    task_genes: Collection[str] | None,
-    max_missing: float,
-) -> list[Finding]:
-    wanted = frozenset(map(str, task_genes or ()))
-    if not wanted:
-        return []
-    lacking = {slide: wanted - (union if complete[slide] else genes) for slide, genes in panels.items()}
-    over: Sequence[str] = sorted(
-        (slide for slide, genes in lacking.items() if len(genes) / len(wanted) > max_missing),
-        key=lambda slide: (-len(lacking[slide]), slide),
-    )
-    if not over:
-        return []
-    worst = over[0]
-    more = (
-        f" ({count(len(over) - 1, 'other slide')} over {percent(max_missing)} too)" if len(over) > 1 else ""
-    )
-    return [
-        Finding(
-            status="fail",
-            text=f"slide {worst} lacks {len(lacking[worst]):,} of {count(len(wanted), 'task gene')} "
-            f"({percent(len(lacking[worst]) / len(wanted))}; {percent(max_missing)} allowed){more}",
-            fix="leave these slides out, or ask only for genes that every slide measured",
-            statistic=len(lacking[worst]) / len(wanted),
-            threshold=max_missing,
-            slides=tuple(over),
-            genes=tuple(sorted(lacking[worst])),
-        )
-    ]
-
-
-def _taken_as_zero(
-    panels: Mapping[str, Genes], union: Genes, complete: Mapping[str, bool], max_missing: float
-) -> list[Finding]:
-    """Report slides of targeted panels on which genes that they did not measure count as zero."""
-    lacking = {slide: union - genes for slide, genes in panels.items() if not complete[slide]}
-    slides = sorted((s for s, genes in lacking.items() if genes), key=lambda s: (-len(lacking[s]), s))
-    if not slides:
-        return []
-    worst = slides[0]
-    share = len(lacking[worst]) / len(union)
-    return [
-        Finding(
-            status="fail" if share > max_missing else "warn",
-            text=f"`absent_gene: zero` makes {count(len(lacking[worst]), 'gene')} of slide {worst} zero "
-            f"({percent(share)}) that its targeted panel did not measure{others(slides)}",
-            fix="write `absent_gene: intersect`, or `mask` to score every slide on its own genes",
-            statistic=share,
-            threshold=max_missing if share > max_missing else 0.0,
-            slides=tuple(slides),
-            genes=tuple(sorted(lacking[worst])),
-        )
-    ]
 
 
 def _other_probes(panels: Mapping[str, Genes], union: Genes, warn_share: float) -> list[Finding]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from pytest_stbench.checks.result import (
     CheckResult,
@@ -21,39 +19,17 @@ from pytest_stbench.checks.result import (
 )
 from pytest_stbench.checks.subject import normalised
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.checks.xisium_lattice import PITCHES_UM, Lattice, measured_lattice
 from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
-
     from pytest_stbench.checks.subject import Subject
     from pytest_stbench.data.slide import Slide
 
-PITCHES_UM = {"visium": 100.0, "tiled": 55.0}
 AREA_SHARES = {"visium": 0.2743, "tiled": 1.0}
 """Area of a unit over that of the lattice cell around it: a disc of 55 um at 100 um pitch, no gap."""
-
-RING = 1.5
-"""Neighbours within so many pitches tell whether a unit lies inside of the tissue."""
-
-SURROUNDED_DEGREES = 100.0
-"""No direction wider than this is free around an inner unit; one missing neighbour leaves 120."""
-
-FURTHER = 18
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Lattice:
-    """What was measured on one slide; None where it could not be."""
-
-    pitch: float
-    error: float
-    six: float | None
-    square: bool
-    spread: float
-    phase: tuple[float, float]
 
 
 @check(
@@ -100,7 +76,7 @@ def xisium_geometry(
     medians: dict[str, float] = {}
     organs: dict[str, str] = {}
     visium: dict[str, list[float]] = {}
-    found: dict[str, _Lattice] = {}
+    found: dict[str, Lattice] = {}
     unusable: list[str] = []
     for slide in dataset.slides():
         name = slide.meta.slide_id
@@ -111,7 +87,7 @@ def xisium_geometry(
                 visium.setdefault(organ, []).append(float(np.median(total)))
             continue
         organs[name] = organ
-        lattice = _measured(dataset, slide, tolerance)
+        lattice = measured_lattice(dataset, slide, tolerance)
         if lattice is None:
             unusable.append(name)
             continue
@@ -184,50 +160,6 @@ def xisium_geometry(
     )
 
 
-def _measured(dataset: Subject, slide: Slide, tolerance: float) -> _Lattice | None:
-    xy = as_numbers(slide.xy_um)
-    if xy.ndim != 2 or xy.shape[1:] != (2,):
-        return None
-    xy = xy[np.isfinite(xy).all(axis=1)]
-    if len(xy) < 2:  # one unit has no neighbour
-        return None
-    near = min(FURTHER + 1, len(xy))
-    distance, neighbour = cKDTree(xy).query(xy, k=near)
-    nearest = distance[:, 1]
-    median = float(np.median(nearest))
-    if not median > 0:
-        return None
-    declared = slide.meta.pitch_um or dataset.config.pitch_um
-    pitches = (float(declared),) if declared and declared > 0 else tuple(PITCHES_UM.values())
-    pitch = min(pitches, key=lambda value: abs(np.log(median / value)))
-    inner = _surrounded(xy, distance, neighbour, median)
-    at_pitch = (np.abs(distance[:, 1:] / pitch - 1) <= tolerance).sum(axis=1)
-    at_median = (np.abs(distance[:, 1:] / median - 1) <= tolerance).sum(axis=1)
-    lower = xy.min(axis=0)
-    return _Lattice(
-        pitch=pitch,
-        error=abs(median / pitch - 1),
-        six=float((at_pitch[inner] == 6).mean()) if inner.any() else None,
-        square=bool(inner.any() and np.median(at_median[inner]) == 4),
-        spread=float(nearest.std() / nearest.mean()),
-        phase=(float(lower[0] % pitch), float(lower[1] % (pitch * np.sqrt(3)))),
-    )
-
-
-def _surrounded(
-    xy: NDArray[np.float64], distance: NDArray[np.float64], neighbour: NDArray[np.intp], median: float
-) -> NDArray[np.bool_]:
-    """Return which units have neighbours in every direction, (n,)."""
-    to = xy[neighbour[:, 1:]] - xy[:, None, :]
-    angle = np.degrees(np.arctan2(to[..., 1], to[..., 0]))
-    # Beyond the ring an angle repeats the first one, which adds no direction.
-    angle = np.where(distance[:, 1:] <= RING * median, angle, angle[:, :1])
-    angle.sort(axis=1)
-    gaps = np.diff(np.column_stack([angle, angle[:, 0] + 360.0]), axis=1)
-    inner: NDArray[np.bool_] = gaps.max(axis=1) < SURROUNDED_DEGREES
-    return inner
-
-
 def _area_error(slide: Slide, pitch: float) -> float | None:
     area = slide.measures.get("area_um2")
     geometry = next((name for name, value in PITCHES_UM.items() if abs(pitch / value - 1) < 0.25), None)
@@ -242,7 +174,7 @@ def _area_error(slide: Slide, pitch: float) -> float | None:
 
 
 def _wrong_pitch(
-    errors: Mapping[str, float], found: Mapping[str, _Lattice], tolerance: float
+    errors: Mapping[str, float], found: Mapping[str, Lattice], tolerance: float
 ) -> list[Finding]:
     slides = ranked({name: error for name, error in errors.items() if error > tolerance})
     if not slides:
@@ -263,7 +195,7 @@ def _wrong_pitch(
 
 
 def _few_with_six(
-    without: Mapping[str, float], found: Mapping[str, _Lattice], min_six: float
+    without: Mapping[str, float], found: Mapping[str, Lattice], min_six: float
 ) -> list[Finding]:
     slides = ranked({name: share for name, share in without.items() if 1 - share < min_six})
     if not slides:

@@ -12,13 +12,13 @@ from .assignment import (
 )
 from .autocorrelation import moran_concordance as moran_concordance, morans_i as morans_i
 from .calibration import brier as brier, calibration_slope as calibration_slope, ece as ece
+from .clusters import ami as ami, ari as ari, nmi as nmi
 from .coexpression import (
     coexpression_ssim as coexpression_ssim,
     coexpression_ssim_normalised as coexpression_ssim_normalised,
-    lr_coexpression_ssim as lr_coexpression_ssim,
-    niche_coexpression_ssim as niche_coexpression_ssim,
 )
 from .coexpression_arms import GeneCorrelations as GeneCorrelations, gene_correlations as gene_correlations
+from .coexpression_modules import module_ari as module_ari
 from .coexpression_partial import (
     partial_coexpression_mantel as partial_coexpression_mantel,
     partial_coexpression_rv as partial_coexpression_rv,
@@ -33,15 +33,14 @@ from .coexpression_structure import (
     coexpression_mantel as coexpression_mantel,
     coexpression_rv as coexpression_rv,
     coexpression_sign as coexpression_sign,
-    module_ari as module_ari,
+)
+from .coexpression_subsets import (
+    lr_coexpression_ssim as lr_coexpression_ssim,
+    niche_coexpression_ssim as niche_coexpression_ssim,
 )
 from .coherence import chaos as chaos, pas as pas, spatial_coherence as spatial_coherence
-from .communication import (
-    lr_auprc as lr_auprc,
-    lr_local as lr_local,
-    lr_pathway as lr_pathway,
-    lr_spearman as lr_spearman,
-)
+from .communication import lr_auprc as lr_auprc, lr_local as lr_local, lr_spearman as lr_spearman
+from .communication_pathways import lr_pathway as lr_pathway
 from .composition import (
     dominant_type_accuracy as dominant_type_accuracy,
     presence_auprc as presence_auprc,
@@ -62,32 +61,20 @@ from .detection import (
     detection_f1 as detection_f1,
     false_positives_per_mm2 as false_positives_per_mm2,
 )
-from .embeddings import (
-    knn_purity as knn_purity,
-    knn_recall as knn_recall,
-    patient_variance as patient_variance,
-    silhouette as silhouette,
-)
+from .embedding_neighbours import knn_purity as knn_purity, knn_recall as knn_recall
+from .embeddings import patient_variance as patient_variance, silhouette as silhouette
 from .error import mae as mae, r2 as r2, rmse as rmse
 from .gene_statistics import GeneStatistic as GeneStatistic
 from .hotspots import hotspot_auprc as hotspot_auprc
-from .labels import (
-    ami as ami,
-    ari as ari,
-    balanced_accuracy as balanced_accuracy,
-    kappa as kappa,
-    macro_f1 as macro_f1,
-    nmi as nmi,
-)
+from .labels import balanced_accuracy as balanced_accuracy, kappa as kappa, macro_f1 as macro_f1
 from .maps import map_ssim as map_ssim
 from .masks import without_border as without_border
+from .niche_rankings import niche_logfc_spearman as niche_logfc_spearman, niche_rbo as niche_rbo
 from .niche_recluster import niche_jaccard_reclustered as niche_jaccard_reclustered
 from .niche_signatures import (
     niche_jaccard as niche_jaccard,
     niche_jaccard_normalised as niche_jaccard_normalised,
-    niche_logfc_spearman as niche_logfc_spearman,
     niche_overlap as niche_overlap,
-    niche_rbo as niche_rbo,
     novel_recall as novel_recall,
 )
 from .partial import (

@@ -1,4 +1,4 @@
-"""Agreement of gene-gene correlations pair by pair, in modules and in sign."""
+"""Agreement of gene-gene correlations pair by pair, and in sign."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 
 from pytest_stbench.extend import metric
 from pytest_stbench.kernels.streams import stream
-from pytest_stbench.metrics.coexpression import distances
 from pytest_stbench.metrics.coexpression_arms import (
     MIN_UNITS,
     CoexpressionArms,
@@ -134,59 +133,6 @@ def coexpression_rv(
 
 
 @metric(
-    "M26",
-    bounds=(-0.5, 1.0),
-    better="up",
-    over="slide",
-    genes="coexpressed",
-    group="coexpression",
-    statistic=gene_correlations,
-    source="10.1007/BF01908075",
-)
-def module_ari(
-    truth: ArrayLike,
-    prediction: Prediction,
-    *,
-    measured: ArrayLike | None = None,
-    genes: Genes = None,
-    min_units: int = MIN_UNITS,
-    min_genes: int = MIN_GENES,
-) -> Scores:
-    """Adjusted Rand index of true and predicted gene modules.
-
-    Agreement of the true and the predicted gene modules, as adjusted Rand index.
-
-    Modules are clusters of average linkage on 1 - correlation. Their number, 2 to 10, has the
-    largest silhouette in truth and is the same for both. Range [-0.5, 1], 0 by chance, higher is
-    better. Parameters and errors as in :func:`pytest_stbench.metrics.coexpression_ssim`.
-
-    Returns
-    -------
-    Scores
-        One value. Undefined, in this order: ``too_few_units``, ``too_few_genes``,
-        ``single_cluster`` (the true tree cannot be cut into two or more). Extras: ``n_modules``,
-        ``silhouette`` (of the true modules), the counts of genes.
-
-    References
-    ----------
-    Adjusted Rand index: 10.1007/BF01908075; silhouette: 10.1016/0377-0427(87)90125-7.
-    """
-    arms = compare_coexpression(
-        truth, prediction, measured=measured, genes=genes, libsize=None, min_units=min_units
-    )
-    reason = _short(arms, min_genes)
-    n_modules, width, value = 0, np.nan, np.nan
-    if not reason:
-        from sklearn.metrics import adjusted_rand_score
-
-        modules, width = _modules(arms.truth)
-        n_modules = len(np.unique(modules))
-        reason = "" if n_modules > 1 else "single_cluster"
-        value = float(adjusted_rand_score(modules, _cut(arms.prediction, n_modules)))
-    return slide_score(value, reason, arms.flags, **arms.counts, n_modules=n_modules, silhouette=width)
-
-
-@metric(
     "M27",
     bounds=(0.0, 1.0),
     better="up",
@@ -221,7 +167,7 @@ def coexpression_sign(
     )
     true, predicted = _pairs(arms)
     strong = np.abs(true) > STRONG
-    reason = _short(arms, min_genes) or ("" if strong.any() else "no_positive")
+    reason = short_of(arms, min_genes) or ("" if strong.any() else "no_positive")
     kept = np.sign(true[strong]) == np.sign(predicted[strong])
     credit = np.where(np.abs(predicted[strong]) <= NOTHING, 0.5, kept)
     value = float(credit.mean()) if len(credit) else np.nan
@@ -230,7 +176,7 @@ def coexpression_sign(
 
 def score_mantel(arms: CoexpressionArms, min_genes: int, permutations: int) -> Scores:
     """Return the Mantel statistic of both arms."""
-    reason = _short(arms, min_genes)
+    reason = short_of(arms, min_genes)
     if not reason:
         for values, why in zip(_pairs(arms), ("gt_constant", "pred_constant"), strict=True):
             if not reason and np.ptp(values) <= CONSTANT_TOLERANCE * max(1.0, abs(float(values.mean()))):
@@ -247,7 +193,7 @@ def score_mantel(arms: CoexpressionArms, min_genes: int, permutations: int) -> S
 
 def score_rv(arms: CoexpressionArms, min_genes: int) -> Scores:
     """Return the RV coefficient of both arms."""
-    reason = _short(arms, min_genes)
+    reason = short_of(arms, min_genes)
     left, right = float((arms.truth**2).sum()), float((arms.prediction**2).sum())
     reason = reason or ("gt_constant" if left <= NOTHING else "pred_constant" if right <= NOTHING else "")
     cross = float((arms.truth * arms.prediction).sum())
@@ -274,37 +220,13 @@ def _permuted(arms: CoexpressionArms, observed: float, permutations: int) -> flo
     return (as_good + 1) / (permutations + 1)
 
 
-def _modules(correlations: Floats) -> tuple[NDArray[np.intp], float]:
-    """Return the clusters with the largest silhouette, and that; the fewest clusters of equals."""
-    from sklearn.metrics import silhouette_score
-
-    square = np.maximum(1.0 - (correlations + correlations.T) / 2, 0.0)
-    np.fill_diagonal(square, 0.0)
-    best, widest = np.zeros(len(square), dtype=np.intp), -np.inf
-    for count in range(2, min(MAX_MODULES, len(square) - 1) + 1):
-        found = _cut(correlations, count)
-        if not 1 < len(np.unique(found)) < len(found):
-            continue
-        width = round(float(silhouette_score(square, found, metric="precomputed")), DECIMALS)
-        if width > widest:
-            best, widest = found, width
-    return best, float(widest) if np.isfinite(widest) else float("nan")
-
-
-def _cut(correlations: Floats, count: int) -> NDArray[np.intp]:
-    """Return the cluster of each gene when the tree is cut into at most `count`."""
-    from scipy.cluster.hierarchy import fcluster, linkage
-
-    found: NDArray[np.intp] = fcluster(linkage(distances(correlations), "average"), count, "maxclust")
-    return found
-
-
 def _pairs(arms: CoexpressionArms) -> tuple[Floats, Floats]:
     """Return the true and predicted correlations of every pair of different genes."""
     above = np.triu_indices(len(arms.genes), 1)
     return arms.truth[above], arms.prediction[above]
 
 
-def _short(arms: CoexpressionArms, min_genes: int) -> str:
+def short_of(arms: CoexpressionArms, min_genes: int) -> str:
+    """Return why a slide has too little to be scored; empty where it has enough."""
     few = len(arms.genes) < at_least_three(min_genes, "min_genes")
     return arms.reason or ("too_few_genes" if few else "")

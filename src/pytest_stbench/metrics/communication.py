@@ -28,8 +28,6 @@ from pytest_stbench.metrics.pair_arms import (
 from pytest_stbench.metrics.scores import Scores
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import ArrayLike, NDArray
     from scipy.sparse import csr_matrix
 
@@ -119,7 +117,7 @@ def lr_auprc(
     active, score = active[matched], np.round(arms.l_prediction[matched], DECIMALS)
     n_active = int(active.sum())
     counts = arms.counts() | {"n_unmatched": int((~matched).sum()), "n_positive": n_active}
-    reason = _short(arms, len(active), min_pairs)
+    reason = short_of(arms, len(active), min_pairs)
     if not reason and n_active < MIN_POSITIVE:
         reason = "no_positive"
     if not reason and n_active == len(active):
@@ -166,8 +164,8 @@ def lr_spearman(
     arms = compare_pairs(
         truth, prediction, pairs=pairs, graph=graph, libsize=libsize, genes=genes, measured=measured
     )
-    reason = _short(arms, len(arms.l_truth), min_pairs)
-    value, found = _spearman(arms.l_truth, arms.l_prediction)
+    reason = short_of(arms, len(arms.l_truth), min_pairs)
+    value, found = spearman_of(arms.l_truth, arms.l_prediction)
     return slide_score(value, reason or found, **arms.counts())
 
 
@@ -225,60 +223,6 @@ def lr_local(
     return Scores(values=values, reasons=reasons, labels=arms.labels)
 
 
-@metric(
-    "M31",
-    bounds=(-1.0, 1.0),
-    better="up",
-    fill=0.0,
-    over="slide",
-    genes="communication",
-    group="communication",
-    statistic=pair_associations,
-)
-def lr_pathway(
-    truth: ArrayLike,
-    prediction: Prediction,
-    *,
-    pairs: Pairs,
-    pathways: Sequence[str] | NDArray[np.str_],
-    graph: csr_matrix,
-    libsize: ArrayLike,
-    genes: Genes,
-    measured: ArrayLike | None = None,
-    min_pathways: int = 5,
-) -> Scores:
-    """Spearman correlation of true and predicted mean association over pathways.
-
-    A pathway takes part with at least 3 usable pairs. Range [-1, 1], higher is better. Parameters
-    and errors as in :func:`lr_auprc`; `pathways` (p,) names the pathway of each pair.
-
-    Returns
-    -------
-    Scores
-        One value. Undefined, in this order: ``too_few_units``, ``too_few_pairs`` (fewer than
-        `min_pathways` pathways), ``gt_constant``, ``pred_constant``. Extras: ``same_sign``, the
-        share of pathways whose mean association has the same sign in both (0 has none);
-        ``n_pathways``, ``n_pairs``, ``n_usable``, ``n_missing``, ``n_rare``.
-    """
-    arms = compare_pairs(
-        truth, prediction, pairs=pairs, graph=graph, libsize=libsize, genes=genes, measured=measured
-    )
-    names = np.asarray(pathways, dtype=np.str_)
-    if names.shape != arms.reasons.shape:
-        message = f"pathways have shape {names.shape}: give one for each of the {len(arms.reasons)} pairs"
-        raise ValueError(message)
-    _, place, size = np.unique(names[arms.usable], return_inverse=True, return_counts=True)
-    kept = size >= MIN_PER_PATHWAY
-    true, predicted = (
-        (np.bincount(place, values, len(size)) / size)[kept] for values in (arms.l_truth, arms.l_prediction)
-    )
-    same = (np.sign(np.round(true, DECIMALS)) * np.sign(np.round(predicted, DECIMALS))) > 0
-    reason = _short(arms, len(true), min_pathways)
-    value, found = _spearman(true, predicted)
-    share = float(same.mean()) if len(same) else np.nan
-    return slide_score(value, reason or found, same_sign=share, n_pathways=len(true), **arms.counts())
-
-
 def _active(arms: PairArms, lr_threshold: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return which usable pairs are active, and which could be told."""
     threshold = np.asarray(lr_threshold, np.float64)
@@ -293,13 +237,14 @@ def _active(arms: PairArms, lr_threshold: ArrayLike) -> tuple[NDArray[np.bool_],
     return active, matched
 
 
-def _short(arms: PairArms, n_scored: int, at_least: int) -> str:
+def short_of(arms: PairArms, n_scored: int, at_least: int) -> str:
+    """Return why a slide has too little to be scored; empty where it has enough."""
     if arms.n_units < MIN_UNITS:
         return "too_few_units"
     return "too_few_pairs" if n_scored < at_least else ""
 
 
-def _spearman(true: Floats, predicted: Floats) -> tuple[float, str]:
+def spearman_of(true: Floats, predicted: Floats) -> tuple[float, str]:
     """Return the rank correlation of two vectors, or nan and why there is none."""
     for values, reason in ((true, "gt_constant"), (predicted, "pred_constant")):
         if len(values) == 0 or np.ptp(values) <= CONSTANT_TOLERANCE * max(1.0, abs(float(values.mean()))):

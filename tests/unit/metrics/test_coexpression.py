@@ -11,12 +11,7 @@ from scipy.spatial.distance import squareform
 from skimage.metrics import structural_similarity
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-from pytest_stbench.metrics.coexpression import (
-    coexpression_ssim,
-    coexpression_ssim_normalised,
-    lr_coexpression_ssim,
-    niche_coexpression_ssim,
-)
+from pytest_stbench.metrics.coexpression import coexpression_ssim, coexpression_ssim_normalised
 from pytest_stbench.metrics.coexpression_arms import (
     GeneCorrelations,
     NicheCorrelations,
@@ -24,6 +19,7 @@ from pytest_stbench.metrics.coexpression_arms import (
     niche_correlations,
     rank_one,
 )
+from pytest_stbench.metrics.coexpression_modules import module_ari
 from pytest_stbench.metrics.coexpression_partial import (
     partial_coexpression_mantel,
     partial_coexpression_rv,
@@ -38,8 +34,8 @@ from pytest_stbench.metrics.coexpression_structure import (
     coexpression_mantel,
     coexpression_rv,
     coexpression_sign,
-    module_ari,
 )
+from pytest_stbench.metrics.coexpression_subsets import lr_coexpression_ssim, niche_coexpression_ssim
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -7,7 +7,8 @@ from scipy import stats
 from scipy.sparse import csr_matrix
 
 from pytest_stbench.kernels.graph import lattice_graph
-from pytest_stbench.metrics.communication import lr_auprc, lr_local, lr_pathway, lr_spearman
+from pytest_stbench.metrics.communication import lr_auprc, lr_local, lr_spearman
+from pytest_stbench.metrics.communication_pathways import lr_pathway
 from pytest_stbench.metrics.pair_arms import PairAssociations, lr_thresholds, pair_associations
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -8,7 +8,8 @@ from sklearn.metrics import silhouette_samples
 from sklearn.neighbors import NearestNeighbors
 
 from pytest_stbench.metrics import embeddings
-from pytest_stbench.metrics.embeddings import knn_purity, knn_recall, patient_variance, silhouette
+from pytest_stbench.metrics.embedding_neighbours import knn_purity, knn_recall
+from pytest_stbench.metrics.embeddings import patient_variance, silhouette
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from sklearn import metrics as sk
 
-from pytest_stbench.metrics.labels import ami, ari, balanced_accuracy, kappa, macro_f1, nmi
+from pytest_stbench.metrics.clusters import ami, ari, nmi
+from pytest_stbench.metrics.labels import balanced_accuracy, kappa, macro_f1
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -11,13 +11,12 @@ from sklearn.metrics import jaccard_score
 from pytest_stbench.kernels.overlap import expected_jaccard, rank_biased_overlap
 from pytest_stbench.metrics.niche_arms import NicheFoldChanges, marker_lists
 from pytest_stbench.metrics.niche_lists import jaccard
+from pytest_stbench.metrics.niche_rankings import niche_logfc_spearman, niche_rbo
 from pytest_stbench.metrics.niche_reference import niche_ceiling, niche_fold_changes, niche_markers
 from pytest_stbench.metrics.niche_signatures import (
     niche_jaccard,
     niche_jaccard_normalised,
-    niche_logfc_spearman,
     niche_overlap,
-    niche_rbo,
     novel_recall,
 )
 
