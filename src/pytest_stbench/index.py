@@ -38,12 +38,22 @@ def own(kind: type[Any]) -> tuple[Any, ...]:
 
 
 def read(path: Path) -> dict[type[Any], tuple[Any, ...]]:
-    """Return the records of an index by their kind."""
-    tree = json.loads(path.read_text(encoding="utf-8"))
-    return {
-        kind: tuple(kind(**{name: _fixed(value) for name, value in facts.items()}) for facts in tree[name])
-        for name, kind in KINDS.items()
-    }
+    """Return the records of an index by their kind.
+
+    Raises ``StbenchError`` for what is no index, or one of another version of the records.
+    """
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            kind: tuple(
+                kind(**{name: _fixed(value) for name, value in facts.items()}) for facts in tree[name]
+            )
+            for name, kind in KINDS.items()
+        }
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StbenchError(
+            f"{path}: is no index ({type(error).__name__}: {error}): run `stbench index {path.parent.name}`"
+        ) from None
 
 
 def external_records() -> list[Any]:
@@ -90,7 +100,13 @@ def _entry_points(path: tuple[str, ...]) -> tuple[metadata.EntryPoint, ...]:
 
 
 def _brought(entry: metadata.EntryPoint) -> tuple[Any, ...]:
-    found = entry.load()
+    try:
+        found = entry.load()
+    except Exception as error:
+        raise StbenchError(
+            f"entry point {entry.name} = {entry.value} of {ENTRY_POINT_GROUP} cannot be imported: "
+            f"{type(error).__name__}: {error}: mend the package that brings it, or uninstall it"
+        ) from error
     if isinstance(found, ModuleType):
         index = path_of(found.__name__)
         if not index.exists():

@@ -25,11 +25,6 @@ MARKERS = (
     "stbench_metric: score of a model",
     "stbench_gate: item that carries a release gate",
 )
-FAMILIES = (
-    "expression", "signatures", "niches", "niche_detection", "niche_signatures", "coexpression",
-    "communication", "cell_types", "proportions", "segmentation", "imputation", "embedding",
-    "transfer", "robustness",
-)  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -116,13 +111,15 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and, for named models, the fixtures they fall back to."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    for family in FAMILIES:
-        config.addinivalue_line("markers", f"{family}: stbench tasks of the family {family}")
     config.pluginmanager.register(Reporting(config), "stbench-reporting")
     if config.hook.pytest_stbench_records.get_hookimpls():
         from pytest_stbench.collection.project import take_records
 
         take_records(config)
+    if config.getoption("markers", default=False):
+        from pytest_stbench.collection.session import mark_families
+
+        mark_families(config)
     if config.getoption("stbench_model"):
         from pytest_stbench.collection.model_choice import register_fallbacks
         from pytest_stbench.run.death import keep_stderr
@@ -149,11 +146,13 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         return None
     from pytest_stbench.collection.module import TaskModule
     from pytest_stbench.collection.progress import Showing
+    from pytest_stbench.collection.session import mark_families
     from pytest_stbench.collection.skips import Guard
 
     if not parent.config.pluginmanager.has_plugin("stbench-guard"):
         parent.config.pluginmanager.register(Guard(), "stbench-guard")
         parent.config.pluginmanager.register(Showing(), "stbench-progress")
+        mark_families(parent.config)
     module: pytest.Collector = TaskModule.from_parent(parent, path=file_path)
     return module
 

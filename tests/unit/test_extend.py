@@ -208,6 +208,18 @@ def test_the_command_mends_an_index_that_cannot_be_read(package, broken):
     assert len(read(package / NAME)[Metric]) == 1
 
 
+def test_an_index_of_something_else_names_the_command(package, brought):
+    (package / NAME).write_text('{"metrics": [{"id": "X"}]}')
+    with pytest.raises(StbenchError, match=r"index.json: is no index .*: run `stbench index mypack`"):
+        brought("mypack")
+
+
+def test_a_package_that_cannot_be_imported_is_named(package, brought):
+    (package / "__init__.py").write_text("import nowhere_at_all")
+    with pytest.raises(StbenchError, match=r"mine = mypack of .* cannot be imported: ModuleNotFound"):
+        brought("mypack")
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [

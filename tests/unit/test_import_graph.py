@@ -297,3 +297,10 @@ def test_a_cycle_is_found(synthetic):
 
 def test_a_late_import_makes_no_cycle(synthetic):
     assert cycles(synthetic(run__store="def f():\n    from PKG.run.keys import cell_key\n")) == []
+
+
+def test_a_file_has_less_than_300_lines():
+    long = {
+        path.name: n for path in PACKAGE.rglob("*.py") if (n := path.read_text("utf-8").count("\n")) >= 300
+    }
+    assert long == {}

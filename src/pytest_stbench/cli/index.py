@@ -12,12 +12,13 @@ def index(package: str) -> None:
 
     Every module of it is imported; the index stands beside its __init__.py and belongs into its wheel.
     """
+    from pytest_stbench.errors import StbenchError
     from pytest_stbench.index import declared, path_of, read, text_of
 
     path = path_of(package)
     try:
         read(path)
-    except (OSError, ValueError, TypeError, KeyError):
+    except StbenchError:
         # What is declared may need an index to be imported: any.
         path.write_text(text_of([]), encoding="utf-8", newline="\n")
     records = declared(package)

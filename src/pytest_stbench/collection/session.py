@@ -55,6 +55,12 @@ def _from_invocation(config: pytest.Config, path: str) -> Path:
     return (config.invocation_params.dir / path).resolve()
 
 
+def mark_families(config: pytest.Config) -> None:
+    """Register a marker for each family, so that ``-m niches`` chooses its tasks."""
+    for family in builtin_registry().families.names:
+        config.addinivalue_line("markers", f"{family}: stbench tasks of the family {family}")
+
+
 def load_items(path: Path, config: pytest.Config) -> TaskItems:
     """Load a task file and lay out its items. Raises ``TaskFileError`` and ``DataError``."""
     registry = builtin_registry()

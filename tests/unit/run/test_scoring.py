@@ -131,7 +131,7 @@ def test_a_metric_gets_what_its_record_declares(monkeypatch, truths, prediction,
         inputs=inputs,
         target="x:y",
     )
-    monkeypatch.setattr(scoring, "load_target", lambda target: greedy_metric)
+    monkeypatch.setattr(scoring, "loaded", lambda record: greedy_metric)
     scorer = Scorer([MetricSpec(name="greedy", params={"k": 7})], Catalogue("metric", [record]))
     scorer.score({"s1": truths["s1"]}, prediction)
     assert TAKEN.pop("k") == 7
