@@ -63,6 +63,7 @@ def metric(
     """
 
     def declare(function: Declared) -> Declared:
+        __tracebackhide__ = True
         given = _keywords(function, "metric", first=("truth", "prediction"))
         unset = [name for name, default in given.items() if default is inspect.Parameter.empty]
         _known(function, "metric", "inputs", inputs, given)
@@ -101,6 +102,7 @@ def check(
     reasons = reasons or {}
 
     def declare(function: Declared) -> Declared:
+        __tracebackhide__ = True
         params = _defaults(function, "check", reasons, _keywords(function, "check"))
         return _kept(
             function, Check, id, function.__name__, {**facts, "params": params, "reasons": dict(reasons)}
@@ -117,6 +119,7 @@ def baseline(id: str, **facts: Any) -> Callable[[Declared], Declared]:  # noqa: 
     """
 
     def declare(made: Declared) -> Declared:
+        __tracebackhide__ = True
         name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", made.__name__).lower()
         return _kept(made, Baseline, id, name, facts)
 
@@ -131,6 +134,7 @@ def split(**facts: Any) -> Callable[[Declared], Declared]:
     """
 
     def declare(function: Declared) -> Declared:
+        __tracebackhide__ = True
         given = _keywords(function, "split")
         params = _defaults(function, "split", tuple(given), given)
         return _kept(function, Split, function.__name__, function.__name__, {**facts, "params": params})
@@ -163,6 +167,7 @@ def reader(
     """
 
     def declare(function: Declared) -> Declared:
+        __tracebackhide__ = True
         target = "" if index is None else _target(index)
         return _kept(function, Reader, id, name, {**facts, "index": target})
 
@@ -195,6 +200,8 @@ def _kept(made: Declared, kind: type, id: str, name: str, facts: Mapping[str, An
 
 def _keywords(function: Callable[..., Any], word: str, first: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the keyword-only arguments of `function` with their defaults."""
+    __tracebackhide__ = True
+    __tracebackhide__ = True
     parameters = inspect.signature(function).parameters
     if tuple(parameters)[: len(first)] != first:
         raise StbenchError(
@@ -211,6 +218,7 @@ def _keywords(function: Callable[..., Any], word: str, first: tuple[str, ...] = 
 def _known(
     function: Callable[..., Any], word: str, key: str, names: Iterable[str], given: Mapping[str, Any]
 ) -> None:
+    __tracebackhide__ = True
     for name in names:
         if name not in given:
             raise StbenchError(
@@ -222,6 +230,7 @@ def _known(
 def _defaults(
     function: Callable[..., Any], word: str, names: Iterable[str], given: Mapping[str, Any]
 ) -> dict[str, Any]:
+    __tracebackhide__ = True
     names = tuple(names)
     _known(function, word, "params" if word == "metric" else "reasons", names, given)
     for name in names:
