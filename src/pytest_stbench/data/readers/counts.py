@@ -57,7 +57,7 @@ def read_rows(node: h5py.Group | h5py.Dataset, rows: NDArray[np.intp] | None = N
         found = _picked(sparse.vstack([empty, *blocks], format="csr", dtype=dtype), rows)
     elif _is_csc(node):
         # The parts of a CSC matrix are those of the CSR matrix of its transpose.
-        found = _checked(node["data"][()], node["indices"][()], node["indptr"][()], shape[::-1]).T.tocsr()
+        found = checked(node["data"][()], node["indices"][()], node["indptr"][()], shape[::-1]).T.tocsr()
         found = found if rows is None else found[rows]
     else:
         found = _read_csr(node, shape, rows)
@@ -177,13 +177,13 @@ def _is_csc(node: h5py.Group) -> bool:
 def _read_csr(node: h5py.Group, shape: tuple[int, int], rows: NDArray[np.intp] | None) -> sparse.csr_matrix:
     indptr = node["indptr"][()]
     if rows is None:
-        return _checked(node["data"][()], node["indices"][()], indptr, shape)
+        return checked(node["data"][()], node["indices"][()], indptr, shape)
     if len(indptr) != shape[0] + 1:
         raise ValueError(f"indptr has {len(indptr)} entries for {shape[0]} rows")
     parts = []
     for first, last in _runs(rows):
         span = slice(int(indptr[first]), int(indptr[last]))
-        part = _checked(
+        part = checked(
             node["data"][span],
             node["indices"][span],
             indptr[first : last + 1] - indptr[first],
@@ -218,9 +218,13 @@ def _dense_blocks(
             yield start, min(start + step, last)
 
 
-def _checked(
+def checked(
     data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], shape: tuple[int, int]
 ) -> sparse.csr_matrix:
+    """Return the CSR matrix of parts that a file holds.
+
+    Raises ``ValueError`` where they do not fit together: scipy takes such parts, and reads what lies beyond.
+    """
     steps = np.diff(indptr)
     if (
         len(indptr) != shape[0] + 1

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
-from scipy import sparse
 
 from pytest_stbench.data.features import GENE, kinds_of
+from pytest_stbench.data.readers.counts import checked
 from pytest_stbench.data.readers.hdf5 import READ_ERRORS
 from pytest_stbench.data.readers.hdf5_bounds import check_bounds
 from pytest_stbench.errors import DataError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from scipy import sparse
 
 
 ASCII = 127
@@ -64,10 +65,7 @@ def read_matrix(path: Path) -> Matrix:
             message = f"shape {tuple(group['shape'][()])} for {shape[1]} features and {shape[0]} barcodes"
             raise ValueError(message)
         # Columns of the file are barcodes, so its parts are those of the CSR matrix of barcodes.
-        parts = (group["data"][()], group["indices"][()], group["indptr"][()])
-        if len(parts[2]) != shape[0] + 1 or parts[2][-1] != len(parts[0]) or len(parts[1]) != len(parts[0]):
-            raise ValueError("its data, indices and indptr do not fit together")
-        counts = sparse.csr_matrix(parts, shape=shape)
+        counts = checked(group["data"][()], group["indices"][()], group["indptr"][()], shape)
         counts.sum_duplicates()
     return Matrix(barcodes=barcodes, features=features, counts=counts)
 
