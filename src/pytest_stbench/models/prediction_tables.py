@@ -37,7 +37,10 @@ def from_h5ad(path: Path) -> Table:
     def read() -> anndata.AnnData:
         with h5py.File(path, "r", locking="best-effort") as file:
             check_bounds(file, path)
-        return anndata.read_h5ad(path)
+        data = anndata.read_h5ad(path)
+        if hasattr(data.X, "check_format"):  # scipy reads beyond parts that do not fit together
+            data.X.check_format(full_check=True)
+        return data
 
     with quiet_anndata():
         data = _readable(path, read)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 
 from pytest_stbench.data.declared import DEFLATE, refuse_hollow
+from pytest_stbench.data.readers.hdf5_heaps import damaged_heap
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ def check_bounds(file: h5py.File, path: Path) -> None:
     state = (str(path), stat.st_size, stat.st_mtime_ns, stat.st_ino)
     if state in _SOUND:
         return
+    heap = damaged_heap(path, stat.st_size)
+    if heap is not None:
+        _refuse(path, f"the heap of text at byte {heap:,} is not filled by what it says it holds")
     for node in _nodes(file, path):
         if isinstance(node, h5py.Dataset):
             _check_dataset(node, path)
