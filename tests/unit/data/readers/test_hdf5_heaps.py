@@ -91,9 +91,7 @@ def test_a_damaged_one_is_refused_before_it_is_read(written):
     at = content.find(SIGNATURE)
     content[at + 24 : at + 32] = struct.pack("<Q", 1 << 40)  # more than the file has
     path.write_bytes(content)
-    with pytest.raises(
-        DataError, match=rf"heap of text at byte {at:,} is not filled .* is damaged"
-    ):
+    with pytest.raises(DataError, match=rf"heap of text at byte {at:,} is not filled .* is damaged"):
         Dataset("d", spec, load_samples(spec, "d", (path.parent,)), (path.parent,)).slide("S1")
 
 

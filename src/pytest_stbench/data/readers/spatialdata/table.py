@@ -78,6 +78,10 @@ class Table:
         """Return the units with counts, places in um and labels."""
         layer = self._config.keys.counts
         counts = sparse.csr_matrix(self._data.part("X" if layer == "X" else f"layers/{layer}"))
+        try:
+            counts.check_format(full_check=True)  # scipy reads beyond parts that do not fit together
+        except ValueError as error:
+            raise DataError(f"{self.path}: counts are damaged ({error}); write the store anew") from None
         units, (features, kinds) = self.units(), self._features()
         if counts.shape != (len(units.names), len(features)):
             raise DataError(
