@@ -128,3 +128,20 @@ def test_counts_of_space_ranger_fit_their_shape(tmp_path):
 def test_parts_that_do_not_fit_are_refused(data, indices, indptr):
     with pytest.raises(ValueError, match="do not fit together"):
         checked(np.array(data), np.array(indices), np.array(indptr), (2, 3))
+
+
+@pytest.mark.parametrize("how", [{}, {"libver": "latest"}, {"userblock_size": 512}], ids=str)
+def test_files_that_were_changed_again_and_again_are_sound(tmp_path, how):
+    """Texts are taken out of heaps and put into others, which leaves free space of every size."""
+    rng = np.random.default_rng(0)
+    path = tmp_path / "x.h5"
+    h5py.File(path, "w", **how).close()
+    for number in range(12):
+        with h5py.File(path, "r+") as file:
+            for name in list(file)[: number % 3]:
+                del file[name]
+            lengths = rng.integers(0, [9, 60, 900, 6000][number % 4], 150)
+            file[f"d{number}"] = np.array(["x" * int(n) for n in lengths], object)
+            file.attrs["a"] = "y" * int(rng.integers(500))
+        assert path.read_bytes().count(SIGNATURE) > 0
+        assert damaged_heap(path, path.stat().st_size) is None
