@@ -121,8 +121,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
         mark_families(config)
     if config.getoption("stbench_model"):
+        from pytest_stbench.calls.process_end import keep_stderr
         from pytest_stbench.collection.model_choice import register_fallbacks
-        from pytest_stbench.run.death import keep_stderr
 
         keep_stderr()
         register_fallbacks(config)
@@ -196,9 +196,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """Attach what an item has to tell to its report, which xdist carries to the controller."""
     if item.get_closest_marker("stbench") is None:
         return (yield)
+    from pytest_stbench.calls.process_end import end_forked_child
     from pytest_stbench.collection.reports import attach
     from pytest_stbench.collection.skips import PROCESS, own_outcome
-    from pytest_stbench.run.death import end_forked_child
 
     end_forked_child(item.stash.get(PROCESS, os.getpid()))
     report = yield

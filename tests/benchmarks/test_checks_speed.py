@@ -24,7 +24,7 @@ from pytest_stbench.kernels.group_variance import variance_between
 from pytest_stbench.kernels.sparse_ranks import spearman_with
 from pytest_stbench.preprocess.fitted import fit_preprocess
 from pytest_stbench.registry import load_target
-from pytest_stbench.run.measured import MeasuredSlides
+from pytest_stbench.run.quality.scored_view import MeasuredSlides
 from pytest_stbench.spec.model import DatasetSpec, PreprocessSpec
 from pytest_stbench.splits.table import Sample
 

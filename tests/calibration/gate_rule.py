@@ -24,7 +24,7 @@ from pytest_stbench.kernels.mean_interval import interval_in_range
 from pytest_stbench.registry import SIMPLE
 from pytest_stbench.resources import tasks_dir
 from pytest_stbench.run.cells import make_grid
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.spec import TASK_SUFFIX
 from pytest_stbench.spec.defaults import family_of, primary_of
 from pytest_stbench.spec.validate import load_task

@@ -14,7 +14,7 @@ import click
 
 from pytest_stbench.registry import nearest
 from pytest_stbench.report.live import working
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 
 from .cases import cases, run_cases
 from .injections import DESIGN_FAULTS, INJECTIONS

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from pytest_stbench.registry import Registry
-    from pytest_stbench.run.linting import Judged
+    from pytest_stbench.run.quality.data_checks import Judged
     from pytest_stbench.splits.table import Fold
 
 RANK = ("fail", "warn", "skip", "pass")
@@ -111,7 +111,7 @@ def run_cases(
 
 def run_case(case: Case, names: Collection[str] | None = None) -> Outcome:
     """Judge one cohort by all checks, or by those called `names`."""
-    from pytest_stbench.run.registry import builtin_registry
+    from pytest_stbench.run.installed import builtin_registry
 
     injection = INJECTIONS.get(case.defect) if case.level != "clean" else None
     fault = DESIGN_FAULTS[case.defect] if case.level == "design" else None
@@ -133,7 +133,7 @@ def _judged(
     names: frozenset[str],
 ) -> tuple[Judged, dict[str, str]]:
     from pytest_stbench.data.samples import load_samples
-    from pytest_stbench.run.linting import grid_of_data, judge
+    from pytest_stbench.run.quality.data_checks import grid_of_data, judge
     from pytest_stbench.spec.model import TaskFile, TaskSpec
 
     from .model_verdicts import model_verdicts

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.calls.contestants import user_contestant
 from pytest_stbench.data.samples import load_samples
-from pytest_stbench.run.about import model_facts, pooled_primary, results_facts
 from pytest_stbench.run.cells import make_grid
-from pytest_stbench.run.checking import About
-from pytest_stbench.run.contestants import user_contestant
-from pytest_stbench.run.control_models import MEMORY, Memory
+from pytest_stbench.run.quality.model_facts import model_facts, pooled_primary, results_facts
+from pytest_stbench.run.quality.task_checks import About
 from pytest_stbench.run.runner import Runner
+from pytest_stbench.run.selftest.control_models import MEMORY, Memory
 from pytest_stbench.run.settings import RunSettings
 from pytest_stbench.spec.defaults import metrics_of
 

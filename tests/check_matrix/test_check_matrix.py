@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from pytest_stbench.data.simulate.defects.names import DEFECTS, NOT_IN_DATA
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 
 from . import cases as matrix
 from .cases import Case, Outcome, cases, run_case, run_cases

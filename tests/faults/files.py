@@ -25,8 +25,8 @@ from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import StbenchError
 from pytest_stbench.results import load
-from pytest_stbench.run.store import Store
 from pytest_stbench.spec.model import DatasetSpec
+from pytest_stbench.store.store import Store
 
 from ..unit.data.readers.bundles import (  # noqa: TID252  # what writes bundles stands beside its readers
     write_cosmx,

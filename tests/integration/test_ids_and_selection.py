@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 
 FOLDS = {"splits": [{"pgkf": {"k": 2}}], "baselines": ["train_mean"]}
 GRID = {

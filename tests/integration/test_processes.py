@@ -33,7 +33,7 @@ import time
 from pathlib import Path
 
 import numpy
-from pytest_stbench.run import model_calls
+from pytest_stbench.calls import model_calls
 
 HERE = Path(__file__).parent
 SETTINGS = json.loads((HERE / "settings.json").read_text())

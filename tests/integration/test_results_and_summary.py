@@ -280,7 +280,7 @@ class TestKept:
         def full(*args):
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("pytest_stbench.run.keeping.write_part", full)
+        monkeypatch.setattr("pytest_stbench.run.details.writer.write_part", full)
         run = lab.run("--stbench-model=mean", "--stbench-save=full.json", "-k", "rmse")
         assert run.code == 1
         assert run.line("kept    NOT all: single scores and maps are not kept, ")

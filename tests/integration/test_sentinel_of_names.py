@@ -21,7 +21,7 @@ from pytest_stbench.families.fold import FoldData
 from pytest_stbench.families.question import FamilySettings
 from pytest_stbench.preprocess.fitted import FittedPreprocess
 from pytest_stbench.registry import load_target
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.spec.family_settings import (
     CellTypesBlock,
     EmbeddingBlock,

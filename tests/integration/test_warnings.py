@@ -13,10 +13,10 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
+from pytest_stbench.calls.guard import TimeoutUnsupportedWarning
 from pytest_stbench.cli import COMMANDS, main
 from pytest_stbench.collection.remarks import say_once
 from pytest_stbench.errors import CheckWarning, StbenchWarning
-from pytest_stbench.run.guard import TimeoutUnsupportedWarning
 from pytest_stbench.run.store import StoreWarning
 
 FULL = "is 90% full: `stbench store list` says"
@@ -27,7 +27,7 @@ CHECKS = ("-k", "empty_units or too_few_patients", "-m", "stbench_check")
 @pytest.fixture
 def full(bench, monkeypatch):
     """A task that a check warns of, on a disk that is nearly full."""
-    monkeypatch.setattr("pytest_stbench.run.store.disk_share", lambda folder: 0.9)
+    monkeypatch.setattr("pytest_stbench.store.store.disk_share", lambda folder: 0.9)
     bench.task(checks={"too_few_patients": {"approximate_max": 9, "reason": "test"}})
     return bench
 

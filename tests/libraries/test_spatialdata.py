@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from pytest_stbench.cli import main
 from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.samples import load_samples
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.spec.model import DatasetSpec
 from pytest_stbench.spec.validate import load_task
 

@@ -8,20 +8,20 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from pytest_stbench.calls.predicting import Predictor
 from pytest_stbench.checks.panel_joined import joined_with_zeros
 from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.resources import tasks_dir
 from pytest_stbench.run.cells import make_grid
-from pytest_stbench.run.predicting import Predictor
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
+from pytest_stbench.run.open_dataset import Shelf
 from pytest_stbench.run.runner import no_progress
-from pytest_stbench.run.shelf import Shelf
-from pytest_stbench.run.store import Store
 from pytest_stbench.run.task_run import TaskRun
 from pytest_stbench.spec.defaults import metrics_of
 from pytest_stbench.spec.model import DatasetSpec
 from pytest_stbench.spec.validate import load_task
+from pytest_stbench.store.store import Store
 
 FRAGMENT = "_her2st.stbench-inc.yaml"
 REGISTRY = builtin_registry()

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from pytest_stbench.cli import main
-from pytest_stbench.run.linting import Judged
+from pytest_stbench.run.quality.data_checks import Judged
 
 DATA = Path(os.environ.get("STBENCH_DATA", "nowhere"))
 TASKS = Path(__file__).parents[2] / "tasks"

@@ -72,7 +72,7 @@ def check(
     from pytest_stbench.report.lint import lint_data
     from pytest_stbench.report.lint_text import lint_text
     from pytest_stbench.results.schema import Results
-    from pytest_stbench.run.environment import run_record
+    from pytest_stbench.run.provenance.environment import run_record
 
     started = time.time()
     several = list(data) if isinstance(data, list | tuple) else [data]

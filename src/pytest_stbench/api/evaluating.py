@@ -86,7 +86,7 @@ def _run(
     from pytest_stbench.collection.inprocess import run_task
     from pytest_stbench.results.kept import KeptRecord, Staged, stage
     from pytest_stbench.results.schema import load, save
-    from pytest_stbench.run.keeping import not_kept
+    from pytest_stbench.run.details.writer import not_kept
 
     file, parts = folder / "results.json", folder / "parts"
     ran = run_task(path, models, names, [*options, f"--stbench-save={file}"], parts)

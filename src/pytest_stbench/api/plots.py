@@ -159,7 +159,7 @@ def _of_metric(results: Results, metric: str | None) -> tuple[str, list[ScoreRec
 
 def _yardsticks(found: list[ScoreRecord]) -> dict[str, str]:
     """Return which baselines are the trivial and the simple one of the family."""
-    from pytest_stbench.run.registry import builtin_registry
+    from pytest_stbench.run.installed import builtin_registry
 
     family = builtin_registry().families[found[0].family]
     there = {score.model for score in found if score.role == "baseline"}

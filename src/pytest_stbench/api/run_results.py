@@ -171,7 +171,7 @@ class RunResults:
         ResultsError
             When the file holds another version of the same task, data or model, or cannot be written.
         """
-        from pytest_stbench.run.lock import one_writer
+        from pytest_stbench.store.lock import one_writer
 
         target = Path(path).resolve()
         with one_writer(target):

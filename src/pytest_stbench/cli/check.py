@@ -72,7 +72,7 @@ def check(sources: tuple[str, ...], form: str, output: Path | None, **options: A
 def _rendered(reports: list[Report], form: str, started: float) -> str:
     if form == "json":
         from pytest_stbench.report.lint import lint_data
-        from pytest_stbench.run.environment import run_record
+        from pytest_stbench.run.provenance.environment import run_record
 
         run = run_record(["stbench", *sys.argv[1:]], Path.cwd(), started)
         return json.dumps(lint_data(reports, run), indent=1, ensure_ascii=False, allow_nan=False) + "\n"

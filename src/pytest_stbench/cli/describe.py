@@ -58,7 +58,7 @@ def describe(files: tuple[Path, ...], data_root: Path | None) -> None:
     from pytest_stbench.data.samples import load_samples
     from pytest_stbench.data.simulate.describe import describe as describe_data
     from pytest_stbench.errors import DataMissing
-    from pytest_stbench.run.registry import builtin_registry
+    from pytest_stbench.run.installed import builtin_registry
     from pytest_stbench.spec.validate import load_task
 
     registry = builtin_registry()

@@ -92,9 +92,9 @@ def _task_run(taskfile: Path, store: Path, data: Path | None) -> TaskRun:
     from pytest_stbench.data.roots import data_roots
     from pytest_stbench.data.samples import load_samples
     from pytest_stbench.run.cells import make_grid
-    from pytest_stbench.run.panels import separate_panels
-    from pytest_stbench.run.registry import builtin_registry
+    from pytest_stbench.run.installed import builtin_registry
     from pytest_stbench.run.runner import Runner
+    from pytest_stbench.run.separate_panels import separate_panels
     from pytest_stbench.run.settings import RunSettings
     from pytest_stbench.spec.defaults import family_of, metrics_of
     from pytest_stbench.spec.validate import load_task
@@ -139,8 +139,8 @@ class _Export:
 
     def cell(self, cell: Cell) -> None:
         """Write one fold."""
+        from pytest_stbench.calls.failures import Blocked
         from pytest_stbench.models.predictions import safe_name
-        from pytest_stbench.run.outcomes import Blocked
         from pytest_stbench.spec.defaults import methods_of
 
         try:

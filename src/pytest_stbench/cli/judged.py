@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.propose.for_check import Said
     from pytest_stbench.registry import Registry
     from pytest_stbench.report.lint import Report
-    from pytest_stbench.run.linting import Judged
+    from pytest_stbench.run.quality.data_checks import Judged
     from pytest_stbench.spec.model import CheckSpec
     from pytest_stbench.splits.table import Sample
 
@@ -30,7 +30,7 @@ def judged(
 
     `unread`: these get a report as well; `pictures`: what maps are made of is kept.
     """
-    from pytest_stbench.run.registry import builtin_registry
+    from pytest_stbench.run.installed import builtin_registry
 
     registry = builtin_registry()
     chosen = left_out(options["select"], options["skip"], registry)
@@ -106,8 +106,8 @@ def _task(path: Path, asked: _Asked, store: Path) -> Report:
     from pytest_stbench.data.samples import load_samples
     from pytest_stbench.report.lint import Report
     from pytest_stbench.run.cells import make_grid
-    from pytest_stbench.run.linting import judge
-    from pytest_stbench.run.panels import separate_panels
+    from pytest_stbench.run.quality.data_checks import judge
+    from pytest_stbench.run.separate_panels import separate_panels
     from pytest_stbench.spec.validate import load_task
 
     registry = asked.registry
@@ -132,7 +132,7 @@ def _files(group: tuple[str, ...], asked: _Asked, store: Path) -> Report:
     from pytest_stbench.data.dataset import Dataset
     from pytest_stbench.data.propose.for_check import describe_files
     from pytest_stbench.report.lint import Report
-    from pytest_stbench.run.linting import judge, task_of_data, unreadable_slides
+    from pytest_stbench.run.quality.data_checks import judge, task_of_data, unreadable_slides
 
     registry, several = asked.registry, len(group) > 1
     pattern = str(Path(group[0]).parent / "*.h5ad") if several else group[0]
@@ -168,7 +168,7 @@ def _sheet(path: Path, asked: _Asked, store: Path) -> list[Report]:
     from pytest_stbench.data.propose.for_check import config_of
     from pytest_stbench.data.propose.sheet import read_sheet
     from pytest_stbench.report.lint import Report
-    from pytest_stbench.run.linting import judge, task_of_data, validation_note
+    from pytest_stbench.run.quality.data_checks import judge, task_of_data, validation_note
 
     options, said = asked.options, asked.said
     sheets = read_sheet(

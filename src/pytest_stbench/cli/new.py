@@ -152,8 +152,8 @@ def _unusable(path: Path, root: Path, *, tried: bool) -> dict[str, str]:
     """Return the slides that the task at `path` cannot use, each with the reason; see that it is valid."""
     from pytest_stbench.data.samples import load_samples
     from pytest_stbench.run.cells import make_grid
-    from pytest_stbench.run.registry import builtin_registry
-    from pytest_stbench.run.trial import unusable
+    from pytest_stbench.run.installed import builtin_registry
+    from pytest_stbench.run.quality.usable_slides import unusable
     from pytest_stbench.spec.validate import load_task
 
     registry = builtin_registry()

@@ -14,7 +14,7 @@ from pytest_stbench.cli.files import write_all
 def reference(folder: Path) -> None:
     """Write the reference pages to DIR, records that other packages add included."""
     from pytest_stbench.report.reference import reference_pages
-    from pytest_stbench.run.registry import builtin_registry
+    from pytest_stbench.run.installed import builtin_registry
 
     pages = reference_pages(builtin_registry())
     write_all(folder, {name: text.encode() for name, text in pages.items()})

@@ -17,7 +17,7 @@ def schema(output: Path | None) -> None:
 
     In VS Code, name the file under `yaml.schemas` for `*.stbench.yaml`.
     """
-    from pytest_stbench.run.registry import builtin_registry
+    from pytest_stbench.run.installed import builtin_registry
     from pytest_stbench.spec.schema import json_schema
 
     text = json.dumps(json_schema(builtin_registry()), indent=2) + "\n"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from pytest_stbench.run.selftest import Trial
+    from pytest_stbench.run.selftest.trials import Trial
 
 
 @click.command()
@@ -22,8 +22,8 @@ def selftest(names: tuple[str, ...]) -> None:
     from pytest_stbench.errors import StbenchError
     from pytest_stbench.registry import nearest
     from pytest_stbench.resources import tasks_dir
-    from pytest_stbench.run.registry import builtin_registry
-    from pytest_stbench.run.selftest import DEFAULT_TASKS, run_selftest
+    from pytest_stbench.run.installed import builtin_registry
+    from pytest_stbench.run.selftest.trials import DEFAULT_TASKS, run_selftest
     from pytest_stbench.spec import TASK_SUFFIX
 
     shipped = {path.name.removesuffix(TASK_SUFFIX): path for path in tasks_dir().rglob(f"*{TASK_SUFFIX}")}

@@ -41,7 +41,7 @@ _folder = click.option(
 def list_store(root: Path) -> None:
     """List what each model costs for each task: files, bytes, seconds it took, last use."""
     from pytest_stbench.data.wording import byte_size
-    from pytest_stbench.run.housekeeping import costs, disk_share
+    from pytest_stbench.store.housekeeping import costs, disk_share
 
     _require(root)
     found = costs(root)
@@ -70,7 +70,7 @@ def prune(root: Path, keep_days: float | None, max_size: int | None) -> None:
     """
     from pytest_stbench.data.wording import byte_size
     from pytest_stbench.errors import StbenchError
-    from pytest_stbench.run import housekeeping
+    from pytest_stbench.store import housekeeping
 
     if keep_days is None and max_size is None:
         raise StbenchError("say what may go: --keep-days N, --max-size SIZE, or both")
@@ -87,7 +87,7 @@ def prune(root: Path, keep_days: float | None, max_size: int | None) -> None:
 
 def _require(root: Path) -> None:
     from pytest_stbench.errors import StbenchError
-    from pytest_stbench.run.store import is_store
+    from pytest_stbench.store.store import is_store
 
     if not is_store(root):
         raise StbenchError(f"{root}: no store of stbench; name its folder (--stbench-store)")

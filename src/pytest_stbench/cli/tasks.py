@@ -22,7 +22,7 @@ def tasks() -> None:
 @tasks.command(name="list")
 def list_tasks() -> None:
     """List the shipped task files: name, family, claim, data sets, whether data must be fetched."""
-    from pytest_stbench.run.registry import builtin_registry
+    from pytest_stbench.run.installed import builtin_registry
     from pytest_stbench.spec.validate import load_task
 
     registry = builtin_registry()

@@ -17,7 +17,7 @@ def validate(files: tuple[Path, ...]) -> None:
 
     Exit code 2 if there is one.
     """
-    from pytest_stbench.run.registry import builtin_registry
+    from pytest_stbench.run.installed import builtin_registry
     from pytest_stbench.spec.validate import load_task
 
     registry = builtin_registry()

@@ -12,20 +12,20 @@ from pytest_stbench.collection.perform import Preparing, judged, parts
 from pytest_stbench.collection.progress import progress_of
 from pytest_stbench.collection.session import ARGUMENTS
 from pytest_stbench.collection.under_test import contestant_of
-from pytest_stbench.run.about import model_facts, pooled_primary, results_facts
-from pytest_stbench.run.again import in_fresh_process, refit
-from pytest_stbench.run.checking import About
-from pytest_stbench.run.records import contamination_records
+from pytest_stbench.run.quality.check_records import contamination_records
+from pytest_stbench.run.quality.model_facts import model_facts, pooled_primary, results_facts
+from pytest_stbench.run.quality.refit import in_fresh_process, refit
+from pytest_stbench.run.quality.task_checks import About
 from pytest_stbench.spec.defaults import primary_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_stbench.calls.contestants import Contestant
     from pytest_stbench.checks.kept_state import Refitted
     from pytest_stbench.collection.plan_items import TaskItems
     from pytest_stbench.run.cells import Cell
-    from pytest_stbench.run.contestants import Contestant
-    from pytest_stbench.run.recorder import Recorder
+    from pytest_stbench.run.scores.recorder import Recorder
     from pytest_stbench.run.task_run import TaskRun
 
 

@@ -1,4 +1,4 @@
-"""The plugin of a process that fits one fold again, started by :mod:`pytest_stbench.run.again`.
+"""The plugin of a process that fits one fold again, started by :mod:`pytest_stbench.run.quality.refit`.
 
 It takes the command line of the run it belongs to, collects one task file, runs one score of one fold, writes
 the value and ends before anybody writes a report: those belong to the run.
@@ -50,7 +50,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     elif report.failed or report.skipped:
         ANSWER.setdefault("error", str(report.longreprtext).partition("\n")[0])
     if report.when == "teardown":
-        from pytest_stbench.run.death import leave
+        from pytest_stbench.calls.process_end import leave
 
         if "value" not in ANSWER:
             ANSWER.setdefault("error", "the score was not made")

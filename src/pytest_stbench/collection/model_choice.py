@@ -57,7 +57,7 @@ def resolve_bare(name: str) -> Any:
 
     from pytest_stbench.models.imports import load_entry_point
     from pytest_stbench.registry import SIMPLE
-    from pytest_stbench.run.registry import builtin_registry
+    from pytest_stbench.run.installed import builtin_registry
 
     baselines = builtin_registry().baselines
     if name == SIMPLE or name in baselines:
@@ -97,7 +97,7 @@ def _folder(config: pytest.Config, name: str) -> Any:
 
 
 def _loaded(load: Callable[[str], Any], name: str) -> Any:
-    from pytest_stbench.run.tracebacks import user_traceback
+    from pytest_stbench.calls.tracebacks import user_traceback
 
     try:
         return load(name)

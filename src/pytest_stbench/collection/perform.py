@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_stbench.calls.failures import Blocked, CellFailed, NotSupported
 from pytest_stbench.collection.model_choice import NOT_GIVEN
 from pytest_stbench.collection.outcomes import (
     NOT_EVALUABLE,
@@ -25,18 +26,17 @@ from pytest_stbench.collection.under_test import contestant_of
 from pytest_stbench.errors import CheckWarning, DataError, DataMissing
 from pytest_stbench.report.findings import SAVED, further_lines
 from pytest_stbench.run.cells import Cell, Pool
-from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported
-from pytest_stbench.run.records import check_record
+from pytest_stbench.run.quality.check_records import check_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_stbench.calls.contestants import Contestant
     from pytest_stbench.checks.result import CheckResult
     from pytest_stbench.collection.plan_items import DatasetCell, ItemFunction, TaskItems
     from pytest_stbench.registry import Check
     from pytest_stbench.results.record import VerdictRecord
-    from pytest_stbench.run.contestants import Contestant
-    from pytest_stbench.run.recorder import Recorder
+    from pytest_stbench.run.scores.recorder import Recorder
     from pytest_stbench.run.task_run import TaskRun
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_stbench.errors import StbenchError
-from pytest_stbench.run.registry import builtin_registry, with_project
+from pytest_stbench.run.installed import builtin_registry, with_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

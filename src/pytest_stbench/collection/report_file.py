@@ -46,7 +46,7 @@ def write_report(session: pytest.Session, started: float) -> None:
         if saved is not None and SAVE_ERROR not in config.stash:
             sources = read_sources([saved])
         else:
-            from pytest_stbench.run.environment import run_record
+            from pytest_stbench.run.provenance.environment import run_record
 
             given = config.invocation_params
             run = run_record(["pytest", *given.args], given.dir, started)

@@ -93,7 +93,7 @@ def check_files(config: pytest.Config) -> None:
 
 def check_given_gates(config: pytest.Config) -> None:
     """Refuse gates of the command line that no task file could take."""
-    from pytest_stbench.run.registry import builtin_registry
+    from pytest_stbench.run.installed import builtin_registry
     from pytest_stbench.spec.given_gates import check_gates
 
     try:
@@ -125,8 +125,8 @@ def save_path(config: pytest.Config) -> Path | None:
 def save(session: pytest.Session, started: float) -> None:
     """Write the results of the run, merged with what the file holds."""
     from pytest_stbench.results.schema import save as save_results
-    from pytest_stbench.run.environment import run_record
-    from pytest_stbench.run.lock import one_writer
+    from pytest_stbench.run.provenance.environment import run_record
+    from pytest_stbench.store.lock import one_writer
 
     path = save_path(session.config)
     told = told_of(session.config)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from xdist.scheduler import LoadScopeScheduling
 
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.spec import TASK_SUFFIX
 
 

@@ -14,16 +14,16 @@ from pytest_stbench.collection.skips import keep_exits_honest
 from pytest_stbench.data.roots import data_roots
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.run.cells import make_grid
-from pytest_stbench.run.panels import separate_panels
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
+from pytest_stbench.run.separate_panels import separate_panels
 from pytest_stbench.run.settings import AFRESH_PLUGIN, RunSettings
 from pytest_stbench.spec.defaults import family_of, metrics_of
 from pytest_stbench.spec.given_gates import metric_of
 from pytest_stbench.spec.validate import load_task
 
 if TYPE_CHECKING:
-    from pytest_stbench.run.recorder import Recorder
     from pytest_stbench.run.runner import Runner
+    from pytest_stbench.run.scores.recorder import Recorder
     from pytest_stbench.run.task_run import TaskRun
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample

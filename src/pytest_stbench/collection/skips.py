@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_stbench.calls.process_end import HonestExits
 from pytest_stbench.collection.outcomes import BlockedItem, GateNotMet, payload
 from pytest_stbench.collection.remarks import AS_ERROR
 from pytest_stbench.errors import StbenchWarning
-from pytest_stbench.run.death import HonestExits
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -83,8 +83,8 @@ def fixtures_of_model(item: pytest.Item) -> set[str]:
 
 def blocked_by_fixture(name: str, error: BaseException) -> BlockedItem:
     """Return the outcome of an item whose model was not made because its fixture gave way."""
-    from pytest_stbench.run.model_calls import ADVICE
-    from pytest_stbench.run.tracebacks import said
+    from pytest_stbench.calls.model_calls import ADVICE
+    from pytest_stbench.calls.tracebacks import said
 
     detail = f"its fixture {name} called {said(error)}; a model that ends its test has not passed: {ADVICE}"
     return BlockedItem(cause=f"model fixture {name}", detail=detail)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.calls.failures import first_line
 from pytest_stbench.checks.result import count
 from pytest_stbench.collection.keeping import KEEP_ERROR
 from pytest_stbench.collection.reports import SAVE_ERROR, UNAPPLIED, results_of, save_path, told_of
@@ -23,8 +24,7 @@ from pytest_stbench.report.tables import make_tables, table_lines, undefined_lin
 from pytest_stbench.report.verdicts import PASSED, several_lines, shown, verdict_lines
 from pytest_stbench.report.width import terminal_width, wrapped
 from pytest_stbench.results.checklist import checklist_of
-from pytest_stbench.run.outcomes import first_line
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.run.settings import IN_PROCESS_PLUGIN
 
 if TYPE_CHECKING:

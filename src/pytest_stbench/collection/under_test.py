@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_stbench.calls.contestants import Contestant, user_contestant
+from pytest_stbench.calls.failures import Blocked
+from pytest_stbench.calls.model_calls import built
 from pytest_stbench.collection.model_choice import BaselineChoice, NoModel, model_label
 from pytest_stbench.collection.plan_items import MODEL_NAME
 from pytest_stbench.errors import ModelError
-from pytest_stbench.run.contestants import Contestant, user_contestant
-from pytest_stbench.run.model_calls import built
-from pytest_stbench.run.outcomes import Blocked
 
 if TYPE_CHECKING:
     from pytest_stbench.collection.plan_items import TaskItems

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_stbench.results.check_record import CheckRecord
     from pytest_stbench.results.provenance import DatasetRecord, RunRecord, TaskRecord
-    from pytest_stbench.run.looking import SlideView
+    from pytest_stbench.run.quality.slide_views import SlideView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_stbench.report.lint import Report
-    from pytest_stbench.run.looking import SlideView
+    from pytest_stbench.run.quality.slide_views import SlideView
 
 
 @dataclass(frozen=True, slots=True)

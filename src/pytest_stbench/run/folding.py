@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_stbench.preprocess.fitted import FittedPreprocess
     from pytest_stbench.registry import Family
     from pytest_stbench.run.cells import Cell
-    from pytest_stbench.run.shelf import Shelf
+    from pytest_stbench.run.open_dataset import Shelf
     from pytest_stbench.spec.model import DatasetSpec, PreprocessSpec, TaskSpec
     from pytest_stbench.splits.table import Fold
 

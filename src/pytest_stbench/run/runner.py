@@ -5,23 +5,23 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.calls.predicting import Predictor
 from pytest_stbench.data.checksums import Checksums
-from pytest_stbench.run.keeping import Keeper
-from pytest_stbench.run.predicting import Predictor
-from pytest_stbench.run.recorder import Recorder
-from pytest_stbench.run.shelf import Shelf
-from pytest_stbench.run.store import Store
-from pytest_stbench.run.stored_run import StoredRun
+from pytest_stbench.run.details.writer import Keeper
+from pytest_stbench.run.open_dataset import Shelf
+from pytest_stbench.run.scores.recorder import Recorder
+from pytest_stbench.run.scores.stored_run import StoredRun
 from pytest_stbench.run.task_run import TaskRun
+from pytest_stbench.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from pytest_stbench.calls.predicting import Tally
     from pytest_stbench.registry import Registry
     from pytest_stbench.run.cells import Grid
-    from pytest_stbench.run.predicting import Tally
     from pytest_stbench.run.settings import RunSettings
     from pytest_stbench.spec.model import MetricSpec, TaskFile
 

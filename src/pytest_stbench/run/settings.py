@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from pytest_stbench.results.kept import Level
 
 PROGRESS_AFTER = 5.0
-GRACE = 10.0
 AFRESH_PLUGIN = "pytest_stbench.collection.afresh"
 IN_PROCESS_PLUGIN = "pytest_stbench.collection.inprocess"
 AFRESH = "PYTEST_STBENCH_AFRESH"

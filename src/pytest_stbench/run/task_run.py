@@ -4,40 +4,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_stbench.calls.contestants import Contestant, baseline_contestant
+from pytest_stbench.calls.failures import Blocked, CellFailed, NotSupported, blocking, first_line
+from pytest_stbench.calls.model_calls import built
 from pytest_stbench.errors import DataError, ModelError, SplitError
 from pytest_stbench.models.predictions import Place
-from pytest_stbench.run.anchors import Anchors
-from pytest_stbench.run.beside import families_beside
-from pytest_stbench.run.ceilings import Ceiling, Ceilings
 from pytest_stbench.run.cells import pool_id, view_id
-from pytest_stbench.run.checking import Checking
-from pytest_stbench.run.contestants import Contestant, baseline_contestant
+from pytest_stbench.run.details.task_writer import TaskKeeper
 from pytest_stbench.run.folding import Folding, listed_genes, made_from
-from pytest_stbench.run.keeping_task import TaskKeeper
-from pytest_stbench.run.kept_checks import KeptChecks
-from pytest_stbench.run.keys import cell_key
-from pytest_stbench.run.ladder import Ladder, make_ladder
-from pytest_stbench.run.model_calls import built
-from pytest_stbench.run.moments import Moments
-from pytest_stbench.run.outcomes import Blocked, CellFailed, NotSupported, blocking, first_line
-from pytest_stbench.run.resolutions import Resolutions
-from pytest_stbench.run.scoring import CellScores, Detail, Scorer
-from pytest_stbench.run.truth_facts import TruthFacts
+from pytest_stbench.run.provenance.gene_depth import Resolutions
+from pytest_stbench.run.quality.check_memo import KeptChecks
+from pytest_stbench.run.quality.neighbours import families_beside
+from pytest_stbench.run.quality.task_checks import Checking
+from pytest_stbench.run.quality.truth_facts import TruthFacts
+from pytest_stbench.run.scores.ceilings import Ceiling, Ceilings
+from pytest_stbench.run.scores.ladder import Ladder, make_ladder
+from pytest_stbench.run.scores.scoring import CellScores, Detail, Scorer
+from pytest_stbench.run.scores.slide_variance import Moments
+from pytest_stbench.run.scores.stored_anchors import Anchors
 from pytest_stbench.run.views import Views
 from pytest_stbench.spec.defaults import family_of, methods_of, with_defaults
 from pytest_stbench.spec.fingerprint import fingerprint
+from pytest_stbench.store.keys import cell_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_stbench.calls.predicting import Prediction, Predictor
     from pytest_stbench.families.fold import FoldData
     from pytest_stbench.families.question import Truth
     from pytest_stbench.registry import Baseline, Registry
     from pytest_stbench.run.cells import Cell, Grid, Pool
-    from pytest_stbench.run.keeping import Keeper
-    from pytest_stbench.run.predicting import Prediction, Predictor
-    from pytest_stbench.run.shelf import Shelf
+    from pytest_stbench.run.details.writer import Keeper
+    from pytest_stbench.run.open_dataset import Shelf
     from pytest_stbench.spec.model import MetricSpec, TaskFile
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.errors import DataError, DataMissing
-from pytest_stbench.run.beside import holds_counts
 from pytest_stbench.run.cells import view_parts
-from pytest_stbench.run.measured import MeasuredSlides
+from pytest_stbench.run.quality.neighbours import holds_counts
+from pytest_stbench.run.quality.scored_view import MeasuredSlides
 from pytest_stbench.spec.defaults import dataset_of, inputs_of, preprocess_of
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_stbench.registry import Family, Registry
     from pytest_stbench.run.cells import Grid
     from pytest_stbench.run.folding import Folding
-    from pytest_stbench.run.shelf import Shelf
+    from pytest_stbench.run.open_dataset import Shelf
     from pytest_stbench.spec.model import TaskSpec
 
 RAW_KEYS = ("raw", "counts", "X")

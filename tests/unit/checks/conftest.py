@@ -10,23 +10,23 @@ import pytest
 import yaml
 from scipy import sparse
 
+from pytest_stbench.calls.predicting import Predictor
 from pytest_stbench.checks.values import as_numbers
 from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.errors import DataError
 from pytest_stbench.run.cells import make_grid
-from pytest_stbench.run.measured import MeasuredSlides
-from pytest_stbench.run.predicting import Predictor
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
+from pytest_stbench.run.open_dataset import Shelf
+from pytest_stbench.run.quality.scored_view import MeasuredSlides
 from pytest_stbench.run.runner import no_progress
-from pytest_stbench.run.shelf import Shelf
-from pytest_stbench.run.store import Store
 from pytest_stbench.run.task_run import TaskRun
 from pytest_stbench.spec.defaults import metrics_of
 from pytest_stbench.spec.model import DatasetSpec, PreprocessSpec
 from pytest_stbench.spec.validate import load_task
 from pytest_stbench.splits.table import Fold, Sample
+from pytest_stbench.store.store import Store
 
 
 @dataclass

@@ -60,9 +60,9 @@ def small_registry(monkeypatch):
             "source", [Reader(id=n, name=n, summary="", target="") for n in ("h5ad", "simulated")]
         ),
     )
-    module = types.ModuleType("pytest_stbench.run.registry")
+    module = types.ModuleType("pytest_stbench.run.installed")
     module.builtin_registry = lambda: registry
-    monkeypatch.setitem(sys.modules, "pytest_stbench.run.registry", module)
+    monkeypatch.setitem(sys.modules, "pytest_stbench.run.installed", module)
 
 
 @pytest.fixture

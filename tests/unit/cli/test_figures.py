@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from scipy.sparse import csr_matrix
 
 from pytest_stbench.cli import main
-from pytest_stbench.run.linting import Judged
+from pytest_stbench.run.quality.data_checks import Judged
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:anndata")
 

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_stbench.collection import keeping
 from pytest_stbench.collection.keeping import FOLDER, KEEP_ERROR, PARTS, begin, files, level_of, parts_of
-from pytest_stbench.run.lock import locked
+from pytest_stbench.store.lock import locked
 
 
 def config_of(path="v1.json", *, keep=None, collectonly=False, plugins=(), **attributes):

@@ -80,11 +80,11 @@ def test_the_picture_has_outlines_colours_of_counts_and_grey_for_strangers():
 
 
 def test_outlines_that_cannot_be_read_are_said(monkeypatch):
-    from pytest_stbench.run import looking
+    from pytest_stbench.run.quality import slide_views
 
     def broken(_):
         message = "boundaries.parquet: damaged"
         raise DataError(message)
 
-    monkeypatch.setattr(looking, "outlines_of", broken)
-    assert looking._outlines(slide(GRID)) == ([], "boundaries.parquet: damaged")
+    monkeypatch.setattr(slide_views, "outlines_of", broken)
+    assert slide_views._outlines(slide(GRID)) == ([], "boundaries.parquet: damaged")

@@ -11,12 +11,12 @@ from pytest_stbench.data.samples import load_samples
 from pytest_stbench.resources import tasks_dir
 from pytest_stbench.run.cells import Cell
 from pytest_stbench.run.folding import Folding
-from pytest_stbench.run.registry import builtin_registry
-from pytest_stbench.run.shelf import Shelf
-from pytest_stbench.run.store import Store
+from pytest_stbench.run.installed import builtin_registry
+from pytest_stbench.run.open_dataset import Shelf
 from pytest_stbench.spec.defaults import family_of
 from pytest_stbench.spec.validate import load_task
 from pytest_stbench.splits.table import Fold
+from pytest_stbench.store.store import Store
 
 REGISTRY = builtin_registry()
 SMALLER = {

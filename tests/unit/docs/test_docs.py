@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from pytest_stbench.cli import COMMANDS, main
 from pytest_stbench.extend import record_of
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.spec.model import TaskSpec
 from pytest_stbench.spec.validate import load_task
 

@@ -17,7 +17,7 @@ from pytest_stbench.metrics.aggregate import slide_value
 from pytest_stbench.metrics.arguments import arguments
 from pytest_stbench.models.contract import ContractError
 from pytest_stbench.registry import load_target
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.spec.family_settings import (
     CellTypesBlock,
     EmbeddingBlock,

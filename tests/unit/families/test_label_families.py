@@ -17,7 +17,7 @@ from pytest_stbench.families.question import FamilySettings, Request
 from pytest_stbench.metrics import ari, knn_recall, macro_f1
 from pytest_stbench.models.contract import ContractError
 from pytest_stbench.resources import cell_type_markers, cell_type_ontology, cell_type_parents, niche_ontology
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.spec.family_settings import CellTypesBlock, EmbeddingBlock, NichesBlock, ProportionsBlock
 
 from .test_fold import counted_slide, fold_of

@@ -13,7 +13,7 @@ from pytest_stbench.families.perturbations import PERTURBATIONS
 from pytest_stbench.families.question import FamilySettings
 from pytest_stbench.families.robustness import Robustness
 from pytest_stbench.metrics import robust_share, self_consistency
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.spec.family_settings import NichesBlock, RobustnessBlock
 
 from .test_label_families import asked, labelled

@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 from pytest_stbench.errors import DataError
 from pytest_stbench.families.question import FamilySettings
 from pytest_stbench.families.transfer import WITHIN, Transfer, _quotas, drawn
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.spec.family_settings import NichesBlock, TransferBlock
 
 from .test_fold import counted_slide

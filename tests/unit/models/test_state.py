@@ -18,7 +18,7 @@ from pytest_stbench.models.fresh import ModelHandle
 from pytest_stbench.models.identity import identity
 from pytest_stbench.models.state import state_of
 from pytest_stbench.registry import load_target
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 
 
 class Model:

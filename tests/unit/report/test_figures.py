@@ -37,7 +37,7 @@ from pytest_stbench.report.figures.variable_genes import gene_table, shown_genes
 from pytest_stbench.resources import landscape_page
 from pytest_stbench.results.checklist import ChecklistRecord
 from pytest_stbench.results.provenance import DatasetRecord
-from pytest_stbench.run.linting import Judged
+from pytest_stbench.run.quality.data_checks import Judged
 from pytest_stbench.spec.model import DatasetSpec
 
 TASK = {

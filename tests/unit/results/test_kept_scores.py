@@ -11,7 +11,7 @@ import pytest
 from pytest_stbench.metrics.aggregate import SlideValue
 from pytest_stbench.results import read_scores
 from pytest_stbench.results.kept_scores import Block, Encoder, Place, single, write_part, write_scores
-from pytest_stbench.run.pooling import pool_scores
+from pytest_stbench.run.scores.pooling import pool_scores
 
 COLUMNS = [
     "model", "task", "dataset", "variant", "fold", "slide", "patient", "metric", "level", "name", "value",

@@ -9,8 +9,8 @@ from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.errors import DataError
 from pytest_stbench.metrics.aggregate import SlideValue
 from pytest_stbench.run.cells import Cell, Pool
-from pytest_stbench.run.registry import builtin_registry
-from pytest_stbench.run.scoring import CellScores
+from pytest_stbench.run.installed import builtin_registry
+from pytest_stbench.run.scores.scoring import CellScores
 from pytest_stbench.spec.model import DatasetSpec
 from pytest_stbench.spec.validate import load_task
 from pytest_stbench.splits.table import Fold, Sample

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, strategies as st
 
 from pytest_stbench.metrics.aggregate import SlideValue
-from pytest_stbench.run.ceilings import Ceilings, skill
 from pytest_stbench.run.cells import Cell
 from pytest_stbench.run.folding import Folding
-from pytest_stbench.run.registry import builtin_registry
-from pytest_stbench.run.scoring import Scorer
-from pytest_stbench.run.shelf import Shelf
-from pytest_stbench.run.store import Store
+from pytest_stbench.run.installed import builtin_registry
+from pytest_stbench.run.open_dataset import Shelf
+from pytest_stbench.run.scores.ceilings import Ceilings, skill
+from pytest_stbench.run.scores.scoring import Scorer
 from pytest_stbench.spec.model import MetricSpec
 from pytest_stbench.splits.table import Fold
+from pytest_stbench.store.store import Store
 
 REGISTRY = builtin_registry()
 

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_stbench.errors import DataMissing, TaskFileError
 from pytest_stbench.run.cells import make_grid, pool_id
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import pytest
 from pytest_stbench.errors import DataError
 from pytest_stbench.run.cells import Cell
 from pytest_stbench.run.folding import Folding, listed_genes
-from pytest_stbench.run.registry import builtin_registry
-from pytest_stbench.run.shelf import Shelf
-from pytest_stbench.run.store import Store
+from pytest_stbench.run.installed import builtin_registry
+from pytest_stbench.run.open_dataset import Shelf
 from pytest_stbench.spec.model import DatasetSpec
 from pytest_stbench.splits.table import Fold
+from pytest_stbench.store.store import Store
 
 REGISTRY = builtin_registry()
 ALL_UNITS = {"min_counts": 0, "min_genes": 0}

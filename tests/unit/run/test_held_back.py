@@ -6,10 +6,10 @@ import math
 
 import pytest
 
+from pytest_stbench.calls.contestants import user_contestant
 from pytest_stbench.metrics.aggregate import SlideValue
-from pytest_stbench.run.contestants import user_contestant
-from pytest_stbench.run.recorder import Recorder
-from pytest_stbench.run.scoring import CellScores
+from pytest_stbench.run.scores.recorder import Recorder
+from pytest_stbench.run.scores.scoring import CellScores
 
 from .test_recorder import PATIENTS, FakeRun
 

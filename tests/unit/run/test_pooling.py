@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from pytest_stbench.run.pooling import difference_error, headline_error, pool_scores
+from pytest_stbench.run.scores.pooling import difference_error, headline_error, pool_scores
 
 NAN = math.nan
 
@@ -107,7 +107,7 @@ def test_costs_and_sizes(make_cell, make_scores):
 def test_the_order_of_cells_does_not_matter(values, order):
     from pytest_stbench.metrics.aggregate import SlideValue
     from pytest_stbench.run.cells import Cell
-    from pytest_stbench.run.scoring import CellScores
+    from pytest_stbench.run.scores.scoring import CellScores
     from pytest_stbench.splits.table import Fold
 
     def part(patient, number, value):

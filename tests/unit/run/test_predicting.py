@@ -7,18 +7,18 @@ import contextlib
 import numpy as np
 import pytest
 
+from pytest_stbench.calls import predicting
+from pytest_stbench.calls.contestants import baseline_contestant, user_contestant
+from pytest_stbench.calls.failures import CellFailed
+from pytest_stbench.calls.predicting import Predictor
 from pytest_stbench.models import identity as identities
 from pytest_stbench.models.identity import digest_of
-from pytest_stbench.run import predicting
 from pytest_stbench.run.cells import Cell
-from pytest_stbench.run.contestants import baseline_contestant, user_contestant
 from pytest_stbench.run.folding import Folding
-from pytest_stbench.run.outcomes import CellFailed
-from pytest_stbench.run.predicting import Predictor
-from pytest_stbench.run.registry import builtin_registry
-from pytest_stbench.run.shelf import Shelf
-from pytest_stbench.run.store import Store
+from pytest_stbench.run.installed import builtin_registry
+from pytest_stbench.run.open_dataset import Shelf
 from pytest_stbench.splits.table import Fold
+from pytest_stbench.store.store import Store
 
 REGISTRY = builtin_registry()
 

@@ -10,15 +10,15 @@ from scipy.sparse import csr_matrix
 from scipy.stats import spearmanr
 
 from pytest_stbench import metrics
+from pytest_stbench.calls.predicting import Prediction
 from pytest_stbench.families.predicted_expression import ExpressionTruth, Surroundings
 from pytest_stbench.kernels import moran
 from pytest_stbench.kernels.hvg import standardised_variance
 from pytest_stbench.metrics import rmse, slide_value
 from pytest_stbench.registry import Catalogue, Metric
-from pytest_stbench.run import scoring
-from pytest_stbench.run.predicting import Prediction
-from pytest_stbench.run.registry import builtin_registry
-from pytest_stbench.run.scoring import Scorer
+from pytest_stbench.run.installed import builtin_registry
+from pytest_stbench.run.scores import scoring
+from pytest_stbench.run.scores.scoring import Scorer
 from pytest_stbench.spec.model import MetricSpec
 
 from .conftest import poisson_slide

@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from pytest_stbench.cli import main
 from pytest_stbench.errors import StbenchError
 from pytest_stbench.resources import tasks_dir
-from pytest_stbench.run.control_models import CONTROL_MODELS, Memory, NamesOnly, RowOrder
-from pytest_stbench.run.control_predictions import CONTROLS
-from pytest_stbench.run.registry import builtin_registry
-from pytest_stbench.run.selftest import DEFAULT_TASKS, Trial, run_selftest
+from pytest_stbench.run.installed import builtin_registry
+from pytest_stbench.run.selftest.control_models import CONTROL_MODELS, Memory, NamesOnly, RowOrder
+from pytest_stbench.run.selftest.control_predictions import CONTROLS
+from pytest_stbench.run.selftest.trials import DEFAULT_TASKS, Trial, run_selftest
 from pytest_stbench.spec import TASK_SUFFIX
 from pytest_stbench.spec.validate import load_task
 
@@ -151,7 +151,7 @@ def test_the_last_line_counts_and_the_exit_code_tells(monkeypatch, verdicts, cod
     ]
     asked = []
     monkeypatch.setattr(
-        "pytest_stbench.run.selftest.run_selftest", lambda paths, _: asked.extend(paths) or made
+        "pytest_stbench.run.selftest.trials.run_selftest", lambda paths, _: asked.extend(paths) or made
     )
     done = CliRunner().invoke(main, ["selftest", "--task", "smoke-imputation"])
     assert (done.exit_code, done.output.splitlines()[-1]) == (code, last)

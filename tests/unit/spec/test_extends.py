@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 
 from pytest_stbench.errors import TaskFileError
 from pytest_stbench.resources import tasks_dir
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.spec.defaults import metrics_of
 from pytest_stbench.spec.extends import load_tree, merge
 from pytest_stbench.spec.source import Node, line_marks, plain

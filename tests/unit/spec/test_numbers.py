@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.spec.numbers import MOVES, NUMBERS, Move, moves
 
 ROOT = Path(__file__).parents[3]

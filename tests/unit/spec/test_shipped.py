@@ -5,7 +5,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from pytest_stbench.resources import tasks_dir
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.spec.schema import json_schema
 from pytest_stbench.spec.validate import load_task
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_stbench.errors import TaskFileError
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.spec.fingerprint import gene_files
 from pytest_stbench.spec.validate import load_task
 

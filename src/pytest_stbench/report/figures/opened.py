@@ -13,10 +13,10 @@ from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import DataError, DataMissing, StbenchError
 from pytest_stbench.report.figures.made import CannotDraw
 from pytest_stbench.run.cells import Grid, make_grid, view_id
-from pytest_stbench.run.linting import grid_of_data, judge, task_of_data, unreadable_slides
-from pytest_stbench.run.panels import separate_panels
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
+from pytest_stbench.run.quality.data_checks import grid_of_data, judge, task_of_data, unreadable_slides
 from pytest_stbench.run.runner import Runner
+from pytest_stbench.run.separate_panels import separate_panels
 from pytest_stbench.run.settings import RunSettings
 from pytest_stbench.spec.defaults import metrics_of
 from pytest_stbench.spec.family_settings import HideSpec, ImputationSpec
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.propose.for_check import Described
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.run.cells import Cell
-    from pytest_stbench.run.linting import Judged
+    from pytest_stbench.run.quality.data_checks import Judged
     from pytest_stbench.run.task_run import TaskRun
 
 FAMILY = "coexpression"

@@ -9,7 +9,7 @@ from pytest_stbench.gate.intervals import bound_for
 from pytest_stbench.gate.pairing import paired
 from pytest_stbench.report.page.ranks import Rank, ranks
 from pytest_stbench.report.page.render import Number, anchor
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

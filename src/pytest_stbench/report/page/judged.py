@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_stbench.report.findings import check_name
 from pytest_stbench.report.page.render import Number, anchor
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -24,7 +24,7 @@ from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import DataError, TaskFileError
 from pytest_stbench.resources import tasks_dir
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.spec.dataset_entry import MANIFEST, load_entry
 from pytest_stbench.spec.validate import load_task
 

@@ -15,7 +15,7 @@ from pytest_stbench.cli import main
 from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.resources import gene_symbols
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.spec.model import DatasetSpec
 from pytest_stbench.spec.validate import load_task
 

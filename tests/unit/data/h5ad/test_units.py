@@ -7,7 +7,7 @@ import pytest
 
 from pytest_stbench.errors import DataError, TaskFileError
 from pytest_stbench.kernels.grid_fit import grid_fit, lattice_spacing
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.spec.validate import load_task
 
 from .made import UM, N, check, dataset, joined, lattice, new, section

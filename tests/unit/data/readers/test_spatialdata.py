@@ -19,7 +19,7 @@ from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.readers.spatialdata.transforms import affine_to, matrix_of, transformed, unit_of
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import DataError
-from pytest_stbench.run.registry import builtin_registry
+from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.spec.model import DatasetSpec
 from pytest_stbench.spec.validate import load_task
 

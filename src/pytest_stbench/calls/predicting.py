@@ -1,0 +1,272 @@
+"""Predictions of one cell: from memory, from the store, or by a fresh fit under guard."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_stbench.calls.contestants import control_predictions, diagnostic_predictions
+from pytest_stbench.calls.failures import CellFailed
+from pytest_stbench.calls.model_calls import OUTPUT, ModelCalls
+from pytest_stbench.calls.peak_memory import PeakMemory
+from pytest_stbench.calls.stored_identity import Told, keeps
+from pytest_stbench.data.inputs import digest
+from pytest_stbench.errors import StbenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+
+    from numpy.typing import NDArray
+
+    from pytest_stbench.calls.contestants import Contestant
+    from pytest_stbench.data.inputs import ModelSlide, TaskInfo, TrainSlide
+    from pytest_stbench.families.asking import Asking
+    from pytest_stbench.families.fold import FoldData
+    from pytest_stbench.families.question import Request
+    from pytest_stbench.models.identity import Identity
+    from pytest_stbench.models.predictions import Place, PredictionFolder
+    from pytest_stbench.registry import Baseline
+    from pytest_stbench.store.store import Claim, Store, StoredPrediction
+
+    Predictions = Mapping[str, NDArray[Any]]
+    CellKey = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """Predicted values by the key of what was asked, what they cost, and remarks on the model."""
+
+    values: Predictions
+    seconds: float | None = None
+    peak_memory_mb: float | None = None
+    reused: bool = False
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Tally:
+    """Keys of the cells that were computed and taken from the store in this process.
+
+    What another process of the run has just computed is taken from the store too: who adds up subtracts it.
+    """
+
+    computed: set[str] = field(default_factory=set)
+    reused: set[str] = field(default_factory=set)
+    memory_only: set[str] = field(default_factory=set)
+    _told: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def news(self) -> dict[str, list[str]]:
+        """Return what came since it was last asked, as builtin values."""
+        kinds = {"computed": self.computed, "reused": self.reused, "memory_only": self.memory_only}
+        news = {kind: sorted(names - self._told[kind]) for kind, names in kinds.items()}
+        for kind, new in news.items():
+            self._told[kind].update(new)
+        return news
+
+
+class Predictor:
+    """Fits and predicts, at most once per model and cell.
+
+    `progress` is told what begins; a process-wide tally counts what was computed and reused.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        retry: bool,
+        progress: Callable[[str], AbstractContextManager[Any]],
+        afresh: bool = False,
+    ) -> None:
+        self.store = store
+        self._afresh = afresh
+        self._retry = retry
+        self._progress = progress
+        self._memory: dict[str, Prediction | CellFailed] = {}
+        self._told = Told()
+        self.tally = Tally()
+
+    def forget(self) -> None:
+        """Drop predictions of cells that are done; failures stay known."""
+        self._memory = {key: known for key, known in self._memory.items() if isinstance(known, CellFailed)}
+
+    def model(
+        self, contestant: Contestant, fold: FoldData, cell_key: CellKey, label: str, timeout: float | None
+    ) -> Prediction:
+        """Return the prediction of a model-kind contestant.
+
+        Raises ``CellFailed`` with the message of the contract item.
+        """
+        identity = self._identity(contestant)
+        if identity is not None:
+            self._told.refuse_twin(contestant, identity)
+        key = cell_key(identity.digest if keeps(identity) else f"anonymous {contestant.key}")
+        if key not in self._memory:
+            try:
+                self._memory[key] = self._stored_or_computed(contestant, fold, key, label, timeout)
+            except CellFailed as error:
+                self._memory[key] = error
+        known = self._memory[key]
+        if isinstance(known, CellFailed):
+            raise known
+        return known
+
+    def from_files(self, contestant: Contestant, fold: FoldData, place: Place, label: str) -> Prediction:
+        """Return predictions that were made elsewhere. Raises ``CellFailed``."""
+        files = contestant.files
+        assert files is not None  # the caller has looked
+        if not fold.question.exportable:
+            message = f"{label}: this family makes inputs while it runs: give the model itself, not files"
+            raise CellFailed(message)
+        key = f"files {contestant.key} {place}"
+        if key not in self._memory:
+            calls = ModelCalls(label)
+            values = {
+                request.key: calls.do("reading", partial(_accepted, files, place, request, fold))
+                for request in fold.question.requests(fold)
+            }
+            calls.do("reading", lambda: fold.question.complete(values, contestant.label))
+            remarks, files.remarks = files.remarks, ()
+            self._memory[key] = Prediction(values=values, remarks=remarks)
+        known = self._memory[key]
+        assert isinstance(known, Prediction)  # a failure is raised, never kept under this key
+        return known
+
+    def diagnostic(self, record: Baseline, fold: FoldData, label: str, cell_key: CellKey) -> Prediction:
+        """Return the prediction of a baseline that is given the truth, from the store where it is."""
+        key = cell_key(f"diagnostic {record.name}")
+        try:
+            with self.store.claim(key, label, retry=True) as claim:
+                if claim.stored is not None:
+                    return _from_store(claim.stored, ())
+                start = time.perf_counter()
+                values = ModelCalls(label, ours=True).do("fit", lambda: diagnostic_predictions(record, fold))
+                found = Prediction(values=values, seconds=time.perf_counter() - start)
+                # Some predict a statistic of a slide, which is no array, and cost nothing.
+                if all(isinstance(v, np.ndarray) and v.dtype == np.float32 for v in values.values()):
+                    about = {"model": record.name, "task": fold.task.name, "label": label}
+                    self.store.save(key, values, {**about, "seconds": found.seconds})
+        except CellFailed:
+            raise
+        except StbenchError as error:
+            raise CellFailed(str(error)) from None
+        return found
+
+    def control(self, record: Baseline, prediction: Prediction, label: str) -> Prediction:
+        """Return a model's prediction, transformed by a control."""
+        values = ModelCalls(label, ours=True).do(
+            "control", lambda: control_predictions(record, prediction.values)
+        )
+        return Prediction(values=values)
+
+    def _identity(self, contestant: Contestant) -> Identity | None:
+        """Return by what the store knows a model; None where nothing is kept of it."""
+        return None if self._afresh and contestant.baseline is None else contestant.handle.identity
+
+    def _stored_or_computed(
+        self, contestant: Contestant, fold: FoldData, key: str, label: str, timeout: float | None
+    ) -> Prediction:
+        identity = self._identity(contestant)
+        if identity is None:
+            self.tally.memory_only.add(contestant.label)
+        try:
+            with self.store.claim(key, label, retry=self._retry) as claim:
+                if claim.stored is not None:
+                    self.tally.reused.add(key)
+                    return _from_store(claim.stored, self._told.differs(contestant, claim.stored.meta))
+                prediction = self._compute(contestant, fold, label, timeout, claim)
+                claim.model_is_done()
+                if keeps(identity):
+                    about = {"model": contestant.label, "task": fold.task.name, "label": label}
+                    self.store.save(key, prediction.values, {**about, **_meta(prediction, identity)})
+        except CellFailed:
+            raise
+        except StbenchError as error:
+            raise CellFailed(str(error)) from None
+        self.tally.computed.add(key)
+        return replace(prediction, remarks=(*prediction.remarks, *self._told.memory_only(contestant)))
+
+    def _compute(
+        self, contestant: Contestant, fold: FoldData, label: str, timeout: float | None, claim: Claim
+    ) -> Prediction:
+        start = time.perf_counter()
+        ours = contestant.baseline is not None
+        remarks: list[str] = []
+        values: dict[str, NDArray[Any]] = {}
+        with PeakMemory() as memory, self._progress(label) as began:
+            calls = ModelCalls(label, timeout=timeout, claim=claim, ours=ours, began=began)
+            for course in fold.question.courses(fold):
+                model = calls.do("build", contestant.handle.fresh)
+                if calls.do("build", partial(hasattr, model, "fit")):
+                    slides = None if course.train is fold.train else course.train
+                    train = fold.train_inputs(slides, own_names=contestant.handle.own_names)
+                    calls.do("fit", partial(_fit, model, train, fold.task))
+                    del train
+                for request in course.requests:
+                    asking = fold.asking(request, own_names=contestant.handle.own_names)
+                    given = asking.given()
+                    before = digest(given)
+                    raw = calls.do("predict", partial(asking.ask, model, given))
+                    where = f"{contestant.label}, slide {request.key}"
+                    look = partial(_looked_at, asking, raw, given, where)
+                    values[request.key], after = calls.do(OUTPUT, look)
+                    if after != before:
+                        remarks = [_changes_input(contestant.label)]
+            fold.question.complete(values, contestant.label)
+        return Prediction(
+            values=values,
+            seconds=time.perf_counter() - start,
+            peak_memory_mb=memory.peak_mb,
+            remarks=tuple(remarks),
+        )
+
+
+def _fit(model: Any, train: list[TrainSlide], task: TaskInfo) -> None:
+    model.fit(train, task)
+
+
+def _looked_at(asking: Asking, raw: object, given: ModelSlide, where: str) -> tuple[NDArray[Any], str]:
+    """Return a checked copy of what a model returned, and the digest of what its input is by then.
+
+    Runs what the model wrote (``__array__``, ``shape``), as the model itself does.
+    """
+    return asking.accept(raw, where), digest(given)
+
+
+def _accepted(files: PredictionFolder, place: Place, request: Request, fold: FoldData) -> NDArray[Any]:
+    raw = fold.question.read(files, place, request, fold)
+    return fold.question.accept(raw, request, fold, f"{files.name}, slide {request.key}")
+
+
+def _changes_input(label: str) -> str:
+    """Return what is said of any slide and fold: the same words, so that a run says it once."""
+    return (
+        f"{label} changes its input in predict; here nothing else sees that copy, elsewhere it would: copy "
+        "before you change"
+    )
+
+
+def _meta(prediction: Prediction, identity: Identity) -> dict[str, Any]:
+    return {
+        **identity.beside,
+        "seconds": prediction.seconds,
+        "peak_memory_mb": prediction.peak_memory_mb,
+        "remarks": list(prediction.remarks),
+    }
+
+
+def _from_store(stored: StoredPrediction, differs: tuple[str, ...]) -> Prediction:
+    meta = stored.meta
+    return Prediction(
+        values=stored.values,
+        seconds=meta.get("seconds"),
+        peak_memory_mb=meta.get("peak_memory_mb"),
+        reused=True,
+        remarks=(*meta.get("remarks", ()), *differs),
+    )

@@ -1,0 +1,3 @@
+"""Single scores and maps of a run, written beside its results."""
+
+from __future__ import annotations

@@ -1,0 +1,81 @@
+"""The data set in memory: one at a time, filtered once per setting, statistics kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_stbench.data.checksums import Checksums
+from pytest_stbench.data.dataset import Dataset
+from pytest_stbench.models.identity import digest_of
+from pytest_stbench.preprocess.filter import filter_units
+from pytest_stbench.run.counts_memo import KeptCounts
+from pytest_stbench.run.installed import builtin_registry
+from pytest_stbench.run.statistics_memo import KeptStatistics
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping, Sequence
+    from pathlib import Path
+
+    from pytest_stbench.data.slide import Slide
+    from pytest_stbench.preprocess.statistics import SlideStatistics, StatisticsKey
+    from pytest_stbench.spec.model import DatasetSpec, FilterSpec
+    from pytest_stbench.splits.table import Sample
+    from pytest_stbench.store.store import Store
+
+
+class Shelf:
+    """Holds one open data set; opening another closes it.
+
+    What is derived from a data set (filtered slides, gene statistics) leaves memory with it; the
+    statistics stay in `store`. `checksums` says how those of data are had; by default they are kept there.
+    """
+
+    def __init__(self, store: Store, checksums: Checksums | None = None) -> None:
+        self._store = store
+        self._checksums = checksums or Checksums(store=store.root)
+        self._key: tuple[object, ...] | None = None
+        self._dataset: Dataset | None = None
+        self._filtered: dict[tuple[str, FilterSpec], Slide] = {}
+        self.statistics: MutableMapping[StatisticsKey, SlideStatistics] = {}
+
+    def open(
+        self, name: str, config: DatasetSpec, samples: tuple[Sample, ...], roots: Sequence[Path]
+    ) -> Dataset:
+        """Return the data set, opening it unless it is the one in memory.
+
+        Raises ``DataMissing`` and ``DataError``.
+        """
+        key = (name, config.model_dump_json(), samples, tuple(roots))
+        if self._dataset is None or key != self._key:
+            self.close()
+            readers = builtin_registry().readers
+            counts = None if self._checksums.anew else KeptCounts(self._store, name)
+            made = Dataset(
+                name, config, samples, roots, checksums=self._checksums, readers=readers, counts=counts
+            )
+            self._dataset = made
+            self._key = key
+            about = {"config": config.model_dump(), "slides": list(made.slide_ids)}
+            self.statistics = KeptStatistics(
+                self._store, lambda: digest_of({"checksum": made.checksum, **about})
+            )
+        return self._dataset
+
+    def close(self) -> None:
+        """Forget the data set and all that was derived from it."""
+        if self._dataset is not None:
+            self._dataset.close()
+        self._dataset = None
+        self._key = None
+        self._filtered.clear()
+        self.statistics = {}
+
+    def filtered(self, dataset: Dataset, slide_id: str, spec: FilterSpec) -> Slide:
+        """Return the slide without the units below the thresholds of `spec`."""
+        key = (slide_id, spec)
+        if key not in self._filtered:
+            slide = dataset.slide(slide_id)
+            # A unit without counts has no expression, whatever the thresholds.
+            keep = filter_units(slide, spec) & (slide.libsize > 0)
+            self._filtered[key] = slide if keep.all() else slide.select(keep)
+        return self._filtered[key]

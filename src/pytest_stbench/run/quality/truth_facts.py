@@ -1,0 +1,81 @@
+"""What the truth tells before any model is asked: its classes, and what it scores against itself."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_stbench.calls.failures import Blocked
+from pytest_stbench.checks.measured import NothingToScore
+from pytest_stbench.errors import DataMissing
+from pytest_stbench.families.predicted_expression import ExpressionTruth
+from pytest_stbench.run.cells import view_parts
+from pytest_stbench.run.scores.scoring import Scorer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pytest_stbench.families.fold import FoldData
+    from pytest_stbench.families.question import Truth
+    from pytest_stbench.registry import Catalogue, Metric
+    from pytest_stbench.run.cells import Cell, Grid
+    from pytest_stbench.spec.model import MetricSpec
+
+SETS = frozenset({"communication", "markers"})
+"""Sets of genes of which tissue must show enough: active pairs, candidates for lists."""
+
+Accounts = dict[str, dict[str, dict[str, int]]]
+"""Metric -> slide -> reason -> number of scores, the empty reason for those with a value."""
+
+
+class TruthFacts:
+    """Asks folds for what checks want to know; `fold` and `truths` make those of a cell."""
+
+    def __init__(
+        self,
+        grid: Grid,
+        metrics: Sequence[MetricSpec],
+        catalogue: Catalogue[Metric],
+        fold: Callable[[Cell], FoldData],
+        truths: Callable[[Cell, FoldData], Mapping[str, Truth]],
+    ) -> None:
+        self._grid = grid
+        self._fold = fold
+        self._truths = truths
+        of_sets = [metric for metric in metrics if catalogue[metric.name].genes in SETS]
+        self._scorer = Scorer(of_sets, catalogue)
+
+    def perfect(self, view: str) -> Accounts:
+        """Return the account of what true expression scores against itself on the first split of a view.
+
+        Of the metrics of niches and ligand-receptor pairs; of questions that are not answered by
+        expression, nothing. Raises ``NothingToScore``.
+        """
+        found: Accounts = {name: {} for name in self._scorer.names}
+        if not found:
+            return found
+        pool = next(pool for pool in self._grid.of(view_parts(view)[0]) if pool.view == view)
+        cells: dict[str, Cell] = {}
+        for cell in pool.cells:
+            cells.setdefault(cell.fold.name, cell)
+        for cell in cells.values():
+            try:
+                truths = self._truths(cell, self._fold(cell))
+            except Blocked as error:
+                raise NothingToScore(error.detail) from None
+            for slide, truth in truths.items():
+                if isinstance(truth, ExpressionTruth):
+                    # Not measured is nan in truth, and a prediction must be finite.
+                    itself = {slide: np.nan_to_num(truth.values)}
+                    for name, value in self._scorer.slide(truth, itself).items():
+                        found[name][slide] = {"": value.n_valid, **value.undefined}
+        return found
+
+    def classes(self, name: str) -> tuple[str, ...]:
+        """Return the classes of the first fold of a data set; none where it cannot be made."""
+        cell = next((cell for pool in self._grid.of(name) for cell in pool.cells), None)
+        with contextlib.suppress(Blocked, DataMissing):
+            return self._fold(cell).task.classes if cell else ()
+        return ()

@@ -1,0 +1,3 @@
+"""From predictions to scores, pooled scores and verdicts."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Predictions and memos on disk: keys, locks, archives; knows no task and no model."""
+
+from __future__ import annotations
