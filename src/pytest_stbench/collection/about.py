@@ -13,9 +13,8 @@ from pytest_stbench.collection.progress import progress_of
 from pytest_stbench.collection.session import ARGUMENTS
 from pytest_stbench.collection.under_test import contestant_of
 from pytest_stbench.run.quality.check_records import contamination_records
-from pytest_stbench.run.quality.model_facts import model_facts, pooled_primary, results_facts
+from pytest_stbench.run.quality.model_facts import ModelFacts, ResultsFacts, pooled_primary
 from pytest_stbench.run.quality.refit import in_fresh_process, refit
-from pytest_stbench.run.quality.task_checks import About
 from pytest_stbench.spec.defaults import primary_of
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_stbench.checks.kept_state import Refitted
     from pytest_stbench.collection.plan_items import TaskItems
     from pytest_stbench.run.cells import Cell
+    from pytest_stbench.run.quality.facts import TestedFacts
     from pytest_stbench.run.scores.recorder import Recorder
     from pytest_stbench.run.task_run import TaskRun
 
@@ -46,10 +46,10 @@ def check(item: pytest.Item, given: Any) -> Callable[[], None]:
             scored = pooled_primary(run, recorder, contestant) if _metrics_selected(item, items) else {}
             asked = bool(scored) and _fits_again(item, first)
             again = partial(_again, item, run, recorder, contestant) if asked else None
-            facts = results_facts(run, recorder, first.label, scored, contestant, again)
+            facts: TestedFacts = ResultsFacts(run, recorder, first.label, scored, contestant, again)
         else:
-            facts = model_facts(run, first)
-        result = run.checking.run(record, about=About(name=first.label, facts=facts))
+            facts = ModelFacts(run, first)
+        result = run.checking.run(record, tested=facts)
 
     def call() -> None:
         ledger = contamination_records(run.spec, result, first.label)

@@ -13,9 +13,8 @@ from pytest_stbench.run.cells import pool_id, view_id
 from pytest_stbench.run.details.task_writer import TaskKeeper
 from pytest_stbench.run.folding import Folding, listed_genes, made_from
 from pytest_stbench.run.provenance.gene_depth import Resolutions
-from pytest_stbench.run.quality.check_memo import KeptChecks
-from pytest_stbench.run.quality.neighbours import families_beside
-from pytest_stbench.run.quality.task_checks import Checking
+from pytest_stbench.run.quality.check_memo import CheckMemo
+from pytest_stbench.run.quality.task_checks import TaskChecks
 from pytest_stbench.run.quality.truth_facts import TruthFacts
 from pytest_stbench.run.scores.ceilings import Ceiling, Ceilings
 from pytest_stbench.run.scores.ladder import Ladder, make_ladder
@@ -67,20 +66,8 @@ class TaskRun:
         self.views = Views(
             task.spec, grid, registry, self.family, roots=roots, shelf=shelf, folding=self._folding
         )
-        self.checking = Checking(
-            task.spec,
-            grid,
-            registry,
-            self.family,
-            open_dataset=self.views.dataset,
-            offered=self.views.offered,
-            listed_genes=lambda name: listed_genes(task.spec.preprocess, task.spec.datasets[name], roots),
-            measured=self.views.measured,
-            raw_of=self.views.raw,
-            families_beside=lambda: families_beside(task.path, registry.families),
-            truth=TruthFacts(grid, metrics, registry.metrics, self.fold, self._truths_of),
-            kept=KeptChecks(task.spec, grid, predictor.store, roots, self.views.dataset),
-        )
+        self.truth = TruthFacts(self, metrics)
+        self.checking = TaskChecks(self, CheckMemo(self, predictor.store))
         self._predictor = predictor
         self.resolutions = Resolutions(task.spec, grid, self.views, predictor.store)
         self._scorer = Scorer(metrics, registry.metrics)
@@ -111,6 +98,10 @@ class TaskRun:
         if key not in self._baselines:
             self._baselines[key] = baseline_contestant(name, self.family, key[1], self.registry.baselines)
         return self._baselines[key]
+
+    def listed_genes(self, name: str) -> tuple[str, ...] | None:
+        """Return the genes the task file lists for a data set; None where they are chosen on slides."""
+        return listed_genes(self.spec.preprocess, self.spec.datasets[name], self.roots)
 
     def require_data(self, cell: Cell | Pool) -> None:
         """Open the data and run the checks that can hold back the cell.
@@ -184,7 +175,7 @@ class TaskRun:
         """Return the ceiling of every metric on the test slides of a cell, whatever its seed."""
         if cell.whole_fold not in self._found_ceilings:
             fold = self.fold(cell)
-            found = self._ceilings.of(fold, self._truths_of(cell, fold), self._parts(cell, fold))
+            found = self._ceilings.of(fold, self.truths_of(cell, fold), self._parts(cell, fold))
             self._found_ceilings[cell.whole_fold] = found
             if self._keeper is not None:
                 self._keeper.ceilings(cell, found)
@@ -252,7 +243,7 @@ class TaskRun:
 
     def _score(self, cell: Cell, prediction: Prediction, who: tuple[str, str]) -> CellScores:
         fold = self.fold(cell)
-        truths = self._truths_of(cell, fold)
+        truths = self.truths_of(cell, fold)
         self.moments.note(pool_id(cell.dataset, cell.variant, cell.split), truths)
         details: list[Detail] = []
         found = self._scorer.score(truths, prediction, details)
@@ -260,7 +251,8 @@ class TaskRun:
             self._keeper.scores(cell, who, details)
         return found
 
-    def _truths_of(self, cell: Cell, fold: FoldData) -> dict[str, Truth]:
+    def truths_of(self, cell: Cell, fold: FoldData) -> dict[str, Truth]:
+        """Return the truth of each test slide of a fold, with what scores are read against."""
         if self._truths is None or self._truths[0] is not fold:
             truths = {slide.meta.slide_id: fold.truth(slide) for slide in fold.test}
             self._truths = (fold, self._anchors.anchored(fold, truths, self._parts(cell, fold)))
@@ -283,7 +275,7 @@ class TaskRun:
         with blocking(cause):
             self.ceilings(cell)
         if self._keeper is not None:
-            self._keeper.maps(contestant, cell, self._truths_of(cell, self.fold(cell)))
+            self._keeper.maps(contestant, cell, self.truths_of(cell, self.fold(cell)))
         self._ready.add(key)
 
     def ready_model(self, contestant: Contestant, cell: Cell) -> None:

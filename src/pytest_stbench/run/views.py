@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.errors import DataError, DataMissing
 from pytest_stbench.run.cells import view_parts
-from pytest_stbench.run.quality.neighbours import holds_counts
 from pytest_stbench.run.quality.scored_view import MeasuredSlides
 from pytest_stbench.spec.defaults import dataset_of, inputs_of, preprocess_of
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 RAW_KEYS = ("raw", "counts", "X")
 """Where h5ad files keep raw counts beside other values."""
+_TOLERANCE = 1e-3
+_MAX_FRACTIONAL = 0.01
 
 
 class Views:
@@ -75,7 +78,7 @@ class Views:
                 readers=self._registry.readers,
             )  # fmt: skip
             with contextlib.suppress(DataError):
-                if all(holds_counts(slide) for slide in raw.slides()):
+                if all(_holds_counts(slide) for slide in raw.slides()):
                     return raw
         return None
 
@@ -122,3 +125,11 @@ class Views:
     def forget(self) -> None:
         """Drop what was derived for checks."""
         self._measured = None
+
+
+def _holds_counts(slide: Slide) -> bool:
+    """Tell whether a slide holds whole numbers that are not negative."""
+    values = np.asarray(slide.counts.data, dtype=np.float64)
+    values = values[np.isfinite(values)]
+    fractional = np.abs(values - np.rint(values)) > _TOLERANCE
+    return bool(len(values) and fractional.mean() <= _MAX_FRACTIONAL and (values >= 0).all())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ from pytest_stbench.checks.result import CheckResult, Finding, conclude
 from pytest_stbench.registry import Check
 from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.run.quality import check_memo
-from pytest_stbench.run.quality.check_memo import KeptChecks, read
+from pytest_stbench.run.quality.check_memo import CheckMemo, read
 from pytest_stbench.run.quality.data_checks import grid_of_data, task_of_data
-from pytest_stbench.run.quality.task_checks import Checking
+from pytest_stbench.run.quality.task_checks import TaskChecks
 from pytest_stbench.spec.model import CheckSpec, DatasetSpec
 from pytest_stbench.splits.table import Sample
 from pytest_stbench.store.store import Store
@@ -43,6 +44,15 @@ def result_of(limit=1.0, **more):
     return conclude([finding], passed="", details={**details, **more})
 
 
+def run_of(spec, grid, root, data):
+    """Return as much of a run as checks of data look at."""
+    registry = builtin_registry()
+    return SimpleNamespace(
+        spec=spec, grid=grid, registry=registry, family=registry.families["expression"], roots=(root,),
+        views=SimpleNamespace(dataset=lambda _: data),
+    )  # fmt: skip
+
+
 @pytest.fixture
 def lab(tmp_path, monkeypatch):
     """Return a maker of `Checking`, as another process would make it, and how often the check ran."""
@@ -58,13 +68,8 @@ def lab(tmp_path, monkeypatch):
         task, _ = task_of_data("d", CONFIG, samples, None, "population")
         spec = spec_of(task.spec)
         grid = grid_of_data("d", samples)
-        opened = data or Data()
-        registry = builtin_registry()
-        checking = Checking(
-            spec, grid, registry, registry.families["expression"], open_dataset=lambda _: opened,
-            offered=frozenset, listed_genes=lambda _: None, measured=None, truth=None,
-            kept=KeptChecks(spec, grid, Store(tmp_path), [tmp_path], lambda _: opened),
-        )  # fmt: skip
+        run = run_of(spec, grid, tmp_path, data or Data())
+        checking = TaskChecks(run, CheckMemo(run, Store(tmp_path)))
         return checking.run(record, "d")
 
     return make, ran
@@ -134,7 +139,8 @@ def test_thresholds_and_waivers_hold_on_the_day(lab):
 @pytest.mark.parametrize("change", [{"scope": "task"}, {"scope": "model"}, {"needs": "metadata"}])
 def test_what_looks_at_no_slide_is_not_kept(change, tmp_path):
     task, _ = task_of_data("d", CONFIG, SAMPLES, None, "population")
-    kept = KeptChecks(task.spec, grid_of_data("d", SAMPLES), Store(tmp_path), [], lambda _: Data())
+    run = run_of(task.spec, grid_of_data("d", SAMPLES), tmp_path, Data())
+    kept = CheckMemo(run, Store(tmp_path))
     assert kept.key(PLAIN, "d", None, {}) is not None
     assert kept.key(replace(PLAIN, **change), "d", None, {}) is None
 
@@ -155,7 +161,8 @@ def test_an_error_is_not_kept(lab, monkeypatch):
 
 def test_details_that_json_cannot_hold_are_not_kept(tmp_path):
     task, _ = task_of_data("d", CONFIG, SAMPLES, None, "population")
-    kept = KeptChecks(task.spec, grid_of_data("d", SAMPLES), Store(tmp_path), [], lambda _: Data())
+    run = run_of(task.spec, grid_of_data("d", SAMPLES), tmp_path, Data())
+    kept = CheckMemo(run, Store(tmp_path))
     odd = result_of(odd=object())
     assert kept.keep("k", odd) is odd
     assert kept.recall("k") is None
@@ -166,3 +173,16 @@ def test_numbers_of_numpy_come_back_as_numbers():
     made = CheckResult(status="pass", message="m", statistic=value)
     found = read(json.loads(json.dumps(asdict(made))))
     assert (found.statistic.hex(), type(found.statistic)) == (float(value).hex(), float)
+
+
+def test_a_check_that_asks_for_what_nobody_tells_it_says_so(tmp_path, monkeypatch):
+    task, _ = task_of_data("d", CONFIG, SAMPLES, None, "population")
+    run = run_of(task.spec, grid_of_data("d", SAMPLES), tmp_path, Data())
+    monkeypatch.setattr(
+        "pytest_stbench.run.quality.task_checks.loaded", lambda _: lambda claims, limit, *, other=1: None
+    )
+    found = TaskChecks(run, CheckMemo(run, Store(tmp_path))).run(PLAIN, "d")
+    assert found.status == "fail"
+    assert "probe asks for 'claims', which no check of scope dataset is told" in found.message
+    assert "claim" in found.message.partition(": name one of")[0]
+    assert "dataset, depth_adjusted" in found.fix

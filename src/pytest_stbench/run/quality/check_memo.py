@@ -17,13 +17,11 @@ from pytest_stbench.spec.fingerprint import gene_files
 from pytest_stbench.store.keys import code_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping
 
-    from pytest_stbench.data.dataset import Dataset
     from pytest_stbench.registry import Check
-    from pytest_stbench.run.cells import Grid, Pool
-    from pytest_stbench.spec.model import TaskSpec
+    from pytest_stbench.run.cells import Pool
+    from pytest_stbench.run.task_run import TaskRun
     from pytest_stbench.store.store import Store
 
 KIND = "checks"
@@ -33,25 +31,12 @@ BESIDE = frozenset({"title", "checks", "gates", "xfail", "timeout", "model", "ma
 """What a task file says that no check of data looks at; thresholds are part of the key as they hold."""
 
 
-class KeptChecks:
-    """The results of the checks of one task that look at slides.
+class CheckMemo:
+    """The results of the checks of one task that look at slides."""
 
-    `open_dataset` gives a view of a data set by name.
-    """
-
-    def __init__(
-        self,
-        spec: TaskSpec,
-        grid: Grid,
-        store: Store,
-        roots: Sequence[Path],
-        open_dataset: Callable[[str], Dataset],
-    ) -> None:
-        self._spec = spec
-        self._grid = grid
+    def __init__(self, run: TaskRun, store: Store) -> None:
+        self._run = run
         self._store = store
-        self._roots = tuple(roots)
-        self._open = open_dataset
         self._places: dict[tuple[str, str], str] = {}
 
     def key(self, record: Check, view: str, pool: Pool | None, params: Mapping[str, Any]) -> str | None:
@@ -70,9 +55,9 @@ class KeptChecks:
             return None
 
     def _place(self, view: str, pool: Pool | None) -> str:
-        dataset = self._open(view)
+        dataset = self._run.views.dataset(view)
         name = view_parts(view)[0]
-        folds = [[other.id, [asdict(fold) for fold in other.folds]] for other in self._grid.of(name)]
+        folds = [[other.id, [asdict(fold) for fold in other.folds]] for other in self._run.grid.of(name)]
         return digest_of(
             {
                 "task": self._task,
@@ -81,7 +66,7 @@ class KeptChecks:
                 "data": dataset.checksum,
                 # Tables of labels of slides that are not in the data set are in no checksum of it.
                 "labels": list(dataset.labels_without_slide),
-                "samples": [asdict(sample) for sample in self._grid.samples[name]],
+                "samples": [asdict(sample) for sample in self._run.grid.samples[name]],
                 "folds": folds,
                 "code": code_version(*CODE),
             }
@@ -89,10 +74,10 @@ class KeptChecks:
 
     @cached_property
     def _task(self) -> dict[str, Any]:
-        said = self._spec.model_dump(mode="json", exclude=set(BESIDE))
+        said = self._run.spec.model_dump(mode="json", exclude=set(BESIDE))
         files = {
-            path: hashlib.sha256(resolve_one(path, self._roots).read_bytes()).hexdigest()
-            for path in gene_files(self._spec)
+            path: hashlib.sha256(resolve_one(path, self._run.roots).read_bytes()).hexdigest()
+            for path in gene_files(self._run.spec)
         }
         return {"said": said, "files": files}
 

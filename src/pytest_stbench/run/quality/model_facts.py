@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_stbench.calls.failures import Blocked, CellFailed, NotSupported
 from pytest_stbench.errors import DataMissing
-from pytest_stbench.run.quality.refit import beside_ceilings
+from pytest_stbench.run.quality.facts import TestedFacts
+from pytest_stbench.run.quality.refit import per_patient_ceilings
 from pytest_stbench.spec.defaults import primary_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pytest_stbench.calls.contestants import Contestant
     from pytest_stbench.checks.kept_state import Refitted
@@ -19,29 +20,37 @@ if TYPE_CHECKING:
     from pytest_stbench.run.scores.recorder import Recorder
     from pytest_stbench.run.task_run import TaskRun
 
+    Hashes = dict[str, dict[str, tuple[str, ...]]]
+
 MAIN = "main"
 Scored = dict[str, dict[str, tuple[float | None, float | None]]]
 
 
-def model_facts(run: TaskRun, contestant: Contestant) -> Mapping[str, Callable[[], Any]]:
-    """Return what checks of scope ``model`` ask for, by the name of a parameter."""
-    handle = contestant.handle
+class ModelFacts(TestedFacts):
+    """What a model says it was trained on before, and what its test slides are."""
 
-    there = [name for name in run.spec.datasets if name not in run.grid.missing]
+    def __init__(self, run: TaskRun, contestant: Contestant) -> None:
+        super().__init__(run, contestant.label)
+        handle = contestant.handle
+        # What is shipped with this package is fitted on the training slides and on nothing else.
+        self.pretraining = handle.pretraining if contestant.baseline or handle.declares_pretraining else None
+        self._there = [name for name in run.spec.datasets if name not in run.grid.missing]
 
-    def hashes() -> dict[str, dict[str, tuple[str, ...]]]:
+    def hashes(self) -> Hashes:
+        """Return of every slide the hashes of its files and of its counts, by data set."""
         from pytest_stbench.checks.corpora import slide_hash
 
-        found = files()
-        for name in there:
-            for slide in run.views.dataset(name).slides():
+        found = self.files()
+        for name in self._there:
+            for slide in self._run.views.dataset(name).slides():
                 found[name][slide.meta.slide_id] += (slide_hash(slide),)
         return found
 
-    def files() -> dict[str, dict[str, tuple[str, ...]]]:
+    def files(self) -> Hashes:
+        """Return of every slide the hashes of its files, by data set."""
         from pytest_stbench.checks.corpora import HASH
 
-        opened = {name: run.views.dataset(name) for name in there}
+        opened = {name: self._run.views.dataset(name) for name in self._there}
         return {
             name: {
                 slide: tuple(HASH + value for value in dataset.file_hashes(slide))
@@ -49,12 +58,6 @@ def model_facts(run: TaskRun, contestant: Contestant) -> Mapping[str, Callable[[
             }
             for name, dataset in opened.items()
         }
-
-    def pretraining() -> tuple[str, ...] | None:
-        # What is shipped with this package is fitted on the training slides and on nothing else.
-        return handle.pretraining if contestant.baseline or handle.declares_pretraining else None
-
-    return {"pretraining": pretraining, "hashes": lambda: hashes, "files": lambda: files}
 
 
 def pooled_primary(run: TaskRun, recorder: Recorder, contestant_of: Callable[[str], Contestant]) -> Scored:
@@ -96,45 +99,53 @@ def _pooled(
     return recorder.headlines(contestant, pool, primary_of(run.spec, run.family))
 
 
-def results_facts(
-    run: TaskRun,
-    recorder: Recorder,
-    label: str,
-    scored: Scored,
-    contestant_of: Callable[[str], Contestant],
-    refitted: Callable[[], Refitted | str] | None = None,
-) -> Mapping[str, Callable[[], Any]]:
-    """Return what checks of scope ``results`` ask for, by the name of a parameter.
+class ResultsFacts(TestedFacts):
+    """The pooled primary metric of a model; `refitted` fits one fold again, None where that is not asked."""
 
-    `refitted` fits one fold again in a fresh process; None where that is not asked.
-    """
-    primary = primary_of(run.spec, run.family)
-    metric = run.registry.metrics[primary]
+    def __init__(
+        self,
+        run: TaskRun,
+        recorder: Recorder,
+        label: str,
+        scored: Scored,
+        contestant_of: Callable[[str], Contestant],
+        refitted: Callable[[], Refitted | str] | None = None,
+    ) -> None:
+        super().__init__(run, label)
+        self._recorder, self._scored, self._contestant_of = recorder, scored, contestant_of
+        self._primary = primary_of(run.spec, run.family)
+        metric = run.registry.metrics[self._primary]
+        self.better = metric.better
+        self.best = metric.bounds[0 if metric.better == "down" else 1]
+        self.refitted = refitted
+        self.simple = self._part(1)
 
-    def part(which: int) -> dict[str, dict[str, float | None]]:
-        return {place: {name: pair[which] for name, pair in by.items()} for place, by in scored.items()}
+    def _part(self, which: int) -> dict[str, dict[str, float | None]]:
+        return {place: {name: pair[which] for name, pair in by.items()} for place, by in self._scored.items()}
 
-    def beside() -> dict[str, dict[str, tuple[float, float, float]]]:
+    @property
+    def values(self) -> dict[str, dict[str, dict[str, float | None]]]:
+        """The headlines of every model so far, by data set and split, then by setting."""
+        return {**self._recorder.known_headlines(self._primary), self.model: self._part(0)}
+
+    @property
+    def beside(self) -> dict[str, dict[str, tuple[float, float, float]]]:
+        """Value, ceiling and standard error of the ceiling of every patient, in the main setting."""
         found = {}
-        for pool in run.grid.pools:
-            value, _ = scored.get(f"{pool.dataset}-{pool.split}", {}).get(pool.variant or MAIN, (None, None))
-            contestant = contestant_of(pool.dataset)
+        for pool in self._run.grid.pools:
+            place = f"{pool.dataset}-{pool.split}"
+            value, _ = self._scored.get(place, {}).get(pool.variant or MAIN, (None, None))
+            contestant = self._contestant_of(pool.dataset)
             if value is not None and not pool.variant and contestant.baseline is None:
-                of = recorder.facts.patients(pool.dataset)
-                found[pool.id] = beside_ceilings(run, contestant, pool, primary, of)
+                patients = self._recorder.facts.patients(pool.dataset)
+                found[pool.id] = per_patient_ceilings(self._run, contestant, pool, self._primary, patients)
         return found
 
-    return {
-        "model": lambda: label,
-        "beside": beside,
-        "best": lambda: metric.bounds[0 if metric.better == "down" else 1],
-        "refitted": lambda: refitted,
-        "simple": lambda: part(1),
-        "values": lambda: {**recorder.known_headlines(primary), label: part(0)},
-        "better": lambda: metric.better,
-        "between": lambda: {
-            pool.id: run.moments.slide_mean_correlation(pool.id)
-            for pool in run.grid.pools
+    @property
+    def between(self) -> dict[str, float | None]:
+        """How far the mean of each slide alone correlates with the truth, by split."""
+        return {
+            pool.id: self._run.moments.slide_mean_correlation(pool.id)
+            for pool in self._run.grid.pools
             if not pool.variant and not pool.within
-        },
-    }
+        }

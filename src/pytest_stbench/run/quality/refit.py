@@ -32,7 +32,7 @@ OF_THIS_RUN = ("PYTEST_XDIST_", "PYTEST_CURRENT_TEST")
 SHOWN = 3
 
 
-def beside_ceilings(
+def per_patient_ceilings(
     run: TaskRun, contestant: Contestant, pool: Pool, metric: str, patient_of: Mapping[str, str]
 ) -> dict[str, tuple[float, float, float]]:
     """Return value, ceiling and standard error of the ceiling of every patient; nan where there is none.

@@ -15,12 +15,10 @@ from pytest_stbench.run.cells import view_parts
 from pytest_stbench.run.scores.scoring import Scorer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
-    from pytest_stbench.families.fold import FoldData
-    from pytest_stbench.families.question import Truth
-    from pytest_stbench.registry import Catalogue, Metric
-    from pytest_stbench.run.cells import Cell, Grid
+    from pytest_stbench.run.cells import Cell
+    from pytest_stbench.run.task_run import TaskRun
     from pytest_stbench.spec.model import MetricSpec
 
 SETS = frozenset({"communication", "markers"})
@@ -31,19 +29,11 @@ Accounts = dict[str, dict[str, dict[str, int]]]
 
 
 class TruthFacts:
-    """Asks folds for what checks want to know; `fold` and `truths` make those of a cell."""
+    """Asks the folds of a task for what checks want to know of the truth."""
 
-    def __init__(
-        self,
-        grid: Grid,
-        metrics: Sequence[MetricSpec],
-        catalogue: Catalogue[Metric],
-        fold: Callable[[Cell], FoldData],
-        truths: Callable[[Cell, FoldData], Mapping[str, Truth]],
-    ) -> None:
-        self._grid = grid
-        self._fold = fold
-        self._truths = truths
+    def __init__(self, run: TaskRun, metrics: Sequence[MetricSpec]) -> None:
+        self._run = run
+        catalogue = run.registry.metrics
         of_sets = [metric for metric in metrics if catalogue[metric.name].genes in SETS]
         self._scorer = Scorer(of_sets, catalogue)
 
@@ -56,13 +46,13 @@ class TruthFacts:
         found: Accounts = {name: {} for name in self._scorer.names}
         if not found:
             return found
-        pool = next(pool for pool in self._grid.of(view_parts(view)[0]) if pool.view == view)
+        pool = next(pool for pool in self._run.grid.of(view_parts(view)[0]) if pool.view == view)
         cells: dict[str, Cell] = {}
         for cell in pool.cells:
             cells.setdefault(cell.fold.name, cell)
         for cell in cells.values():
             try:
-                truths = self._truths(cell, self._fold(cell))
+                truths = self._run.truths_of(cell, self._run.fold(cell))
             except Blocked as error:
                 raise NothingToScore(error.detail) from None
             for slide, truth in truths.items():
@@ -75,7 +65,7 @@ class TruthFacts:
 
     def classes(self, name: str) -> tuple[str, ...]:
         """Return the classes of the first fold of a data set; none where it cannot be made."""
-        cell = next((cell for pool in self._grid.of(name) for cell in pool.cells), None)
+        cell = next((cell for pool in self._run.grid.of(name) for cell in pool.cells), None)
         with contextlib.suppress(Blocked, DataMissing):
-            return self._fold(cell).task.classes if cell else ()
+            return self._run.fold(cell).task.classes if cell else ()
         return ()
