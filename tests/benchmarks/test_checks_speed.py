@@ -82,15 +82,15 @@ def facts_of(shape):
 
     def fresh():
         spec = SimpleNamespace(preprocess=PreprocessSpec())
-        shelf = SimpleNamespace(statistics={}, filtered=lambda *_: slide)
+        opened = SimpleNamespace(statistics={}, filtered=lambda *_: slide)
         folding = SimpleNamespace(
             choose=lambda train, *_: (
                 None,
                 SimpleNamespace(candidates=np.arange(len(slide.genes)), judged=None),
-                fit_preprocess(train, spec.preprocess, statistics=shelf.statistics),
+                fit_preprocess(train, spec.preprocess, statistics=opened.statistics),
             )
         )
-        measured = MeasuredSlides(spec, "", dataset, (), folding=folding, shelf=shelf, roots=())
+        measured = MeasuredSlides(spec, "", dataset, (), folding=folding, opened=opened, roots=())
         nothing = {"perfect": dict, "primary": "pearson_gene"}
         return ({"dataset": dataset, "measured": measured, "claim": "exploratory", **nothing},), {}
 

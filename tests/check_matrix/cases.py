@@ -133,7 +133,7 @@ def _judged(
     names: frozenset[str],
 ) -> tuple[Judged, dict[str, str]]:
     from pytest_stbench.data.samples import load_samples
-    from pytest_stbench.run.quality.data_checks import grid_of_data, judge
+    from pytest_stbench.run.quality.data_checks import check_data, grid_of_data
     from pytest_stbench.spec.model import TaskFile, TaskSpec
 
     from .model_verdicts import model_verdicts
@@ -160,7 +160,7 @@ def _judged(
     slides = tuple(sample.slide for sample in samples)
     grid = grid_of_data("cohort", samples, _folds(fault, slides))
     with tempfile.TemporaryDirectory(prefix="stbench-") as store:
-        judged = judge(made, grid, (), registry, store=Path(store), names=names, whole=True)
+        judged = check_data(made, grid, (), registry, store=Path(store), names=names, whole=True)
         said = fault.pretraining if fault else ()
         of_model = (
             model_verdicts(made, registry, store=Path(store), model=model, pretraining=said, names=names)

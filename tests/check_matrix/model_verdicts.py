@@ -9,8 +9,7 @@ import numpy as np
 from pytest_stbench.calls.contestants import user_contestant
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.run.cells import make_grid
-from pytest_stbench.run.quality.model_facts import model_facts, pooled_primary, results_facts
-from pytest_stbench.run.quality.task_checks import About
+from pytest_stbench.run.quality.model_facts import ModelFacts, ResultsFacts, pooled_primary
 from pytest_stbench.run.runner import Runner
 from pytest_stbench.run.selftest.control_models import MEMORY, Memory
 from pytest_stbench.run.settings import RunSettings
@@ -84,13 +83,14 @@ def model_verdicts(
         contestant = user_contestant(model, Memory)
     else:
         contestant = run.baseline(model, dataset)
-    about = {**model_facts(run, contestant), "pretraining": lambda: pretraining}
+    told = ModelFacts(run, contestant)
+    told.pretraining = pretraining
+    facts = {"model": told}
     if any(record.scope == "results" for record in wanted):
         scored = pooled_primary(run, recorder, lambda _dataset: contestant)
-        about |= results_facts(run, recorder, model, scored, lambda _dataset: contestant)
+        facts["results"] = ResultsFacts(run, recorder, model, scored, lambda _dataset: contestant)
     found: dict[str, str] = {
-        record.name: run.checking.run(record, about=About(name=model, facts=about)).status
-        for record in wanted
+        record.name: run.checking.run(record, tested=facts[record.scope]).status for record in wanted
     }
     runner.close()
     return found

@@ -15,7 +15,7 @@ from pytest_stbench.data.samples import load_samples
 from pytest_stbench.resources import tasks_dir
 from pytest_stbench.run.cells import make_grid
 from pytest_stbench.run.installed import builtin_registry
-from pytest_stbench.run.open_dataset import Shelf
+from pytest_stbench.run.open_dataset import OpenDataset
 from pytest_stbench.run.runner import no_progress
 from pytest_stbench.run.task_run import TaskRun
 from pytest_stbench.spec.defaults import metrics_of
@@ -50,7 +50,7 @@ CLEAN = (
 @pytest.fixture(scope="module")
 def check(data, tmp_path_factory):
     """Return a function that runs a check on all sections, with changes of preprocessing and metrics."""
-    shelf = Shelf(Store(tmp_path_factory.mktemp("store")))
+    opened = OpenDataset(Store(tmp_path_factory.mktemp("store")))
     runs = {}
 
     def run(name, preprocess="{}", metrics="[pearson_gene, partial_pearson_gene]"):
@@ -64,7 +64,9 @@ def check(data, tmp_path_factory):
             grid = make_grid(task, lambda n, config: load_samples(config, n, [data]), REGISTRY.splits)
             chosen = metrics_of(task.spec, REGISTRY.families[task.spec.family])
             predictor = Predictor(Store(folder, run_id="test"), retry=False, progress=no_progress)
-            runs[key] = TaskRun(task, grid, chosen, REGISTRY, roots=(data,), shelf=shelf, predictor=predictor)
+            runs[key] = TaskRun(
+                task, grid, chosen, REGISTRY, roots=(data,), opened=opened, predictor=predictor
+            )
         record = REGISTRY.checks[name]
         return runs[key].checking.run(record, "" if record.scope == "task" else "her2st")
 

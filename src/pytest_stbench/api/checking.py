@@ -68,6 +68,20 @@ def check(
     StbenchError
         When data cannot be read, or an option says nothing possible.
     """
+    if claim not in ("population", "exploratory"):
+        raise StbenchError(f"claim={claim!r}: choose population or exploratory")
+    options: dict[str, Any] = {
+        "claim": claim, "samples": None if samples is None else Path(samples),
+        "patient": patient, "slide": slide, "by": by, "split": split,
+        "settings": tuple(f"{key}={value}" for key, value in (settings or {}).items()),
+        "select": tuple(select), "skip": tuple(skip),
+        "waive": tuple(f"{name}={reason}" for name, reason in (waive or {}).items()),
+        "data_root": None if data_root is None else Path(data_root),
+    }  # fmt: skip
+    return _checked(list(data) if isinstance(data, list | tuple) else [data], options)
+
+
+def _checked(several: Sequence[Any], options: Mapping[str, Any]) -> RunResults:
     from pytest_stbench.cli.judged import judged
     from pytest_stbench.report.lint import lint_data
     from pytest_stbench.report.lint_text import lint_text
@@ -75,22 +89,6 @@ def check(
     from pytest_stbench.run.provenance.environment import run_record
 
     started = time.time()
-    several = list(data) if isinstance(data, list | tuple) else [data]
-    options: dict[str, Any] = {
-        "claim": claim,
-        "samples": None if samples is None else Path(samples),
-        "patient": patient,
-        "slide": slide,
-        "by": by,
-        "split": split,
-        "settings": tuple(f"{key}={value}" for key, value in (settings or {}).items()),
-        "select": tuple(select),
-        "skip": tuple(skip),
-        "waive": tuple(f"{name}={reason}" for name, reason in (waive or {}).items()),
-        "data_root": None if data_root is None else Path(data_root),
-    }
-    if claim not in ("population", "exploratory"):
-        raise StbenchError(f"claim={claim!r}: choose population or exploratory")
     with ExitStack() as stack:
         sources = tuple(_source(one, number, stack) for number, one in enumerate(several, start=1))
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,19 +97,13 @@ def checks(results: Results, ax: Axes | None) -> Axes:
     if not results.checks:
         raise ResultsError("there are no checks in these results")
     ax = _axes(ax)
-    names = list(dict.fromkeys(check.dataset or check.task for check in results.checks))
+    found: Counter[tuple[str, str]] = Counter(
+        (check.dataset or check.task, check.status) for check in results.checks
+    )
+    names = list(dict.fromkeys(name for name, _ in found))
     left = np.zeros(len(names))
     for status, colour in STATUSES.items():
-        counts = np.array(
-            [
-                sum(
-                    check.status == status and (check.dataset or check.task) == name
-                    for check in results.checks
-                )
-                for name in names
-            ],
-            dtype=float,
-        )
+        counts = np.array([found[name, status] for name in names], dtype=np.float64)
         ax.barh(names, counts, left=left, color=colour, label=status)
         left += counts
     ax.set_xlabel("checks")

@@ -10,25 +10,14 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from pytest_stbench.calls.process_end import EXIT_CODE, Watchdog, end_forked_child, keep_stderr
-from pytest_stbench.calls.tracebacks import ModelExited, exit_call, user_traceback
+from pytest_stbench.calls.process_end import Watchdog, end_forked_child
+from pytest_stbench.calls.tracebacks import ModelExited, exit_call
 from pytest_stbench.errors import StbenchWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
     from typing import Any
-
-__all__ = [
-    "EXIT_CODE",
-    "ModelExited",
-    "ModelTimeout",
-    "TimeoutUnsupportedWarning",
-    "guarded_call",
-    "keep_stderr",
-    "timeout_unsupported",
-    "user_traceback",
-]
 
 T = TypeVar("T")
 GRACE = 10.0

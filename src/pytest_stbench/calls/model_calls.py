@@ -14,7 +14,7 @@ from pytest_stbench.models.contract import ContractError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_stbench.store.store import Claim
+    from pytest_stbench.store.marker import Claim
 
 OUTPUT = "output"
 """The phase in which what a model returned is looked at."""
@@ -84,12 +84,12 @@ class ModelCalls:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001  # a model may raise anything
-            raise CellFailed(self._told(phase, error)) from None
+            raise CellFailed(self._message(phase, error)) from None
 
     def _guarded(self, function: Callable[[], Any]) -> Any:
         return guarded_call(function, timeout=self._timeout, grace=GRACE, on_death=self._died)
 
-    def _told(self, phase: str, error: BaseException) -> str:
+    def _message(self, phase: str, error: BaseException) -> str:
         """Return the message; the text of an exception is the model's code as well."""
         try:
             text: str = self._guarded(lambda: self._text(phase, error))

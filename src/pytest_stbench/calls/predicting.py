@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,12 @@ from pytest_stbench.calls.contestants import control_predictions, diagnostic_pre
 from pytest_stbench.calls.failures import CellFailed
 from pytest_stbench.calls.model_calls import OUTPUT, ModelCalls
 from pytest_stbench.calls.peak_memory import PeakMemory
-from pytest_stbench.calls.stored_identity import Told, keeps
+from pytest_stbench.calls.stored_identity import IdentityRemarks, keeps
 from pytest_stbench.data.inputs import digest
 from pytest_stbench.errors import StbenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from pytest_stbench.models.identity import Identity
     from pytest_stbench.models.predictions import Place, PredictionFolder
     from pytest_stbench.registry import Baseline
-    from pytest_stbench.store.store import Claim, Store, StoredPrediction
+    from pytest_stbench.store.marker import Claim, StoredPrediction
+    from pytest_stbench.store.store import Store
 
     Predictions = Mapping[str, NDArray[Any]]
     CellKey = Callable[[str], str]
@@ -89,7 +91,7 @@ class Predictor:
         self._retry = retry
         self._progress = progress
         self._memory: dict[str, Prediction | CellFailed] = {}
-        self._told = Told()
+        self._remarks = IdentityRemarks()
         self.tally = Tally()
 
     def forget(self) -> None:
@@ -105,7 +107,7 @@ class Predictor:
         """
         identity = self._identity(contestant)
         if identity is not None:
-            self._told.refuse_twin(contestant, identity)
+            self._remarks.refuse_twin(contestant, identity)
         key = cell_key(identity.digest if keeps(identity) else f"anonymous {contestant.key}")
         if key not in self._memory:
             try:
@@ -141,21 +143,16 @@ class Predictor:
     def diagnostic(self, record: Baseline, fold: FoldData, label: str, cell_key: CellKey) -> Prediction:
         """Return the prediction of a baseline that is given the truth, from the store where it is."""
         key = cell_key(f"diagnostic {record.name}")
-        try:
-            with self.store.claim(key, label, retry=True) as claim:
-                if claim.stored is not None:
-                    return _from_store(claim.stored, ())
-                start = time.perf_counter()
-                values = ModelCalls(label, ours=True).do("fit", lambda: diagnostic_predictions(record, fold))
-                found = Prediction(values=values, seconds=time.perf_counter() - start)
-                # Some predict a statistic of a slide, which is no array, and cost nothing.
-                if all(isinstance(v, np.ndarray) and v.dtype == np.float32 for v in values.values()):
-                    about = {"model": record.name, "task": fold.task.name, "label": label}
-                    self.store.save(key, values, {**about, "seconds": found.seconds})
-        except CellFailed:
-            raise
-        except StbenchError as error:
-            raise CellFailed(str(error)) from None
+        with _failing_cell(), self.store.claim(key, label, retry=True) as claim:
+            if claim.stored is not None:
+                return _from_store(claim.stored, ())
+            start = time.perf_counter()
+            values = ModelCalls(label, ours=True).do("fit", lambda: diagnostic_predictions(record, fold))
+            found = Prediction(values=values, seconds=time.perf_counter() - start)
+            # Some predict a statistic of a slide, which is no array, and cost nothing.
+            if all(isinstance(v, np.ndarray) and v.dtype == np.float32 for v in values.values()):
+                about = {"model": record.name, "task": fold.task.name, "label": label}
+                self.store.save(key, values, {**about, "seconds": found.seconds})
         return found
 
     def control(self, record: Baseline, prediction: Prediction, label: str) -> Prediction:
@@ -175,22 +172,17 @@ class Predictor:
         identity = self._identity(contestant)
         if identity is None:
             self.tally.memory_only.add(contestant.label)
-        try:
-            with self.store.claim(key, label, retry=self._retry) as claim:
-                if claim.stored is not None:
-                    self.tally.reused.add(key)
-                    return _from_store(claim.stored, self._told.differs(contestant, claim.stored.meta))
-                prediction = self._compute(contestant, fold, label, timeout, claim)
-                claim.model_is_done()
-                if keeps(identity):
-                    about = {"model": contestant.label, "task": fold.task.name, "label": label}
-                    self.store.save(key, prediction.values, {**about, **_meta(prediction, identity)})
-        except CellFailed:
-            raise
-        except StbenchError as error:
-            raise CellFailed(str(error)) from None
+        with _failing_cell(), self.store.claim(key, label, retry=self._retry) as claim:
+            if claim.stored is not None:
+                self.tally.reused.add(key)
+                return _from_store(claim.stored, self._remarks.differs(contestant, claim.stored.meta))
+            prediction = self._compute(contestant, fold, label, timeout, claim)
+            claim.model_is_done()
+            if keeps(identity):
+                about = {"model": contestant.label, "task": fold.task.name, "label": label}
+                self.store.save(key, prediction.values, {**about, **_meta(prediction, identity)})
         self.tally.computed.add(key)
-        return replace(prediction, remarks=(*prediction.remarks, *self._told.memory_only(contestant)))
+        return replace(prediction, remarks=(*prediction.remarks, *self._remarks.memory_only(contestant)))
 
     def _compute(
         self, contestant: Contestant, fold: FoldData, label: str, timeout: float | None, claim: Claim
@@ -214,7 +206,7 @@ class Predictor:
                     before = digest(given)
                     raw = calls.do("predict", partial(asking.ask, model, given))
                     where = f"{contestant.label}, slide {request.key}"
-                    look = partial(_looked_at, asking, raw, given, where)
+                    look = partial(_accepted_output, asking, raw, given, where)
                     values[request.key], after = calls.do(OUTPUT, look)
                     if after != before:
                         remarks = [_changes_input(contestant.label)]
@@ -227,11 +219,22 @@ class Predictor:
         )
 
 
+@contextmanager
+def _failing_cell() -> Iterator[None]:
+    """Let whatever ends the block with a message be a failure of the cell."""
+    try:
+        yield
+    except CellFailed:
+        raise
+    except StbenchError as error:
+        raise CellFailed(str(error)) from None
+
+
 def _fit(model: Any, train: list[TrainSlide], task: TaskInfo) -> None:
     model.fit(train, task)
 
 
-def _looked_at(asking: Asking, raw: object, given: ModelSlide, where: str) -> tuple[NDArray[Any], str]:
+def _accepted_output(asking: Asking, raw: object, given: ModelSlide, where: str) -> tuple[NDArray[Any], str]:
     """Return a checked copy of what a model returned, and the digest of what its input is by then.
 
     Runs what the model wrote (``__array__``, ``shape``), as the model itself does.

@@ -18,7 +18,7 @@ def keeps(identity: Identity | None) -> TypeGuard[Identity]:
     return identity is not None and not identity.undigested
 
 
-class Told:
+class IdentityRemarks:
     """Labels of the models of a run by identity, and who was told of what."""
 
     def __init__(self) -> None:

@@ -54,7 +54,7 @@ def show(name: str) -> None:
     """Show licence, citation, files and state of a data set."""
     from pytest_stbench.data.catalog.entries import cache_dir, entry_called, find_data
     from pytest_stbench.data.catalog.lock import read_lock
-    from pytest_stbench.spec.catalog import how_to_get
+    from pytest_stbench.spec.catalog_entries import how_to_get
 
     entry = entry_called(name)
     lock = read_lock(cache_dir()).get(name, {})
@@ -132,7 +132,7 @@ def verify(name: str, data_root: Path | None) -> None:
     from pytest_stbench.data.catalog.lock import LOCK_NAME
     from pytest_stbench.data.catalog.verify import contribution, verify as verify_entry
     from pytest_stbench.errors import DataMissing
-    from pytest_stbench.spec.catalog import how_to_get
+    from pytest_stbench.spec.catalog_entries import how_to_get
 
     entry = entry_called(name)
     folder = find_data(entry, data_root)

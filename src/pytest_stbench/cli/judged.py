@@ -106,7 +106,7 @@ def _task(path: Path, asked: _Asked, store: Path) -> Report:
     from pytest_stbench.data.samples import load_samples
     from pytest_stbench.report.lint import Report
     from pytest_stbench.run.cells import make_grid
-    from pytest_stbench.run.quality.data_checks import judge
+    from pytest_stbench.run.quality.data_checks import check_data
     from pytest_stbench.run.separate_panels import separate_panels
     from pytest_stbench.spec.validate import load_task
 
@@ -119,7 +119,7 @@ def _task(path: Path, asked: _Asked, store: Path) -> Report:
     task = with_waivers(separate_panels(load_task(path, registry), samples), asked.waivers)
     grid = make_grid(task, samples, registry.splits)
     with working("reading") as progress:
-        found = judge(
+        found = check_data(
             task, grid, roots, registry, store=store, names=asked.names, whole=True,
             pictures=asked.pictures, progress=progress,
         )  # fmt: skip
@@ -132,7 +132,7 @@ def _files(group: tuple[str, ...], asked: _Asked, store: Path) -> Report:
     from pytest_stbench.data.dataset import Dataset
     from pytest_stbench.data.propose.for_check import describe_files
     from pytest_stbench.report.lint import Report
-    from pytest_stbench.run.quality.data_checks import judge, task_of_data, unreadable_slides
+    from pytest_stbench.run.quality.data_checks import check_data, task_of_data, unreadable_slides
 
     registry, several = asked.registry, len(group) > 1
     pattern = str(Path(group[0]).parent / "*.h5ad") if several else group[0]
@@ -143,7 +143,7 @@ def _files(group: tuple[str, ...], asked: _Asked, store: Path) -> Report:
         task, grid = task_of_data(name, described.config, samples, None, asked.options["claim"])
         task = with_waivers(task, asked.waivers)
         with working("reading") as progress:
-            return judge(
+            return check_data(
                 task, grid, roots, registry, store=store, names=asked.names, pictures=asked.pictures,
                 progress=progress,
             )  # fmt: skip
@@ -168,7 +168,7 @@ def _sheet(path: Path, asked: _Asked, store: Path) -> list[Report]:
     from pytest_stbench.data.propose.for_check import config_of
     from pytest_stbench.data.propose.sheet import read_sheet
     from pytest_stbench.report.lint import Report
-    from pytest_stbench.run.quality.data_checks import judge, task_of_data, validation_note
+    from pytest_stbench.run.quality.data_checks import check_data, task_of_data, validation_note
 
     options, said = asked.options, asked.said
     sheets = read_sheet(
@@ -180,7 +180,7 @@ def _sheet(path: Path, asked: _Asked, store: Path) -> list[Report]:
     for sheet in sheets:
         task, grid = task_of_data(sheet.name, config, sheet.samples, sheet.folds or None, options["claim"])
         task = with_waivers(task, asked.waivers)
-        found = judge(
+        found = check_data(
             task, grid, (path.parent,), asked.registry, store=store, names=asked.names, counts=False
         )
         slides = len(sheet.samples)

@@ -121,8 +121,8 @@ def _known(stored: Results | None, pool: Pool, metric: str, items: TaskItems) ->
 
 
 def _stored(config: pytest.Config) -> Results | None:
-    from pytest_stbench.collection.session import settings_of
+    from pytest_stbench.collection.session import run_settings
     from pytest_stbench.results.schema import load
 
-    compare = settings_of(config).compare
+    compare = run_settings(config).compare
     return load(compare) if compare else None

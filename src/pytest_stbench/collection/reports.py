@@ -11,7 +11,7 @@ from pytest_stbench.collection.collector import Told
 from pytest_stbench.collection.keeping import KEEP_ERROR, begin, files
 from pytest_stbench.collection.outcomes import PAYLOAD, RERUN
 from pytest_stbench.collection.plan_items import MODEL_NAME
-from pytest_stbench.collection.session import RUNNER, settings_of
+from pytest_stbench.collection.session import RUNNER, run_settings
 from pytest_stbench.errors import ResultsError, TaskFileError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def check_files(config: pytest.Config) -> None:
     if path is not None:
         begin(config, path)
     try:
-        settings = settings_of(config)
+        settings = run_settings(config)
         if settings.compare:
             load(settings.compare)
         if path is not None and path.exists():

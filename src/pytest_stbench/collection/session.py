@@ -33,7 +33,7 @@ ARGUMENTS = "stbench_arguments"
 """Under ``-n``: where a worker finds the command line of the run."""
 
 
-def settings_of(config: pytest.Config) -> RunSettings:
+def run_settings(config: pytest.Config) -> RunSettings:
     """Return the settings the command line and environment give."""
     data = config.getoption("stbench_data")
     compare = config.getoption("stbench_compare")
@@ -64,7 +64,7 @@ def mark_families(config: pytest.Config) -> None:
 def load_items(path: Path, config: pytest.Config) -> TaskItems:
     """Load a task file and lay out its items. Raises ``TaskFileError`` and ``DataError``."""
     registry = builtin_registry()
-    settings = settings_of(config)
+    settings = run_settings(config)
     task = load_task(path, registry)
     asked = config.getoption("stbench_gate")
     if asked:
@@ -99,7 +99,7 @@ def runner_of(config: pytest.Config) -> Runner:
         from pytest_stbench.run.runner import Runner
 
         keep_exits_honest(config)
-        config.stash[RUNNER] = Runner(settings_of(config), builtin_registry(), progress_of(config))
+        config.stash[RUNNER] = Runner(run_settings(config), builtin_registry(), progress_of(config))
     return config.stash[RUNNER]
 
 

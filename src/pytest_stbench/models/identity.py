@@ -56,7 +56,7 @@ class Identity:
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of name, revision, class, configuration and attributes."""
-        return digest_of(
+        return json_digest(
             {
                 "name": self.name, "revision": self.revision, "kind": self.kind, "config": dict(self.config),
                 "attributes": dict(self.attributes),
@@ -132,7 +132,7 @@ def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def digest_of(value: object) -> str:
+def json_digest(value: object) -> str:
     """Return the SHA-256 (hex) of the canonical JSON of `value`."""
     return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -145,7 +145,7 @@ def _source(kind: type) -> str:
             texts.append(inspect.getsource(base))
         except (OSError, TypeError):  # typed in, built in, or its file has gone
             continue
-    return digest_of(texts) if texts else ""
+    return json_digest(texts) if texts else ""
 
 
 def _text(model: object, attribute: str) -> str | None:

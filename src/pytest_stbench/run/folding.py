@@ -13,7 +13,7 @@ from pytest_stbench.errors import DataError
 from pytest_stbench.families.fold import FoldData
 from pytest_stbench.families.question import FamilySettings
 from pytest_stbench.index import loaded
-from pytest_stbench.models.identity import digest_of
+from pytest_stbench.models.identity import json_digest
 from pytest_stbench.preprocess.blocks import within_masks
 from pytest_stbench.preprocess.fitted import fit_preprocess, fit_scale
 from pytest_stbench.spec.defaults import asked_settings, preprocess_of, settings_of
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_stbench.preprocess.fitted import FittedPreprocess
     from pytest_stbench.registry import Family
     from pytest_stbench.run.cells import Cell
-    from pytest_stbench.run.open_dataset import Shelf
+    from pytest_stbench.run.open_dataset import OpenDataset
     from pytest_stbench.spec.model import DatasetSpec, PreprocessSpec, TaskSpec
     from pytest_stbench.splits.table import Fold
 
@@ -41,13 +41,13 @@ class Folding:
     """
 
     def __init__(
-        self, spec: TaskSpec, family: Family, shelf: Shelf, sets: frozenset[str] = frozenset()
+        self, spec: TaskSpec, family: Family, opened: OpenDataset, sets: frozenset[str] = frozenset()
     ) -> None:
         self._spec = spec
         self._family = family
         self._sets = sets
         self._question: type[Question] = loaded(family)
-        self._shelf = shelf
+        self._opened = opened
         self._key: tuple[str, str, Fold] | None = None
         self._fold: FoldData | None = None
 
@@ -91,13 +91,13 @@ class Folding:
             chosen=plan.asked,
             sets=sets,
             communication=plan.communication,
-            statistics=self._shelf.statistics,
+            statistics=self._opened.statistics,
         )
         return question, plan, fitted
 
     def _build(self, cell: Cell, dataset: Dataset, roots: Sequence[Path]) -> FoldData:
         unit_filter = preprocess_of(self._spec, cell.variant or None).filter
-        train, test = fold_sides(cell.fold, lambda name: self._shelf.filtered(dataset, name, unit_filter))
+        train, test = fold_sides(cell.fold, lambda name: self._opened.filtered(dataset, name, unit_filter))
         question, plan, fitted = self.choose(train, dataset.config, cell.variant, roots, self._sets)
         resolutions = {slide.meta.resolution for slide in test}
         return FoldData(
@@ -157,7 +157,7 @@ def made_from(spec: TaskSpec, cell: Cell, fold: FoldData, checksum: str) -> dict
         "train": list(cell.fold.train),
         "test": list(cell.fold.test),
         "blocks": {**cell.fold.params, "seed": cell.fold.seed} if cell.fold.within else None,
-        "genes": digest_of(asked),
+        "genes": json_digest(asked),
     }
 
 

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 from pytest_stbench.data.checksums import Checksums
 from pytest_stbench.data.dataset import Dataset
-from pytest_stbench.models.identity import digest_of
+from pytest_stbench.models.identity import json_digest
 from pytest_stbench.preprocess.filter import filter_units
-from pytest_stbench.run.counts_memo import KeptCounts
+from pytest_stbench.run.dataset_memos import DrawnCounts, StoredStatistics
 from pytest_stbench.run.installed import builtin_registry
-from pytest_stbench.run.statistics_memo import KeptStatistics
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_stbench.store.store import Store
 
 
-class Shelf:
+class OpenDataset:
     """Holds one open data set; opening another closes it.
 
     What is derived from a data set (filtered slides, gene statistics) leaves memory with it; the
@@ -49,15 +48,15 @@ class Shelf:
         if self._dataset is None or key != self._key:
             self.close()
             readers = builtin_registry().readers
-            counts = None if self._checksums.anew else KeptCounts(self._store, name)
+            counts = None if self._checksums.anew else DrawnCounts(self._store, name)
             made = Dataset(
                 name, config, samples, roots, checksums=self._checksums, readers=readers, counts=counts
             )
             self._dataset = made
             self._key = key
             about = {"config": config.model_dump(), "slides": list(made.slide_ids)}
-            self.statistics = KeptStatistics(
-                self._store, lambda: digest_of({"checksum": made.checksum, **about})
+            self.statistics = StoredStatistics(
+                self._store, lambda: json_digest({"checksum": made.checksum, **about})
             )
         return self._dataset
 

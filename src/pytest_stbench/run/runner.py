@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_stbench.calls.predicting import Predictor
 from pytest_stbench.data.checksums import Checksums
 from pytest_stbench.run.details.writer import Keeper
-from pytest_stbench.run.open_dataset import Shelf
+from pytest_stbench.run.open_dataset import OpenDataset
 from pytest_stbench.run.scores.recorder import Recorder
 from pytest_stbench.run.scores.stored_run import StoredRun
 from pytest_stbench.run.task_run import TaskRun
@@ -49,7 +49,7 @@ class Runner:
         self._stored = StoredRun(settings.compare) if settings.compare else None
         store = Store(settings.store, run_id=settings.run_id)
         self.checksums = Checksums(store=settings.store, anew=settings.no_skip, progress=progress)
-        self._shelf = Shelf(store, self.checksums)
+        self._opened = OpenDataset(store, self.checksums)
         self._predictor = Predictor(store, retry=settings.retry, afresh=settings.afresh, progress=progress)
         self.keeper = Keeper(settings.parts, settings.keep) if settings.keep else None
         self._runs: dict[Path, tuple[TaskRun, Recorder]] = {}
@@ -66,8 +66,8 @@ class Runner:
         """Return run and recorder of a task file; data of the one before leave memory."""
         if task.path not in self._runs:
             run = TaskRun(
-                task, grid, metrics, self.registry, roots=roots, shelf=self._shelf, predictor=self._predictor,
-                keeper=self.keeper,
+                task, grid, metrics, self.registry, roots=roots, opened=self._opened,
+                predictor=self._predictor, keeper=self.keeper,
             )  # fmt: skip
             self._runs[task.path] = (run, Recorder(run, self._stored))
         run, recorder = self._runs[task.path]
@@ -79,4 +79,4 @@ class Runner:
 
     def close(self) -> None:
         """Forget the data set in memory."""
-        self._shelf.close()
+        self._opened.close()

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_stbench.calls.contestants import Contestant, baseline_contestant
+from pytest_stbench.calls.contestants import Contestant, Ladder, baseline_contestant, make_ladder
 from pytest_stbench.calls.failures import Blocked, CellFailed, NotSupported, blocking, first_line
 from pytest_stbench.calls.model_calls import built
 from pytest_stbench.errors import DataError, ModelError, SplitError
 from pytest_stbench.models.predictions import Place
 from pytest_stbench.run.cells import pool_id, view_id
-from pytest_stbench.run.details.task_writer import TaskKeeper
+from pytest_stbench.run.details.writer import TaskKeeper
 from pytest_stbench.run.folding import Folding, listed_genes, made_from
-from pytest_stbench.run.provenance.gene_depth import Resolutions
+from pytest_stbench.run.provenance.slide_depth import GeneDepths
 from pytest_stbench.run.quality.check_memo import CheckMemo
+from pytest_stbench.run.quality.facts import TruthFacts
 from pytest_stbench.run.quality.task_checks import TaskChecks
-from pytest_stbench.run.quality.truth_facts import TruthFacts
-from pytest_stbench.run.scores.ceilings import Ceiling, Ceilings
-from pytest_stbench.run.scores.ladder import Ladder, make_ladder
+from pytest_stbench.run.scores.ceilings import Ceiling, anchored, ceilings_of
 from pytest_stbench.run.scores.scoring import CellScores, Detail, Scorer
-from pytest_stbench.run.scores.slide_variance import Moments
-from pytest_stbench.run.scores.stored_anchors import Anchors
+from pytest_stbench.run.scores.slide_variance import SlideVariance
 from pytest_stbench.run.views import Views
 from pytest_stbench.spec.defaults import family_of, methods_of, with_defaults
 from pytest_stbench.spec.fingerprint import fingerprint
@@ -36,7 +34,7 @@ if TYPE_CHECKING:
     from pytest_stbench.registry import Baseline, Registry
     from pytest_stbench.run.cells import Cell, Grid, Pool
     from pytest_stbench.run.details.writer import Keeper
-    from pytest_stbench.run.open_dataset import Shelf
+    from pytest_stbench.run.open_dataset import OpenDataset
     from pytest_stbench.spec.model import MetricSpec, TaskFile
 
 
@@ -51,7 +49,7 @@ class TaskRun:
         registry: Registry,
         *,
         roots: tuple[Path, ...],
-        shelf: Shelf,
+        opened: OpenDataset,
         predictor: Predictor,
         keeper: Keeper | None = None,
     ) -> None:
@@ -62,27 +60,23 @@ class TaskRun:
         self.family = family_of(task.spec, registry)
         self.roots = roots
         sets = frozenset(registry.metrics[metric.name].genes for metric in metrics)
-        self._folding = Folding(task.spec, self.family, shelf, sets)
-        self.views = Views(
-            task.spec, grid, registry, self.family, roots=roots, shelf=shelf, folding=self._folding
-        )
+        self._folding = Folding(task.spec, self.family, opened, sets)
+        self.views = Views(self, opened, self._folding)
         self.truth = TruthFacts(self, metrics)
         self.checking = TaskChecks(self, CheckMemo(self, predictor.store))
         self._predictor = predictor
-        self.resolutions = Resolutions(task.spec, grid, self.views, predictor.store)
+        self.resolutions = GeneDepths(self, predictor.store)
         self._scorer = Scorer(metrics, registry.metrics)
         self._complete: set[str] = set()
         self._baselines: dict[tuple[str, frozenset[str]], Contestant] = {}
         self._ladders: dict[str, Ladder] = {}
         self._ready: set[tuple[str, str]] = set()
-        self._ceilings = Ceilings(self._scorer, predictor.store)
-        self._anchors = Anchors(self._scorer, predictor.store)
-        self._found_ceilings: dict[str, Mapping[str, Mapping[str, Ceiling]]] = {}
+        self._ceilings: dict[str, Mapping[str, Mapping[str, Ceiling]]] = {}
         self._fold: FoldData | None = None
         self._truths: tuple[FoldData, dict[str, Truth]] | None = None
         self._scores: dict[tuple[str, str], CellScores] = {}
         self._remarks: dict[tuple[str, str], tuple[str, ...]] = {}
-        self.moments = Moments()
+        self.slide_variance = SlideVariance()
         self._keeper = TaskKeeper(keeper, self) if keeper is not None else None
 
     def ladder(self, name: str) -> Ladder:
@@ -173,13 +167,14 @@ class TaskRun:
 
     def ceilings(self, cell: Cell) -> Mapping[str, Mapping[str, Ceiling]]:
         """Return the ceiling of every metric on the test slides of a cell, whatever its seed."""
-        if cell.whole_fold not in self._found_ceilings:
+        if cell.whole_fold not in self._ceilings:
             fold = self.fold(cell)
-            found = self._ceilings.of(fold, self.truths_of(cell, fold), self._parts(cell, fold))
-            self._found_ceilings[cell.whole_fold] = found
+            truths, parts = self.truths_of(cell, fold), self._parts(cell, fold)
+            found = ceilings_of(self._scorer, self._predictor.store, fold, truths, parts)
+            self._ceilings[cell.whole_fold] = found
             if self._keeper is not None:
                 self._keeper.ceilings(cell, found)
-        return self._found_ceilings[cell.whole_fold]
+        return self._ceilings[cell.whole_fold]
 
     def run_baseline(self, record: Baseline, cell: Cell) -> Prediction:
         """Return the prediction of a baseline of the ladder. Raises ``CellFailed``."""
@@ -244,7 +239,7 @@ class TaskRun:
     def _score(self, cell: Cell, prediction: Prediction, who: tuple[str, str]) -> CellScores:
         fold = self.fold(cell)
         truths = self.truths_of(cell, fold)
-        self.moments.note(pool_id(cell.dataset, cell.variant, cell.split), truths)
+        self.slide_variance.note(pool_id(cell.dataset, cell.variant, cell.split), truths)
         details: list[Detail] = []
         found = self._scorer.score(truths, prediction, details)
         if self._keeper is not None:
@@ -255,7 +250,8 @@ class TaskRun:
         """Return the truth of each test slide of a fold, with what scores are read against."""
         if self._truths is None or self._truths[0] is not fold:
             truths = {slide.meta.slide_id: fold.truth(slide) for slide in fold.test}
-            self._truths = (fold, self._anchors.anchored(fold, truths, self._parts(cell, fold)))
+            parts = self._parts(cell, fold)
+            self._truths = (fold, anchored(self._scorer, self._predictor.store, fold, truths, parts))
         return self._truths[1]
 
     def ready(self, contestant: Contestant, cell: Cell) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_stbench.errors import Problem, TaskFileError
 from pytest_stbench.registry import Catalogue
 from pytest_stbench.resources import tasks_dir
-from pytest_stbench.spec.catalog import with_entries
+from pytest_stbench.spec.catalog_entries import with_entries
 from pytest_stbench.spec.extends import load_tree, merge
 from pytest_stbench.spec.given_gates import gate_tree
 from pytest_stbench.spec.messages import describe

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,6 @@ from pytest_stbench.store.archive import read_meta
 from pytest_stbench.store.lock import LocksUnsupportedError, locked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 DAY = 86_400.0
@@ -64,7 +64,14 @@ def disk_share(folder: Path) -> float:
 
 def held(root: Path) -> list[Held]:
     """Return the files of a store that may go, without locks and markers of models that run."""
-    return sorted(_held(root), key=lambda file: (file.used, file.path))
+    found = []
+    for folder in FOLDERS:
+        for path in root.glob(f"{folder}/*"):
+            with suppress(OSError):  # it has just gone
+                stat = path.stat()
+                if path.is_file() and path.suffix != ".tmp":
+                    found.append(Held(path, stat.st_size, stat.st_mtime))
+    return sorted(found, key=lambda file: (file.used, file.path))
 
 
 def costs(root: Path) -> dict[tuple[str, str], Cost]:
@@ -126,17 +133,6 @@ def prune(root: Path, *, keep_days: float | None = None, max_size: int | None = 
             pruned.in_use += 1
     pruned.left = left
     return pruned
-
-
-def _held(root: Path) -> Iterator[Held]:
-    for folder in FOLDERS:
-        for path in root.glob(f"{folder}/*"):
-            try:
-                stat = path.stat()
-            except OSError:  # it has just gone
-                continue
-            if path.is_file() and path.suffix != ".tmp":
-                yield Held(path, stat.st_size, stat.st_mtime)
 
 
 def _remove(root: Path, file: Held) -> bool:

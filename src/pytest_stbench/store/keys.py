@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench import __version__
-from pytest_stbench.models.identity import digest_of
+from pytest_stbench.models.identity import json_digest
 from pytest_stbench.spec.numbers import NUMBERS
 from pytest_stbench.store.foreign import foreign_code
 
@@ -46,7 +46,7 @@ def cell_key(parts: Mapping[str, Any]) -> str:
     missing = sorted(REQUIRED - parts.keys())
     if missing:
         raise ValueError(f"the key of a prediction needs {', '.join(missing)}")
-    return digest_of({"parts": dict(parts), "code": code_version()})
+    return json_digest({"parts": dict(parts), "code": code_version()})
 
 
 @cache

@@ -1,10 +1,11 @@
-"""The start marker tells, after the fact, that a process ended while a model ran, and who ended it."""
+"""The right to compute a prediction, and the marker that tells later who ended a process that had it."""
 
 from __future__ import annotations
 
 import os
 import socket
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from pytest_stbench.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
 
 TIMEOUT = "timeout"
 MOST_UNKNOWN = 2
@@ -137,6 +140,40 @@ class StartMarker:
         self._phase = None
         with suppress(OSError):
             self.path.unlink()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StoredPrediction:
+    """Predictions of one cell by slide, an array each, and what was noted with them."""
+
+    values: dict[str, NDArray[Any]]
+    meta: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Claim:
+    """The right to compute one key. ``stored`` is a prediction that is there already, or None.
+
+    ``marker`` is None where nothing is computed or the file system has no locks.
+    """
+
+    stored: StoredPrediction | None
+    marker: StartMarker | None = None
+
+    def phase(self, name: str) -> None:
+        """Note what the model does now (``fit``, ``predict`` ...), to be read after its death."""
+        if self.marker is not None:
+            with suppress(OSError):
+                self.marker.write(name)
+
+    def model_is_done(self) -> None:
+        """Note that the model did its part: what ends the process from now on is not its doing."""
+        if self.marker is not None:
+            self.marker.remove()
+
+    def died(self) -> None:
+        """Note that the process is about to be ended because the model ran past its timeout."""
+        self.phase(TIMEOUT)
 
 
 def memory_kills() -> int | None:

@@ -21,11 +21,9 @@ from pytest_stbench.data.atomic import write_atomically
 from pytest_stbench.data.sealed import unsealed, write_sealed
 from pytest_stbench.errors import StbenchWarning
 from pytest_stbench.store.archive import read_archive, write_archive
-from pytest_stbench.store.claim import Claim, StoredPrediction
-from pytest_stbench.store.housekeeping import DAY, FULL, disk_share
-from pytest_stbench.store.keys import cell_key, code_version
+from pytest_stbench.store.housekeeping import DAY, FOLDERS, FULL, disk_share
 from pytest_stbench.store.lock import LocksUnsupportedError, locked
-from pytest_stbench.store.marker import ModelEndedProcess, StartMarker
+from pytest_stbench.store.marker import Claim, StartMarker, StoredPrediction
 from pytest_stbench.store.signals import noted_exit, noted_signals
 
 if TYPE_CHECKING:
@@ -33,16 +31,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-__all__ = [
-    "Claim",
-    "ModelEndedProcess",
-    "Store",
-    "StoreWarning",
-    "StoredPrediction",
-    "cell_key",
-    "code_version",
-]
 
 T = TypeVar("T")
 
@@ -244,7 +232,7 @@ class Store:
                     temporary.unlink()
 
     def _temporaries(self) -> Iterator[Path]:
-        for folder in ("predictions/*", "drawn/*", "starts", "remember/*", "checksums", "index"):
+        for folder in (*FOLDERS, "starts"):
             yield from self.root.glob(f"{folder}/*.tmp")
 
     def _remove_temporaries(self, key: str) -> None:

@@ -10,12 +10,12 @@ import pytest
 
 from pytest_stbench.calls import guard
 from pytest_stbench.calls.guard import (
-    ModelExited,
     ModelTimeout,
     TimeoutUnsupportedWarning,
     guarded_call,
     timeout_unsupported,
 )
+from pytest_stbench.calls.tracebacks import ModelExited
 from pytest_stbench.errors import ModelError
 
 needs_alarm = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no alarm signal on this system")

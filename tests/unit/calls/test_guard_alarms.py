@@ -6,10 +6,7 @@ import time
 
 import pytest
 
-from pytest_stbench.calls.guard import (
-    ModelTimeout,
-    guarded_call,
-)
+from pytest_stbench.calls.guard import ModelTimeout, guarded_call
 
 needs_alarm = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no alarm signal on this system")
 

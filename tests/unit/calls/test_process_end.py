@@ -8,9 +8,7 @@ import textwrap
 
 import pytest
 
-from pytest_stbench.calls.guard import (
-    EXIT_CODE,
-)
+from pytest_stbench.calls.process_end import EXIT_CODE
 
 needs_alarm = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no alarm signal on this system")
 
@@ -19,7 +17,8 @@ def run_to_death(tmp_path, body):
     code = """
         import sys, time
         from pathlib import Path
-        from pytest_stbench.calls.guard import guarded_call, keep_stderr
+        from pytest_stbench.calls.guard import guarded_call
+        from pytest_stbench.calls.process_end import keep_stderr
         from pytest_stbench.store.store import Store
         store = Store(Path(sys.argv[1]))
         def swallow():

@@ -7,11 +7,8 @@ import traceback
 
 import pytest
 
-from pytest_stbench.calls.guard import (
-    ModelTimeout,
-    guarded_call,
-    user_traceback,
-)
+from pytest_stbench.calls.guard import ModelTimeout, guarded_call
+from pytest_stbench.calls.tracebacks import user_traceback
 
 needs_alarm = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no alarm signal on this system")
 

@@ -18,7 +18,7 @@ from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.errors import DataError
 from pytest_stbench.run.cells import make_grid
 from pytest_stbench.run.installed import builtin_registry
-from pytest_stbench.run.open_dataset import Shelf
+from pytest_stbench.run.open_dataset import OpenDataset
 from pytest_stbench.run.quality.scored_view import MeasuredSlides
 from pytest_stbench.run.runner import no_progress
 from pytest_stbench.run.task_run import TaskRun
@@ -151,7 +151,7 @@ def measure():
             dataset,
             folds,
             folding=ListedGenes(columns),
-            shelf=PlainShelf(),
+            opened=PlainShelf(),
             roots=(),
         )
 
@@ -188,7 +188,15 @@ def open_task(tmp_path_factory):
         folder = tmp_path_factory.mktemp("store")
         predictor = Predictor(Store(folder, run_id="test"), retry=False, progress=no_progress)
         return Cohort(
-            TaskRun(task, grid, metrics, REGISTRY, roots=(), shelf=Shelf(Store(folder)), predictor=predictor)
+            TaskRun(
+                task,
+                grid,
+                metrics,
+                REGISTRY,
+                roots=(),
+                opened=OpenDataset(Store(folder)),
+                predictor=predictor,
+            )
         )
 
     return make

@@ -12,7 +12,7 @@ from pytest_stbench.resources import tasks_dir
 from pytest_stbench.run.cells import Cell
 from pytest_stbench.run.folding import Folding
 from pytest_stbench.run.installed import builtin_registry
-from pytest_stbench.run.open_dataset import Shelf
+from pytest_stbench.run.open_dataset import OpenDataset
 from pytest_stbench.spec.defaults import family_of
 from pytest_stbench.spec.validate import load_task
 from pytest_stbench.splits.table import Fold
@@ -43,5 +43,5 @@ def fold_of(family):
     cell = Cell(dataset="cohort", variant="", view="cohort", split="lopo", fold=fold, seed=0)
     record = family_of(spec, REGISTRY)
     folder = Path(tempfile.mkdtemp(prefix="stbench-docs-"))
-    folding = Folding(spec, record, Shelf(Store(folder)))
+    folding = Folding(spec, record, OpenDataset(Store(folder)))
     return folding.fold(cell, Dataset("cohort", config, samples, roots), roots)

@@ -12,8 +12,9 @@ from pytest_stbench.metrics.aggregate import SlideValue
 from pytest_stbench.run.cells import Cell
 from pytest_stbench.run.folding import Folding
 from pytest_stbench.run.installed import builtin_registry
-from pytest_stbench.run.open_dataset import Shelf
-from pytest_stbench.run.scores.ceilings import Ceilings, skill
+from pytest_stbench.run.open_dataset import OpenDataset
+from pytest_stbench.run.scores import ceilings
+from pytest_stbench.run.scores.ceilings import skill
 from pytest_stbench.run.scores.scoring import Scorer
 from pytest_stbench.spec.model import MetricSpec
 from pytest_stbench.splits.table import Fold
@@ -28,19 +29,16 @@ def fold_of(tmp_path, make_task, make_dataset, make_slide, scale=1.0):
         dataset="sim", variant="", view="sim", split="lopo", seed=0,
         fold=Fold(name="C", train=("A1", "B1"), test=("C1",)),
     )  # fmt: skip
-    return Folding(make_task().spec, REGISTRY.families["imputation"], Shelf(Store(tmp_path))).fold(
+    return Folding(make_task().spec, REGISTRY.families["imputation"], OpenDataset(Store(tmp_path))).fold(
         cell, make_dataset(slides), ()
     )
 
 
-def made(tmp_path, *metrics):
-    scorer = Scorer([MetricSpec(name=name) for name in metrics], REGISTRY.metrics)
-    return Ceilings(scorer, Store(tmp_path / "store", run_id="r"))
-
-
 def ceilings_of(tmp_path, fold, *metrics, parts=None):
+    scorer = Scorer([MetricSpec(name=name) for name in metrics], REGISTRY.metrics)
     truths = {slide.meta.slide_id: fold.truth(slide) for slide in fold.test}
-    return made(tmp_path, *metrics).of(fold, truths, parts or {"fold": "C"})
+    store = Store(tmp_path / "store", run_id="r")
+    return ceilings.ceilings_of(scorer, store, fold, truths, parts or {"fold": "C"})
 
 
 def test_the_ceiling_rises_with_depth(tmp_path, make_task, make_dataset, make_slide):
@@ -132,7 +130,7 @@ def test_a_score_between_floor_and_ceiling_has_the_ceiling_1(tmp_path, drawn, sh
     slide = SimpleNamespace(meta=SimpleNamespace(slide_id="A1"))
     question = SimpleNamespace(repeats=lambda *_: [(None, None)] * 3)
     fold = SimpleNamespace(test=[slide], question=question)
-    found = Ceilings(scorer, Store(tmp_path)).of(fold, {"A1": None}, {"fold": "A"})
+    found = ceilings.ceilings_of(scorer, Store(tmp_path), fold, {"A1": None}, {"fold": "A"})
     normalised, plain = (found[name]["A1"] for name in names)
     assert normalised == pytest.approx((shown, math.nan), nan_ok=True)
     assert plain.value == pytest.approx(np.mean(drawn), nan_ok=True)

@@ -8,8 +8,8 @@ import pytest
 from pytest_stbench.data.checksums import Checksums
 from pytest_stbench.data.simulate import source as simulated
 from pytest_stbench.data.simulate.drawn import drawn
-from pytest_stbench.run import counts_memo
-from pytest_stbench.run.open_dataset import Shelf
+from pytest_stbench.run import dataset_memos
+from pytest_stbench.run.open_dataset import OpenDataset
 from pytest_stbench.spec.model import DatasetSpec
 from pytest_stbench.splits.table import Sample
 from pytest_stbench.store.housekeeping import costs, prune
@@ -22,7 +22,7 @@ SAMPLES = tuple(Sample(slide=f"P0{number}S1", patient=f"P0{number}") for number 
 
 @pytest.fixture(autouse=True)
 def _small_slides_count(monkeypatch):
-    monkeypatch.setattr(counts_memo, "MIN_VALUES", 1)
+    monkeypatch.setattr(dataset_memos, "MIN_VALUES", 1)
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def cohort(tmp_path):
 
     def make(params=SPOTS, **checksums):
         config = DatasetSpec(source="simulated", params=params)
-        shelf = Shelf(Store(tmp_path), Checksums(store=tmp_path, **checksums))
-        return shelf.open("sim", config, SAMPLES, ())
+        opened = OpenDataset(Store(tmp_path), Checksums(store=tmp_path, **checksums))
+        return opened.open("sim", config, SAMPLES, ())
 
     return make
 
@@ -120,7 +120,7 @@ def test_without_skips_everything_is_drawn_anew(tmp_path, cohort):
 
 
 def test_slides_that_are_drawn_at_once_are_not_kept(tmp_path, cohort, monkeypatch):
-    monkeypatch.setattr(counts_memo, "MIN_VALUES", 60 * 80 + 1)
+    monkeypatch.setattr(dataset_memos, "MIN_VALUES", 60 * 80 + 1)
     list(cohort().slides())
     assert files(tmp_path) == []
 

@@ -9,7 +9,7 @@ from pytest_stbench.errors import DataError
 from pytest_stbench.run.cells import Cell
 from pytest_stbench.run.folding import Folding, listed_genes
 from pytest_stbench.run.installed import builtin_registry
-from pytest_stbench.run.open_dataset import Shelf
+from pytest_stbench.run.open_dataset import OpenDataset
 from pytest_stbench.spec.model import DatasetSpec
 from pytest_stbench.splits.table import Fold
 from pytest_stbench.store.store import Store
@@ -30,7 +30,7 @@ def fold_of(tmp_path, make_task, make_dataset, make_slide):
     def make(cell=None, roots=(), slides=None, **changes):
         own = {name: make_slide(name, seed) for seed, name in enumerate(("A1", "B1", "C1"))} | (slides or {})
         spec = make_task(**changes).spec
-        folding = Folding(spec, REGISTRY.families[spec.family], Shelf(Store(tmp_path / "store")))
+        folding = Folding(spec, REGISTRY.families[spec.family], OpenDataset(Store(tmp_path / "store")))
         return folding.fold(cell or cell_of(), make_dataset(own.values()), roots)
 
     return make
@@ -110,7 +110,7 @@ def test_a_side_without_units_is_told(fold_of):
 def test_a_fold_is_kept_until_another_is_asked(tmp_path, make_task, make_dataset, make_slide):
     spec = make_task().spec
     dataset = make_dataset([make_slide(name, seed) for seed, name in enumerate(("A1", "B1", "C1"))])
-    folding = Folding(spec, REGISTRY.families["imputation"], Shelf(Store(tmp_path)))
+    folding = Folding(spec, REGISTRY.families["imputation"], OpenDataset(Store(tmp_path)))
     first = folding.fold(cell_of(), dataset, ())
     assert folding.fold(cell_of(seed=0), dataset, ()) is first
     other = folding.fold(cell_of(Fold(name="A", train=("B1", "C1"), test=("A1",))), dataset, ())
@@ -121,7 +121,7 @@ def test_a_fold_is_kept_until_another_is_asked(tmp_path, make_task, make_dataset
 def test_another_seed_reaches_the_model(tmp_path, make_task, make_dataset, make_slide):
     spec = make_task().spec
     dataset = make_dataset([make_slide(name, seed) for seed, name in enumerate(("A1", "B1", "C1"))])
-    folding = Folding(spec, REGISTRY.families["imputation"], Shelf(Store(tmp_path)))
+    folding = Folding(spec, REGISTRY.families["imputation"], OpenDataset(Store(tmp_path)))
     assert [folding.fold(cell_of(seed=seed), dataset, ()).task.seed for seed in (0, 5)] == [0, 5]
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_stbench.calls.contestants import baseline_contestant, runnable, simple_baseline
+from pytest_stbench.calls.contestants import baseline_contestant, make_ladder, runnable, simple_baseline
 from pytest_stbench.errors import ModelError
 from pytest_stbench.run.installed import builtin_registry
-from pytest_stbench.run.scores.ladder import make_ladder
 
 REGISTRY = builtin_registry()
 BASELINES = REGISTRY.baselines

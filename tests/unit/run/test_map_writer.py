@@ -19,8 +19,7 @@ from pytest_stbench.results.kept_parts import joined, parts_by_slide
 from pytest_stbench.run.cells import Cell, Pool
 from pytest_stbench.run.details import map_writer
 from pytest_stbench.run.details.map_writer import MapKeeper
-from pytest_stbench.run.details.task_writer import TaskKeeper
-from pytest_stbench.run.details.writer import Keeper
+from pytest_stbench.run.details.writer import Keeper, TaskKeeper
 from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.run.scores.scoring import Detail
 from pytest_stbench.splits.table import Fold

@@ -12,11 +12,11 @@ from pytest_stbench.calls.contestants import baseline_contestant, user_contestan
 from pytest_stbench.calls.failures import CellFailed
 from pytest_stbench.calls.predicting import Predictor
 from pytest_stbench.models import identity as identities
-from pytest_stbench.models.identity import digest_of
+from pytest_stbench.models.identity import json_digest
 from pytest_stbench.run.cells import Cell
 from pytest_stbench.run.folding import Folding
 from pytest_stbench.run.installed import builtin_registry
-from pytest_stbench.run.open_dataset import Shelf
+from pytest_stbench.run.open_dataset import OpenDataset
 from pytest_stbench.splits.table import Fold
 from pytest_stbench.store.store import Store
 
@@ -88,7 +88,9 @@ def fold(tmp_path, make_task, make_dataset, make_slide):
         seed=0,
         fold=Fold(name="C", train=("A1", "B1"), test=("C1", "C2")),
     )
-    return Folding(spec, REGISTRY.families["imputation"], Shelf(Store(tmp_path))).fold(cell, dataset, ())
+    return Folding(spec, REGISTRY.families["imputation"], OpenDataset(Store(tmp_path))).fold(
+        cell, dataset, ()
+    )
 
 
 @pytest.fixture
@@ -100,7 +102,7 @@ def new_predictor(tmp_path):
 
 
 def key(model):
-    return digest_of({"model": model})
+    return json_digest({"model": model})
 
 
 def ask(predictor, model, fold, label="m", cell_key=key):
@@ -210,7 +212,7 @@ def test_another_revision_or_cell_is_another_prediction(new_predictor, fold, log
 
     ask(new_predictor(), Named, fold)
     ask(new_predictor(), Newer, fold)
-    ask(new_predictor(), Named, fold, cell_key=lambda model: digest_of({"model": model, "cell": 2}))
+    ask(new_predictor(), Named, fold, cell_key=lambda model: json_digest({"model": model, "cell": 2}))
     assert log.count("fit") == 3
 
 

@@ -8,13 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pytest_stbench.calls.contestants import baseline_contestant, user_contestant
+from pytest_stbench.calls.contestants import baseline_contestant, make_ladder, user_contestant
 from pytest_stbench.kernels.sketch import sketch
 from pytest_stbench.metrics.aggregate import SlideValue
 from pytest_stbench.run.cells import make_grid
 from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.run.scores.ceilings import Ceiling
-from pytest_stbench.run.scores.ladder import make_ladder
 from pytest_stbench.run.scores.recorder import Recorder
 from pytest_stbench.run.scores.scoring import CellScores
 from pytest_stbench.splits.table import Sample

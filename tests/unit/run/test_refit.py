@@ -10,7 +10,7 @@ import pytest
 
 from pytest_stbench.calls.contestants import Contestant
 from pytest_stbench.errors import StbenchError
-from pytest_stbench.run.quality.refit import beside_ceilings, in_fresh_process, refit
+from pytest_stbench.run.quality.refit import in_fresh_process, per_patient_ceilings, refit
 from pytest_stbench.run.scores.ceilings import Ceiling
 
 PATIENTS = {"A1": "A", "A2": "A", "B1": "B", "C1": "C"}
@@ -60,7 +60,7 @@ def test_a_ceiling_that_the_simple_baseline_reaches_bounds_nobody(run_of):
     }
     model = {"A": {"A1": 0.8, "A2": 0.6}, "B": 0.9, "C": 0.3}
     run, pool = run_of(model, {"A": {"A1": 0.2, "A2": 0.2}, "B": 0.55, "C": 0.2}, ceilings)
-    found = beside_ceilings(run, MODEL, pool, "rmse", PATIENTS)
+    found = per_patient_ceilings(run, MODEL, pool, "rmse", PATIENTS)
     assert found["A"] == pytest.approx((0.7, 0.5, math.hypot(0.02, 0.02) / 2))
     assert found["B"][0] == 0.9
     assert math.isnan(found["B"][1])

@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 
 from pytest_stbench.errors import DataError
 from pytest_stbench.results import CheckRecord, FindingRecord
-from pytest_stbench.run.quality.slide_views import GENES, SLIDES, look
+from pytest_stbench.run.quality.slide_views import GENES, SLIDES, slide_views
 
 ALL = [f"S{n}" for n in range(8)]
 
@@ -45,13 +45,15 @@ def check(name, *genes, slides=(), status="warn", dataset="d"):
 
 
 def test_slides_that_findings_name_come_first_and_what_cannot_be_shown_is_left_out():
-    found = look(Data(), "d", [check("a", slides=("S5", "gone", "S1"))])
+    found = slide_views(Data(), "d", [check("a", slides=("S5", "gone", "S1"))])
     assert [seen.slide for seen in found] == ["S5", "S0"]
-    assert len(look(Data(), "d", [check("a", slides=tuple(ALL[3:]))])) == SLIDES
+    assert len(slide_views(Data(), "d", [check("a", slides=tuple(ALL[3:]))])) == SLIDES
 
 
 def test_genes_are_the_first_of_each_check_and_have_their_counts():
-    found = look(Data(), "d", [check("a", "G5", "G4", "G0", "G3"), check("b", "G1", "G5", "none", "G2")])
+    found = slide_views(
+        Data(), "d", [check("a", "G5", "G4", "G0", "G3"), check("b", "G1", "G5", "none", "G2")]
+    )
     seen = found[0]
     assert list(seen.genes) == ["G5", "G1", "G4", "G3"]
     assert len(seen.genes) == GENES
@@ -61,4 +63,4 @@ def test_genes_are_the_first_of_each_check_and_have_their_counts():
 
 def test_what_passed_or_is_of_other_data_names_no_gene():
     others = [check("a", "G5", status="pass"), check("b", "G5", dataset="other")]
-    assert list(look(Data(), "d", others)[0].genes) == []
+    assert list(slide_views(Data(), "d", others)[0].genes) == []

@@ -7,8 +7,8 @@ import pytest
 
 from pytest_stbench.preprocess import statistics
 from pytest_stbench.preprocess.statistics import SlideStatistics, StatisticsKey, slide_statistics
-from pytest_stbench.run import statistics_memo
-from pytest_stbench.run.statistics_memo import KeptStatistics, packed, unpacked
+from pytest_stbench.run import dataset_memos
+from pytest_stbench.run.dataset_memos import StoredStatistics, packed, unpacked
 from pytest_stbench.store.store import Store
 
 from .conftest import poisson_slide
@@ -29,7 +29,7 @@ def same(one, other):
 @pytest.fixture
 def table(tmp_path):
     """Return a maker of tables as another process would open them."""
-    return lambda data="abc": KeptStatistics(Store(tmp_path), lambda: data)
+    return lambda data="abc": StoredStatistics(Store(tmp_path), lambda: data)
 
 
 def test_values_come_back_bit_by_bit_in_another_process(table):
@@ -49,13 +49,13 @@ def test_another_slide_or_setting_is_not_served(table, change):
 def test_other_data_and_other_code_are_not_served(table, monkeypatch):
     table()[KEY] = VALUE
     assert KEY not in table("abd")
-    monkeypatch.setattr(statistics_memo, "code_version", lambda: "0+other")
+    monkeypatch.setattr(dataset_memos, "code_version", lambda: "0+other")
     assert KEY not in table()
 
 
 def test_a_damaged_file_counts_as_absent(table, tmp_path):
     table()[KEY] = VALUE
-    for path in (tmp_path / "remember" / statistics_memo.KIND).iterdir():
+    for path in (tmp_path / "remember" / dataset_memos.STATISTICS).iterdir():
         path.write_text("{")
     assert KEY not in table()
     with pytest.raises(KeyError):

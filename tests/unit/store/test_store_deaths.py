@@ -14,7 +14,8 @@ import pytest
 from pytest_stbench.data.sealed import unsealed, write_sealed
 from pytest_stbench.store import marker, store
 from pytest_stbench.store.keys import cell_key
-from pytest_stbench.store.store import ModelEndedProcess, Store
+from pytest_stbench.store.marker import ModelEndedProcess
+from pytest_stbench.store.store import Store
 
 PARTS = {"task": {}, "dataset": "d", "train": [], "test": [], "seed": 0, "model": "m", "genes": []}
 KEY = cell_key(PARTS)

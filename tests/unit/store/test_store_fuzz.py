@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import warnings
@@ -13,9 +14,9 @@ from pytest_stbench.data.filecache import FileCache
 from pytest_stbench.errors import ModelError
 from pytest_stbench.models.predictions import Place, PredictionFolder
 from pytest_stbench.preprocess.statistics import SlideStatistics, StatisticsKey
-from pytest_stbench.run.provenance import gene_depth
-from pytest_stbench.run.scores import ceilings, stored_anchors
-from pytest_stbench.run.statistics_memo import KeptStatistics, packed
+from pytest_stbench.run.dataset_memos import StoredStatistics, packed
+from pytest_stbench.run.provenance import slide_depth
+from pytest_stbench.run.scores import ceilings
 from pytest_stbench.store.keys import cell_key
 from pytest_stbench.store.marker import StartMarker
 from pytest_stbench.store.store import Store
@@ -43,12 +44,12 @@ def statistics(root, number):
     draw = np.random.default_rng(number)
     value = SlideStatistics(detection=draw.random(9), morans_i=draw.random(9), hvg_score=draw.random(9))
     key = STATISTICS._replace(slide=f"slide {number}")
-    table = KeptStatistics(Store(root), lambda: "abc")
+    table = StoredStatistics(Store(root), lambda: "abc")
     table[key] = value
 
     def read():
         try:
-            found = KeptStatistics(Store(root), lambda: "abc")[key]
+            found = StoredStatistics(Store(root), lambda: "abc")[key]
         except KeyError:
             return None
         return [getattr(found, name).tobytes() for name in ("detection", "morans_i", "hvg_score")]
@@ -86,10 +87,12 @@ def facts(kind, value):
 KINDS = {
     "prediction": prediction,
     "statistics": statistics,
-    "ceilings": memo("ceilings", lambda n: {"rmse": {"s": [0.1 * n, None]}}, ceilings._read),
-    "anchors": memo("anchors", lambda n: {"s": {"rmse": [0.5, n, None]}}, stored_anchors._read),
+    "ceilings": memo(
+        "ceilings", lambda n: {"rmse": {"s": [0.1 * n, math.nan]}}, lambda kept: repr(ceilings._read(kept))
+    ),
+    "anchors": memo("anchors", lambda n: {"s": {"rmse": [0.5, n, math.nan]}}, repr),
     "follows_depth": memo(
-        "follows_depth", lambda n: {"s": [["A", "B"], packed(np.array([0.5, n / 7]))]}, gene_depth._read
+        "follows_depth", lambda n: {"s": [["A", "B"], packed(np.array([0.5, n / 7]))]}, slide_depth._read
     ),
     "marker": marker,
     "checksums": facts("checksums", lambda n: {"sha256": f"{n:064x}"}),

@@ -10,7 +10,7 @@ from pytest_stbench.data.roots import VARIABLE
 from pytest_stbench.errors import DataError
 from pytest_stbench.registry import nearest
 from pytest_stbench.resources import tasks_dir
-from pytest_stbench.spec.catalog import entry_names
+from pytest_stbench.spec.catalog_entries import entry_names
 from pytest_stbench.spec.dataset_entry import ENTRY_SUFFIX, load_entry
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from pytest_stbench.data.catalog.lock import note
 from pytest_stbench.data.catalog.unpack import unpack
 from pytest_stbench.data.checksums import file_sha256
 from pytest_stbench.errors import DataError
-from pytest_stbench.spec.catalog import how_to_get
+from pytest_stbench.spec.catalog_entries import how_to_get
 from pytest_stbench.spec.dataset_entry import SAMPLES
 
 if TYPE_CHECKING:

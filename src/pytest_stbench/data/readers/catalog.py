@@ -1,6 +1,6 @@
 """``source: catalog``: replaced by the reader of the entry when a task file is loaded.
 
-The merge stands in :mod:`pytest_stbench.spec.catalog`, so that schema, fingerprint and checks see
+The merge stands in :mod:`pytest_stbench.spec.catalog_entries`, so that schema, fingerprint and checks see
 the whole data set. What comes here was made without it.
 """
 

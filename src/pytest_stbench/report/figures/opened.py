@@ -14,7 +14,7 @@ from pytest_stbench.errors import DataError, DataMissing, StbenchError
 from pytest_stbench.report.figures.made import CannotDraw
 from pytest_stbench.run.cells import Grid, make_grid, view_id
 from pytest_stbench.run.installed import builtin_registry
-from pytest_stbench.run.quality.data_checks import grid_of_data, judge, task_of_data, unreadable_slides
+from pytest_stbench.run.quality.data_checks import check_data, grid_of_data, task_of_data, unreadable_slides
 from pytest_stbench.run.runner import Runner
 from pytest_stbench.run.separate_panels import separate_panels
 from pytest_stbench.run.settings import RunSettings
@@ -56,7 +56,9 @@ class Opened:
         """Return what all checks of data find, as ``stbench check`` does."""
         registry = builtin_registry()
         names = registry.checks.names
-        return judge(self.task, self.grid, self.roots, registry, store=store, names=names, whole=self.whole)
+        return check_data(
+            self.task, self.grid, self.roots, registry, store=store, names=names, whole=self.whole
+        )
 
     def subjects(self, store: Path, labels: Mapping[str, str]) -> Iterator[Subject]:
         """Yield the data sets, one of them in memory at a time; `labels` say how each is called."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pytest_stbench.metrics.scores import MODEL_REASONS
-from pytest_stbench.results.kept import PARTS
+from pytest_stbench.results.kept import PARTS, unanswered
+from pytest_stbench.results.kept_parts import MapPart, write_part as write_map
 from pytest_stbench.results.kept_scores import (
     MARKER,
     PREDICTED_MARKERS,
@@ -21,16 +23,21 @@ from pytest_stbench.results.kept_scores import (
     single,
     write_part,
 )
+from pytest_stbench.run.cells import patient_of
+from pytest_stbench.run.details.map_writer import MapKeeper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_stbench.calls.contestants import Contestant
+    from pytest_stbench.families.question import Truth
     from pytest_stbench.metrics.scores import Scores
     from pytest_stbench.results.kept import Level
     from pytest_stbench.run.cells import Cell
     from pytest_stbench.run.scores.ceilings import Ceiling
     from pytest_stbench.run.scores.scoring import Detail
+    from pytest_stbench.run.task_run import TaskRun
 
 CEILING = "ceiling"
 """Role and model under which ceilings stand among scores."""
@@ -63,31 +70,39 @@ class Keeper:
         role, name = who
         seed = cell.seed if cell.seed_in_id and role in ("model", "control") else -1
         place = Place(task, cell.dataset, cell.variant, cell.split, role, name, cell.fold.name, seed)
-        path = self.folder / PARTS / f"{_digest(place)}.arrow"
-        if not self.problem and not path.exists():
-            details = list(details)
-            blocks = [block for detail in details for block in _blocks(detail, of[detail.slide])]
-            blocks += [
-                block for detail in _with_lists(details) for block in _markers(detail, of[detail.slide])
-            ]
-            self.guarded(lambda: write_part(path, self._encoder.part(place, blocks)))
+
+        def blocks() -> Iterator[Block]:
+            known = list(details)
+            for detail in known:
+                yield from _blocks(detail, of[detail.slide])
+            for detail in _with_lists(known):
+                yield from _markers(detail, of[detail.slide])
+
+        self._put(place, blocks())
 
     def ceilings(
         self, task: str, cell: Cell, found: Mapping[str, Mapping[str, Ceiling]], of: Mapping[str, str]
     ) -> None:
         """Keep the ceilings of one cell, as scores of a model of that name."""
         place = Place(task, cell.dataset, cell.variant, cell.split, CEILING, CEILING, cell.fold.name)
-        path = self.folder / PARTS / f"{_digest(place)}.arrow"
-        if not self.problem and not path.exists():
-            blocks = [
+        self._put(
+            place,
+            (
                 single(
                     metric, SLIDE, ceiling.value, NO_CEILING if np.isnan(ceiling.value) else "",
                     patient=of[slide], slide=slide,
                 )
                 for metric, by_slide in found.items()
                 for slide, ceiling in by_slide.items()
-            ]  # fmt: skip
-            self.guarded(lambda: write_part(path, self._encoder.part(place, blocks)))
+            ),
+        )  # fmt: skip
+
+    def _put(self, place: Place, blocks: Iterable[Block]) -> None:
+        """Write the scores of one place, unless they are there already."""
+        path = self.folder / PARTS / f"{_digest(place)}.arrow"
+        if not self.problem and not path.exists():
+            made = list(blocks)
+            self.guarded(lambda: write_part(path, self._encoder.part(place, made)))
 
     def guarded(self, write: Callable[[], None]) -> None:
         """Put something down unless the disk has failed before."""
@@ -97,6 +112,40 @@ class Keeper:
             write()
         except OSError as error:
             self.problem = not_kept(self.folder, error)
+
+
+class TaskKeeper:
+    """Hands what a task run makes to the keeper of its process."""
+
+    def __init__(self, keeper: Keeper, run: TaskRun) -> None:
+        self._keeper = keeper
+        self._task = run.spec.name
+        self._grid = run.grid
+        asked = keeper.level != "scores"
+        self._maps = MapKeeper(keeper.folder, run, everything=keeper.level == "all") if asked else None
+
+    def ceilings(self, cell: Cell, found: Mapping[str, Mapping[str, Ceiling]]) -> None:
+        """Keep the ceilings of one cell."""
+        self._keeper.ceilings(self._task, cell, found, patient_of(self._grid, cell.dataset))
+
+    def scores(self, cell: Cell, who: tuple[str, str], details: Sequence[Detail]) -> None:
+        """Keep every single score of one contestant, its role and name, on one cell."""
+        self._keeper.scores(self._task, cell, who, details, patient_of(self._grid, cell.dataset))
+        if self._maps is not None and who[0] == "model":
+            self._maps.note(cell, who[1], details)
+
+    def unanswered(self, contestant: Contestant, cell: Cell, why: str) -> None:
+        """Say of each test slide of a cell that a model gave no prediction; variants keep no maps."""
+        for slide in cell.fold.test if not cell.variant else ():
+            about = {"task": self._task, "dataset": cell.dataset, "slide": slide}
+            part = MapPart(about=about, left_out=(unanswered(contestant.label, why),))
+            self._keeper.guarded(partial(write_map, self._keeper.folder, part, contestant.label))
+
+    def maps(self, contestant: Contestant, cell: Cell, truths: Mapping[str, Truth]) -> None:
+        """Keep the maps of one cell, where maps are asked."""
+        maps = self._maps
+        if maps is not None:
+            self._keeper.guarded(lambda: maps.keep(contestant, cell, truths))
 
 
 def not_kept(folder: Path, error: OSError) -> str:

@@ -1,4 +1,4 @@
-"""How deep the units of a slide were measured, so that resolutions can be read side by side."""
+"""How deep the units of a slide were measured, and how far genes follow it, at every resolution."""
 
 from __future__ import annotations
 
@@ -7,18 +7,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.checks.depth import follows_depth
+from pytest_stbench.checks.measured import MIN_DETECTION, NothingToScore
+from pytest_stbench.checks.sample import sample_units
 from pytest_stbench.data.technology import lattice_of
+from pytest_stbench.errors import DataError, DataMissing
+from pytest_stbench.run.cells import view_parts
+from pytest_stbench.run.dataset_memos import packed, unpacked
+from pytest_stbench.spec.defaults import dataset_of, preprocess_of
+from pytest_stbench.store.memo import memo
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.slide import Slide
+    from pytest_stbench.run.task_run import TaskRun
+    from pytest_stbench.store.store import Store
 
 QUANTILES = {"q05": 0.05, "median": 0.5, "q95": 0.95}
 MAP_TILES = 32
 MAP_STEP_UM = 100.0
 AREA_TILE_UM = 50.0
 UM2_PER_MM2 = 1e6
+KIND = "follows_depth"
+
+BySlide = dict[str, dict[str, float]]
+"""Slide -> gene -> absolute Spearman correlation with the total count of the unit."""
 
 
 def depth_of(slide: Slide) -> dict[str, float | None]:
@@ -86,3 +100,77 @@ def libsize_map(slide: Slide) -> dict[str, object] | None:
 def _quantile(values: NDArray[np.float64], q: float) -> float | None:
     defined = values[np.isfinite(values)]
     return float(np.quantile(defined, q)) if len(defined) else None
+
+
+class GeneDepths:
+    """Compares the views of one data set whose units are formed in several ways."""
+
+    def __init__(self, run: TaskRun, store: Store) -> None:
+        self._run = run
+        self._store = store
+
+    def of(self, view: str) -> dict[str, dict[str, float | None]]:
+        """Return what each slide of a view adds to its record; nothing where there is one view.
+
+        ``follows_depth`` is the median over the genes that a tenth of the units has. Beside the first
+        view, on the ``genes_paired`` that count in both: ``follows_depth_paired`` here,
+        ``follows_depth_first`` there. None without such a gene. The view is in memory afterwards.
+        """
+        views = self._run.grid.views(view_parts(view)[0])
+        if len(views) < 2:
+            return {}
+        first = self.by_gene(views[0]) if view != views[0] else {}
+        own = self.by_gene(view)
+        self._run.views.dataset(view)
+        return {slide: _fields(genes, first.get(slide)) for slide, genes in own.items()}
+
+    def by_gene(self, view: str) -> BySlide:
+        """Return how each gene follows depth in a view, from the store where it is known."""
+        spec = self._run.spec
+        try:
+            dataset = self._run.views.dataset(view)
+            name, variant = view_parts(view)
+            parts = {
+                "checksum": dataset.checksum,
+                "config": dataset_of(spec, name, variant).model_dump(),
+                "slides": list(dataset.slide_ids),
+                "preprocess": preprocess_of(spec, variant or None).model_dump(),
+            }
+            return memo(self._store, KIND, parts, lambda: self._measure(view), _read)
+        except (DataError, DataMissing, NothingToScore):
+            # Data that cannot be read or scored are reported by the items that need them.
+            return {}
+
+    def _measure(self, view: str) -> dict[str, tuple[list[str], str]]:
+        measured = self._run.views.measured(view)
+        found = {}
+        for slide in measured.slides():
+            columns = np.flatnonzero(measured.detection(slide) >= MIN_DETECTION)
+            strength = follows_depth(measured, sample_units(slide), columns)
+            defined = np.isfinite(strength)
+            names = np.asarray(slide.genes)[columns[defined]].astype(str).tolist()
+            found[slide.meta.slide_id] = (names, packed(strength[defined]))
+        return found
+
+
+def _read(kept: dict[str, tuple[list[str], str]]) -> BySlide:
+    return {
+        slide: dict(zip(names, unpacked(values).tolist(), strict=True))
+        for slide, (names, values) in kept.items()
+    }
+
+
+def _fields(genes: dict[str, float], first: dict[str, float] | None) -> dict[str, float | None]:
+    found = {"follows_depth": _median(list(genes.values()))}
+    if first is None:
+        return found
+    shared = sorted(genes.keys() & first.keys())
+    return found | {
+        "genes_paired": float(len(shared)),
+        "follows_depth_paired": _median([genes[gene] for gene in shared]),
+        "follows_depth_first": _median([first[gene] for gene in shared]),
+    }
+
+
+def _median(values: list[float] | NDArray[np.float64]) -> float | None:
+    return float(np.median(values)) if len(values) else None

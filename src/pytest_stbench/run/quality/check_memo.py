@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_stbench.checks.result import CheckResult, Finding
 from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.errors import StbenchError
-from pytest_stbench.models.identity import digest_of
+from pytest_stbench.models.identity import json_digest
 from pytest_stbench.run.cells import view_parts
 from pytest_stbench.spec.fingerprint import gene_files
 from pytest_stbench.store.keys import code_version
@@ -47,7 +47,7 @@ class CheckMemo:
         try:
             if place not in self._places:
                 self._places[place] = self._place(view, pool)
-            return digest_of(
+            return json_digest(
                 {"place": self._places[place], "check": [record.name, record.target], "params": dict(params)}
             )
         except (TypeError, ValueError, OSError, StbenchError):
@@ -58,7 +58,7 @@ class CheckMemo:
         dataset = self._run.views.dataset(view)
         name = view_parts(view)[0]
         folds = [[other.id, [asdict(fold) for fold in other.folds]] for other in self._run.grid.of(name)]
-        return digest_of(
+        return json_digest(
             {
                 "task": self._task,
                 "view": view,

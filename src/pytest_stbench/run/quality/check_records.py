@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pytest_stbench.results.check_record import CheckRecord, FindingRecord
@@ -39,18 +40,7 @@ def check_record(
         fix=result.fix,
         slides=result.slides,
         genes=result.genes,
-        findings=tuple(
-            FindingRecord(
-                status=finding.status,
-                text=finding.text,
-                fix=finding.fix,
-                statistic=finding.statistic,
-                threshold=finding.threshold,
-                slides=finding.slides,
-                genes=finding.genes,
-            )
-            for finding in result.findings
-        ),
+        findings=tuple(FindingRecord(**asdict(finding)) for finding in result.findings),
         blocks=record.blocks,
         waived=result.waived,
         reason=override.reason if override else None,

@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_stbench.checks.patients import person
 from pytest_stbench.checks.result import count
 from pytest_stbench.errors import DataError, DataMissing
-from pytest_stbench.results.provenance import DatasetRecord
-from pytest_stbench.run.cells import Cell, Grid, Pool, view_parts
+from pytest_stbench.run.cells import Cell, Grid, Pool
 from pytest_stbench.run.quality.check_records import check_record
-from pytest_stbench.run.quality.slide_views import look
+from pytest_stbench.run.quality.slide_views import slide_views
 from pytest_stbench.run.runner import Runner
 from pytest_stbench.run.settings import RunSettings
 from pytest_stbench.spec.defaults import metrics_of
@@ -28,8 +27,9 @@ if TYPE_CHECKING:
     from pytest_stbench.data.dataset import Dataset
     from pytest_stbench.registry import Check, Registry
     from pytest_stbench.results.check_record import CheckRecord
-    from pytest_stbench.results.provenance import TaskRecord
+    from pytest_stbench.results.provenance import DatasetRecord, TaskRecord
     from pytest_stbench.run.quality.slide_views import SlideView
+    from pytest_stbench.run.scores.recorder import Recorder
     from pytest_stbench.run.task_run import TaskRun
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample
@@ -123,7 +123,7 @@ def validation_note(
     return (note,)
 
 
-def judge(
+def check_data(
     task: TaskFile,
     grid: Grid,
     roots: tuple[Path, ...],
@@ -154,39 +154,13 @@ def judge(
     spec = task.spec
     runner = Runner(RunSettings(store=store), registry)
     run, recorder = runner.task_run(task, grid, metrics_of(spec, registry.families[spec.family]), roots)
-    not_run: dict[str, str] = {}
-    planned: list[tuple[Check, str, Pool | None]] = []
-    for record in registry.checks:
-        if record.name in names:
-            places, reason = _places(record, spec, grid, counts=counts, whole=whole)
-            planned += [(record, view, pool) for view, pool in places]
-            if not places:
-                not_run[record.name] = reason
-    # One view is in memory at a time.
     views = list(dict.fromkeys(view for name in spec.datasets for view in grid.views(name)))
-    planned.sort(key=lambda item: views.index(item[1]) if item[1] else len(views))
-    found: list[CheckRecord] = []
-    datasets: list[DatasetRecord] = []
+    wanted = [record for record in registry.checks if record.name in names]
+    planned, not_run = _planned(wanted, run, views, counts=counts, whole=whole)
     unreadable = dict(grid.missing)
-    for done, (record, view, pool) in enumerate(planned):
-        if progress:
-            progress(f"{record.name} {view}".strip(), done, len(planned))
-        if view and view not in {d.name for d in datasets} and view not in unreadable:
-            unreadable |= _unreadable(run, view) if counts else {}
-            if view not in unreadable:
-                with contextlib.suppress(DataError):
-                    datasets.append(_facts(recorder.facts.dataset, spec, grid, view, counts=counts))
-        if view in unreadable and record.needs != "metadata":
-            continue
-        with contextlib.suppress(DataMissing):
-            try:
-                result = run.checking.run(record, view, pool)
-            except DataError as error:
-                unreadable[view] = str(error)
-                continue
-            found.append(check_record(spec, record, result, view, pool.split if pool else None))
+    found, datasets = _judged(run, recorder, planned, unreadable, counts=counts, progress=progress)
     readable = [view for view in views if view not in unreadable] if pictures and counts else []
-    looked = [seen for view in readable for seen in look(run.views.dataset(view), view, found)]
+    looked = [seen for view in readable for seen in slide_views(run.views.dataset(view), view, found)]
     runner.close()
     return Judged(
         checks=tuple(found),
@@ -196,6 +170,39 @@ def judge(
         unreadable=unreadable,
         views=tuple(looked),
     )
+
+
+def _judged(
+    run: TaskRun,
+    recorder: Recorder,
+    planned: Sequence[tuple[Check, str, Pool | None]],
+    unreadable: dict[str, str],
+    *,
+    counts: bool,
+    progress: Callable[[str, int, int], None] | None,
+) -> tuple[list[CheckRecord], list[DatasetRecord]]:
+    """Return what the checks found and on what; views that cannot be read are added to `unreadable`."""
+    found: list[CheckRecord] = []
+    datasets: dict[str, DatasetRecord] = {}
+    for done, (record, view, pool) in enumerate(planned):
+        if progress:
+            progress(f"{record.name} {view}".strip(), done, len(planned))
+        if view and view not in datasets and view not in unreadable:
+            unreadable |= _unreadable(run, view) if counts else {}
+            if view not in unreadable:
+                with contextlib.suppress(DataError):
+                    make = recorder.facts.dataset if counts else recorder.facts.declared_dataset
+                    datasets[view] = make(view)
+        if view in unreadable and record.needs != "metadata":
+            continue
+        with contextlib.suppress(DataMissing):
+            try:
+                result = run.checking.run(record, view, pool)
+            except DataError as error:
+                unreadable[view] = str(error)
+                continue
+            found.append(check_record(run.spec, record, result, view, pool.split if pool else None))
+    return found, list(datasets.values())
 
 
 def unreadable_slides(dataset: Dataset) -> dict[str, str]:
@@ -210,8 +217,24 @@ def unreadable_slides(dataset: Dataset) -> dict[str, str]:
     return found
 
 
+def _planned(
+    wanted: Sequence[Check], run: TaskRun, views: Sequence[str], *, counts: bool, whole: bool
+) -> tuple[list[tuple[Check, str, Pool | None]], dict[str, str]]:
+    """Return the checks with the view or split that each judges, and why one judges nothing."""
+    not_run: dict[str, str] = {}
+    planned: list[tuple[Check, str, Pool | None]] = []
+    for record in wanted:
+        places, reason = _places(record, run.grid, views, counts=counts, whole=whole)
+        planned += [(record, view, pool) for view, pool in places]
+        if not places:
+            not_run[record.name] = reason
+    # One view is in memory at a time.
+    planned.sort(key=lambda item: views.index(item[1]) if item[1] else len(views))
+    return planned, not_run
+
+
 def _places(
-    record: Check, spec: TaskSpec, grid: Grid, *, counts: bool, whole: bool
+    record: Check, grid: Grid, views: Sequence[str], *, counts: bool, whole: bool
 ) -> tuple[list[tuple[str, Pool | None]], str]:
     """Return the data sets and splits that a check judges; where there are none, why."""
     if record.scope in ("model", "results"):
@@ -221,7 +244,7 @@ def _places(
     if record.scope == "task":
         return ([("", None)] if whole else []), NEEDS_TASK
     if record.scope == "dataset":
-        return [(view, None) for name in spec.datasets for view in grid.views(name)], ""
+        return [(view, None) for view in views], ""
     pools = [pool for pool in grid.pools if not pool.variant and pool.cells]
     return [(pool.view, pool) for pool in pools], NEEDS_SPLIT
 
@@ -234,29 +257,3 @@ def _unreadable(run: TaskRun, view: str) -> dict[str, str]:
     except (DataError, DataMissing) as error:
         return {view: str(error)}
     return {}
-
-
-def _facts(
-    make: Callable[[str], DatasetRecord], spec: TaskSpec, grid: Grid, view: str, *, counts: bool
-) -> DatasetRecord:
-    if counts:
-        return make(view)
-    name, _ = view_parts(view)
-    samples = grid.samples[name]
-    config = spec.datasets[name]
-    common: dict[str, Any] = {}
-    for key in ("organ", "disease", "technology", "resolution"):
-        values = {getattr(sample, key) for sample in samples}
-        common[key] = getattr(config, key) or (values.pop() if len(values) == 1 else None)
-    panels = {panel for sample in samples if (panel := sample.panel or config.panel)}
-    return DatasetRecord(
-        task=spec.name,
-        name=view,
-        checksum="",
-        patients={sample.slide: sample.patient or sample.slide for sample in samples},
-        n_slides=len(samples),
-        n_units=0,
-        n_genes=0,
-        panels=tuple(sorted(panels)),
-        **common,
-    )

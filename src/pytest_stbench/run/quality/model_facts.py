@@ -145,7 +145,7 @@ class ResultsFacts(TestedFacts):
     def between(self) -> dict[str, float | None]:
         """How far the mean of each slide alone correlates with the truth, by split."""
         return {
-            pool.id: self._run.moments.slide_mean_correlation(pool.id)
+            pool.id: self._run.slide_variance.slide_mean_correlation(pool.id)
             for pool in self._run.grid.pools
             if not pool.variant and not pool.within
         }

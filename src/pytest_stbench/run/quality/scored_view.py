@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.dataset import Dataset
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.run.folding import Folding
-    from pytest_stbench.run.open_dataset import Shelf
+    from pytest_stbench.run.open_dataset import OpenDataset
     from pytest_stbench.spec.model import Normalisation, TaskSpec
 
 ALL = "all"
@@ -35,7 +36,7 @@ ALL = "all"
 class MeasuredSlides:
     """The slides of one view, filtered, with the genes of each fold and statistics of each slide.
 
-    Holds no slide, so that they leave memory with the shelf. Without folds the genes are chosen
+    Holds no slide, so that they leave memory with the data set. Without folds the genes are chosen
     on all slides.
     """
 
@@ -47,7 +48,7 @@ class MeasuredSlides:
         folds: Sequence[Fold],
         *,
         folding: Folding,
-        shelf: Shelf,
+        opened: OpenDataset,
         roots: Sequence[Path],
     ) -> None:
         self._preprocess = preprocess_of(spec, variant or None)
@@ -56,10 +57,8 @@ class MeasuredSlides:
         self._ids = tuple(sample.slide for sample in dataset.samples)
         self._folds = tuple(folds) or (Fold(name=ALL, train=self._ids, test=self._ids),)
         self._folding = folding
-        self._shelf = shelf
+        self._opened = opened
         self._roots = tuple(roots)
-        self._choices: tuple[GeneChoice, ...] | None = None
-        self._scale: tuple[Normalisation, float | None] | None = None
 
     def slides(self) -> Iterator[Slide]:
         """Yield every slide of which some unit can be looked at. Raises ``DataError``."""
@@ -70,9 +69,11 @@ class MeasuredSlides:
 
     def choices(self) -> tuple[GeneChoice, ...]:
         """Return the genes of each fold, in the order of the folds. Raises ``DataError``."""
-        if self._choices is None:
-            self._choices = tuple(map(self._choose, self._folds))
         return self._choices
+
+    @cached_property
+    def _choices(self) -> tuple[GeneChoice, ...]:
+        return tuple(map(self._choose, self._folds))
 
     def detection(self, slide: Slide) -> NDArray[np.float64]:
         """Return the share of units with a count, (G,); nan where not measured."""
@@ -81,7 +82,7 @@ class MeasuredSlides:
     def morans_i(self, slide: Slide) -> NDArray[np.float64]:
         """Return Moran's I, (G,), from what gene selection has computed where its scale is the same."""
         method, scale = self.normalisation()
-        found = slide_statistics(slide, method, scale, MIN_DETECTION, self._shelf.statistics)
+        found = slide_statistics(slide, method, scale, MIN_DETECTION, self._opened.statistics)
         return found.morans_i
 
     def graph(self, slide: Slide) -> csr_matrix:
@@ -124,16 +125,18 @@ class MeasuredSlides:
 
     def normalisation(self) -> tuple[Normalisation, float | None]:
         """Return method and scale, the same for all slides: checks compare them with each other."""
-        if self._scale is None:
-            method = self._preprocess.normalise or default_method(len(self._dataset.genes))
-            self._scale = method, target_sum(method, self.slides())
         return self._scale
+
+    @cached_property
+    def _scale(self) -> tuple[Normalisation, float | None]:
+        method = self._preprocess.normalise or default_method(len(self._dataset.genes))
+        return method, target_sum(method, self.slides())
 
     def _read(self, name: str) -> Slide:
         """Return a filtered slide without units that have no place or counts that are no counts."""
         self._dataset.slide(name)
         try:
-            slide = self._shelf.filtered(self._dataset, name, self._preprocess.filter)
+            slide = self._opened.filtered(self._dataset, name, self._preprocess.filter)
         except DataError as error:
             # The slide was read: what fails is the filter, without a resolution.
             raise NothingToScore(str(error)) from None

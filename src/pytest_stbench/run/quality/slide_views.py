@@ -43,7 +43,7 @@ class SlideView:
     without: str = ""
 
 
-def look(dataset: Dataset, name: str, checks: Sequence[CheckRecord]) -> list[SlideView]:
+def slide_views(dataset: Dataset, name: str, checks: Sequence[CheckRecord]) -> list[SlideView]:
     """Return views of a few slides of a data set, those that findings are about first.
 
     Slides that cannot be read, or whose units have no place, have none.

@@ -1,4 +1,4 @@
-"""Ceilings of scores: computed once a fold and kept in the store, since no model changes them.
+"""What scores are read against: made once a fold and kept in the store, since no model changes it.
 
 A ceiling stands beside scores and moves none of them, so that ten repeats are enough: their standard error is
 shown with it. A score that is read between floor and ceiling has the ceiling 1, whatever the ten repeats
@@ -8,12 +8,13 @@ say of it: what they leave open is in the score.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import islice
 from statistics import stdev
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_stbench.models.identity import digest_of
-from pytest_stbench.store.keys import code_version
+from pytest_stbench.families.anchors import ANCHORS
+from pytest_stbench.store.memo import memo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
     from pytest_stbench.run.scores.scoring import Scorer
     from pytest_stbench.store.store import Store
 
-    Stored = list[float | None]
-
-KIND = "ceilings"
+CEILINGS, ANCHORED = "ceilings", "anchors"
+"""Kinds of what the store keeps."""
 REPEATS = 10
 MIN_HEADROOM = 0.02
 TOLERANCE = 1e-9
@@ -40,63 +40,46 @@ class Ceiling(NamedTuple):
     error: float
 
 
-class Ceilings:
-    """Scores repeated measurements, one as the prediction of the other."""
+def ceilings_of(
+    scorer: Scorer, store: Store, fold: FoldData, truths: Mapping[str, Truth], parts: Mapping[str, Any]
+) -> dict[str, BySlide]:
+    """Return the ceiling of every metric on every test slide: repeated measurements, scored.
 
-    def __init__(self, scorer: Scorer, store: Store) -> None:
-        self._scorer = scorer
-        self._store = store
-
-    def of(self, fold: FoldData, truths: Mapping[str, Truth], parts: Mapping[str, Any]) -> dict[str, BySlide]:
-        """Return the ceiling of every metric on every test slide.
-
-        `parts` says what the fold was made from, as in the key of a prediction.
-        """
-        made = {"metrics": self._scorer.described, "at 1": sorted(self._scorer.read_to_ceiling)}
-        key = digest_of({**parts, **made, "code": code_version("metrics")})
-        known = self._store.recall(KIND, key, _read)
-        if known is None:
-            kept = self._compute(fold, truths)
-            self._store.remember(KIND, key, kept)
-            known = _read(kept)
-        return known
-
-    def _compute(self, fold: FoldData, truths: Mapping[str, Truth]) -> dict[str, dict[str, Stored]]:
-        slides = {slide.meta.slide_id: slide for slide in fold.test}
-        found: dict[str, dict[str, Stored]] = {name: {} for name in self._scorer.names}
-        for slide_id, truth in truths.items():
-            values: dict[str, list[float]] = {name: [] for name in self._scorer.names}
-            repeats = fold.question.repeats(slides[slide_id], fold, truth)
-            for target, predicted in islice(repeats, REPEATS):
-                for metric, value in self._scorer.slide(target, predicted).items():
-                    values[metric].append(value.value)
-            for metric, drawn in values.items():
-                mean, error = _summary(drawn)
-                if metric in self._scorer.read_to_ceiling and not math.isnan(mean):
-                    mean, error = 1.0, math.nan
-                found[metric][slide_id] = [_known(mean), _known(error)]
-        return found
+    `parts` says what the fold was made from, as in the key of a prediction.
+    """
+    made_of = {**parts, "metrics": scorer.described, "at 1": sorted(scorer.read_to_ceiling)}
+    return memo(store, CEILINGS, made_of, lambda: _computed(scorer, fold, truths), _read, "metrics")
 
 
-def _read(kept: Mapping[str, Mapping[str, Stored]]) -> dict[str, BySlide]:
+def _computed(scorer: Scorer, fold: FoldData, truths: Mapping[str, Truth]) -> dict[str, dict[str, Ceiling]]:
+    slides = {slide.meta.slide_id: slide for slide in fold.test}
+    found: dict[str, dict[str, Ceiling]] = {name: {} for name in scorer.names}
+    for slide_id, truth in truths.items():
+        values: dict[str, list[float]] = {name: [] for name in scorer.names}
+        repeats = fold.question.repeats(slides[slide_id], fold, truth)
+        for target, predicted in islice(repeats, REPEATS):
+            for metric, value in scorer.slide(target, predicted).items():
+                values[metric].append(value.value)
+        for metric, drawn in values.items():
+            ceiling = _summary(drawn)
+            if metric in scorer.read_to_ceiling and not math.isnan(ceiling.value):
+                ceiling = Ceiling(1.0, math.nan)
+            found[metric][slide_id] = ceiling
+    return found
+
+
+def _read(kept: Mapping[str, Mapping[str, list[float]]]) -> dict[str, BySlide]:
     return {
-        metric: {
-            slide: Ceiling(*(math.nan if value is None else value for value in pair))
-            for slide, pair in values.items()
-        }
+        metric: {slide: Ceiling(*map(float, pair)) for slide, pair in values.items()}
         for metric, values in kept.items()
     }
 
 
-def _summary(drawn: list[float]) -> tuple[float, float]:
+def _summary(drawn: list[float]) -> Ceiling:
     """Return the mean of the defined values and its standard error."""
     values = [value for value in drawn if not math.isnan(value)]
     mean = math.fsum(values) / len(values) if values else math.nan
-    return mean, stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
+    return Ceiling(mean, stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan)
 
 
 def skill(value: float, simple: float, ceiling: float, better: str) -> float:
@@ -111,3 +94,27 @@ def skill(value: float, simple: float, ceiling: float, better: str) -> float:
     if math.isnan(room) or math.isnan(value) or room < MIN_HEADROOM - TOLERANCE:
         return math.nan
     return sign * (value - simple) / room
+
+
+def anchored(
+    scorer: Scorer, store: Store, fold: FoldData, truths: Mapping[str, Truth], parts: Mapping[str, Any]
+) -> dict[str, Truth]:
+    """Return the truths of a fold with the ceilings, floors and thresholds that the task's metrics take.
+
+    `parts` says what the fold was made from, as in the key of a prediction.
+    """
+    records = [record for record in scorer.records if ANCHORS.intersection(record.inputs)]
+    maker = fold.question.anchors(fold) if records else None
+    if maker is None:
+        return dict(truths)
+
+    def made() -> dict[str, dict[str, Any]]:
+        slides = {slide.meta.slide_id: slide for slide in fold.test}
+        return {
+            slide: {record.name: maker.of(slides[slide], truth, record) for record in records}
+            for slide, truth in truths.items()
+        }
+
+    made_of = {**parts, "metrics": {record.name: dict(record.params) for record in records}, "form": 2}
+    found: dict[str, dict[str, Any]] = memo(store, ANCHORED, made_of, made, dict, "metrics")
+    return {slide: replace(truth, anchors=found.get(slide, {})) for slide, truth in truths.items()}  # type: ignore[type-var]  # truths are records

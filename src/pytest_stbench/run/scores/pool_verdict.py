@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.gate import judge, judge_within, margin_floor, required_references, rules_for
+from pytest_stbench.kernels.sketch import alike
 from pytest_stbench.registry import SIMPLE
-from pytest_stbench.run.scores.copies import same_as
 from pytest_stbench.run.scores.pooling import difference_error
 from pytest_stbench.spec.defaults import primary_of, shows_itself
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_stbench.results.record import Verdict, VerdictRecord
     from pytest_stbench.run.cells import Pool
     from pytest_stbench.run.scores.pooling import PooledScore
+    from pytest_stbench.run.scores.scoring import CellScores
     from pytest_stbench.run.task_run import TaskRun
 
 SHOWS_ITSELF = (
@@ -91,7 +92,7 @@ def verdict_of(
         split=pool.split, model=contestant.label, metric=metric, better=record.better, bounds=record.bounds,
         references={name: other.per_patient for name, other in beside.items()},
         baseline=contestant.baseline, primary=primary,
-        same_as=tuple(name for name in same_as(run, contestant, pool) if name in references),
+        same_as=tuple(name for name in _same_as(run, contestant, pool) if name in references),
         stored=comparison["per_patient"] if comparison and not comparison["refused"] else None,
         stored_name=comparison["name"] if comparison else "",
         refused="; ".join(comparison["refused"]) if comparison else "",
@@ -123,3 +124,23 @@ def _held_back(verdict: VerdictRecord | None, instead: Verdict, why: str) -> Ver
     if verdict is None or verdict.verdict != "pass" or not why:
         return verdict
     return replace(verdict, verdict=instead, message=f"{verdict.message}; but {why}")
+
+
+def _same_as(run: TaskRun, contestant: Contestant, pool: Pool) -> tuple[str, ...]:
+    """Return the baselines of the ladder whose predictions a model's are, in every cell of the pool.
+
+    Predictions are compared, not scores: a model may reach the score of a baseline by other means. Those of
+    a built-in baseline under its own name are not looked at.
+    """
+    if contestant.baseline is not None:
+        return ()
+    return tuple(
+        record.name
+        for record in run.ladder(pool.dataset).baselines
+        if all(_same(run.scores(contestant, cell), run.baseline_scores(record, cell)) for cell in pool.cells)
+    )
+
+
+def _same(model: CellScores, baseline: CellScores) -> bool:
+    ours, theirs = model.sketches, baseline.sketches
+    return bool(ours) and ours.keys() == theirs.keys() and all(alike(ours[key], theirs[key]) for key in ours)

@@ -9,7 +9,7 @@ from pytest_stbench.gate import intervals_for, stand
 from pytest_stbench.metrics.aggregate import headline, patient_values
 from pytest_stbench.results.record import ScoreRecord
 from pytest_stbench.run.cells import Pool
-from pytest_stbench.run.provenance.task_records import Facts
+from pytest_stbench.run.provenance.task_records import TaskRecords
 from pytest_stbench.run.scores.ceilings import skill
 from pytest_stbench.run.scores.pool_verdict import floor_of, verdict_of
 from pytest_stbench.run.scores.pooling import headline_error, pool_scores
@@ -56,7 +56,7 @@ class Recorder:
         self._run = run
         self._spec = run.spec
         self._stored = stored
-        self.facts = Facts(run)
+        self.facts = TaskRecords(run)
         self._headlines: dict[tuple[str, str, str, str], tuple[float | None, float | None]] = {}
         self._yardsticks: dict[tuple[str, str, str], PooledScore] = {}
         self._parts: dict[tuple[str, str], Parts] = {}

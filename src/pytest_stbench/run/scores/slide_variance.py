@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pytest_stbench.families.question import Truth
 
 
-class Moments:
+class SlideVariance:
     """Number, sum and sum of squares of every gene on every test slide, by pool."""
 
     def __init__(self) -> None:

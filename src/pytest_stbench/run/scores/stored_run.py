@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_stbench.results.record import ScoreRecord
     from pytest_stbench.run.cells import Pool
-    from pytest_stbench.run.provenance.task_records import Facts
+    from pytest_stbench.run.provenance.task_records import TaskRecords
 
 
 class StoredRun:
@@ -25,7 +25,7 @@ class StoredRun:
         self._results = load(path)
         self._refusals: dict[tuple[str, str], list[str]] = {}
 
-    def comparison(self, facts: Facts, score: ScoreRecord, pool: Pool, better: str) -> dict[str, Any]:
+    def comparison(self, facts: TaskRecords, score: ScoreRecord, pool: Pool, better: str) -> dict[str, Any]:
         """Return how `score` compares with the stored run, in builtin values.
 
         ``refused`` lists why it must not be compared (then nothing else is given); ``per_patient``
@@ -61,7 +61,7 @@ class StoredRun:
             "changes": [_plain(change) for change in listed],
         }
 
-    def _why_not(self, facts: Facts, pool: Pool) -> list[str]:
+    def _why_not(self, facts: TaskRecords, pool: Pool) -> list[str]:
         key = (pool.dataset, pool.id)
         if key not in self._refusals:
             lock = [facts.lock(cell) for cell in pool.cells]

@@ -24,9 +24,9 @@ from pytest_stbench.registry import load_target
 from pytest_stbench.run.cells import Cell
 from pytest_stbench.run.folding import Folding
 from pytest_stbench.run.installed import builtin_registry
-from pytest_stbench.run.open_dataset import Shelf
+from pytest_stbench.run.open_dataset import OpenDataset
+from pytest_stbench.run.scores import ceilings
 from pytest_stbench.run.scores.scoring import Scorer
-from pytest_stbench.run.scores.stored_anchors import Anchors
 from pytest_stbench.spec.model import MetricSpec
 from pytest_stbench.splits.table import Fold
 from pytest_stbench.store.store import Store
@@ -81,7 +81,7 @@ def fold_of(tmp_path, make_task, make_dataset):
             **{"imputation": None, **changes},
         )
         sets = frozenset(REGISTRY.metrics[m].genes for m in REGISTRY.families[family].metrics)
-        folding = Folding(task.spec, REGISTRY.families[family], Shelf(Store(tmp_path)), sets)
+        folding = Folding(task.spec, REGISTRY.families[family], OpenDataset(Store(tmp_path)), sets)
         return folding.fold(CELL, make_dataset(SLIDES), roots)
 
     return make
@@ -90,7 +90,8 @@ def fold_of(tmp_path, make_task, make_dataset):
 def anchored(fold, tmp_path, *metrics, **params):
     scorer = Scorer([MetricSpec(name=name, params=params) for name in metrics], REGISTRY.metrics)
     truths = {"C1": fold.truth(fold.test[0])}
-    return Anchors(scorer, Store(tmp_path / "store", run_id="r")).anchored(fold, truths, {"fold": "C"})["C1"]
+    store = Store(tmp_path / "store", run_id="r")
+    return ceilings.anchored(scorer, store, fold, truths, {"fold": "C"})["C1"]
 
 
 def columns(truth, values, name):
