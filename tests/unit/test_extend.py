@@ -19,6 +19,7 @@ from pytest_stbench.errors import StbenchError
 from pytest_stbench.extend import baseline, check, metric, reader, record_of, split
 from pytest_stbench.index import (
     ENTRY_POINT_GROUP,
+    KINDS,
     NAME,
     declared,
     external_entries,
@@ -144,7 +145,7 @@ def test_the_index_is_what_the_package_declares():
     assert INDEX.read_text(encoding="utf-8") == text_of(declared("pytest_stbench")), "run: stbench index"
 
 
-@pytest.mark.parametrize("kind", [Metric, Check, Baseline, Split, Reader])
+@pytest.mark.parametrize("kind", KINDS.values())
 def test_every_record_is_read_as_it_was_declared(kind):
     assert own(kind)
     for record in own(kind):
@@ -252,7 +253,7 @@ def test_docstrings_may_be_gone():
 def test_the_index_is_one_record_a_line():
     lines = INDEX.read_text(encoding="utf-8").splitlines()
     records = [json.loads(line.rstrip(",")) for line in lines if line.startswith('{"id"')]
-    assert len(records) == sum(len(own(kind)) for kind in (Metric, Check, Baseline, Split, Reader))
+    assert len(records) == sum(len(own(kind)) for kind in KINDS.values())
 
 
 @pytest.fixture

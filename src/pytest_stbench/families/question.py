@@ -6,6 +6,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pytest_stbench.errors import StbenchError
+from pytest_stbench.extend import QUESTION
+from pytest_stbench.index import found_at
+from pytest_stbench.registry import load_target
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
@@ -118,6 +123,21 @@ class Anchoring(Protocol):
     def of(self, slide: Slide, truth: Any, record: Metric) -> dict[str, Any]:
         """Return the anchors that a metric takes on a test slide, by the names of its inputs."""
         ...
+
+
+def question_of(family: Family) -> type[Question]:
+    """Return the class that asks the questions of a family.
+
+    Raises ``StbenchError`` where it is none that can ask.
+    """
+    made = found_at(family.target)
+    asks = getattr(made, QUESTION, None) or load_target(family.question)
+    what = f"the family {family.name}: {family.question}"
+    if not (isinstance(asks, type) and issubclass(asks, Question)):
+        raise StbenchError(f"{what} asks nothing: derive it from pytest_stbench.families.Question")
+    if lacking := sorted(asks.__abstractmethods__):
+        raise StbenchError(f"{what} lacks {', '.join(lacking)}: a pytest_stbench.families.Question has them")
+    return asks
 
 
 class Question(ABC):

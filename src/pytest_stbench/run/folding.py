@@ -11,12 +11,11 @@ from pytest_stbench.data.inputs import TaskInfo
 from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.errors import DataError
 from pytest_stbench.families.fold import FoldData
-from pytest_stbench.families.question import FamilySettings
-from pytest_stbench.index import loaded
+from pytest_stbench.families.question import FamilySettings, question_of
 from pytest_stbench.models.identity import digest_of
 from pytest_stbench.preprocess.blocks import within_masks
 from pytest_stbench.preprocess.fitted import fit_preprocess, fit_scale
-from pytest_stbench.spec.defaults import asked_settings, preprocess_of, settings_of
+from pytest_stbench.spec.defaults import IMPUTATION, asked_settings, preprocess_of, settings_of
 from pytest_stbench.spec.fingerprint import prediction_parts
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class Folding:
         self._spec = spec
         self._family = family
         self._sets = sets
-        self._question: type[Question] = loaded(family)
+        self._question = question_of(family)
         self._shelf = shelf
         self._key: tuple[str, str, Fold] | None = None
         self._fold: FoldData | None = None
@@ -130,13 +129,13 @@ class Folding:
     def _asked(self, config: DatasetSpec, roots: Sequence[Path]) -> FamilySettings:
         """Return the settings of what models are asked."""
         own = asked_settings(self._spec, self._family)
+        imputation = self._spec.block(IMPUTATION)
         settings = FamilySettings(
             own=own,
-            imputes=self._spec.imputation is not None,
+            imputes=imputation is not None,
             resolve=lambda file: resolve_one(file, roots),
             named=lambda names: _named(names, config),
         )
-        imputation = self._spec.imputation
         if imputation is not None and imputation.observed is not None:
             names = imputation.observed.names or _read(imputation.observed.file, roots)
             return replace(settings, observed=_named(names, config))

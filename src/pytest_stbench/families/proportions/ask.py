@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PREFIX = "type:"
 
 
-class Proportions(Question):
+class ProportionsQuestion(Question):
     """Predict which share of the cells of a spot is of each type.
 
     The truth is counted where spots were formed of typed cells (at least ``min_cells`` of them),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_stbench.registry import Metric
 
 
-class CellTypes(LabelQuestion):
+class CellTypesQuestion(LabelQuestion):
     """Name the type of every cell in a fixed ontology.
 
     A type that the panel of a slide cannot tell (fewer than ``min_markers`` of its markers are

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ONTOLOGY: Mapping[str, Any] = {"niche": niche_ontology, "cell_type": lambda: cell_type_ontology(1)}
 
 
-class Embedding(Question):
+class EmbeddingQuestion(Question):
     """Embed units so that neighbours in other patients are of the same niche or type.
 
     All slides of a fold are embedded by the model fitted on its training slides; the units of a

@@ -8,7 +8,7 @@ import numpy as np
 
 from pytest_stbench.data.build import build_input
 from pytest_stbench.errors import DataError
-from pytest_stbench.families.predicted_expression import ExpressionQuestion
+from pytest_stbench.families.predicted_expression import PredictedExpression
 from pytest_stbench.families.question import Plan
 from pytest_stbench.kernels.streams import stream
 from pytest_stbench.preprocess.gene_families import share_stem, stem
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SEED = 0
 
 
-class Imputation(ExpressionQuestion):
+class ImputationQuestion(PredictedExpression):
     """Predict genes that a panel did not measure from those it did.
 
     A model gets counts of the observed genes, coordinates and, where there is one, the image.

@@ -118,7 +118,7 @@ class _Predicted:
     random: Any
 
 
-class Signatures(Derived):
+class SignaturesQuestion(Derived):
     """Score the expression of gene sets, from a model's own scores or from predicted expression.
 
     A model gets what the parent family hands out: image and coordinates, or counts of the observed

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.families.perturbations import GENE_ORDER, PERTURBATIONS, UNIT_ORDER
 from pytest_stbench.families.question import Arms, Request
+from pytest_stbench.families.robustness.perturbations import GENE_ORDER, PERTURBATIONS, UNIT_ORDER
 from pytest_stbench.families.wrapping import WrappingQuestion
 from pytest_stbench.index import loaded
 from pytest_stbench.kernels.streams import stream
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pytest_stbench.data.inputs import ModelSlide, TaskInfo
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.families.fold import FoldData
-    from pytest_stbench.families.perturbations import Perturbation
     from pytest_stbench.families.question import Predicted, Truth
+    from pytest_stbench.families.robustness.perturbations import Perturbation
     from pytest_stbench.families.wrapping import InnerScore
     from pytest_stbench.kernels.streams import Stream
     from pytest_stbench.registry import Metric
@@ -32,7 +32,7 @@ BETWEEN = "@"
 """Stands between slide and perturbation in the key of a prediction."""
 
 
-class Robustness(WrappingQuestion):
+class RobustnessQuestion(WrappingQuestion):
     """Ask the same of a test slide as it is and under every perturbation of its input.
 
     Nothing is fitted again, and the truth stays: what changes is the answer.

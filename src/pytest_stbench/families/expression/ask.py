@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.data.build import build_input
-from pytest_stbench.families.predicted_expression import ExpressionQuestion
+from pytest_stbench.families.predicted_expression import PredictedExpression
 from pytest_stbench.families.question import Plan
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_stbench.families.question import Request
 
 
-class Expression(ExpressionQuestion):
+class ExpressionQuestion(PredictedExpression):
     """Predict log-normalised expression of a new patient from morphology.
 
     A model gets the units' names and coordinates, the registered image and, where the data set

@@ -26,7 +26,7 @@ WITHIN = "@within"
 """Ends the key of a slide as predicted by a model that was trained on its own side."""
 
 
-class Transfer(WrappingQuestion):
+class TransferQuestion(WrappingQuestion):
     """Predict slides of the test side once from the training side, and once from their own side.
 
     With the split ``lotech`` the sides are technologies. On its own side every test patient is left

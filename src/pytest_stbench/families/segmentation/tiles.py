@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_stbench.data.image import Image
     from pytest_stbench.data.slide import Slide
-    from pytest_stbench.spec.family_settings import SegmentationBlock
+    from pytest_stbench.families.segmentation.declare import Segmentation
 
 FINEST_MPP, COARSEST_MPP = 0.2125, 0.5
 """Um per pixel at which cells are outlined: finer shows no more, coarser loses small nuclei."""
@@ -44,7 +44,7 @@ class Tile:
         return x, y, x + self.shape[1] * self.mpp, y + self.shape[0] * self.mpp
 
 
-def tiles_of(slide: Slide, own: SegmentationBlock) -> tuple[Tile, ...]:
+def tiles_of(slide: Slide, own: Segmentation) -> tuple[Tile, ...]:
     """Return the tiles of a slide that hold units, row by row; at most as many as the task file says.
 
     Raises ``DataError`` where the slide has no image or no unit lies in it.

@@ -12,7 +12,7 @@ from pytest_stbench.data.build import build_input
 from pytest_stbench.data.features import GENE
 from pytest_stbench.errors import DataError
 from pytest_stbench.families.question import Arms, Plan, Question, Request
-from pytest_stbench.families.tiles import region_of, tiles_of
+from pytest_stbench.families.segmentation.tiles import region_of, tiles_of
 from pytest_stbench.metrics.assignment import Molecules
 from pytest_stbench.metrics.masks import without_border
 from pytest_stbench.models.contract_masks import accept_mask
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.families.fold import FoldData
     from pytest_stbench.families.question import Predicted
-    from pytest_stbench.families.tiles import Tile
+    from pytest_stbench.families.segmentation.tiles import Tile
     from pytest_stbench.models.predictions import Place, PredictionFolder
     from pytest_stbench.registry import Metric
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SEEDS = tuple(range(10))
 
 
-class Niches(LabelQuestion):
+class NichesQuestion(LabelQuestion):
     """Name the compartment of every unit, or embed units so that compartments are clusters.
 
     A model gets coordinates and what ``input`` of the task file says: image and embedding, counts

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.families.detection_rules import InflamedRule, LymphoidRule
 from pytest_stbench.families.harmonise import harmonise, plain
 from pytest_stbench.families.labels import LabelQuestion, LabelTruth, found_alone
+from pytest_stbench.families.niche_detection.rules import InflamedRule, LymphoidRule
 from pytest_stbench.kernels.graph import lattice_graph
 from pytest_stbench.kernels.squares import squares
 from pytest_stbench.kernels.tissue_area import tissue_area
@@ -33,7 +33,7 @@ POSITIVE = {"tls": "tls", "hot_cold": "inflamed", "tumour": "tumour"}
 """The class that is to be found, by target."""
 
 
-class NicheDetection(LabelQuestion):
+class NicheDetectionQuestion(LabelQuestion):
     """Say of every unit how probably it belongs to the structure that is to be found.
 
     The classes are the structure and ``other``. Positive are the units whose label is listed in
