@@ -170,6 +170,11 @@ class Family:
         """The family whose baselines answer it."""
         return self.wraps.name if self.wraps else self.name
 
+    def served_by(self, baseline: Baseline) -> bool:
+        """Return whether a baseline answers it: by what the one or the other record says."""
+        own = (self.trivial, *self.simple, *self.baselines, *self.required)
+        return self.serves in baseline.families or baseline.name in own
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:

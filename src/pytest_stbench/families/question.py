@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pytest_stbench.errors import StbenchError
+from pytest_stbench.errors import DataError, StbenchError
 from pytest_stbench.extend import QUESTION
 from pytest_stbench.index import found_at
 from pytest_stbench.registry import load_target
@@ -138,6 +138,16 @@ def question_of(family: Family) -> type[Question]:
     if lacking := sorted(asks.__abstractmethods__):
         raise StbenchError(f"{what} lacks {', '.join(lacking)}: a pytest_stbench.families.Question has them")
     return asks
+
+
+def refuse_unless(fits: bool, found: object, question: Question, method: str, kind: str) -> None:  # noqa: FBT001
+    """Raise ``DataError`` that says which method of a question returned what, unless it `fits`."""
+    if not fits:
+        asks = type(question)
+        raise DataError(
+            f"{asks.__module__}.{asks.__qualname__}.{method} returned {type(found).__name__}: it returns a "
+            f"pytest_stbench.families.{kind}"
+        )
 
 
 class Question(ABC):

@@ -11,7 +11,7 @@ from pytest_stbench.data.inputs import TaskInfo
 from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.errors import DataError
 from pytest_stbench.families.fold import FoldData
-from pytest_stbench.families.question import FamilySettings, question_of
+from pytest_stbench.families.question import FamilySettings, Plan, question_of, refuse_unless
 from pytest_stbench.models.identity import digest_of
 from pytest_stbench.preprocess.blocks import within_masks
 from pytest_stbench.preprocess.fitted import fit_preprocess, fit_scale
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pytest_stbench.data.dataset import Dataset
     from pytest_stbench.data.slide import Slide
-    from pytest_stbench.families.question import Plan, Question
+    from pytest_stbench.families.question import Question
     from pytest_stbench.preprocess.fitted import FittedPreprocess
     from pytest_stbench.registry import Family
     from pytest_stbench.run.cells import Cell
@@ -80,6 +80,7 @@ class Folding:
         preprocess = preprocess_of(self._spec, variant or None)
         question = self._question(self._settings(config, roots))
         plan = question.plan(train)
+        refuse_unless(isinstance(plan, Plan), plan, question, "plan", "Plan")
         if plan.candidates is None:
             return question, plan, fit_scale(train, preprocess)
         fitted = fit_preprocess(

@@ -85,7 +85,7 @@ def _baselines(task: TaskSpec, known: Known) -> Mistakes:
         record = records.get(name)
         if record is None:
             yield key, unknown("baseline", name, names)
-        elif family and family.serves not in record.families and name not in baselines_of(None, family):
+        elif family and not family.served_by(record):
             families = ", ".join(record.families) or "none"
             message = f"baseline {name!r} is not made for family {task.family!r}, only for {families}"
             yield key, f"{message}; {allowed(names, name)}"
@@ -95,11 +95,8 @@ def _baselines(task: TaskSpec, known: Known) -> Mistakes:
 def _baseline_names(task: TaskSpec, known: Known) -> list[str]:
     """Return the baselines the family of `task` may list; all where the family is unknown."""
     records = known.registry.baselines
-    if task.family not in known.registry.families:
-        return [SIMPLE, *records.names]
     family = known.family_of(task)
-    served = family.serves if family else task.family
-    fitting = [record.name for record in records if served in record.families]
+    fitting = [record.name for record in records if family is None or family.served_by(record)]
     return [SIMPLE, *(name for name in fitting if name != SIMPLE)]
 
 
