@@ -1,4 +1,4 @@
-"""Say what a metric, check, baseline, split or reader is, where its code stands.
+"""Say what a metric, check, baseline, family, split or reader is, where its code stands.
 
 ::
 
@@ -21,16 +21,19 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_stbench.errors import StbenchError
-from pytest_stbench.registry import Baseline, Check, Metric, Reader, Split, nearest
+from pytest_stbench.registry import Baseline, Check, Family, Metric, Reader, Split, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-__all__ = ["baseline", "check", "metric", "reader", "split"]
+__all__ = ["baseline", "check", "family", "metric", "reader", "split"]
 
 Declared = TypeVar("Declared", bound="Callable[..., Any]")
 RECORD = "__stbench_record__"
-_DERIVED = frozenset({"name", "summary", "target"})
+QUESTION = "__stbench_question__"
+"""Of a family: the class that asks, where it was given as such."""
+
+_DERIVED = frozenset({"name", "summary", "target", "wraps"})
 
 
 def metric(
@@ -120,8 +123,54 @@ def baseline(id: str, **facts: Any) -> Callable[[Declared], Declared]:  # noqa: 
 
     def declare(made: Declared) -> Declared:
         __tracebackhide__ = True
-        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", made.__name__).lower()
-        return _kept(made, Baseline, id, name, facts)
+        return _kept(made, Baseline, id, _in_words(made), facts)
+
+    return declare
+
+
+def family(
+    id: str,  # noqa: A002
+    *,
+    question: type[Any] | None = None,
+    **facts: Any,
+) -> Callable[[Declared], Declared]:
+    """Declare a family: the class of its settings, a :class:`~pytest_stbench.families.Block`.
+
+    The name of the class in words is that of the family.
+
+    Parameters
+    ----------
+    id
+        What tables call it beside its name.
+    question
+        The :class:`~pytest_stbench.families.Question` that asks. Where it is not given, the class
+        ``Niches`` of a file ``declare.py`` is asked by the class ``NichesQuestion`` of the file ``ask.py``
+        beside it, which is imported when an item runs.
+    facts
+        ``method``, ``primary``, ``metrics`` ... of :class:`~pytest_stbench.registry.Family`.
+
+    Raises
+    ------
+    StbenchError
+        Where one of them is unknown or missing, or what is decorated is no class of settings.
+    """
+
+    def declare(made: Declared) -> Declared:
+        __tracebackhide__ = True
+        if not (isinstance(made, type) and hasattr(made, "mistakes")):
+            raise StbenchError(
+                f"{_target(made)}: @family: stands on a class of settings: derive one from "
+                "pytest_stbench.families.Block"
+            )
+        folder, _, file = made.__module__.rpartition(".")
+        if question is None and file != "declare":
+            raise StbenchError(
+                f"{_target(made)}: @family: say which class asks: `question=CLASS`, or declare it in a file "
+                f"declare.py beside an ask.py with the class {made.__name__}Question"
+            )
+        asks = f"{folder}.ask:{made.__name__}Question" if question is None else _target(question)
+        setattr(made, QUESTION, question)
+        return _kept(made, Family, id, _in_words(made), {**facts, "question": asks})
 
     return declare
 
@@ -179,6 +228,10 @@ def record_of(found: object) -> Any:
     return getattr(found, "__dict__", {}).get(RECORD)
 
 
+def _in_words(made: Callable[..., Any]) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", made.__name__).lower()
+
+
 def _kept(made: Declared, kind: type, id: str, name: str, facts: Mapping[str, Any]) -> Declared:  # noqa: A002
     word = f"@{kind.__name__.lower()}"
     allowed = {field.name for field in fields(kind)} - _DERIVED - {"id"}
@@ -200,7 +253,6 @@ def _kept(made: Declared, kind: type, id: str, name: str, facts: Mapping[str, An
 
 def _keywords(function: Callable[..., Any], word: str, first: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the keyword-only arguments of `function` with their defaults."""
-    __tracebackhide__ = True
     __tracebackhide__ = True
     parameters = inspect.signature(function).parameters
     if tuple(parameters)[: len(first)] != first:

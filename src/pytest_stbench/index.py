@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.errors import StbenchError
 from pytest_stbench.extend import record_of
-from pytest_stbench.registry import Baseline, Check, Metric, Reader, Record, Split
+from pytest_stbench.registry import Baseline, Check, Family, Metric, Reader, Record, Split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 ENTRY_POINT_GROUP = "pytest_stbench.catalogues"
 NAME = "stbench-index.json"
 KINDS: dict[str, type[Record]] = {
-    "metrics": Metric, "checks": Check, "baselines": Baseline, "splits": Split, "readers": Reader,
+    "metrics": Metric, "checks": Check, "baselines": Baseline, "families": Family, "splits": Split,
+    "readers": Reader,
 }  # fmt: skip
 
 
@@ -154,15 +155,19 @@ def path_of(package: str) -> Path:
     return Path(module.__file__ or "").with_name(NAME)
 
 
+def found_at(target: str) -> Any:
+    """Return what stands at ``"module:attribute"``, in the project or in a package; None for nothing."""
+    module, _, attribute = target.partition(":")
+    return _PROJECT.get(target) or getattr(importlib.import_module(module), attribute, None)
+
+
 def loaded(record: Record) -> Any:
     """Return the function or class behind a record.
 
     Raises ``StbenchError`` where what it says of itself is not what stands in the index.
     """
-    if record.target in _PROJECT:
-        return _PROJECT[record.target]
-    module, _, attribute = record.target.partition(":")
-    made = getattr(importlib.import_module(module), attribute, None)
+    module = record.target.partition(":")[0]
+    made = found_at(record.target)
     now = record_of(made)
     if made is None or (now is not None and now.name == record.name and _differ(now, record)):
         raise StbenchError(

@@ -126,6 +126,7 @@ class Baseline:
 class Family:
     """A kind of question: what the model is given and asked, and the yardsticks it must beat.
 
+    ``target`` names the class of its settings, ``question`` the class that asks.
     ``simple`` lists candidates for the simple learned baseline, best first: the first whose needs
     the data set meets is the one that ``ridge`` stands for. ``required`` names further references
     of the one rule beside the trivial and the simple one; ``margin`` is the default margin over
@@ -133,7 +134,7 @@ class Family:
     (:attr:`Metric.needs`). ``inputs`` are what a model is given beside coordinates; a family that
     is ``derived`` is scored from expression predicted as in `expression` or, where the task file
     says what is observed, as in `imputation`. ``modes`` has the default metrics, the primary one
-    first, of settings ``mode`` that ask something else. No score of the primary metric passes
+    first, of settings that ask something else. No score of the primary metric passes
     where the model is worse than the simple baseline by the metric ``constraint``. A family that is
     about the answers to another one ``wraps`` it (see :func:`~pytest_stbench.spec.defaults.family_of`);
     without ``rule`` its primary metric is held to what the task file says alone.
@@ -150,6 +151,7 @@ class Family:
     simple: tuple[str, ...]
     baselines: tuple[str, ...]
     target: str
+    question: str = ""
     required: tuple[str, ...] = ()
     margin: float = 0.0
     input_class: str = ""
@@ -167,6 +169,11 @@ class Family:
     def serves(self) -> str:
         """The family whose baselines answer it."""
         return self.wraps.name if self.wraps else self.name
+
+    def served_by(self, baseline: Baseline) -> bool:
+        """Return whether a baseline answers it: by what the one or the other record says."""
+        own = (self.trivial, *self.simple, *self.baselines, *self.required)
+        return self.serves in baseline.families or baseline.name in own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from pytest_stbench.run.quality.model_facts import ModelFacts, ResultsFacts, poo
 from pytest_stbench.run.runner import Runner
 from pytest_stbench.run.selftest.control_models import MEMORY, Memory
 from pytest_stbench.run.settings import RunSettings
-from pytest_stbench.spec.defaults import metrics_of
+from pytest_stbench.spec.defaults import family_of, metrics_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -67,7 +67,7 @@ def model_verdicts(
         return {}
     runner = Runner(RunSettings(store=store), registry)
     grid = make_grid(task, lambda name, config: load_samples(config, name, ()), registry.splits)
-    metrics = metrics_of(task.spec, registry.families[task.spec.family])
+    metrics = metrics_of(task.spec, family_of(task.spec, registry))
     run, recorder = runner.task_run(task, grid, metrics, ())
     dataset = next(iter(task.spec.datasets))
     if model == DEPTH:

@@ -1,8 +1,12 @@
-"""Metrics, checks, baselines and splits of a project's own conftest.py."""
+"""Metrics, checks, baselines, families, splits and hooks of a project's own conftest.py."""
 
 from __future__ import annotations
 
+import re
+
 import pytest
+
+from pytest_stbench.results import load
 
 CONFTEST = '''
 import numpy as np
@@ -118,3 +122,120 @@ def test_what_is_no_declaration_is_said_before_anything_runs(project, given, sai
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+FAMILY = '''
+import dataclasses
+
+from pytest_stbench.extend import family
+from pytest_stbench.families import Block
+from pytest_stbench.families.imputation.ask import ImputationQuestion
+
+
+class Largest(ImputationQuestion):
+    """Asks for no gene that comes first by name."""
+
+    def plan(self, train):
+        plan = super().plan(train)
+        return dataclasses.replace(plan, candidates=plan.candidates[self.settings.own.without :])
+
+
+@family(
+    "L05", method="impute", primary="rmse", metrics=("rmse",), trivial="train_mean",
+    simple=("gene_gene_ridge",), baselines=(), inputs=("image", "counts"), question=Largest,
+)
+class FewGenes(Block):
+    """Are few genes predicted as well as many?"""
+
+    without: int
+    least: int = 1
+
+    def mistakes(self, known):
+        if self.without < self.least:
+            yield ("without",), f"found {self.without}; at least {self.least}"
+
+
+def pytest_stbench_records():
+    return [FewGenes]
+
+
+def pytest_stbench_scored(item, score):
+    with open("scored", "a") as file:
+        file.write(f"{item.name} {score.fold} {score.metric} {score.value}\\n")
+
+
+def pytest_stbench_update_results(config, results):
+    return dataclasses.replace(results, scores=tuple(s for s in results.scores if s.fold is None))
+'''
+OWN = {
+    "family": "few_genes",
+    "imputation": None,
+    "few_genes": {"without": 3},
+    "metrics": ["rmse"],
+}
+SOME = ("--stbench-model=ridge", "--strict-markers", "-m", "few_genes and stbench_metric")
+
+
+@pytest.fixture
+def family(make_bench):
+    bench = make_bench("family")
+    bench.path = bench.task(claim="exploratory", **OWN)
+    bench.conftest(FAMILY)
+    return bench
+
+
+def test_a_family_with_settings_of_the_conftest_and_its_hooks(family):
+    run = family.run(*SOME, "--stbench-save=r.json")
+    assert run.code == 0, run.out
+    assert run.outcome("rmse[sim-lopo]") == "passed"
+    assert run.lines("10 genes")
+    scored = (family.folder / "scored").read_text().splitlines()
+    value = run.properties("rmse[sim-lopo]")["stbench.value"]
+    assert f"rmse[sim-lopo] None rmse {value}" in scored
+    assert sum(" None " not in line for line in scored) == 6
+    saved = load(family.folder / "r.json")
+    assert saved.scores
+    assert {score.fold for score in saved.scores} == {None}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"without": 0}, "few_genes.without: found 0; at least 1"),
+        ({"without": "many"}, "few_genes.without: found 'many'; expected a whole number"),
+        (
+            {"genes": 1, "lest": 2},
+            "few_genes.lest: unknown key; did you mean 'least'?; allowed: without, least",
+        ),
+        ({"least": 0}, "few_genes.without: is missing: it is required"),
+        (None, "few_genes: is missing: give without"),
+    ],
+)
+def test_settings_of_a_project_are_held_as_those_of_the_package(family, settings, said):
+    changed = {**OWN, "few_genes": settings}
+    family.task(claim="exploratory", **({**changed, "few_genes": settings} if settings else changed))
+    (error,) = family.run("--collect-only").collect_errors
+    assert re.search(rf"mini\.stbench\.yaml:\d+: {re.escape(said)}", error), error
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("Largest(ImputationQuestion)", "Largest",
+         "Largest asks nothing: derive it from pytest_stbench.families.Question"),
+        ("return dataclasses.replace(plan,", "return dict(",
+         r"Largest.plan returned dict: it returns a pytest_stbench.families.Plan"),
+        ("def pytest_stbench_scored(item, score):", "def pytest_stbench_scored(item, score):\n    1 / 0",
+         r"/conftest.py:\d+: pytest_stbench_scored raised ZeroDivisionError: division by zero"),
+        ("return dataclasses.replace(results,", "return dict(",
+         "saved as they were: pytest_stbench_update_results returned dict: return pytest_stbench.results."),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_said_in_the_words_of_its_author(family, old, new, said):
+    assert old in FAMILY
+    family.conftest(FAMILY.replace(old, new))
+    run = family.run("--stbench-model=ridge", "--stbench-save=r.json", "mini.stbench.yaml::rmse")
+    assert run.code == 1
+    assert re.search(said, run.out), run.out
+    assert "src/pytest_stbench" not in run.out
+    assert "_callers" not in run.out

@@ -20,22 +20,20 @@ from pytest_stbench.data.build import build_input
 from pytest_stbench.data.image import Image
 from pytest_stbench.data.inputs import TaskInfo
 from pytest_stbench.data.slide import Slide, SlideMeta
-from pytest_stbench.families.cell_types import CellTypes
-from pytest_stbench.families.embedding import Embedding
-from pytest_stbench.families.expression import Expression
+from pytest_stbench.families.cell_types.ask import CellTypesQuestion
+from pytest_stbench.families.cell_types.declare import CellTypes
+from pytest_stbench.families.embedding.ask import EmbeddingQuestion
+from pytest_stbench.families.embedding.declare import Embedding
+from pytest_stbench.families.expression.ask import ExpressionQuestion
 from pytest_stbench.families.fold import FoldData
-from pytest_stbench.families.imputation import Imputation
-from pytest_stbench.families.niche_detection import NicheDetection
-from pytest_stbench.families.niches import Niches
-from pytest_stbench.families.proportions import Proportions
+from pytest_stbench.families.imputation.ask import ImputationQuestion
+from pytest_stbench.families.niche_detection.ask import NicheDetectionQuestion
+from pytest_stbench.families.niche_detection.declare import NicheDetection
+from pytest_stbench.families.niches.ask import NichesQuestion
+from pytest_stbench.families.niches.declare import Niches
+from pytest_stbench.families.proportions.ask import ProportionsQuestion
+from pytest_stbench.families.proportions.declare import Proportions
 from pytest_stbench.families.question import FamilySettings
-from pytest_stbench.spec.family_settings import (
-    CellTypesBlock,
-    EmbeddingBlock,
-    NicheDetectionBlock,
-    NichesBlock,
-    ProportionsBlock,
-)
 
 from .walker import everything
 
@@ -85,14 +83,14 @@ def settings(block, **changes):
 
 
 QUESTIONS = {
-    "expression": Expression,
-    "imputation": Imputation,
-    "niches": lambda: Niches(settings(NichesBlock)),
-    "clusters": lambda: Niches(settings(NichesBlock, mode="unsupervised")),
-    "niche_detection": lambda: NicheDetection(settings(NicheDetectionBlock, positive=("x",))),
-    "cell_types": lambda: CellTypes(settings(CellTypesBlock)),
-    "proportions": lambda: Proportions(settings(ProportionsBlock)),
-    "embedding": lambda: Embedding(settings(EmbeddingBlock)),
+    "expression": ExpressionQuestion,
+    "imputation": ImputationQuestion,
+    "niches": lambda: NichesQuestion(settings(Niches)),
+    "clusters": lambda: NichesQuestion(settings(Niches, mode="unsupervised")),
+    "niche_detection": lambda: NicheDetectionQuestion(settings(NicheDetection, positive=("x",))),
+    "cell_types": lambda: CellTypesQuestion(settings(CellTypes)),
+    "proportions": lambda: ProportionsQuestion(settings(Proportions)),
+    "embedding": lambda: EmbeddingQuestion(settings(Embedding)),
 }
 
 

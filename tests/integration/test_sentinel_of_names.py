@@ -17,21 +17,19 @@ from pytest_stbench.data.image import Image
 from pytest_stbench.data.input_digest import digest_of
 from pytest_stbench.data.inputs import ModelSlide, TaskInfo
 from pytest_stbench.data.slide import Slide, SlideMeta
+from pytest_stbench.families.cell_types.declare import CellTypes
+from pytest_stbench.families.embedding.declare import Embedding
 from pytest_stbench.families.fold import FoldData
+from pytest_stbench.families.niche_detection.declare import NicheDetection
+from pytest_stbench.families.niches.declare import Niches
+from pytest_stbench.families.proportions.declare import Proportions
 from pytest_stbench.families.question import FamilySettings
+from pytest_stbench.families.robustness.declare import Robustness
+from pytest_stbench.families.segmentation.declare import Segmentation
+from pytest_stbench.families.transfer.declare import Transfer
 from pytest_stbench.preprocess.fitted import FittedPreprocess
 from pytest_stbench.registry import load_target
 from pytest_stbench.run.installed import builtin_registry
-from pytest_stbench.spec.family_settings import (
-    CellTypesBlock,
-    EmbeddingBlock,
-    NicheDetectionBlock,
-    NichesBlock,
-    ProportionsBlock,
-    RobustnessBlock,
-    SegmentationBlock,
-    TransferBlock,
-)
 
 from .walker import everything
 
@@ -40,19 +38,19 @@ UNITS = 36
 GENES = np.array([f"GENE{n}" for n in range(6)])
 WORD = "TELLTALE"
 CLASSES = ("immune", "stroma", "tumour")
-NICHES = FamilySettings(own=NichesBlock(input="both"))
+NICHES = FamilySettings(own=Niches(input="both"))
 OWN = {
-    "niches": NichesBlock(input="both"),
-    "niche_detection": NicheDetectionBlock(input="both", positive=("tumour",)),
-    "cell_types": CellTypesBlock(input="both", map=dict(zip(CLASSES, ("B", "mast", "plasma"), strict=True))),
-    "proportions": ProportionsBlock(input="both"),
-    "embedding": EmbeddingBlock(input="both"),
-    "segmentation": SegmentationBlock(tile_px=64),
+    "niches": Niches(input="both"),
+    "niche_detection": NicheDetection(input="both", positive=("tumour",)),
+    "cell_types": CellTypes(input="both", map=dict(zip(CLASSES, ("B", "mast", "plasma"), strict=True))),
+    "proportions": Proportions(input="both"),
+    "embedding": Embedding(input="both"),
+    "segmentation": Segmentation(tile_px=64),
 }
 CHANGES = ("stain_0.8", "rotate_slide", "jitter_5um", "dropout_10", "unit_order", "gene_order")
 WRAPPING = {
-    "transfer": TransferBlock(wraps="niches"),
-    "robustness": RobustnessBlock(wraps="niches", perturbations=CHANGES),
+    "transfer": Transfer(wraps="niches"),
+    "robustness": Robustness(wraps="niches", perturbations=CHANGES),
 }
 IMPUTES = ("imputation", "signatures", "coexpression")
 DRAWN_BY_UNIT = ("jitter", "thin")

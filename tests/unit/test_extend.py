@@ -16,9 +16,12 @@ import pytest_stbench
 from pytest_stbench import index
 from pytest_stbench.cli import main
 from pytest_stbench.errors import StbenchError
-from pytest_stbench.extend import baseline, check, metric, reader, record_of, split
+from pytest_stbench.extend import baseline, check, family, metric, reader, record_of, split
+from pytest_stbench.families import Block
+from pytest_stbench.families.question import question_of
 from pytest_stbench.index import (
     ENTRY_POINT_GROUP,
+    KINDS,
     NAME,
     declared,
     external_entries,
@@ -27,7 +30,9 @@ from pytest_stbench.index import (
     read,
     text_of,
 )
-from pytest_stbench.registry import Baseline, Check, Metric, Reader, Split
+from pytest_stbench.registry import Baseline, Catalogue, Check, Family, Metric, Reader, Split
+from pytest_stbench.run.installed import builtin_registry
+from pytest_stbench.spec.task_model import task_model
 
 INDEX = Path(pytest_stbench.__file__).with_name(NAME)
 
@@ -49,6 +54,12 @@ def few(dataset, *, notes=None, least=3, across=("lotech",)):
 
 class RowMean:
     """The mean of a row."""
+
+
+class Rows(Block):
+    """Are rows told apart?"""
+
+    least: int = 3
 
 
 def halves(samples, *, k=None, seed=0):
@@ -117,6 +128,40 @@ def test_a_baseline_a_split_and_a_reader():
     )  # fmt: skip
 
 
+def test_a_family():
+    given = {
+        "method": "m", "primary": "rmse", "metrics": ("rmse",), "trivial": "row_mean", "simple": (),
+        "baselines": (),
+    }  # fmt: skip
+    family("X5", question=RowMean, **given)(Rows)
+    assert record_of(Rows) == Family(
+        id="X5", name="rows", summary="Are rows told apart?", target=f"{HERE}:Rows",
+        question=f"{HERE}:RowMean", **given,
+    )  # fmt: skip
+    with pytest.raises(StbenchError, match=r"the family rows: .*RowMean asks nothing: derive it from"):
+        question_of(replace(record_of(Rows), target=f"{HERE}:Rows"))
+    beside = type("Kinds", (Block,), {"__module__": "lab.kinds.declare", "__doc__": "Kinds?"})
+    assert record_of(family("X6", **given)(beside)).question == "lab.kinds.ask:KindsQuestion"
+
+
+@pytest.mark.parametrize("name", ["Metrics", "Blocks", "Extends", "ModelDump"])
+def test_no_family_bears_the_name_of_a_key(name, monkeypatch):
+    made = type(name, (Block,), {"__module__": HERE, "__doc__": "It.", "__qualname__": name})
+    monkeypatch.setattr(sys.modules[HERE], name, made, raising=False)
+    given = {"method": "m", "primary": "rmse", "metrics": (), "trivial": "t", "simple": (), "baselines": ()}
+    record = record_of(family("X5", question=RowMean, **given)(made))
+    registry = replace(builtin_registry(), families=Catalogue("family", [record]))
+    with pytest.raises(StbenchError, match=f"no family can be called '{record.name}', which is a key"):
+        task_model(registry)
+
+
+def test_a_family_that_cannot_be_imported_is_named():
+    lost = replace(next(iter(own(Family))), target="nowhere_at_all.declare:Lost", name="lost")
+    registry = replace(builtin_registry(), families=Catalogue("family", [lost]))
+    with pytest.raises(StbenchError, match=r"lost: nowhere_at_all.declare:Lost cannot be imported"):
+        task_model(registry)
+
+
 def test_a_subclass_is_not_what_its_parent_is():
     baseline("X3", kind="model", families=("expression",))(RowMean)
     assert record_of(type("Other", (RowMean,), {})) is None
@@ -133,6 +178,10 @@ def test_a_subclass_is_not_what_its_parent_is():
         (metric("X1"), few, "the first arguments are truth, prediction, not dataset"),
         (check("X2", reasons={"most": "so"}), few, "reasons names 'most', which is no keyword-only argument"),
         (split(least=2), halves, "@split knows no 'least'"),
+        (family("X5"), RowMean, "stands on a class of settings: derive one from pytest_stbench.fam"),
+        (family("X5"), Rows, "say which class asks: `question=CLASS`, or declare it in a file declare.py"),
+        (family("X5", question=RowMean, methd="m"), Rows, "@family knows no 'methd'; did you mean 'method'"),
+        (family("X5", question=RowMean, method="m"), Rows, "@family: missing .* 'primary'"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_said_where_it_stands(declare, made, said):
@@ -144,7 +193,7 @@ def test_the_index_is_what_the_package_declares():
     assert INDEX.read_text(encoding="utf-8") == text_of(declared("pytest_stbench")), "run: stbench index"
 
 
-@pytest.mark.parametrize("kind", [Metric, Check, Baseline, Split, Reader])
+@pytest.mark.parametrize("kind", KINDS.values())
 def test_every_record_is_read_as_it_was_declared(kind):
     assert own(kind)
     for record in own(kind):
@@ -252,7 +301,7 @@ def test_docstrings_may_be_gone():
 def test_the_index_is_one_record_a_line():
     lines = INDEX.read_text(encoding="utf-8").splitlines()
     records = [json.loads(line.rstrip(",")) for line in lines if line.startswith('{"id"')]
-    assert len(records) == sum(len(own(kind)) for kind in (Metric, Check, Baseline, Split, Reader))
+    assert len(records) == sum(len(own(kind)) for kind in KINDS.values())
 
 
 @pytest.fixture

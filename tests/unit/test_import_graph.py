@@ -18,6 +18,9 @@ import pytest
 import pytest_stbench
 
 PACKAGE = Path(pytest_stbench.__file__).parent
+DECLARED = "families.*.declare"
+"""What of families is read at collection, and what they share of it: above task files, below arrays."""
+
 LAYERS = (
     ("__init__",),
     ("errors",),
@@ -26,6 +29,7 @@ LAYERS = (
     ("index",),
     ("resources",),
     ("spec", "splits"),
+    (DECLARED,),
     ("kernels",),
     ("data",),
     ("metrics", "checks", "baselines", "models", "preprocess"),
@@ -117,15 +121,21 @@ def unit_of(target, package, units):
     head, _, rest = target.partition(".")
     if head != package.name:
         return None
-    unit = rest.partition(".")[0]
+    unit = layer_of(rest)
     return unit if unit in units else "__init__"
 
 
+def layer_of(module):
+    """The unit of a module: what stands below the package, but for declarations of families."""
+    head, _, rest = module.partition(".")
+    return DECLARED if head == "families" and (rest == "settings" or "declare" in rest.split(".")) else head
+
+
 def level_faults(package):
-    units = {module.partition(".")[0] for module in modules_of(package)}
+    units = {layer_of(module) for module in modules_of(package)}
     faults = [f"{unit} has no level" for unit in sorted(units - LEVEL.keys())]
     for found in imports_of(package):
-        here = found.module.partition(".")[0]
+        here = layer_of(found.module)
         there = unit_of(found.target, package, units)
         if there is None or there == here or here not in LEVEL or there not in LEVEL:
             continue
@@ -266,6 +276,28 @@ def test_an_upward_import_is_found(synthetic, statement):
 def test_a_sideways_import_is_found(synthetic):
     faults = level_faults(synthetic(metrics__mean="from PKG.checks.one import x\n"))
     assert faults == ["metrics.mean imports package.checks.one sideways"]
+
+
+@pytest.mark.parametrize(
+    ("module", "statement", "faults"),
+    [
+        ("families__niches__declare", "from PKG.spec.block import Block", []),
+        ("spec__block", "from PKG.families.niches.declare import Niches", ["upwards"]),
+        ("families__niches__declare", "from PKG.families.niches import ask", ["upwards"]),
+        ("families__niches__declare", "from PKG.metrics import mean", ["upwards"]),
+        ("families__niches__ask", "from PKG.families.niches.declare import Niches", []),
+    ],
+)
+def test_a_family_is_declared_below_arrays(synthetic, module, statement, faults):
+    package = synthetic(
+        spec__block="",
+        families__niches__declare="",
+        families__niches__ask="",
+        families__settings="",
+    )
+    path = package / (module.replace("__", "/") + ".py")
+    path.write_text(statement.replace("PKG", package.name) + "\n")
+    assert [fault.rpartition(" ")[2] for fault in level_faults(package)] == faults
 
 
 def test_a_package_without_level_is_found(synthetic):

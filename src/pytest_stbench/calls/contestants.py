@@ -59,7 +59,7 @@ def runnable(record: Baseline, family: Family, offered: frozenset[str]) -> bool:
     that can be fitted or asked again.
     """
     answers = record.kind == "model" or family.wraps is None
-    return answers and family.serves in record.families and set(record.needs) <= offered
+    return answers and family.served_by(record) and set(record.needs) <= offered
 
 
 def baseline_contestant(
@@ -76,7 +76,7 @@ def baseline_contestant(
             f"there is no baseline {name!r} for the family {family.name}{nearest(name, baselines.names)}"
         )
     if record.kind != "model":
-        models = [b.name for b in baselines if b.kind == "model" and family.serves in b.families]
+        models = [b.name for b in baselines if b.kind == "model" and family.served_by(b)]
         raise ModelError(
             f"{name} is a {record.kind}: it is given the truth, so it can never be the model under test; "
             f"choose one of {', '.join(models)}"

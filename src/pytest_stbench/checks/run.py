@@ -99,7 +99,7 @@ def _call(
         return CheckResult(status="fail", message=message, fix=fix)
     params = {name: _merged(value, changed.get(name, value)) for name, value in record.params.items()}
     try:
-        return function(**_accepted(function, arguments), **params)
+        result: object = function(**_accepted(function, arguments), **params)
     except (DataMissing, StbenchWarning):  # a warning is one where warnings are errors
         raise
     except StbenchError as error:
@@ -113,6 +113,11 @@ def _call(
             fix=fix,
             details={"traceback": traceback.format_exc()},
         )
+    if isinstance(result, CheckResult):
+        return result
+    fix = "return a pytest_stbench.checks.CheckResult"
+    message = f"{record.name}: {record.target} returned {type(result).__name__}: {fix}"
+    return CheckResult(status="fail", message=message, fix=fix)
 
 
 def _accepted(function: Callable[..., CheckResult], arguments: Mapping[str, Any]) -> dict[str, Any]:

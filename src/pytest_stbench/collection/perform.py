@@ -19,11 +19,12 @@ from pytest_stbench.collection.outcomes import (
     payload,
 )
 from pytest_stbench.collection.plan_items import CELL, CONTRACT
+from pytest_stbench.collection.project import call_hook
 from pytest_stbench.collection.properties import add_properties, gate_properties, score_properties
 from pytest_stbench.collection.remarks import warn
 from pytest_stbench.collection.session import task_run_of
 from pytest_stbench.collection.under_test import contestant_of
-from pytest_stbench.errors import CheckWarning, DataError, DataMissing
+from pytest_stbench.errors import CheckWarning, DataError, DataMissing, StbenchError
 from pytest_stbench.report.findings import SAVED, further_lines
 from pytest_stbench.run.cells import Cell, Pool
 from pytest_stbench.run.quality.check_records import check_record
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from pytest_stbench.checks.result import CheckResult
     from pytest_stbench.collection.plan_items import DatasetCell, ItemFunction, TaskItems
     from pytest_stbench.registry import Check
-    from pytest_stbench.results.record import VerdictRecord
+    from pytest_stbench.results.record import ScoreRecord, VerdictRecord
     from pytest_stbench.run.scores.recorder import Recorder
     from pytest_stbench.run.task_run import TaskRun
 
@@ -164,6 +165,7 @@ def _fold(item: pytest.Item, recorder: Recorder, contestant: Contestant, cell: C
     add_properties(item, score_properties(record))
     if record.value is None:
         payload(item)["outcome"] = NOT_EVALUABLE
+    _scored(item, record)
 
 
 def _pooled(
@@ -181,11 +183,19 @@ def _pooled(
         add_properties(item, gate_properties(verdict))
     if pooled.scores[0].value is None:
         told["outcome"] = NOT_EVALUABLE
+    _scored(item, pooled.scores[0])
     if verdict is not None and verdict.gated:
         told["outcome"] = _OUTCOMES.get(verdict.verdict, told.get("outcome", ""))
         _raise_unless_met(
             item, run, verdict, named=contestant.baseline is not None, compared=bool(pooled.comparison)
         )
+
+
+def _scored(item: pytest.Item, score: ScoreRecord) -> None:
+    try:
+        call_hook(item.ihook.pytest_stbench_scored, item=item, score=score)
+    except StbenchError as error:
+        raise ItemFailed(str(error)) from None
 
 
 _OUTCOMES = {"underpowered": "underpowered", "not_evaluable": NOT_EVALUABLE}
@@ -247,7 +257,10 @@ def parts(item: pytest.Item) -> tuple[TaskItems, ItemFunction, TaskRun, Recorder
     """Return all that an item belongs to: items of its file, function, run, recorder."""
     items: TaskItems = item.getparent(pytest.Module).obj.__stbench__  # type: ignore[union-attr]  # items always have a module
     function = items.functions[item.originalname]  # type: ignore[attr-defined]  # items are functions
-    return items, function, *task_run_of(item.config, items)
+    try:
+        return items, function, *task_run_of(item.config, items)
+    except StbenchError as error:
+        raise ItemFailed(str(error)) from None
 
 
 def skip(item: pytest.Item, reason: str) -> None:
@@ -270,5 +283,7 @@ class Preparing:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, DataMissing | NotSupported):
             skip(self._item, str(error))
+        if type(error) is StbenchError:
+            raise ItemFailed(str(error)) from None
         if isinstance(error, Blocked):
             raise BlockedItem(cause=error.cause, detail=error.detail) from None

@@ -11,8 +11,9 @@ from pytest_stbench.collection.collector import Told
 from pytest_stbench.collection.keeping import KEEP_ERROR, begin, files
 from pytest_stbench.collection.outcomes import PAYLOAD, RERUN
 from pytest_stbench.collection.plan_items import MODEL_NAME
+from pytest_stbench.collection.project import updated
 from pytest_stbench.collection.session import RUNNER, run_settings
-from pytest_stbench.errors import ResultsError, TaskFileError
+from pytest_stbench.errors import ResultsError, StbenchError, TaskFileError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +26,7 @@ VERDICT_KEY = ("task", "dataset", "variant", "split", "model", "metric")
 ENDS = frozenset({"outcome", "cause", "detail", "skipped", "ended", "scores", "verdicts", "comparisons"})
 """What a report tells of how its item ended."""
 SAVE_ERROR: pytest.StashKey[str] = pytest.StashKey()
+UPDATE_ERROR: pytest.StashKey[str] = pytest.StashKey()
 UNAPPLIED: pytest.StashKey[list[str]] = pytest.StashKey()
 
 
@@ -136,11 +138,16 @@ def save(session: pytest.Session, started: float) -> None:
         given = session.config.invocation_params
         run = run_record(["pytest", *given.args], given.dir, started)
         keep = partial(files, session.config, path, told.tally.get("not_kept", set()))
+        results = results_of(told, run)
+        try:
+            results = updated(session.config, results)
+        except StbenchError as error:
+            session.config.stash[UPDATE_ERROR] = str(error)
         with one_writer(path):
-            save_results(path, results_of(told, run), keep)
+            save_results(path, results, keep)
     except ResultsError as error:
         session.config.stash[SAVE_ERROR] = str(error)
-    if SAVE_ERROR in session.config.stash or KEEP_ERROR in session.config.stash:
+    if any(error in session.config.stash for error in (SAVE_ERROR, KEEP_ERROR, UPDATE_ERROR)):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

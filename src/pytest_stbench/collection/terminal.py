@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 from pytest_stbench.calls.failures import first_line
 from pytest_stbench.checks.result import count
 from pytest_stbench.collection.keeping import KEEP_ERROR
-from pytest_stbench.collection.reports import SAVE_ERROR, UNAPPLIED, results_of, save_path, told_of
+from pytest_stbench.collection.reports import (
+    SAVE_ERROR,
+    UNAPPLIED,
+    UPDATE_ERROR,
+    results_of,
+    save_path,
+    told_of,
+)
 from pytest_stbench.gate.within_slide import LABEL
 from pytest_stbench.report.depth import depth_lines
 from pytest_stbench.report.findings import (
@@ -231,5 +238,8 @@ def _write_store(reporter: Any, config: pytest.Config, told: Told) -> None:
         reporter.write_line(f"results saved to {save_path(config)}")
         if not config.getoption("stbench_report"):
             reporter.write_line("to see them: stbench report FILE -o report.html, with that file")
+    if UPDATE_ERROR in config.stash:
+        message = f"results are saved as they were: {config.stash[UPDATE_ERROR]}"
+        reporter.write_line(message, red=True, bold=True)
     if KEEP_ERROR in config.stash:
         reporter.write_line(f"kept    NOT all: {config.stash[KEEP_ERROR]}", red=True, bold=True)

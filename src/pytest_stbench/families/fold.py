@@ -11,6 +11,7 @@ import numpy as np
 from pytest_stbench.data.arrangement import arrange
 from pytest_stbench.data.build import build_train, build_truth
 from pytest_stbench.families.asking import Asking
+from pytest_stbench.families.question import refuse_unless
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,7 +99,9 @@ class FoldData:
 
     def truth(self, slide: Slide) -> Truth:
         """Return what the predictions of a test slide are scored against."""
-        return self.question.truth(slide, self)
+        truth = self.question.truth(slide, self)
+        refuse_unless(hasattr(type(truth), "arms"), truth, self.question, "truth", "Truth")
+        return truth
 
 
 def _mean_of_defined(values: NDArray[np.float64]) -> NDArray[np.float64]:

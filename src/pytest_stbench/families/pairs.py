@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 from pytest_stbench.data.aliases import current_symbols
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
+from pytest_stbench.families.communication.declare import BUILTIN, LIANA
 from pytest_stbench.resources import lr_pairs
-from pytest_stbench.spec.family_settings import PAIR_SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-BUILTIN, LIANA = PAIR_SOURCES
 COMPLEX = "_"
 """Joins the subunits of a complex in liana's table."""
 

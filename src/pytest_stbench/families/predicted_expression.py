@@ -132,7 +132,7 @@ class ExpressionTruth:
         )
 
 
-class ExpressionQuestion(Question):
+class PredictedExpression(Question):
     """A question answered by (n, g) expression on the scale of the task."""
 
     def __init__(self, settings: FamilySettings | None = None) -> None:

@@ -6,6 +6,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pytest_stbench.errors import DataError, StbenchError
+from pytest_stbench.extend import QUESTION
+from pytest_stbench.index import found_at
+from pytest_stbench.registry import load_target
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
@@ -118,6 +123,31 @@ class Anchoring(Protocol):
     def of(self, slide: Slide, truth: Any, record: Metric) -> dict[str, Any]:
         """Return the anchors that a metric takes on a test slide, by the names of its inputs."""
         ...
+
+
+def question_of(family: Family) -> type[Question]:
+    """Return the class that asks the questions of a family.
+
+    Raises ``StbenchError`` where it is none that can ask.
+    """
+    made = found_at(family.target)
+    asks = getattr(made, QUESTION, None) or load_target(family.question)
+    what = f"the family {family.name}: {family.question}"
+    if not (isinstance(asks, type) and issubclass(asks, Question)):
+        raise StbenchError(f"{what} asks nothing: derive it from pytest_stbench.families.Question")
+    if lacking := sorted(asks.__abstractmethods__):
+        raise StbenchError(f"{what} lacks {', '.join(lacking)}: a pytest_stbench.families.Question has them")
+    return asks
+
+
+def refuse_unless(fits: bool, found: object, question: Question, method: str, kind: str) -> None:  # noqa: FBT001
+    """Raise ``DataError`` that says which method of a question returned what, unless it `fits`."""
+    if not fits:
+        asks = type(question)
+        raise DataError(
+            f"{asks.__module__}.{asks.__qualname__}.{method} returned {type(found).__name__}: it returns a "
+            f"pytest_stbench.families.{kind}"
+        )
 
 
 class Question(ABC):

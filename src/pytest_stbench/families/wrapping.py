@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.baselines.catalogue import BASELINES
-from pytest_stbench.families.question import Question
+from pytest_stbench.families.question import Question, question_of
 from pytest_stbench.index import loaded
 from pytest_stbench.metrics.aggregate import mean_value, slide_value
 from pytest_stbench.metrics.arguments import arguments
@@ -35,9 +35,8 @@ class WrappingQuestion(Question):
         family = settings.wraps
         assert family is not None  # a wrapping family always wraps one
         assert settings.inner is not None
-        self.inner: Question = loaded(family)(settings.inner)
-        mode = getattr(settings.inner.own, "mode", "")
-        self.score = InnerScore(family.modes.get(mode, (family.primary,))[0])
+        self.inner = question_of(family)(settings.inner)
+        self.score = InnerScore(family.primary)
         self.trivial = next(record for record in BASELINES if record.name == family.trivial)
 
     def plan(self, train: Sequence[Slide]) -> Plan:

@@ -10,13 +10,15 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.families.question import question_of
 from pytest_stbench.index import loaded
+from pytest_stbench.registry import Family
 from pytest_stbench.report.docstrings import to_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_stbench.registry import Baseline, Check, Family, Metric, Reader, Registry, Split
+    from pytest_stbench.registry import Baseline, Check, Metric, Reader, Registry, Split
 
 Facts = Mapping[str, str]
 
@@ -69,8 +71,9 @@ def _page(title: str, intro: str, records: Iterable[Any], facts: Callable[[Any],
     for record in kept:
         lines += ["", f"## {record.name}", "", _sentence(record.summary), "", "| | |", "|---|---|"]
         lines += [f"| {name} | {_cell(value)} |" for name, value in facts(record).items() if value]
-        described = to_markdown(inspect.getdoc(loaded(record)) or "")
-        lines += ["", described] if described else []
+        code = [loaded(record), *([question_of(record)] if isinstance(record, Family) else [])]
+        for described in filter(None, (to_markdown(inspect.getdoc(one) or "") for one in code)):
+            lines += ["", described]
     return "\n".join(lines) + "\n"
 
 

@@ -11,12 +11,11 @@ from pytest_stbench.data.inputs import TaskInfo
 from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.errors import DataError
 from pytest_stbench.families.fold import FoldData
-from pytest_stbench.families.question import FamilySettings
-from pytest_stbench.index import loaded
+from pytest_stbench.families.question import FamilySettings, Plan, question_of, refuse_unless
 from pytest_stbench.models.identity import json_digest
 from pytest_stbench.preprocess.blocks import within_masks
 from pytest_stbench.preprocess.fitted import fit_preprocess, fit_scale
-from pytest_stbench.spec.defaults import asked_settings, preprocess_of, settings_of
+from pytest_stbench.spec.defaults import IMPUTATION, asked_settings, preprocess_of, settings_of
 from pytest_stbench.spec.fingerprint import prediction_parts
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from pytest_stbench.data.dataset import Dataset
     from pytest_stbench.data.slide import Slide
-    from pytest_stbench.families.question import Plan, Question
+    from pytest_stbench.families.question import Question
     from pytest_stbench.preprocess.fitted import FittedPreprocess
     from pytest_stbench.registry import Family
     from pytest_stbench.run.cells import Cell
@@ -46,7 +45,7 @@ class Folding:
         self._spec = spec
         self._family = family
         self._sets = sets
-        self._question: type[Question] = loaded(family)
+        self._question = question_of(family)
         self._opened = opened
         self._key: tuple[str, str, Fold] | None = None
         self._fold: FoldData | None = None
@@ -81,6 +80,7 @@ class Folding:
         preprocess = preprocess_of(self._spec, variant or None)
         question = self._question(self._settings(config, roots))
         plan = question.plan(train)
+        refuse_unless(isinstance(plan, Plan), plan, question, "plan", "Plan")
         if plan.candidates is None:
             return question, plan, fit_scale(train, preprocess)
         fitted = fit_preprocess(
@@ -130,13 +130,13 @@ class Folding:
     def _asked(self, config: DatasetSpec, roots: Sequence[Path]) -> FamilySettings:
         """Return the settings of what models are asked."""
         own = asked_settings(self._spec, self._family)
+        imputation = self._spec.block(IMPUTATION)
         settings = FamilySettings(
             own=own,
-            imputes=self._spec.imputation is not None,
+            imputes=imputation is not None,
             resolve=lambda file: resolve_one(file, roots),
             named=lambda names: _named(names, config),
         )
-        imputation = self._spec.imputation
         if imputation is not None and imputation.observed is not None:
             names = imputation.observed.names or _read(imputation.observed.file, roots)
             return replace(settings, observed=_named(names, config))

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_stbench.baselines.catalogue import BASELINES
 from pytest_stbench.checks.catalogue import CHECKS
 from pytest_stbench.data.catalogue import READERS
-from pytest_stbench.families.catalogue import FAMILIES
-from pytest_stbench.index import external_records, set_project
+from pytest_stbench.index import external_records, own, set_project
 from pytest_stbench.metrics.catalogue import METRICS
 from pytest_stbench.registry import (
     Baseline,
@@ -50,7 +49,7 @@ def builtin_registry() -> Registry:
         metrics=Catalogue("metric", [*METRICS, *(r for r in others if isinstance(r, Metric))]),
         checks=Catalogue("check", [*CHECKS, *(r for r in others if isinstance(r, Check))]),
         baselines=Catalogue("baseline", [*BASELINES, *(r for r in others if isinstance(r, Baseline))]),
-        families=Catalogue("family", [*FAMILIES, *(r for r in others if isinstance(r, Family))]),
+        families=Catalogue("family", [*own(Family), *(r for r in others if isinstance(r, Family))]),
         splits=Catalogue("split", [*SPLITS, *(r for r in others if isinstance(r, Split))]),
         readers=Catalogue("source", [*READERS, *(r for r in others if isinstance(r, Reader))]),
     )

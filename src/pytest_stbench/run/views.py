@@ -11,7 +11,7 @@ from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.errors import DataError, DataMissing
 from pytest_stbench.run.cells import view_parts
 from pytest_stbench.run.quality.scored_view import MeasuredSlides
-from pytest_stbench.spec.defaults import dataset_of, inputs_of, preprocess_of
+from pytest_stbench.spec.defaults import dataset_of, preprocess_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +96,7 @@ class Views:
             with contextlib.suppress(DataMissing, DataError):
                 found = self.dataset(name).offers
             self._offers[name] = found
-        given = inputs_of(self._run.spec, self._run.family)
+        given = self._run.family.inputs
         hidden = set() if "image" in given else {"image", "embedding"}
         return (self._offers[name] - hidden) | ({"observed"} if "counts" in given else set())
 

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field
 
 from pytest_stbench.errors import Problem, TaskFileError
 from pytest_stbench.spec.messages import describe
-from pytest_stbench.spec.model import DatasetSpec  # noqa: TC001 - pydantic reads the annotation at run time
+from pytest_stbench.spec.model import DatasetSpec
 from pytest_stbench.spec.part import Integer, IsoDate, Part
 from pytest_stbench.spec.paths import path_mistake
 from pytest_stbench.spec.rest import Rest, errors_of

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_stbench.registry import SIMPLE
-from pytest_stbench.spec.family_settings import Block
 from pytest_stbench.spec.model import (
     DatasetSpec,
     GenesSpec,
@@ -18,24 +17,19 @@ from pytest_stbench.spec.model import (
 
 if TYPE_CHECKING:
     from pytest_stbench.registry import Catalogue, Family, Registry
+    from pytest_stbench.spec.block import Block
 
 MAX_LOPO_PATIENTS = 10
 PARENTS = ("predict_expression", "impute")
-INPUTS = {"image": ("image",), "expression": ("counts",), "both": ("image", "counts")}
-BLOCKS: dict[str, type[Block]] = {
-    name: kind
-    for name, field in TaskSpec.model_fields.items()
-    for kind in get_args(field.annotation)
-    if isinstance(kind, type) and issubclass(kind, Block)
-}
-"""The blocks of families that have settings, by the name of the family."""
+IMPUTATION = "imputation"
+"""The family as which derived ones are asked where a task file has its settings, else `expression`."""
 
 S = TypeVar("S", MetricSpec, SplitSpec)
 
 
 def primary_of(task: TaskSpec, family: Family) -> str:
     """Return the pre-registered metric: of the file, else of the family."""
-    return task.primary or _of_mode(task, family)[0]
+    return task.primary or family.primary
 
 
 def metrics_of(task: TaskSpec, family: Family) -> tuple[MetricSpec, ...]:
@@ -43,16 +37,10 @@ def metrics_of(task: TaskSpec, family: Family) -> tuple[MetricSpec, ...]:
 
     A constraint of the family is always among them.
     """
-    metrics = task.metrics or tuple(MetricSpec(name=name) for name in _of_mode(task, family)[1])
+    metrics = task.metrics or tuple(MetricSpec(name=name) for name in family.metrics)
     named = {metric.name for metric in metrics}
     always = (primary_of(task, family), *([family.constraint] if family.constraint else []))
     return (*metrics, *(MetricSpec(name=name) for name in always if name not in named))
-
-
-def _of_mode(task: TaskSpec, family: Family) -> tuple[str, tuple[str, ...]]:
-    """Return primary and default metrics under the ``mode`` of the family's settings, if it has one."""
-    metrics = family.modes.get(getattr(settings_of(task, family), "mode", ""), ())
-    return (metrics[0], metrics) if metrics else (family.primary, family.metrics)
 
 
 def baselines_of(task: TaskSpec | None, family: Family) -> tuple[str, ...]:
@@ -66,16 +54,17 @@ def baselines_of(task: TaskSpec | None, family: Family) -> tuple[str, ...]:
 
 
 def family_of(task: TaskSpec, registry: Registry) -> Family:
-    """Return the family of a task; one that wraps another has what is asked and run from that one.
+    """Return the family of a task as its settings have it.
 
-    Of its own it keeps name, metrics, primary and what it does with the answers.
+    One that wraps another has what is asked and run from that one. Of its own it keeps name, metrics, primary
+    and what it does with the answers.
     """
-    record = registry.families[task.family]
+    record = _asked(task, registry.families[task.family])
     wrapped: str | None = getattr(settings_of(task, record), "wraps", None)
     if wrapped is None:
         return record
-    inner = registry.families[wrapped]
-    own = ("id", "name", "summary", "primary", "metrics", "predicts", "target", "rule", "source")
+    inner = _asked(task, registry.families[wrapped])
+    own = ("id", "name", "summary", "primary", "metrics", "predicts", "target", "question", "rule", "source")
     return replace(
         inner,
         **{name: getattr(record, name) for name in own},
@@ -87,6 +76,17 @@ def family_of(task: TaskSpec, registry: Registry) -> Family:
     )
 
 
+def _asked(task: TaskSpec, record: Family) -> Family:
+    """Return the record of a family with what its settings, or those of its parent, change of it."""
+    own = settings_of(task, record)
+    record = record if own is None else own.asked(record)
+    if not record.derived:
+        return record
+    if task.block(IMPUTATION) is None:
+        return replace(record, input_class="image")
+    return replace(record, inputs=("image", "counts"), input_class="expression")
+
+
 def asked_settings(task: TaskSpec, family: Family) -> Block | None:
     """Return the settings of what models are asked: of the wrapped family, where there is one."""
     return settings_of(task, family.wraps or family)
@@ -94,50 +94,23 @@ def asked_settings(task: TaskSpec, family: Family) -> Block | None:
 
 def settings_of(task: TaskSpec, family: Family) -> Block | None:
     """Return the block under the family's name, its defaults where the file has none; None without one."""
-    kind = BLOCKS.get(family.name)
-    if kind is None:
-        return None
-    block: Block | None = getattr(task, family.name)
-    return kind() if block is None else block
+    kind = task.kinds.get(family.name)
+    block: Block | None = task.block(family.name)
+    return kind() if kind is not None and block is None and not kind.needed() else block
 
 
 def methods_of(task: TaskSpec, family: Family) -> tuple[str, ...]:
     """Return the methods of a model that answer the task, the one that is preferred first."""
-    if family.derived:
-        parent = "predict_expression" if task.imputation is None else "impute"
-        return tuple(dict.fromkeys((family.method, parent))) if family.method not in PARENTS else (parent,)
-    if getattr(asked_settings(task, family), "mode", None) == "unsupervised":
-        return ("embed",)
-    return (family.method,)
-
-
-def predicts_of(task: TaskSpec, family: Family) -> str:
-    """Return what a prediction holds: ``expression``, ``labels``, ``clusters`` ..."""
-    if getattr(settings_of(task, family), "mode", None) == "unsupervised":
-        return "clusters"
-    return family.predicts
-
-
-def inputs_of(task: TaskSpec, family: Family) -> tuple[str, ...]:
-    """Return what a model is given beside coordinates: ``image``, ``counts`` or both."""
-    if family.derived and task.imputation is not None:
-        return ("image", "counts")
-    given: str | None = getattr(asked_settings(task, family), "input", None)
-    return family.inputs if given is None else INPUTS[given]
-
-
-def input_class_of(task: TaskSpec, family: Family) -> str:
-    """Return the class within which models of the task may be ranked."""
-    if family.derived:
-        return "image" if task.imputation is None else "expression"
-    given: str | None = getattr(asked_settings(task, family), "input", None)
-    return family.input_class if given is None else "image+expression" if given == "both" else given
+    if not family.derived:
+        return (family.method,)
+    parent = PARENTS[task.block(IMPUTATION) is not None]
+    return (parent,) if family.method in PARENTS else (family.method, parent)
 
 
 def shows_itself(task: TaskSpec, family: Family) -> bool:
     """Return whether models are given the expression that their silver truth was made of."""
-    silver = getattr(asked_settings(task, family), "silver", False)
-    return bool(silver) and "counts" in inputs_of(task, family)
+    settings = asked_settings(task, family)
+    return settings is not None and settings.silver and "counts" in family.inputs
 
 
 def default_splits(n_patients: int) -> tuple[SplitSpec, ...]:

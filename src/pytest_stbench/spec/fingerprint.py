@@ -13,11 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.spec.defaults import BLOCKS, dataset_of, preprocess_of
-from pytest_stbench.spec.paths import PAIRS, path_fields
+from pytest_stbench.spec.defaults import IMPUTATION, dataset_of, preprocess_of
+from pytest_stbench.spec.paths import path_fields
 
 if TYPE_CHECKING:
-    from pytest_stbench.spec.family_settings import ImputationSpec
     from pytest_stbench.spec.model import DatasetSpec, PreprocessSpec, TaskSpec
 
 # Fields that change no number; every other field of the model is part of the fingerprint.
@@ -57,7 +56,6 @@ def fingerprint(task: TaskSpec, files: Mapping[str, str] | None = None) -> Finge
     parts |= {f"metrics.{metric.name}": metric.params for metric in task.metrics}
     parts |= {f"preprocess.{key}": value for key, value in _preprocess(preprocess_of(task)).items()}
     parts |= {f"variant.{name}": _variant(task, name) for name in task.preprocess.variants}
-    parts["imputation"] = _imputation(task.imputation)
     parts |= _blocks(task)
     parts |= {f"file.{path}": digest for path, digest in (files or {}).items()}
     return _fingerprint(parts)
@@ -75,15 +73,14 @@ def prediction_parts(task: TaskSpec, dataset: str, variant: str | None = None) -
         "version": task.version,
         "dataset": {"name": dataset, **_dataset(dataset_of(task, dataset, variant or ""))},
         "preprocess": _preprocess(preprocess_of(task, variant)),
-        "imputation": _imputation(task.imputation),
         **_blocks(task),
     }
     return dict(_fingerprint(parts).parts)
 
 
 def gene_files(task: TaskSpec) -> tuple[str, ...]:
-    """Return the paths of the gene and pair lists that `task` names, each once, as written."""
-    found = [path for key, path in path_fields(task) if key[-1] in ("file", "gmt") or key == PAIRS]
+    """Return the paths of the lists of genes and of what families read, each once, as written."""
+    found = [path for key, path in path_fields(task) if key[0] != "datasets"]
     return tuple(sorted(set(found)))
 
 
@@ -136,11 +133,6 @@ def _variant(task: TaskSpec, name: str) -> dict[str, Any]:
     return {**_preprocess(preprocess_of(task, name)), "bin": None if units is None else units.model_dump()}
 
 
-def _imputation(imputation: ImputationSpec | None) -> dict[str, Any] | None:
-    return None if imputation is None else imputation.model_dump()
-
-
 def _blocks(task: TaskSpec) -> dict[str, Any]:
-    """Return the settings of families that the file has, by name."""
-    written = {name: getattr(task, name) for name in BLOCKS}
-    return {name: block.model_dump() for name, block in written.items() if block is not None}
+    """Return the settings of families that the file has, by name; of imputation also that it has none."""
+    return {IMPUTATION: None, **{name: block.model_dump() for name, block in task.blocks.items()}}

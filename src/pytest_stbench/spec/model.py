@@ -2,29 +2,19 @@
 
 Short forms (``splits: [lopo]``, ``metrics: [spearman_gene]``) are normalised to the mapping form
 that stands here before validation. Names of records (families, metrics ...) are plain strings:
-the registry is checked in :mod:`pytest_stbench.spec.validate`.
+the registry is checked in :mod:`pytest_stbench.spec.validate`. The settings of families are declared
+by those: :mod:`pytest_stbench.spec.task_model`.
 """
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - pydantic reads the annotation at run time
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from pytest_stbench.spec.family_settings import (  # noqa: TC001 - pydantic reads the annotations at run time
-    CellTypesBlock,
-    CommunicationBlock,
-    EmbeddingBlock,
-    ImputationSpec,
-    NicheDetectionBlock,
-    NichesBlock,
-    ProportionsBlock,
-    RobustnessBlock,
-    SegmentationBlock,
-    SignaturesBlock,
-    TransferBlock,
-)
+from pytest_stbench.spec.block import Block
 from pytest_stbench.spec.part import Format, Integer, IsoDate, Length, Number, Part, UnitLength
 
 Name = str
@@ -153,6 +143,13 @@ class FilterSpec(Part):
     min_genes: Integer | None = Field(default=None, ge=0)
 
 
+class GeneListSpec(Part):
+    """Genes by name, or a file with one gene a line or a column ``gene``."""
+
+    names: tuple[str, ...] | None = None
+    file: str | None = None
+
+
 class GenesSpec(Part):
     """Which genes are asked of the model, chosen on the training slides of each fold."""
 
@@ -232,6 +229,11 @@ class GateSpec(Part):
 class TaskSpec(Part):
     """A valid task file."""
 
+    # Nothing is made of this class itself but in tests: what a file is read by has blocks of families.
+    model_config = ConfigDict(defer_build=True)
+    kinds: ClassVar[Mapping[str, type[Block]]] = {}
+    """The settings that families have, by their names."""
+
     stbench: Format
     name: str
     version: Integer = Field(ge=1)
@@ -243,17 +245,6 @@ class TaskSpec(Part):
     splits: tuple[SplitSpec, ...] = ()
     seeds: tuple[Annotated[Integer, Field(ge=0)], ...] = (0,)
     preprocess: PreprocessSpec = PreprocessSpec()
-    imputation: ImputationSpec | None = None
-    signatures: SignaturesBlock | None = None
-    niches: NichesBlock | None = None
-    niche_detection: NicheDetectionBlock | None = None
-    cell_types: CellTypesBlock | None = None
-    communication: CommunicationBlock | None = None
-    proportions: ProportionsBlock | None = None
-    segmentation: SegmentationBlock | None = None
-    embedding: EmbeddingBlock | None = None
-    transfer: TransferBlock | None = None
-    robustness: RobustnessBlock | None = None
     primary: str | None = None
     metrics: tuple[MetricSpec, ...] = ()
     baselines: tuple[str, ...] = ()
@@ -263,6 +254,15 @@ class TaskSpec(Part):
     timeout: Number | None = Field(default=None, gt=0)
     model: str | None = None
     marks: tuple[str, ...] = ()
+
+    def block(self, family: str) -> Any:
+        """Return the settings that the file has under the name of a family; None where it has none."""
+        return getattr(self, family, None)
+
+    @property
+    def blocks(self) -> dict[str, Block]:
+        """The settings of families that the file has, by name."""
+        return {name: block for name in self.kinds if (block := self.block(name)) is not None}
 
 
 class TaskFile(BaseModel):

@@ -5,15 +5,11 @@ from __future__ import annotations
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.spec.family_settings import PAIR_SOURCES
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_stbench.spec.model import TaskSpec
     from pytest_stbench.spec.source import Key
-
-PAIRS = ("communication", "pairs")
 
 # Key paths that hold a path; `*` stands for any name.
 PATH_FIELDS: tuple[tuple[str, ...], ...] = (
@@ -25,9 +21,6 @@ PATH_FIELDS: tuple[tuple[str, ...], ...] = (
     ("datasets", "*", "labels", "path"),
     ("preprocess", "genes", "file"),
     ("preprocess", "variants", "*", "genes", "file"),
-    ("imputation", "observed", "file"),
-    ("signatures", "gmt"),
-    PAIRS,
 )
 
 
@@ -55,14 +48,15 @@ def path_fields(task: TaskSpec) -> Iterator[tuple[Key, str]]:
     """Yield (key path, value) of every path that `task` names."""
     for pattern in PATH_FIELDS:
         yield from _walk(task, pattern, ())
+    for name, block in task.blocks.items():
+        yield from (((name, *key), path) for key, path in block.files())
 
 
 def _walk(part: Any, pattern: tuple[str, ...], key: Key) -> Iterator[tuple[Key, str]]:
     if part is None:
         return
     if not pattern:
-        if key != PAIRS or part not in PAIR_SOURCES:
-            yield key, part
+        yield key, part
     elif pattern[0] == "*":
         for name, child in part.items():
             yield from _walk(child, pattern[1:], (*key, name))

@@ -87,7 +87,10 @@ class Rest(Generic[M]):
         places: dict[Key, bool] = {}
         for error in errors:
             place = self._place(error["loc"])
-            places[place] = error["type"] == "missing" and place == error["loc"]
+            missing = error["type"] == "missing" and place == error["loc"]
+            if missing and place[-1] not in PLACEHOLDERS:
+                place, missing = place[:-1], False
+            places[place] = missing
         self.broken += tuple(self.written(place) for place in places)
         # Of one list the last first, and a value before what holds it: what is gone moves no other.
         for place in sorted(places, key=_last_first):
@@ -115,7 +118,7 @@ class Rest(Generic[M]):
             path = self.written(place[:-1])
             self._kept.setdefault(path, list(range(len(owner)))).pop(last)
             owner.pop(last)
-        elif missing and last in PLACEHOLDERS:
+        elif missing:
             owner[last] = PLACEHOLDERS[str(last)]
         else:
             owner.pop(last, None)

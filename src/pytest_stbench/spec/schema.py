@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.registry import SIMPLE
 from pytest_stbench.spec.extends import FRAGMENT_SUFFIX, SHIPPED
-from pytest_stbench.spec.model import TaskSpec
 from pytest_stbench.spec.part import FILE
 from pytest_stbench.spec.shorthand import CHECK_KEYS
+from pytest_stbench.spec.task_model import task_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,7 +31,7 @@ def json_schema(registry: Registry) -> Schema:
 
     What is required is asked only of files without ``extends``: a fragment may bring it.
     """
-    schema = _with_bounds(TaskSpec.model_json_schema())
+    schema = _with_bounds(task_model(registry).model_json_schema())
     definitions = schema.pop("$defs")
     keys = schema["properties"]
     keys["family"] = _enum(registry.families.names, keys["family"])

@@ -5,28 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_stbench.errors import Problem, TaskFileError
-from pytest_stbench.registry import Catalogue
 from pytest_stbench.resources import tasks_dir
 from pytest_stbench.spec.catalog_entries import with_entries
 from pytest_stbench.spec.extends import load_tree, merge
 from pytest_stbench.spec.given_gates import gate_tree
 from pytest_stbench.spec.messages import describe
-from pytest_stbench.spec.model import TaskFile, TaskSpec
+from pytest_stbench.spec.model import TaskFile
 from pytest_stbench.spec.rest import FORMAT, Rest, errors_of
 from pytest_stbench.spec.rules import Known, find_mistakes
 from pytest_stbench.spec.source import Tree, key_text, line_marks, plain
+from pytest_stbench.spec.task_model import task_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from pytest_stbench.registry import Family, Registry
+    from pytest_stbench.registry import Registry
     from pytest_stbench.spec.source import Key
 
 
-def load_task(
-    path: Path, registry: Registry, extra_families: Iterable[Family] = (), *, gates: Sequence[str] = ()
-) -> TaskFile:
+def load_task(path: Path, registry: Registry, *, gates: Sequence[str] = ()) -> TaskFile:
     """Read, merge and validate the task file at `path`.
 
     Parameters
@@ -35,8 +33,6 @@ def load_task(
         The task file; it is named in errors as given.
     registry
         The records that the file may name.
-    extra_families
-        Families that are known beside those of `registry`.
     gates
         Gates of the command line (``spearman_gene.min=0.2``), which win over those of the file.
 
@@ -59,15 +55,15 @@ def load_task(
         file, line = places.line(*key)
         problems[Problem(file=file, line=line, key=key_text(key), message=message)] = None
 
-    errors = errors_of(TaskSpec, data)
+    model = task_model(registry)
+    errors = errors_of(model, data)
     for place, error in enumerate(sorted(errors, key=lambda error: _place(error["loc"], places))):
         # Of thousands the nearest names would be looked for, which nobody reads.
-        report(error["loc"], describe(error, TaskSpec) if place < TaskFileError.SHOWN else "is wrong too")
-    rest = Rest(TaskSpec, data, errors)
+        report(error["loc"], describe(error, model) if place < TaskFileError.SHOWN else "is wrong too")
+    rest = Rest(model, data, errors)
     spec = rest.value
     if spec is not None:
-        families = Catalogue("family", [*registry.families, *extra_families])
-        known = Known(registry=registry, families=families, broken=rest.broken)
+        known = Known(registry=registry, broken=rest.broken)
         for key, message in find_mistakes(spec, known):
             if not rest.hides(written := rest.written(key)):
                 report(written, message)

@@ -11,11 +11,12 @@ from pytest_stbench.registry import Catalogue, Split, nearest
 from pytest_stbench.splits.catalogue import SPLITS
 from pytest_stbench.splits.groups import patients_of
 from pytest_stbench.splits.names import slug
+from pytest_stbench.splits.table import Fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_stbench.splits.table import Fold, Sample
+    from pytest_stbench.splits.table import Sample
 
 
 class Design(Protocol):
@@ -64,9 +65,14 @@ def make_folds(
     _check_rows(rows)
     if record.min_patients > 1:
         _check_patients(record, rows)
-    folds: tuple[Fold, ...] = loaded(record)(rows, **{**record.params, **split.params})
+    folds = loaded(record)(rows, **{**record.params, **split.params})
+    if not isinstance(folds, list | tuple) or not all(isinstance(fold, Fold) for fold in folds):
+        raise SplitError(
+            f"split {split.name!r}: {record.target} returned {type(folds).__name__}: it returns a tuple of "
+            "pytest_stbench.splits.table.Fold"
+        )
     _check_folds(split.name, folds, rows)
-    return folds
+    return tuple(folds)
 
 
 def _join(names: Iterable[str]) -> str:

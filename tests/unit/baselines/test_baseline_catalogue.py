@@ -6,11 +6,11 @@ import sys
 import pytest
 
 from pytest_stbench.baselines.catalogue import BASELINES
-from pytest_stbench.families.catalogue import FAMILIES as RECORDS
-from pytest_stbench.index import loaded
+from pytest_stbench.index import loaded, own
+from pytest_stbench.registry import Family
 from pytest_stbench.spec.defaults import PARENTS
 
-FAMILIES = {record.name: record for record in RECORDS}
+FAMILIES = {record.name: record for record in own(Family)}
 
 
 @pytest.mark.parametrize("record", BASELINES, ids=lambda record: record.name)

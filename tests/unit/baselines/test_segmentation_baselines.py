@@ -9,10 +9,11 @@ from pytest_stbench.baselines.voronoi_nuclei import VoronoiNuclei
 from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.region import Region, tile_starts
 from pytest_stbench.data.samples import load_samples
-from pytest_stbench.families.catalogue import FAMILIES
-from pytest_stbench.families.tiles import region_of, tiles_of
+from pytest_stbench.families.segmentation.declare import Segmentation
+from pytest_stbench.families.segmentation.tiles import region_of, tiles_of
+from pytest_stbench.index import own
 from pytest_stbench.metrics import pq
-from pytest_stbench.spec.family_settings import SegmentationBlock
+from pytest_stbench.registry import Family
 from pytest_stbench.spec.model import DatasetSpec
 
 MPP = 0.5
@@ -137,7 +138,7 @@ def test_the_simple_baseline_outlines_whole_cells_better_than_the_trivial_one():
     spec = DatasetSpec(source="simulated", params=params, technology="Xenium", organ="breast")
     dataset = Dataset("sim", spec, load_samples(spec, "sim", []), [])
     slide = next(iter(dataset.slides()))
-    tiles = tiles_of(slide, SegmentationBlock(object="cell", tile_px=512, max_tiles=2))
+    tiles = tiles_of(slide, Segmentation(object="cell", tile_px=512, max_tiles=2))
     truth = [slide.segmentations["cell"].labels(tile.mpp, tile.window_um) for tile in tiles]
     regions = [region_of(slide, tile, "cell") for tile in tiles]
     models = {"voronoi_nuclei": VoronoiNuclei(), "otsu_watershed": OtsuWatershed()}
@@ -145,6 +146,6 @@ def test_the_simple_baseline_outlines_whole_cells_better_than_the_trivial_one():
         name: pq(truth, [model.segment(None, region) for region in regions]).values[0]
         for name, model in models.items()
     }
-    family = next(family for family in FAMILIES if family.name == "segmentation")
+    family = next(family for family in own(Family) if family.name == "segmentation")
     (simple,) = family.simple
     assert value[simple] > value[family.trivial] + 0.05

@@ -7,24 +7,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pytest_stbench.families.cell_types import CellTypes
-from pytest_stbench.families.embedding import Embedding
-from pytest_stbench.families.niche_detection import NicheDetection
-from pytest_stbench.families.niches import Niches
-from pytest_stbench.families.proportions import Proportions
+from pytest_stbench.families.cell_types.ask import CellTypesQuestion
+from pytest_stbench.families.cell_types.declare import CellTypes
+from pytest_stbench.families.embedding.ask import EmbeddingQuestion
+from pytest_stbench.families.embedding.declare import Embedding
+from pytest_stbench.families.niche_detection.ask import NicheDetectionQuestion
+from pytest_stbench.families.niche_detection.declare import NicheDetection
+from pytest_stbench.families.niches.ask import NichesQuestion
+from pytest_stbench.families.niches.declare import Niches
+from pytest_stbench.families.proportions.ask import ProportionsQuestion
+from pytest_stbench.families.proportions.declare import Proportions
 from pytest_stbench.families.question import FamilySettings, Request
 from pytest_stbench.metrics.aggregate import slide_value
 from pytest_stbench.metrics.arguments import arguments
 from pytest_stbench.models.contract import ContractError
 from pytest_stbench.registry import load_target
 from pytest_stbench.run.installed import builtin_registry
-from pytest_stbench.spec.family_settings import (
-    CellTypesBlock,
-    EmbeddingBlock,
-    NicheDetectionBlock,
-    NichesBlock,
-    ProportionsBlock,
-)
 
 from .test_label_families import asked, labelled, spots
 
@@ -41,9 +39,14 @@ def settings(block, **changes):
 
 
 FAMILIES = {
-    "niches": (Niches, settings(NichesBlock), "niche", NICHES),
-    "niche_detection": (NicheDetection, settings(NicheDetectionBlock, positive=("stroma",)), "niche", NICHES),
-    "cell_types": (CellTypes, settings(CellTypesBlock), "cell_type", TYPES),
+    "niches": (NichesQuestion, settings(Niches), "niche", NICHES),
+    "niche_detection": (
+        NicheDetectionQuestion,
+        settings(NicheDetection, positive=("stroma",)),
+        "niche",
+        NICHES,
+    ),
+    "cell_types": (CellTypesQuestion, settings(CellTypes), "cell_type", TYPES),
 }
 
 
@@ -108,7 +111,7 @@ def test_clusters_of_equal_or_few_points(method, n):
     """As many niches as units, or more than different points."""
     names = (["tumour", "stroma", "fat"] * 10)[:n]
     test = labelled("c1", "c", names, xy_um=PLACES[:n])
-    made = Niches(settings(NichesBlock, mode="unsupervised", clustering=method))
+    made = NichesQuestion(settings(Niches, mode="unsupervised", clustering=method))
     fold = asked(made, [labelled("a1", "a", NICHES, xy_um=PLACES)], [test])
     hollow = np.ones((n, n)) - np.eye(n)
     for points in (np.zeros((n, 3)), np.tile([1e6, -1e6], (n, 1)), np.arange(2.0 * n).reshape(n, 2), hollow):
@@ -120,7 +123,7 @@ def test_clusters_of_equal_or_few_points(method, n):
 
 @pytest.mark.parametrize("n", [1, 5, 80])
 def test_embeddings_with_duplicates_and_of_few_units(n):
-    made = Embedding(settings(EmbeddingBlock))
+    made = EmbeddingQuestion(settings(Embedding))
     train = [labelled("a1", "a", NICHES[:n], xy_um=PLACES[:n])]
     fold = asked(made, train, [labelled("c1", "c", NICHES[:n], xy_um=PLACES[:n])])
     twice = np.repeat(np.arange(float(n)), 2)[:n, None].astype(np.float32)
@@ -139,7 +142,7 @@ def test_spots_of_one_type_and_of_unknown_types(n):
         spots("c1", "c", [5] * n, **{"T cells": nan, "B": nan}),
         replace(spots("c1", "c", [5] * n, B=np.ones(n)), measures={}),
     ):
-        fold = asked(Proportions(settings(ProportionsBlock)), train, [test])
+        fold = asked(ProportionsQuestion(settings(Proportions)), train, [test])
         found = values_of("proportions", fold, {"c1": np.full((n, 2), 0.5, np.float32)})
         for value in found.values():
             assert value.n_total == value.n_valid + sum(value.undefined.values())

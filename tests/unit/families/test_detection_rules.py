@@ -10,11 +10,11 @@ from scipy.sparse import csr_matrix
 
 from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.errors import DataError
-from pytest_stbench.families.detection_rules import InflamedRule, LymphoidRule, weighted_quantile
-from pytest_stbench.families.niche_detection import NicheDetection
+from pytest_stbench.families.niche_detection.ask import NicheDetectionQuestion
+from pytest_stbench.families.niche_detection.declare import NicheDetection
+from pytest_stbench.families.niche_detection.rules import InflamedRule, LymphoidRule, weighted_quantile
 from pytest_stbench.families.question import FamilySettings
 from pytest_stbench.resources import signatures
-from pytest_stbench.spec.family_settings import NicheDetectionBlock
 
 from .test_fold import fold_of
 
@@ -105,7 +105,7 @@ def test_patients_weigh_the_same_in_the_limit():
 def test_the_family_asks_by_rule_where_nothing_is_annotated():
     train = [slide_of(name, LYMPHOID, (*BLOCK, LONE)) for name in "ab"]
     test = slide_of("c", LYMPHOID, (*BLOCK, LONE))
-    made = NicheDetection(FamilySettings(own=NicheDetectionBlock(target="tls", input="expression")))
+    made = NicheDetectionQuestion(FamilySettings(own=NicheDetection(target="tls", input="expression")))
     plan = made.plan(train)
     fold = fold_of(made, train, [test], observed=(), targets=())
     fold = replace(fold, task=replace(fold.task, classes=plan.classes))

@@ -10,9 +10,9 @@ from scipy.sparse import csr_matrix
 
 from pytest_stbench.data.inputs import TaskInfo
 from pytest_stbench.data.slide import Slide, SlideMeta
-from pytest_stbench.families.expression import Expression
+from pytest_stbench.families.expression.ask import ExpressionQuestion
 from pytest_stbench.families.fold import FoldData
-from pytest_stbench.families.imputation import Imputation
+from pytest_stbench.families.imputation.ask import ImputationQuestion
 from pytest_stbench.families.question import Request
 from pytest_stbench.preprocess.fitted import FittedPreprocess
 
@@ -62,7 +62,7 @@ def imputation_fold():
         counted_slide("b1", "b", [[7, 7, 7, 7]] * 2, measured=(True, True, True, False)),
     ]
     test = [counted_slide("c1", "c", [[0, 1, 2, 3], [4, 5, 6, 7]], measured=(True, True, False, True))]
-    return fold_of(Imputation(), train, test)
+    return fold_of(ImputationQuestion(), train, test)
 
 
 def test_the_mean_of_training_is_over_patients_of_units(imputation_fold):
@@ -75,13 +75,15 @@ def test_the_mean_of_training_is_over_patients_of_units(imputation_fold):
 
 def test_the_mean_of_a_gene_nobody_measured_is_nan():
     train = [counted_slide("a1", "a", [[1, 1, 1, 1]], measured=(True, True, True, False))]
-    mean = fold_of(Imputation(), train, train).train_mean
+    mean = fold_of(ImputationQuestion(), train, train).train_mean
     assert np.isnan(mean).tolist() == [False, False, True]
 
 
 def test_slides_without_patient_are_patients_of_their_own():
     slides = [counted_slide("a1", None, [[1, 1, 1, 1]]), counted_slide("a2", None, [[3, 3, 3, 3]] * 9)]
-    np.testing.assert_allclose(fold_of(Imputation(), slides, slides).train_mean, (np.log(2) + np.log(4)) / 2)
+    np.testing.assert_allclose(
+        fold_of(ImputationQuestion(), slides, slides).train_mean, (np.log(2) + np.log(4)) / 2
+    )
 
 
 def test_the_truth_of_a_test_slide(imputation_fold):
@@ -117,7 +119,7 @@ def test_inputs_are_built_anew(imputation_fold):
 
 def test_expression_gives_no_counts():
     slides = [counted_slide("a1", "a", [[1, 2, 3, 4]] * 3)]
-    question = Expression()
+    question = ExpressionQuestion()
     plan = question.plan(slides)
     assert plan.candidates.tolist() == [0, 1, 2, 3]
     assert plan.observed.tolist() == []
@@ -141,12 +143,12 @@ class Asked:
 
 def test_models_are_asked_by_name_with_lists(imputation_fold):
     given = imputation_fold.input(imputation_fold.test[0])
-    assert Imputation().ask(Asked(), given, REQUEST, imputation_fold.task) == (
+    assert ImputationQuestion().ask(Asked(), given, REQUEST, imputation_fold.task) == (
         "impute",
         ["AAA"],
         ["BBB", "CCC", "DDD"],
     )
-    assert Expression().ask(Asked(), given, REQUEST, imputation_fold.task) == (
+    assert ExpressionQuestion().ask(Asked(), given, REQUEST, imputation_fold.task) == (
         "predict_expression",
         ["BBB", "CCC", "DDD"],
     )

@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 
 from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.errors import DataError
-from pytest_stbench.families.imputation import Imputation
+from pytest_stbench.families.imputation.ask import ImputationQuestion
 from pytest_stbench.families.question import FamilySettings
 from pytest_stbench.preprocess.gene_families import stem
 
@@ -55,7 +55,7 @@ GENES = (
     "CXCL10",
     "CCL5",
 )
-IMPUTATION = Imputation()
+IMPUTATION = ImputationQuestion()
 
 
 def slide_of(detection, genes=GENES, name="s", n=200, seed=0):
@@ -82,7 +82,9 @@ def names(columns, genes=GENES):
 
 
 def test_a_relative_of_an_observed_gene_is_no_target():
-    plan = Imputation(FamilySettings(observed=("KRT7", "CD3D", "HLA-A", "COL1A1", "MKI67"))).plan(TRAIN)
+    plan = ImputationQuestion(FamilySettings(observed=("KRT7", "CD3D", "HLA-A", "COL1A1", "MKI67"))).plan(
+        TRAIN
+    )
     assert names(plan.observed) == {"KRT7", "CD3D", "HLA-A", "COL1A1", "MKI67"}
     targets = names(plan.candidates)
     assert targets.isdisjoint({"KRT8", "KRT19", "CD3E", "HLA-B", "HLA-DRA", "COL1A2", "COL3A1"})
@@ -91,20 +93,20 @@ def test_a_relative_of_an_observed_gene_is_no_target():
 
 
 def test_observed_genes_that_were_not_measured_are_counted():
-    plan = Imputation(FamilySettings(observed=("EPCAM", "NOTHERE", "NORHERE", "EPCAM"))).plan(TRAIN)
+    plan = ImputationQuestion(FamilySettings(observed=("EPCAM", "NOTHERE", "NORHERE", "EPCAM"))).plan(TRAIN)
     assert plan.counted["observed_genes_not_measured"] == 2
     assert names(plan.observed) == {"EPCAM"}
 
 
 def test_a_panel_that_shares_no_gene_is_an_error():
     with pytest.raises(DataError, match=r"none of the 1 observed genes .* check `imputation.observed`"):
-        Imputation(FamilySettings(observed=("Krt7",))).plan(TRAIN)
+        ImputationQuestion(FamilySettings(observed=("Krt7",))).plan(TRAIN)
 
 
 @settings(deadline=None, max_examples=50)
 @given(observed=st.sets(st.sampled_from(GENES), min_size=1, max_size=10))
 def test_for_any_panel_targets_and_observed_share_no_stem(observed):
-    plan = Imputation(FamilySettings(observed=tuple(observed))).plan(TRAIN)
+    plan = ImputationQuestion(FamilySettings(observed=tuple(observed))).plan(TRAIN)
     assert names(plan.observed) == observed
     stems = {stem(gene) for gene in observed}
     assert all(stem(gene) not in stems for gene in names(plan.candidates))
@@ -114,7 +116,7 @@ def test_for_any_panel_targets_and_observed_share_no_stem(observed):
 
 
 def hidden(fold, folds=4, train=TRAIN):
-    return Imputation(FamilySettings(hide_folds=folds, hide_fold=fold)).plan(train)
+    return ImputationQuestion(FamilySettings(hide_folds=folds, hide_fold=fold)).plan(train)
 
 
 @pytest.mark.parametrize("folds", [2, 4, 5])

@@ -8,17 +8,20 @@ import numpy as np
 import pytest
 
 from pytest_stbench.errors import DataError
-from pytest_stbench.families.cell_types import CellTypes, merged_types
-from pytest_stbench.families.embedding import Embedding
+from pytest_stbench.families.cell_types.ask import CellTypesQuestion, merged_types
+from pytest_stbench.families.cell_types.declare import CellTypes
+from pytest_stbench.families.embedding.ask import EmbeddingQuestion
+from pytest_stbench.families.embedding.declare import Embedding
 from pytest_stbench.families.harmonise import harmonise
-from pytest_stbench.families.niches import Niches
-from pytest_stbench.families.proportions import Proportions
+from pytest_stbench.families.niches.ask import NichesQuestion
+from pytest_stbench.families.niches.declare import Niches
+from pytest_stbench.families.proportions.ask import ProportionsQuestion
+from pytest_stbench.families.proportions.declare import Proportions
 from pytest_stbench.families.question import FamilySettings, Request
 from pytest_stbench.metrics import ari, knn_recall, macro_f1
 from pytest_stbench.models.contract import ContractError
 from pytest_stbench.resources import cell_type_markers, cell_type_ontology, cell_type_parents, niche_ontology
 from pytest_stbench.run.installed import builtin_registry
-from pytest_stbench.spec.family_settings import CellTypesBlock, EmbeddingBlock, NichesBlock, ProportionsBlock
 
 from .test_fold import counted_slide, fold_of
 
@@ -38,7 +41,7 @@ def asked(question, train, test):
 
 
 def niches(**settings):
-    return Niches(FamilySettings(own=NichesBlock(**settings)))
+    return NichesQuestion(FamilySettings(own=Niches(**settings)))
 
 
 TRAIN = [
@@ -186,7 +189,7 @@ def test_merging_is_the_same_in_truth_and_prediction():
     slide = replace(
         labelled("a1", "a", kinds, kind="cell_type"), genes=np.array(["MS4A1", "CD79A", "CD79B", "KIT"])
     )
-    question = CellTypes(FamilySettings(own=CellTypesBlock(min_cells=1)))
+    question = CellTypesQuestion(FamilySettings(own=CellTypes(min_cells=1)))
     truth = asked(question, [slide], [slide]).truth(slide)
     shares = np.array([[0.1, 0.5, 0.4], [0.6, 0.2, 0.2], [0.2, 0.5, 0.3], [0.4, 0.3, 0.3]], np.float32)
     (arms,) = truth.arms(METRICS["macro_f1"], {"a1": shares})
@@ -208,7 +211,7 @@ def test_proportions_are_of_types_of_the_ontology_and_sum_to_one():
         spots("a1", "a", [5, 2, 9], **{"T cells": [0.2, 0, nan], "NK": [0.2, 0, nan], "B": [0.6, 1, nan]})
     ]
     test = [spots("b1", "b", [4, 4, 4], **{"T cells": [0.5, 0, 1], "mast": [0.5, 1, 0]})]
-    question = Proportions(FamilySettings(own=ProportionsBlock()))
+    question = ProportionsQuestion(FamilySettings(own=Proportions()))
     fold = asked(question, train, test)
     assert fold.task.classes == ("B", "T_NK")
     assert fold.counted == {"training_units_without_proportions": 2}
@@ -222,14 +225,14 @@ def test_proportions_are_of_types_of_the_ontology_and_sum_to_one():
 
 def test_spots_without_types_cannot_be_asked():
     with pytest.raises(DataError, match=r"`keys.proportions`"):
-        Proportions(FamilySettings(own=ProportionsBlock())).plan([spots("a1", "a", [5, 5])])
+        ProportionsQuestion(FamilySettings(own=Proportions())).plan([spots("a1", "a", [5, 5])])
 
 
 def test_an_embedding_is_scored_by_neighbours_in_training_patients():
     kinds, points = blobs(90)
     train = [labelled("a1", "a", kinds), labelled("b1", "b", kinds)]
     test = [labelled("c1", "c", [*kinds[:-3], None, None, None])]
-    fold = asked(Embedding(FamilySettings(own=EmbeddingBlock())), train, test)
+    fold = asked(EmbeddingQuestion(FamilySettings(own=Embedding())), train, test)
     assert fold.task.classes == ()
     requests = fold.question.requests(fold)
     assert [request.key for request in requests] == ["c1", "a1", "b1"]
@@ -244,7 +247,7 @@ def test_an_embedding_is_scored_by_neighbours_in_training_patients():
 
 
 def test_slides_embedded_into_different_spaces_are_refused():
-    question = Embedding(FamilySettings(own=EmbeddingBlock()))
+    question = EmbeddingQuestion(FamilySettings(own=Embedding()))
     with pytest.raises(
         ContractError, match="m, slide b: expected 2 dimensions as on the slides before, found 3"
     ):
@@ -271,7 +274,8 @@ def test_models_are_asked_by_the_method_of_the_family():
     assert fold.question.ask(model, given, request, fold.task) == ("labels", classes)
     assert niches(mode="unsupervised").ask(model, given, request, fold.task) == "embedding"
     assert (
-        Embedding(FamilySettings(own=EmbeddingBlock())).ask(model, given, request, fold.task) == "embedding"
+        EmbeddingQuestion(FamilySettings(own=Embedding())).ask(model, given, request, fold.task)
+        == "embedding"
     )
-    proportions = Proportions(FamilySettings(own=ProportionsBlock()))
+    proportions = ProportionsQuestion(FamilySettings(own=Proportions()))
     assert proportions.ask(model, given, request, fold.task) == ("proportions", classes)

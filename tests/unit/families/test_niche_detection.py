@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from pytest_stbench.errors import DataError
-from pytest_stbench.families.niche_detection import NicheDetection, majority_of_windows
+from pytest_stbench.families.niche_detection.ask import NicheDetectionQuestion, majority_of_windows
+from pytest_stbench.families.niche_detection.declare import NicheDetection
 from pytest_stbench.families.question import FamilySettings
 from pytest_stbench.metrics import auprc, detection_f1, false_positives_per_mm2
 from pytest_stbench.run.installed import builtin_registry
-from pytest_stbench.spec.family_settings import NicheDetectionBlock
 
 from .test_label_families import asked, labelled
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 
 def question(**settings):
-    return NicheDetection(FamilySettings(own=NicheDetectionBlock(**settings)))
+    return NicheDetectionQuestion(FamilySettings(own=NicheDetection(**settings)))
 
 
 def scored(truth, name, shares):

@@ -15,10 +15,10 @@ from scipy.sparse import csr_matrix
 from pytest_stbench.data.build import build_input
 from pytest_stbench.data.image import Image
 from pytest_stbench.data.slide import Slide, SlideMeta
-from pytest_stbench.families.perturbations import GENE_ORDER, PERTURBATIONS, UNIT_ORDER
+from pytest_stbench.families.robustness.declare import PerturbationName
+from pytest_stbench.families.robustness.perturbations import GENE_ORDER, PERTURBATIONS, UNIT_ORDER
 from pytest_stbench.kernels.streams import stream
 from pytest_stbench.resources import housekeeping
-from pytest_stbench.spec.family_settings import PerturbationName
 
 CHANGES = {change.name: change for change in PERTURBATIONS}
 IMAGE = [change.name for change in PERTURBATIONS if change.needs == "image"]

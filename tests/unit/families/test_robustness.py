@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 
 from pytest_stbench.data.image import Image
-from pytest_stbench.families.perturbations import PERTURBATIONS
+from pytest_stbench.families.niches.declare import Niches
 from pytest_stbench.families.question import FamilySettings
-from pytest_stbench.families.robustness import Robustness
+from pytest_stbench.families.robustness.ask import RobustnessQuestion
+from pytest_stbench.families.robustness.declare import Robustness
+from pytest_stbench.families.robustness.perturbations import PERTURBATIONS
 from pytest_stbench.metrics import robust_share, self_consistency
 from pytest_stbench.run.installed import builtin_registry
-from pytest_stbench.spec.family_settings import NichesBlock, RobustnessBlock
 
 from .test_label_families import asked, labelled
 
@@ -34,11 +35,11 @@ def slide(name, *, image=True):
 
 
 def fold_of(*, image=True, given="both", **settings):
-    made = Robustness(
+    made = RobustnessQuestion(
         FamilySettings(
-            own=RobustnessBlock(wraps="niches", **settings),
+            own=Robustness(wraps="niches", **settings),
             wraps=REGISTRY.families["niches"],
-            inner=FamilySettings(own=NichesBlock(input=given)),
+            inner=FamilySettings(own=Niches(input=given)),
         )
     )
     slides = [slide("A1", image=image), slide("B1", image=image), slide("C1", image=image)]

@@ -16,12 +16,12 @@ from pytest_stbench.data.region import cut
 from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.errors import DataError
 from pytest_stbench.families.question import FamilySettings
-from pytest_stbench.families.segmentation import SegmentationQuestion
-from pytest_stbench.families.tiles import region_of, tiles_of
+from pytest_stbench.families.segmentation.ask import SegmentationQuestion
+from pytest_stbench.families.segmentation.declare import Segmentation
+from pytest_stbench.families.segmentation.tiles import region_of, tiles_of
 from pytest_stbench.metrics import doublet_rate, pq, transcripts_assigned
 from pytest_stbench.metrics.catalogue import METRICS
 from pytest_stbench.models.contract import ContractError
-from pytest_stbench.spec.family_settings import SegmentationBlock
 
 MPP = 0.5
 CORNER_UM = (10.0, 20.0)
@@ -89,7 +89,7 @@ def slide_of(width=100, height=60, step=8.0, **changes):
 
 
 def block(**settings):
-    return SegmentationBlock(**{"tile_px": 64, **settings})
+    return Segmentation(**{"tile_px": 64, **settings})
 
 
 def question(**settings):

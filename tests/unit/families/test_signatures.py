@@ -15,13 +15,13 @@ from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.errors import DataError
 from pytest_stbench.families.fold import FoldData
 from pytest_stbench.families.question import FamilySettings, Request
-from pytest_stbench.families.signatures import Signatures
+from pytest_stbench.families.signatures.ask import SignaturesQuestion
+from pytest_stbench.families.signatures.declare import Signatures
 from pytest_stbench.metrics import partial_spearman_gene, signature_specificity
 from pytest_stbench.metrics.catalogue import METRICS
 from pytest_stbench.models.contract import ContractError
 from pytest_stbench.preprocess.fitted import fit_preprocess
 from pytest_stbench.resources import signatures
-from pytest_stbench.spec.family_settings import SignaturesBlock
 from pytest_stbench.spec.model import PreprocessSpec
 
 MEMBERS = {name: signatures()[name] for name in ("CYT", "MACROPHAGE", "ADIPOCYTE")}
@@ -73,7 +73,7 @@ def train():
 
 @pytest.fixture(scope="module")
 def fold(train):
-    return fold_of(Signatures(), train, [make_slide("b", "q", seed=9)])
+    return fold_of(SignaturesQuestion(), train, [make_slide("b", "q", seed=9)])
 
 
 def score(fold, record, function, predicted, truth=None):
@@ -96,7 +96,7 @@ def test_members_and_controls_are_asked_and_nothing_else(fold):
 
 def test_checks_of_genes_look_at_members_alone(train):
     listed = {gene for genes in MEMBERS.values() for gene in genes}
-    plan = Signatures().plan(train)
+    plan = SignaturesQuestion().plan(train)
     assert set(GENES[plan.judged]) == listed
     assert set(plan.judged) < set(plan.asked)
 
@@ -183,7 +183,7 @@ def test_scores_that_cannot_be_used(fold, scores, said):
 
 def test_the_parent_says_what_is_observed(train):
     settings = FamilySettings(imputes=True, observed=tuple(GENES[600:]))
-    fold = fold_of(Signatures(settings), train, [make_slide("b", "q", seed=9)])
+    fold = fold_of(SignaturesQuestion(settings), train, [make_slide("b", "q", seed=9)])
     assert fold.task.observed_genes == tuple(GENES[600:])
     assert not set(fold.genes) & set(GENES[600:])
     assert fold.input(fold.test[0]).units.n_vars == len(GENES) - 600
@@ -201,11 +201,11 @@ def test_named_sets_and_those_of_a_file(train, tmp_path):
 
     def classes(names=None, gmt=None):
         settings = FamilySettings(
-            own=SignaturesBlock(names=names, gmt=gmt),
+            own=Signatures(names=names, gmt=gmt),
             resolve=lambda name: tmp_path / name,
             named=lambda genes: tuple(current_symbols(genes)),
         )
-        question = Signatures(settings)
+        question = SignaturesQuestion(settings)
         return question.plan(train).classes, question
 
     assert classes(names=("CYT", "B_CELL"))[0] == ("CYT",)
@@ -219,11 +219,11 @@ def test_named_sets_and_those_of_a_file(train, tmp_path):
 
 def test_when_no_signature_can_be_scored(train):
     with pytest.raises(DataError, match=r"none of the 1 signatures can be scored.*B_CELL with 0 of 9"):
-        Signatures(FamilySettings(own=SignaturesBlock(names=("B_CELL",)))).plan(train)
+        SignaturesQuestion(FamilySettings(own=Signatures(names=("B_CELL",)))).plan(train)
 
 
 def test_a_slide_without_the_members_is_not_scored_on_them(train):
-    question = Signatures()
+    question = SignaturesQuestion()
     measured = ~np.isin(GENES, MEMBERS["ADIPOCYTE"][:5])
     fold = fold_of(question, train, [make_slide("b", "q", measured=measured, seed=9)])
     values = np.nan_to_num(fold.fitted.transform(fold.test[0]))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from pytest_stbench.families.imputation import Imputation
+from pytest_stbench.families.imputation.ask import ImputationQuestion
 from pytest_stbench.families.thinning import thinned_pairs
 
 from .test_fold import counted_slide, fold_of
@@ -22,7 +22,7 @@ def slide():
 
 
 def pairs_of(slide, **changes):
-    fold = fold_of(Imputation(), [slide], [slide])
+    fold = fold_of(ImputationQuestion(), [slide], [slide])
     fold = replace(fold, fitted=replace(fold.fitted, **changes))
     return fold, list(islice(thinned_pairs(fold, slide, fold.truth(slide)), PAIRS))
 
@@ -80,7 +80,7 @@ def test_units_that_a_half_leaves_empty_take_no_part():
 
 
 def test_neighbours_are_found_once_where_no_unit_is_left_out(slide):
-    fold = fold_of(Imputation(), [slide], [slide])
+    fold = fold_of(ImputationQuestion(), [slide], [slide])
     truth = fold.truth(slide)
     for target, _ in islice(thinned_pairs(fold, slide, truth), 3):
         assert target.surroundings is truth.surroundings
@@ -121,13 +121,13 @@ def test_counts_without_end_have_no_halves(slide):
 def test_there_are_two_hundred_pairs_at_most():
     counts = np.random.default_rng(1).poisson(3, (12, 4))
     slide = counted_slide("s1", "p1", counts)
-    fold = fold_of(Imputation(), [slide], [slide])
+    fold = fold_of(ImputationQuestion(), [slide], [slide])
     assert sum(1 for _ in thinned_pairs(fold, slide, fold.truth(slide))) == 200
 
 
 def test_the_halves_of_a_gene_are_its_own_and_the_slides_whatever_else_is_asked(slide):
     def halves(asked, which=slide):
-        fold = fold_of(Imputation(), [which], [which], targets=asked)
+        fold = fold_of(ImputationQuestion(), [which], [which], targets=asked)
         fold = replace(fold, fitted=replace(fold.fitted, normalise="log1p"))
         return [
             {int(column): values for column, values in zip(asked, np.expm1(guess).T, strict=True)}

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from pytest_stbench.errors import DataError
+from pytest_stbench.families.niches.declare import Niches
 from pytest_stbench.families.question import FamilySettings
-from pytest_stbench.families.transfer import WITHIN, Transfer, _quotas, drawn
+from pytest_stbench.families.transfer.ask import WITHIN, TransferQuestion, _quotas, drawn
+from pytest_stbench.families.transfer.declare import Transfer
 from pytest_stbench.run.installed import builtin_registry
-from pytest_stbench.spec.family_settings import NichesBlock, TransferBlock
 
 from .test_fold import counted_slide
 from .test_label_families import asked, labelled
@@ -22,10 +23,10 @@ KINDS = np.array(["tumour", "stroma"], dtype=object)
 
 
 def question(wraps="niches", own=None):
-    inner = FamilySettings(own=own or NichesBlock(input="expression"))
-    return Transfer(
-        FamilySettings(own=TransferBlock(wraps=wraps), wraps=REGISTRY.families[wraps], inner=inner)
-    )
+    own = own or Niches(input="expression")
+    inner = FamilySettings(own=own)
+    family = own.asked(REGISTRY.families[wraps])
+    return TransferQuestion(FamilySettings(own=Transfer(wraps=wraps), wraps=family, inner=inner))
 
 
 def slide(name, n):
@@ -89,7 +90,7 @@ def test_a_class_that_only_the_other_side_has_is_not_taught():
 
 
 def test_clusters_are_scored_by_the_metric_of_clusters():
-    made = question(own=NichesBlock(mode="unsupervised"))
+    made = question(own=Niches(mode="unsupervised"))
     assert made.score.record.name == "ari"
     assert question().score.record.name == "macro_f1"
 

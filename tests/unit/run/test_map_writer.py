@@ -11,7 +11,7 @@ import pytest
 from pytest_stbench.calls.failures import CellFailed
 from pytest_stbench.data.slide import SlideMeta
 from pytest_stbench.families.labels import LabelTruth
-from pytest_stbench.families.niches import ClusterTruth
+from pytest_stbench.families.niches.ask import ClusterTruth
 from pytest_stbench.families.predicted_expression import ExpressionTruth, Surroundings
 from pytest_stbench.metrics.aggregate import slide_value
 from pytest_stbench.metrics.scores import Scores

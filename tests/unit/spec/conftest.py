@@ -5,6 +5,8 @@ from textwrap import dedent
 import pytest
 
 from pytest_stbench.errors import TaskFileError
+from pytest_stbench.extend import family, record_of
+from pytest_stbench.families.imputation import declare
 from pytest_stbench.registry import Baseline, Catalogue, Check, Family, Metric, Reader, Registry
 from pytest_stbench.spec.validate import load_task
 from pytest_stbench.splits.catalogue import SPLITS
@@ -44,6 +46,20 @@ def _family(name, primary, metrics, **more):
         target="",
         **more,
     )
+
+
+@family(
+    "imputation",
+    method="imputation",
+    primary="spearman_gene",
+    metrics=("spearman_gene", "rmse"),
+    trivial="train_mean",
+    simple=("gene_gene_ridge",),
+    baselines=("coords",),
+    question=type("Question", (), {}),
+)
+class Imputation(declare.Imputation):
+    """The settings that the package has."""
 
 
 @pytest.fixture(scope="session")
@@ -88,13 +104,7 @@ def registry():
                     baselines=("coords",),
                     required=("libsize",),
                 ),
-                _family(
-                    "imputation",
-                    "spearman_gene",
-                    ("spearman_gene", "rmse"),
-                    simple=("gene_gene_ridge",),
-                    baselines=("coords",),
-                ),
+                record_of(Imputation),
             ],
         ),
         splits=Catalogue("split", SPLITS),

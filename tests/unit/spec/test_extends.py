@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 from pytest_stbench.errors import TaskFileError
 from pytest_stbench.resources import tasks_dir
 from pytest_stbench.run.installed import builtin_registry
-from pytest_stbench.spec.defaults import metrics_of
+from pytest_stbench.spec.defaults import family_of, metrics_of
 from pytest_stbench.spec.extends import load_tree, merge
 from pytest_stbench.spec.source import Node, line_marks, plain
 from pytest_stbench.spec.validate import load_task
@@ -170,7 +170,7 @@ SHIPPED = sorted(path.name.removesuffix(".stbench.yaml") for path in tasks_dir()
 def test_every_shipped_task_can_be_extended(write, name):
     registry = builtin_registry()
     shipped = load_task(tasks_dir() / f"{name}.stbench.yaml", registry)
-    metric = next(m.name for m in metrics_of(shipped.spec, registry.families[shipped.spec.family]))
+    metric = next(m.name for m in metrics_of(shipped.spec, family_of(shipped.spec, registry)))
     path = write(f"extends: stbench:{name}\ngates: {{{metric}: {{max: 0.5}}}}\n")
     mine = load_task(path, registry)
     assert mine.spec.model_copy(update={"gates": shipped.spec.gates}) == shipped.spec

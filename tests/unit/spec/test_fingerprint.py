@@ -6,9 +6,11 @@ import random
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from pytest_stbench.spec import family_settings, model
-from pytest_stbench.spec.defaults import BLOCKS, with_defaults
-from pytest_stbench.spec.family_settings import Block
+from pytest_stbench.families.imputation import declare
+from pytest_stbench.run.installed import builtin_registry
+from pytest_stbench.spec import model
+from pytest_stbench.spec.block import Block
+from pytest_stbench.spec.defaults import with_defaults
 from pytest_stbench.spec.fingerprint import (
     _dataset,
     canonical,
@@ -17,9 +19,11 @@ from pytest_stbench.spec.fingerprint import (
     gene_files,
     prediction_parts,
 )
-from pytest_stbench.spec.model import TaskSpec
+from pytest_stbench.spec.task_model import task_model
 from pytest_stbench.spec.validate import load_task
 
+TaskSpec = task_model(builtin_registry())
+BLOCKS = {name: kind for name, kind in TaskSpec.kinds.items() if name != "imputation"}
 TASK = {
     "stbench": 1,
     "name": "a",
@@ -181,8 +185,8 @@ CLASSIFIED = {
     f"{V}.normalise": {"variant.raw"},
     f"{V}.genes.n": {"variant.raw"},
     f"{V}.bin.geometry": {"variant.raw"},
-    **{f"imputation.observed.{field}": {"imputation"} for field in family_settings.GeneListSpec.model_fields},
-    **{f"imputation.hide.{field}": {"imputation"} for field in family_settings.HideSpec.model_fields},
+    **{f"imputation.observed.{field}": {"imputation"} for field in model.GeneListSpec.model_fields},
+    **{f"imputation.hide.{field}": {"imputation"} for field in declare.HideSpec.model_fields},
 }
 # Parts whose whole content is left out above (checks, gates), or whose fields stand under a parent.
 WHOLE = {model.CheckSpec, model.BeatsSpec, model.NotWorseSpec, model.GateSpec}
@@ -264,7 +268,7 @@ def test_a_matrix_that_is_not_written_is_no_part():
 
 def test_every_field_of_the_model_is_classified():
     places = {
-        model.TaskSpec: "",
+        TaskSpec: "",
         model.DatasetSpec: D,
         model.KeysSpec: f"{D}.keys",
         model.ScaleSpec: f"{D}.scale",
@@ -277,16 +281,16 @@ def test_every_field_of_the_model_is_classified():
         model.FilterSpec: f"{P}.filter",
         model.GenesSpec: f"{P}.genes",
         model.VariantSpec: V,
-        family_settings.ImputationSpec: "imputation",
-        family_settings.GeneListSpec: "imputation.observed",
-        family_settings.HideSpec: "imputation.hide",
+        declare.Imputation: "imputation",
+        model.GeneListSpec: "imputation.observed",
+        declare.HideSpec: "imputation.hide",
     }
     parts = {
         kind
-        for kind in (*vars(model).values(), *vars(family_settings).values())
-        if isinstance(kind, type) and issubclass(kind, model.Part) and not issubclass(kind, Block)
-    } - {model.Part}
-    assert parts == places.keys() | WHOLE
+        for kind in (*vars(model).values(), *vars(declare).values())
+        if isinstance(kind, type) and issubclass(kind, model.Part)
+    } - {model.Part, model.TaskSpec, Block}
+    assert parts | {TaskSpec} == places.keys() | WHOLE
 
     for part, place in places.items():
         for field in part.model_fields:

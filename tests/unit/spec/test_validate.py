@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import pickle
 import re
+from dataclasses import replace
 from typing import get_args, get_origin
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from pytest_stbench.errors import Problem, TaskFileError
-from pytest_stbench.registry import Family
+from pytest_stbench.registry import Catalogue, Family
 from pytest_stbench.spec import dataset_entry, model
 from pytest_stbench.spec.rest import PLACEHOLDERS
 from pytest_stbench.spec.validate import load_task
@@ -215,7 +216,8 @@ def test_further_families_can_be_given(write, registry):
         target="",
     )
 
-    assert load_task(path, registry, [mine]).spec.family == "mine"
+    more = replace(registry, families=Catalogue("family", [*registry.families, mine]))
+    assert load_task(path, more).spec.family == "mine"
     with pytest.raises(TaskFileError, match="there is no family 'mine'"):
         load_task(path, registry)
 

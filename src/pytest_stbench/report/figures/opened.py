@@ -11,6 +11,7 @@ from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.roots import data_roots
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import DataError, DataMissing, StbenchError
+from pytest_stbench.families.imputation.declare import HideSpec, Imputation
 from pytest_stbench.report.figures.made import CannotDraw
 from pytest_stbench.run.cells import Grid, make_grid, view_id
 from pytest_stbench.run.installed import builtin_registry
@@ -19,7 +20,6 @@ from pytest_stbench.run.runner import Runner
 from pytest_stbench.run.separate_panels import separate_panels
 from pytest_stbench.run.settings import RunSettings
 from pytest_stbench.spec.defaults import metrics_of
-from pytest_stbench.spec.family_settings import HideSpec, ImputationSpec
 from pytest_stbench.spec.model import BinSpec, MetricSpec, TaskFile, VariantSpec
 from pytest_stbench.spec.validate import load_task
 
@@ -157,9 +157,9 @@ class Subject:
             pools += [_formed(pool, variant) for pool in pools[:1]]
         grid = replace(opened.grid, pools=tuple(pools))
         run = self._open(spec, grid)
-        if spec.imputation is None and not run.views.offered(self.name) & {"image", "embedding"}:
+        if spec.block("imputation") is None and not run.views.offered(self.name) & {"image", "embedding"}:
             # Without an image there is nothing to predict expression from but other genes.
-            hidden = ImputationSpec(hide=HideSpec(folds=2, fold=0))
+            hidden = Imputation(hide=HideSpec(folds=2, fold=0))
             run = self._open(spec.model_copy(update={"imputation": hidden}), grid)
         return run
 

@@ -11,7 +11,7 @@ from pytest_stbench.calls.failures import CellFailed
 from pytest_stbench.data.outlines import outlines_of
 from pytest_stbench.errors import DataError
 from pytest_stbench.families.labels import LabelTruth
-from pytest_stbench.families.niches import ClusterTruth
+from pytest_stbench.families.niches.ask import ClusterTruth
 from pytest_stbench.families.predicted_expression import ExpressionTruth
 from pytest_stbench.results.kept_maps import BUDGET
 from pytest_stbench.results.kept_parts import MapPart, write_part

@@ -12,7 +12,7 @@ from pytest_stbench.models.identity import AS_GIVEN
 from pytest_stbench.results.provenance import DatasetRecord, LockRecord, ModelRecord, TaskRecord
 from pytest_stbench.run.cells import patient_of, view_parts
 from pytest_stbench.run.provenance.slide_depth import depth_of, libsize_map
-from pytest_stbench.spec.defaults import dataset_of, input_class_of, primary_of, resolution_of, with_defaults
+from pytest_stbench.spec.defaults import dataset_of, primary_of, resolution_of, with_defaults
 from pytest_stbench.spec.fingerprint import fingerprint, gene_files
 from pytest_stbench.spec.numbers import NUMBERS
 
@@ -148,7 +148,7 @@ class TaskRecords:
             revision=identity.revision if identity else None,
             config_digest=identity.digest if identity else None,
             pretraining=contestant.handle.pretraining,
-            input_class=contestant.handle.input_class or input_class_of(self._spec, self._run.family),
+            input_class=contestant.handle.input_class or self._run.family.input_class,
             cached=keeps(identity),
             unit_names=AS_GIVEN if contestant.handle.own_names else None,
         )

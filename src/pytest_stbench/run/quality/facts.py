@@ -157,7 +157,7 @@ class TaskFacts(SuiteFacts):
     @property
     def wanted(self) -> frozenset[str]:
         """The sets of genes that the task looks at, and its family, which may need some."""
-        spec, pairs = self._run.spec, self._run.spec.communication
+        spec, pairs = self._run.spec, self._run.spec.block("communication")
         wanted = {self.family, *(metric.genes for metric in _metrics(self._run))}
         if pairs is not None and pairs.pairs != "builtin":
             wanted.discard("communication")
@@ -171,7 +171,7 @@ class TaskFacts(SuiteFacts):
 
         Of sets from a file the family counts the members by itself.
         """
-        block = self._run.spec.signatures
+        block = self._run.spec.block("signatures")
         if block is None or (block.names is None and block.gmt is None):
             return None
         return frozenset(block.names or ())

@@ -67,7 +67,8 @@ class TaskChecks:
 
         def noting(**given: Any) -> CheckResult:
             result: CheckResult = function(**given)
-            return self._memo.keep(key, result) if key else result
+            # What is no result is refused where it is given its thresholds.
+            return self._memo.keep(key, result) if key and isinstance(result, CheckResult) else result
 
         return run_check(record, noting, arguments, override)
 

@@ -13,7 +13,6 @@ from pytest_stbench.run.provenance.task_records import TaskRecords
 from pytest_stbench.run.scores.ceilings import skill
 from pytest_stbench.run.scores.pool_verdict import floor_of, verdict_of
 from pytest_stbench.run.scores.pooling import headline_error, pool_scores
-from pytest_stbench.spec.defaults import input_class_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -241,7 +240,7 @@ class Recorder:
             peak_memory_mb=score.peak_memory_mb,
             seed_sd=score.seed_sd,
             input_class=(contestant.handle.input_class if contestant else None)
-            or input_class_of(self._spec, self._run.family),
+            or self._run.family.input_class,
         )
 
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.errors import StbenchError
 from pytest_stbench.index import loaded
 from pytest_stbench.kernels.sketch import sketch
 from pytest_stbench.metrics.aggregate import SlideValue, mean_value, slide_value
 from pytest_stbench.metrics.arguments import arguments
+from pytest_stbench.metrics.scores import Scores
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from pytest_stbench.calls.predicting import Prediction
     from pytest_stbench.families.question import Predicted, Truth
     from pytest_stbench.kernels.sketch import Sketch
-    from pytest_stbench.metrics.scores import Scores
     from pytest_stbench.registry import Catalogue, Metric
     from pytest_stbench.spec.model import MetricSpec
 
@@ -118,7 +119,13 @@ class Scorer:
                 # In the place of a prediction metrics may be given different statistics.
                 steps = shared.setdefault((record.genes, record.statistic, number), {})
                 given = arguments(record, function, arms.offered, steps)
-                repeats.append(function(arms.truth, arms.prediction, **given, **spec.params))
+                scores = function(arms.truth, arms.prediction, **given, **spec.params)
+                if not isinstance(scores, Scores):
+                    raise StbenchError(
+                        f"metric {spec.name}: {record.target} returned {type(scores).__name__}: it returns "
+                        "pytest_stbench.metrics.Scores"
+                    )
+                repeats.append(scores)
             value = mean_value([slide_value(scores, record) for scores in repeats])
             yield Detail(metric=record, slide=slide, repeats=repeats, value=value)
 

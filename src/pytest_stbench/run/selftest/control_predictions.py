@@ -51,7 +51,7 @@ class Material:
     def depth(self) -> Values | str:
         """What the true library size predicts; why there is none else."""
         record = self._run.registry.baselines["libsize"]
-        if self._run.family.serves in record.families:
+        if self._run.family.served_by(record):
             return self._run.run_baseline(record, self._cell).values
         if self.shares:
             return _classes_by_depth(self.fold)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.registry import Catalogue, Family, Registry, nearest
+from pytest_stbench.registry import Family, Registry, nearest
 from pytest_stbench.spec.defaults import family_of
 from pytest_stbench.spec.messages import allowed, shown
 
 if TYPE_CHECKING:
-    from pytest_stbench.spec.model import TaskSpec
+    from pytest_stbench.spec.model import GeneListSpec, GenesSpec, TaskSpec
     from pytest_stbench.spec.source import Key
 
 Mistakes = Iterator[tuple["Key", str]]
@@ -23,14 +23,17 @@ class Known:
     """The records a file may name, and the key paths that were malformed in it."""
 
     registry: Registry
-    families: Catalogue[Family]
     broken: tuple[Key, ...] = ()
 
     def family_of(self, task: TaskSpec) -> Family | None:
         """Return the family of a task as it will be asked; None where it is not known."""
-        if task.family not in self.families or self.gone(task.family, "wraps"):
-            return self.families.get(task.family)
-        return family_of(task, replace(self.registry, families=self.families))
+        if task.family not in self.registry.families or self.gone(task.family, "wraps"):
+            return self.registry.families.get(task.family)
+        return family_of(task, self.registry)
+
+    def below(self, name: str) -> Known:
+        """Return the same with the key paths that were malformed below the key `name`."""
+        return replace(self, broken=tuple(place[1:] for place in self.broken if place[0] == name))
 
     def lacks(self, *key: str | int) -> bool:
         """Return whether something at or below `key` was malformed."""
@@ -63,6 +66,19 @@ def listed_twice(field: str, names: list[str]) -> Mistakes:
     for index, name in repeated(names):
         if name:
             yield (field, index), f"{name!r} is listed twice"
+
+
+def names_or_file(key: Key, genes: GenesSpec | GeneListSpec, known: Known) -> Mistakes:
+    """Yield what is wrong with a list of genes that is written out or stands in a file."""
+    if genes.names is not None and genes.file is not None:
+        yield (*key, "file"), "names and file are both given: keep one of them"
+    elif genes.names is None and genes.file is None:
+        if not known.gone(*key, "names") and not known.gone(*key, "file"):
+            yield key, "names no genes: give `names: [...]` or `file: PATH`"
+    elif genes.names is not None and not genes.names and not known.lacks(*key, "names"):
+        yield (*key, "names"), "is empty: give at least one gene"
+    for index, name in repeated(genes.names or ()):
+        yield (*key, "names", index), f"gene {name!r} is listed twice"
 
 
 def parameters(key: Key, given: Mapping[str, Any], defaults: Mapping[str, Any], what: str) -> Mistakes:

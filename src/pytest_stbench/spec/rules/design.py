@@ -1,4 +1,4 @@
-"""Rules on the design: name and family, data sets, splits, seeds, preprocessing, imputation."""
+"""Rules on the design: name and family, data sets, splits, seeds, preprocessing, settings of families."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_stbench.registry import nearest
-from pytest_stbench.resources import gene_sets
-from pytest_stbench.spec.defaults import BLOCKS
-from pytest_stbench.spec.family_settings import NicheDetectionBlock
+from pytest_stbench.spec.defaults import IMPUTATION, settings_of
 from pytest_stbench.spec.messages import allowed, shown, unknown
 from pytest_stbench.spec.paths import path_fields, path_mistake
 from pytest_stbench.spec.rules.common import (
@@ -17,12 +15,12 @@ from pytest_stbench.spec.rules.common import (
     Rule,
     is_identifier,
     listed_twice,
+    names_or_file,
     parameters,
     repeated,
 )
 
 if TYPE_CHECKING:
-    from pytest_stbench.spec.family_settings import GeneListSpec
     from pytest_stbench.spec.model import BinSpec, DatasetSpec, GenesSpec, TaskSpec
     from pytest_stbench.spec.source import Key
 
@@ -36,8 +34,8 @@ ALIGNED = ("xenium", "merscope", "spatialdata")
 def _header(task: TaskSpec, known: Known) -> Mistakes:
     if not NAME_PATTERN.fullmatch(task.name):
         yield ("name",), f"found {shown(task.name)}; allowed: letters, digits, '_', '.', '-'"
-    if task.family not in known.families:
-        yield ("family",), unknown("family", task.family, known.families.names)
+    if task.family not in known.registry.families:
+        yield ("family",), unknown("family", task.family, known.registry.families.names)
     if task.model is not None and not is_identifier(task.model):
         message = (
             "expected the name of a fixture: a task file can never name code (--stbench-model=import:... can)"
@@ -164,94 +162,30 @@ def _genes(key: Key, genes: GenesSpec, known: Known) -> Mistakes:
     if known.gone(*key, "select"):
         return
     if genes.select == "list":
-        yield from _names_or_file(key, genes, known)
+        yield from names_or_file(key, genes, known)
     elif "select" in genes.model_fields_set or key == ("preprocess", "genes"):
         for field in ("names", "file", "provenance"):
             if getattr(genes, field) is not None:
                 yield (*key, field), f"is read only with `select: list`, not with {genes.select!r}"
 
 
-def _names_or_file(key: Key, genes: GenesSpec | GeneListSpec, known: Known) -> Mistakes:
-    if genes.names is not None and genes.file is not None:
-        yield (*key, "file"), "names and file are both given: keep one of them"
-    elif genes.names is None and genes.file is None:
-        if not known.gone(*key, "names") and not known.gone(*key, "file"):
-            yield key, "names no genes: give `names: [...]` or `file: PATH`"
-    elif genes.names is not None and not genes.names and not known.lacks(*key, "names"):
-        yield (*key, "names"), "is empty: give at least one gene"
-    for index, name in repeated(genes.names or ()):
-        yield (*key, "names", index), f"gene {name!r} is listed twice"
-
-
-def _imputation(task: TaskSpec, known: Known) -> Mistakes:
-    settings = task.imputation
+def _settings(task: TaskSpec, known: Known) -> Mistakes:
     family = known.family_of(task)
-    asked = _wrapped(task) or task.family
-    if asked != "imputation" and (family is None or not family.derived or settings is None):
-        if settings is not None and family is not None:
-            yield ("imputation",), f"holds settings of the family imputation; this task is of {task.family!r}"
+    if family is None:
         return
-    if any(known.gone("imputation", key) for key in ("observed", "hide")):
-        return
-    if settings is None:
-        yield ("imputation",), "is missing: give `observed:` (the measured genes) or `hide:` (a random part)"
-    elif (settings.observed is None) == (settings.hide is None):
-        yield ("imputation",), "give exactly one of observed (the measured genes) and hide (a random part)"
-    elif settings.observed is not None:
-        yield from _names_or_file(("imputation", "observed"), settings.observed, known)
-    elif (
-        settings.hide is not None
-        and settings.hide.fold >= settings.hide.folds
-        and not known.gone("imputation", "hide", "folds")
-    ):
-        last = settings.hide.folds - 1
-        yield ("imputation", "hide", "fold"), f"found {settings.hide.fold}; allowed: 0 to {last} (folds - 1)"
-
-
-def _wrapped(task: TaskSpec) -> str | None:
-    """Return the family that the family of the task wraps, if it does."""
-    kind = BLOCKS.get(task.family)
-    block = None if kind is None else getattr(task, task.family) or kind()
-    wraps: str | None = getattr(block, "wraps", None)
-    return wraps
-
-
-def _signatures(task: TaskSpec, known: Known) -> Mistakes:
-    settings = task.signatures
-    if settings is None or settings.names is None:
-        return
-    if not settings.names and not known.lacks("signatures", "names"):
-        yield ("signatures", "names"), "is empty: name a signature, or leave the key out for all"
-    for index, name in enumerate(settings.names):
-        if settings.gmt is None and not known.gone("signatures", "gmt") and name not in gene_sets():
-            yield ("signatures", "names", index), unknown("signature", name, gene_sets())
-    for index, name in repeated(settings.names):
-        yield ("signatures", "names", index), f"signature {name!r} is listed twice"
-
-
-def _niche_detection(task: TaskSpec, known: Known) -> Mistakes:
-    settings = task.niche_detection or NicheDetectionBlock()
-    unread = known.lacks("niche_detection", "positive") or known.gone("niche_detection", "target")
-    if task.family != "niche_detection" or unread or settings.positive:
-        return
-    if settings.target == "tumour":
-        message = (
-            "is missing: no rule finds tumour in expression; name the labels of tumour, `positive: [...]`"
-        )
-        yield ("niche_detection", "positive"), message
-
-
-def _blocks(task: TaskSpec, known: Known) -> Mistakes:
-    for name in BLOCKS:
-        if (
-            name not in (task.family, _wrapped(task))
-            and getattr(task, name) is not None
-            and task.family in known.families
-        ):
+    used = {family.name, family.serves, *([IMPUTATION] if family.derived and task.block(IMPUTATION) else [])}
+    for name in task.kinds:
+        block = task.block(name)
+        if name not in used and block is not None:
             yield (name,), f"holds settings of the family {name}; this task is of {task.family!r}"
+        elif name in used and not known.gone(name):
+            block = settings_of(task, known.registry.families[name])
+            if block is None:
+                yield (name,), f"is missing: {task.kinds[name].needed()}"
+            else:
+                yield from (((name, *key), message) for key, message in block.mistakes(known.below(name)))
 
 
 DESIGN_RULES: tuple[Rule, ...] = (
-    _header, _datasets, _paths, _splits, _seeds, _preprocess, _imputation, _signatures, _niche_detection,
-    _blocks,
+    _header, _datasets, _paths, _splits, _seeds, _preprocess, _settings,
 )  # fmt: skip

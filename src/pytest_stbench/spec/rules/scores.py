@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.registry import SIMPLE, nearest
-from pytest_stbench.spec.defaults import baselines_of, metrics_of, predicts_of
+from pytest_stbench.spec.defaults import baselines_of, metrics_of
 from pytest_stbench.spec.messages import allowed, unknown
 from pytest_stbench.spec.rules.common import Known, Mistakes, Rule, listed_twice, parameters
 
@@ -16,18 +16,11 @@ if TYPE_CHECKING:
     from pytest_stbench.spec.source import Key
 
 SCORES = {
-    "expression": ("expression",),
     "labels": ("labels", "clusters"),
     "detection": ("detection", "labels", "clusters"),
-    "clusters": ("clusters",),
-    "proportions": ("proportions",),
-    "embedding": ("embedding",),
-    "masks": ("masks",),
-    "transfer": ("transfer",),
-    "robustness": ("robustness",),
     "signatures": ("expression", "signatures"),
 }
-"""Which metrics (by what they need) can score what a family predicts: labels are a clustering too."""
+"""Which metrics (by what they need) can score what a family predicts, where that is not its like alone."""
 
 LIMITS = ("min", "min_lower", "min_patient", "max")
 COMPARISONS = ("beats", "not_worse_than", "min_patient_difference")
@@ -62,7 +55,7 @@ def _fitting(key: Key, task: TaskSpec, metric: Metric, known: Known) -> Mistakes
     unread = any(known.gone(task.family, key) for key in ("mode", "wraps"))
     if family is None or unread:
         return
-    predicted = predicts_of(task, family)
+    predicted = family.predicts
     if not _scores(metric, predicted):
         fitting = [other.name for other in known.registry.metrics if _scores(other, predicted)]
         message = f"metric {metric.name!r} scores {metric.needs}; models of this task predict {predicted}"
@@ -78,7 +71,7 @@ def _scores(metric: Metric, predicted: str) -> bool:
     of_one_gene = metric.over == "gene" and metric.genes == "evaluated"
     if predicted == "signatures" and metric.needs == "expression" and not of_one_gene:
         return False
-    return metric.needs in SCORES[predicted]
+    return metric.needs in SCORES.get(predicted, (predicted,))
 
 
 def _baselines(task: TaskSpec, known: Known) -> Mistakes:
@@ -92,7 +85,7 @@ def _baselines(task: TaskSpec, known: Known) -> Mistakes:
         record = records.get(name)
         if record is None:
             yield key, unknown("baseline", name, names)
-        elif family and family.serves not in record.families and name not in baselines_of(None, family):
+        elif family and not family.served_by(record):
             families = ", ".join(record.families) or "none"
             message = f"baseline {name!r} is not made for family {task.family!r}, only for {families}"
             yield key, f"{message}; {allowed(names, name)}"
@@ -102,11 +95,8 @@ def _baselines(task: TaskSpec, known: Known) -> Mistakes:
 def _baseline_names(task: TaskSpec, known: Known) -> list[str]:
     """Return the baselines the family of `task` may list; all where the family is unknown."""
     records = known.registry.baselines
-    if task.family not in known.families:
-        return [SIMPLE, *records.names]
     family = known.family_of(task)
-    served = family.serves if family else task.family
-    fitting = [record.name for record in records if served in record.families]
+    fitting = [record.name for record in records if family is None or family.served_by(record)]
     return [SIMPLE, *(name for name in fitting if name != SIMPLE)]
 
 

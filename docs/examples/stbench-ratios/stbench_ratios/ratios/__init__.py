@@ -1,0 +1,1 @@
+"""A family: ratios of genes."""

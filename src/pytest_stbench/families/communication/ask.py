@@ -1,0 +1,30 @@
+"""T07, communication: predicted expression, looked at in ligands and receptors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_stbench.families.communication.declare import Communication
+from pytest_stbench.families.derived import Derived
+from pytest_stbench.families.pairs import pair_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_stbench.data.slide import Slide
+    from pytest_stbench.families.question import FamilySettings, Plan
+
+
+class CommunicationQuestion(Derived):
+    """Derived, with the ligand-receptor pairs that the task file names."""
+
+    def __init__(self, settings: FamilySettings | None = None) -> None:
+        super().__init__(settings)
+        own = self.settings.own or Communication()
+        self.pairs = pair_table(own.pairs, self.settings.resolve, undirected=own.undirected)
+
+    def plan(self, train: Sequence[Slide]) -> Plan:
+        """Return the plan of the parent, with the genes of the pairs."""
+        plan = super().plan(train)
+        return replace(plan, communication=self.pairs.genes, counted={**plan.counted, **self.pairs.counted})

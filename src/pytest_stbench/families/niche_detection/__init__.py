@@ -1,0 +1,1 @@
+"""Rare structures of the tissue."""

@@ -1,0 +1,1 @@
+"""The genes of niches."""

@@ -1,0 +1,1 @@
+"""Cell-type proportions of spots."""

@@ -1,0 +1,1 @@
+"""What is kept when nothing but stain, place or order changes."""

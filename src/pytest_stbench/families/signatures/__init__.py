@@ -1,0 +1,1 @@
+"""Gene programmes that clinics use."""

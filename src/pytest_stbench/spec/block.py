@@ -1,0 +1,51 @@
+"""The settings of a family, each a block of the task file under the family's name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pytest_stbench.spec.part import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_stbench.registry import Family
+    from pytest_stbench.spec.rules.common import Known, Mistakes
+    from pytest_stbench.spec.source import Key
+
+
+class Block(Part):
+    """Base of the settings of a family; what :func:`pytest_stbench.extend.family` decorates.
+
+    Its fields are the keys that a task file may set; without fields there is no block. A family overrides
+    what its settings change. Where the defaults are no question, ``missing`` says what to write.
+    """
+
+    missing: ClassVar[str] = ""
+
+    @property
+    def silver(self) -> bool:
+        """Whether an algorithm made the truth from what models may be given."""
+        return False
+
+    def asked(self, family: Family) -> Family:
+        """Return the record of the family as these settings have it: with another method, other inputs ..."""
+        return family
+
+    def files(self) -> Iterator[tuple[Key, str]]:
+        """Yield (key below the block, path) of every file that the settings name."""
+        yield from ()
+
+    def mistakes(self, known: Known) -> Mistakes:
+        """Yield (key below the block, message) of every contradiction.
+
+        ``known.lacks(*key)`` and ``known.gone(*key)`` tell what could not be read of the block.
+        """
+        del known
+        yield from ()
+
+    @classmethod
+    def needed(cls) -> str:
+        """Return what is to be written where a task file lacks the block; empty where its defaults do."""
+        required = [name for name, field in cls.model_fields.items() if field.is_required()]
+        return cls.missing or (f"give {', '.join(required)}" if required else "")
