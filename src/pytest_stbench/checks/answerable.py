@@ -38,6 +38,7 @@ SHORT = {
         "warn_evaluable": "a mean over nine of ten slides still speaks of the cohort",
     },
     checklist=("S3",),
+    after=("panel_split",),
 )
 @on_measured
 def task_truth_coverage(

@@ -28,6 +28,7 @@ OPEN_QUESTIONS = frozenset({"expression", "imputation", "signatures"})
         "misleading": "genes differ so much in level that the training mean scores about 0.9",
     },
     checklist=("S12",),
+    after=("state_across_folds",),
 )
 def metric_monoculture(
     *,
@@ -93,6 +94,7 @@ def metric_monoculture(
         "min_sites": "staining and handling of one site are part of what a model learns",
     },
     checklist=("S12",),
+    after=("state_across_folds",),
 )
 def narrow_scope(
     *,
@@ -168,6 +170,7 @@ def narrow_scope(
         "min_panels": "one panel asks the same genes everywhere",
     },
     checklist=("S4",),
+    after=("state_across_folds",),
 )
 def no_panel_independent_eval(
     *,

@@ -41,6 +41,7 @@ def class_of(value: object) -> str | None:
     },
     checklist=("S4",),
     source="Andersson et al. 2021",
+    after=("no_spatial_signal",),
 )
 def class_imbalance(
     folds: Sequence[Fold],

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     needs="metadata",
     reasons={"across": "this split asks how far a model carries over to another panel"},
     checklist=("S3",),
+    after=("split_within_slide",),
 )
 def panel_split(
     folds: Sequence[Fold],

@@ -50,6 +50,8 @@ XISIUM_PITCHES_UM = (100.0, 55.0)
         "max_stretch": "30 sections of ST and 2 of Visium have 1.001 to 1.013; exchanged indices have 3",
     },
     checklist=("S1",),
+    after=("controls_in_matrix",),
+    withholds=True,
 )
 def missing_coords(
     dataset: Subject,

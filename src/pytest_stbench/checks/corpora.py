@@ -39,7 +39,14 @@ def slide_hash(slide: Slide) -> str:
     return HASH + hashlib.sha256("\n".join(sorted(rows)).encode()).hexdigest()
 
 
-@check("Q21", severity="fail/warn", scope="model", needs="metadata", checklist=("S11",))
+@check(
+    "Q21",
+    severity="fail/warn",
+    scope="model",
+    needs="metadata",
+    checklist=("S11",),
+    after=("split_within_slide",),
+)
 def shared_corpus(
     *,
     pretraining: Sequence[str] | None,

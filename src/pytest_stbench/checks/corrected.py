@@ -37,6 +37,7 @@ LEAST_EFFECT = 0.01
         "min_effect": "normalisation keeps most of the difference between people, correction does not",
     },
     checklist=("S6",),
+    after=("class_imbalance",),
 )
 def batch_corrected_eval(
     dataset: Subject,

@@ -34,6 +34,7 @@ NOUNS = {
         "min_candidates": "lists are a quarter of the candidates: with fewer, under five genes",
     },
     checklist=("S3",),
+    after=("panel_split",),
 )
 def task_gene_coverage(
     *,

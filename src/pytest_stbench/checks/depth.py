@@ -37,7 +37,7 @@ ROUNDING = 1e-9
     },
     checklist=("S10",),
     source="Andersson et al. 2021",
-    after="missing_coords",
+    after=("missing_coords", "class_imbalance"),
 )
 @on_measured
 def library_size_confounding(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         "min_block_um": "the block size of the split `within`; smaller blocks are mostly border",
     },
     checklist=("S7",),
+    after=("name_leak",),
 )
 def split_within_slide(
     folds: Sequence[Fold],
@@ -111,6 +112,7 @@ def _further(n_folds: int) -> str:
     needs="spec",
     reasons={"fallback": "a position in the section says nothing of the tissue: too easy a bar"},
     checklist=("S12",),
+    after=("state_across_folds",),
 )
 def baseline_missing(
     *,

@@ -48,6 +48,7 @@ ROUNDING_UM = 1e-6
         "min_counts": "shallow units are often identical by chance",
     },
     checklist=("S1",),
+    after=("controls_in_matrix",),
 )
 def duplicate_units(
     dataset: Subject,

@@ -25,7 +25,14 @@ MIN_NAME = 2
 """A single letter is a word of the text more often than the name of a slide."""
 
 
-@check("Q17s", severity="fail/warn", scope="split", needs="metadata", checklist=("S5", "S6"))
+@check(
+    "Q17s",
+    severity="fail/warn",
+    scope="split",
+    needs="metadata",
+    checklist=("S5", "S6"),
+    after=("class_imbalance",),
+)
 def fitted_on_test(
     folds: Sequence[Fold],
     samples: Sequence[Sample] = (),

@@ -49,6 +49,7 @@ DATE = re.compile(
         "reference": "no list is shipped: the right one is that of the data's annotation release",
     },
     checklist=("S3",),
+    after=("metadata_missing",),
 )
 def gene_ids(
     dataset: Subject,

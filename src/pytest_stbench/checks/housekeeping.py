@@ -43,7 +43,7 @@ DECIMALS = 9
         "fail_biology": "about what names alone miss: unlisted genes that are constant in tissue",
     },
     checklist=("S3",),
-    after="missing_coords",
+    after=("missing_coords", "task_truth_coverage"),
 )
 @on_measured
 def housekeeping_only_panel(

@@ -45,6 +45,7 @@ MIN_UNITS_CV = 10
     },
     checklist=("S5",),
     skip_fails=True,
+    after=("gene_ids",),
 )
 def normalised_not_counts(
     dataset: Subject,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         "min_detection": "a gene in a twentieth of the units of every other slide is no rare one",
     },
     checklist=("S3",),
+    after=("shared_corpus",),
 )
 def panel_mismatch(
     dataset: Subject,

@@ -38,6 +38,7 @@ SEED = 0
         "min_mantel": "half of the co-expression is then the panel's, not the tissue's",
     },
     checklist=("S3",),
+    after=("split_within_slide",),
 )
 def panel_effect(
     dataset: Subject,

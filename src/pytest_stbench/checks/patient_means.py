@@ -40,6 +40,7 @@ CONSTANT = 1e-9
     },
     checklist=("S7",),
     source="Andersson et al. 2021",
+    after=("class_imbalance",),
 )
 @on_measured
 def patient_effect(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks import local_ids
+from pytest_stbench.checks.local_ids import FIX, is_bare, met
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, on_slides, some
 from pytest_stbench.checks.subject import known, normalised
 from pytest_stbench.extend import check
@@ -55,6 +55,7 @@ def _alike(identity: str) -> str:
         "approximate_max": "a two-sided sign-flip test cannot reach 0.05 with fewer than 6 patients",
     },
     checklist=("S2",),
+    after=("class_imbalance",),
 )
 def too_few_patients(
     dataset: Subject,
@@ -83,7 +84,7 @@ def too_few_patients(
     what += f", {len(nameless):,} without a patient id)" if nameless else ")"
     if tested is not None and len(everyone) != n:
         what += f" in test of {len(everyone):,} in all"
-    findings: list[Finding] = local_ids.met(samples)
+    findings: list[Finding] = met(samples)
     if n <= exploratory_max:
         strict = claim != "exploratory"
         fix = f"add patients ({approximate_max + 1} or more for a decision)"
@@ -123,7 +124,15 @@ def too_few_patients(
     )
 
 
-@check("Q03", severity="fail", scope="split", needs="metadata", checklist=("S7",), skip_fails=True)
+@check(
+    "Q03",
+    severity="fail",
+    scope="split",
+    needs="metadata",
+    checklist=("S7",),
+    skip_fails=True,
+    after=("label_alignment",),
+)
 def patient_leakage(
     folds: Sequence[Fold], samples: Sequence[Sample], *, grouped: bool = True, dataset: str = ""
 ) -> CheckResult:
@@ -192,8 +201,8 @@ def _leaks(folds: Iterable[Fold], table: Mapping[str, Sample], dataset: str) -> 
     if train_sample.patient != test_sample.patient:
         written += f" and {test_sample.patient!r}, one id apart from spelling,"
     others = f" ({count(len(leaks) - 1, 'other')} too)" if len(leaks) > 1 else ""
-    unscoped = local_ids.is_bare(train_sample.patient) and not known(train_sample.corpus)
-    apart = local_ids.FIX if unscoped else "give them different ids"
+    unscoped = is_bare(train_sample.patient) and not known(train_sample.corpus)
+    apart = FIX if unscoped else "give them different ids"
     return [
         Finding(
             status="fail",

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     },
     checklist=("S1",),
     source="Ruifrok and Johnston 2001",
-    after="missing_coords",
+    after=("missing_coords",),
 )
 def image_registration(
     dataset: Subject,

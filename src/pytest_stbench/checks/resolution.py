@@ -44,6 +44,7 @@ MIN_UNITS = 20
         "max_regular": "the distance of a cell to the next varies by a third, that of a spot does not",
     },
     checklist=("S1",),
+    after=("controls_in_matrix",),
 )
 def resolution_mismatch(
     dataset: Subject,
@@ -150,6 +151,7 @@ def resolution_mismatch(
         "max_pitch": "distortion moves the spacing of a lattice by less than 20%",
     },
     checklist=("S1",),
+    after=("controls_in_matrix",),
 )
 def resolution_split(
     folds: Sequence[Fold],

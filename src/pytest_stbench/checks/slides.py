@@ -53,6 +53,7 @@ class _Photo(NamedTuple):
         "min_counts": "shallow units are often identical by chance",
     },
     checklist=("S7", "S11"),
+    after=("label_alignment",),
 )
 def slide_leakage(dataset: Subject, *, max_identical: float = 0.2, min_counts: int = 50) -> CheckResult:
     """Is every section there once: no copy, crop or second id of another slide?

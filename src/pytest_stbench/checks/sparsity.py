@@ -56,7 +56,7 @@ UNTESTED = "no slide is tested with a gene that it measured"
     },
     checklist=("S9",),
     source="Andersson et al. 2021",
-    after="missing_coords",
+    after=("missing_coords", "housekeeping_only_panel"),
 )
 @on_measured
 def gene_sparsity(
@@ -193,7 +193,7 @@ def _top_shares(slide: Slide, columns: NDArray[np.intp], top_units: float) -> ND
     },
     checklist=("S9", "S8"),
     source="Andersson et al. 2021",
-    after="missing_coords",
+    after=("missing_coords", "housekeeping_only_panel"),
 )
 @on_measured
 def ubiquitous_low_variability(

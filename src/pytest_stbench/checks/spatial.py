@@ -41,7 +41,7 @@ DECIMALS = 9
     },
     checklist=("S8",),
     source="Andersson et al. 2021",
-    after="missing_coords",
+    after=("missing_coords", "task_truth_coverage"),
 )
 @on_measured
 def hvg_not_svg(
@@ -198,7 +198,7 @@ def _low_median(medians: dict[str, tuple[float, float]], misses: dict[str, tuple
     },
     checklist=("S8",),
     source="Andersson et al. 2021",
-    after="missing_coords",
+    after=("missing_coords", "panel_split"),
 )
 @on_measured
 def no_spatial_signal(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     needs="metadata",
     reasons={"min_settings": "normalisation, genes and filter, each changed once beside the main one"},
     checklist=("S5",),
+    after=("fitted_on_test",),
 )
 def preprocessing_unstable(
     *,
@@ -123,6 +124,7 @@ def preprocessing_unstable(
         "hide_gap": "slides then explain half of the variance (the square root of 0.5)",
     },
     checklist=("S7",),
+    after=("class_imbalance",),
 )
 def patient_effect_gap(
     *,

@@ -47,6 +47,7 @@ MIN_COUNTS: Mapping[str, int] = MappingProxyType({name: counts for name, (counts
     },
     checklist=("S9", "S10"),
     source="Andersson et al. 2021",
+    after=("controls_in_matrix",),
 )
 def empty_units(
     dataset: Subject,

@@ -45,6 +45,7 @@ AREA_SHARES = {"visium": 0.2743, "tiled": 1.0}
         "max_depth_ratio": "targeted panels and whole transcriptomes differ within tenfold per spot",
     },
     checklist=("S1",),
+    after=("controls_in_matrix",),
 )
 def xisium_geometry(
     dataset: Subject,
