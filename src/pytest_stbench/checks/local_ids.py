@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks.result import Finding, count, some
+from pytest_stbench.checks.result import Finding
 from pytest_stbench.checks.subject import known, normalised
+from pytest_stbench.checks.wording import count, some
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

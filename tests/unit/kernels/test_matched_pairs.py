@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from pytest_stbench.kernels import matched_pairs
-from pytest_stbench.kernels.bivariate import Standardised
-from pytest_stbench.kernels.matched_pairs import matched_thresholds
+from pytest_stbench.kernels.bivariate import Standardised, matched_thresholds
 
 pytestmark = pytest.mark.filterwarnings("error")
 
