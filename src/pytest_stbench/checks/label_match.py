@@ -74,7 +74,7 @@ def label_alignment(
             if label in slide.labels and slide.n_units:
                 _look(slide, label, found, min_coherence)
     rows, stray = notes.get("label_rows", {}), notes.get("label_rows_without_unit", {})
-    joined = {name: 1 - stray.get(name, 0) / rows[name] for name in slides_there & rows.keys()}
+    joined = {name: 1 - stray.get(name, 0) / rows[name] for name in sorted(slides_there & rows.keys())}
     findings = [
         *_orphans(sorted(set(label_slides) - slides_there)),
         *(found for note in sorted(notes) for found in _nameless(note, notes[note])),

@@ -83,7 +83,7 @@ def hvg_not_svg(
             continue
         overlaps[choice.fold], n_detected, *medians_of, misses[choice.fold] = found
         medians[choice.fold] = (medians_of[0], medians_of[1])
-        chance = min(1.0, chance_factor * len(choice.columns) / n_detected)
+        chance = min(1.0, chance_factor * (len(choice.columns) / n_detected))
         targeted = n_detected < whole_transcriptome
         wanted[choice.fold] = (chance, 0.0) if targeted else (warn_overlap, fail_overlap)
     if not overlaps:

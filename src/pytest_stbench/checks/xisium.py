@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from pytest_stbench.checks.result import CheckResult, Finding, column, conclude, over, unjudged, worst_slide
 from pytest_stbench.checks.subject import normalised
 from pytest_stbench.checks.values import as_numbers
 from pytest_stbench.checks.wording import count, on_slides, percent, ranked
-from pytest_stbench.checks.xisium_lattice import PITCHES_UM, Lattice, measured_lattice
 from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_stbench.checks.subject import Subject
     from pytest_stbench.data.slide import Slide
+
 
 AREA_SHARES = {"visium": 0.2743, "tiled": 1.0}
 """Area of a unit over that of the lattice cell around it: a disc of 55 um at 100 um pitch, no gap."""
@@ -211,3 +213,70 @@ def _odd_depth(found: Mapping[str, _Spots], visium: Mapping[str, list[float]], l
         "check which transcripts were counted (quality, controls) and how large the spots are",
         limit, status="warn", statistic=ratios[ranked(far)[0]] if far else None,
     )  # fmt: skip
+
+
+PITCHES_UM = {"visium": 100.0, "tiled": 55.0}
+FURTHER = 18
+
+SURROUNDED_DEGREES = 100.0
+"""No direction wider than this is free around an inner unit; one missing neighbour leaves 120."""
+
+RING = 1.5
+"""Neighbours within so many pitches tell whether a unit lies inside of the tissue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lattice:
+    """What was measured on one slide; None where it could not be."""
+
+    pitch: float
+    error: float
+    six: float | None
+    square: bool
+    spread: float
+    phase: tuple[float, float]
+
+
+def measured_lattice(dataset: Subject, slide: Slide, tolerance: float) -> Lattice | None:
+    """Return what the units of a slide stand on; None where there is nothing to measure."""
+    xy = as_numbers(slide.xy_um)
+    if xy.ndim != 2 or xy.shape[1:] != (2,):
+        return None
+    xy = xy[np.isfinite(xy).all(axis=1)]
+    if len(xy) < 2:  # one unit has no neighbour
+        return None
+    near = min(FURTHER + 1, len(xy))
+    distance, neighbour = cKDTree(xy).query(xy, k=near)
+    nearest = distance[:, 1]
+    median = float(np.median(nearest))
+    if not median > 0:
+        return None
+    declared = slide.meta.pitch_um or dataset.config.pitch_um
+    pitches = (float(declared),) if declared and declared > 0 else tuple(PITCHES_UM.values())
+    pitch = min(pitches, key=lambda value: abs(np.log(median / value)))
+    inner = _surrounded(xy, distance, neighbour, median)
+    at_pitch = (np.abs(distance[:, 1:] / pitch - 1) <= tolerance).sum(axis=1)
+    at_median = (np.abs(distance[:, 1:] / median - 1) <= tolerance).sum(axis=1)
+    lower = xy.min(axis=0)
+    return Lattice(
+        pitch=pitch,
+        error=abs(median / pitch - 1),
+        six=float((at_pitch[inner] == 6).mean()) if inner.any() else None,
+        square=bool(inner.any() and np.median(at_median[inner]) == 4),
+        spread=float(nearest.std() / nearest.mean()),
+        phase=(float(lower[0] % pitch), float(lower[1] % (pitch * np.sqrt(3)))),
+    )
+
+
+def _surrounded(
+    xy: NDArray[np.float64], distance: NDArray[np.float64], neighbour: NDArray[np.intp], median: float
+) -> NDArray[np.bool_]:
+    """Return which units have neighbours in every direction, (n,)."""
+    to = xy[neighbour[:, 1:]] - xy[:, None, :]
+    angle = np.degrees(np.arctan2(to[..., 1], to[..., 0]))
+    # Beyond the ring an angle repeats the first one, which adds no direction.
+    angle = np.where(distance[:, 1:] <= RING * median, angle, angle[:, :1])
+    angle.sort(axis=1)
+    gaps = np.diff(np.column_stack([angle, angle[:, 0] + 360.0]), axis=1)
+    inner: NDArray[np.bool_] = gaps.max(axis=1) < SURROUNDED_DEGREES
+    return inner

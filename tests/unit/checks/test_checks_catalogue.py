@@ -36,8 +36,9 @@ FACTS = {
 
 
 def test_running_order():
-    places = [(*EARLY, *LATE).index(record.id.rstrip("sdr")) for record in CHECKS]
-    assert places == sorted(places)
+    # A check that is added stands where its `after` puts it.
+    ids = [record.id.rstrip("sdr") for record in CHECKS]
+    assert list(dict.fromkeys(name for name in ids if name in (*EARLY, *LATE))) == [*EARLY, *LATE]
     assert len(Catalogue("check", CHECKS)) == len({record.id for record in CHECKS}) == len(CHECKS)
 
 
