@@ -89,8 +89,8 @@ def task_gene_coverage(
             found["pairs"] = usable = sum({pair.ligand, pair.receptor} <= there for pair in lr_pairs())
             findings += _few_pairs(dataset, usable, there, min_pairs)
         if "cell_types" in asked:
-            found["markers_of_types"] = told = _told(there, types.get(dataset) or cell_type_markers())
-            findings += _types(dataset, told, min_genes, min_evaluable)
+            found["markers_of_types"] = known = _markers(there, types.get(dataset) or cell_type_markers())
+            findings += _types(dataset, known, min_genes, min_evaluable)
         if "markers" in asked:
             found["candidates"] = number = len(there)
             findings += _few_candidates(dataset, number, min_candidates)
@@ -133,22 +133,22 @@ def _signatures(
     ]
 
 
-def _told(there: Genes, types: Collection[str]) -> dict[str, int]:
+def _markers(there: Genes, types: Collection[str]) -> dict[str, int]:
     """Return how many known markers of each type are measured; types without known ones are left out."""
     markers = cell_type_markers()
     return {name: len(there & set(markers[name])) for name in sorted(types) if name in markers}
 
 
-def _types(dataset: str, told: Mapping[str, int], min_genes: int, min_share: float) -> list[Finding]:
-    lost = sorted(name for name, n in told.items() if n < min_genes)
-    share = 1 - len(lost) / len(told) if told else 1.0
+def _types(dataset: str, known: Mapping[str, int], min_genes: int, min_share: float) -> list[Finding]:
+    lost = sorted(name for name, n in known.items() if n < min_genes)
+    share = 1 - len(lost) / len(known) if known else 1.0
     if share >= min_share:
         return []
-    examples = [f"{name} {told[name]}" for name in lost]
+    examples = [f"{name} {known[name]}" for name in lost]
     return [
         Finding(
             status="warn",
-            text=f"{percent(share)} of {count(len(told), 'cell type')} have {min_genes} known markers among "
+            text=f"{percent(share)} of {count(len(known), 'cell type')} have {min_genes} known markers among "
             f"the genes of {dataset} ({percent(min_share)} wanted; fewer: {some(examples)})",
             fix="read cell types of this panel with care, or use a panel with markers of each",
             statistic=share,

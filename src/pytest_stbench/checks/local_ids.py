@@ -34,7 +34,7 @@ def is_bare(patient: object) -> bool:
     return known(patient) and _BARE.fullmatch(normalised(patient)) is not None
 
 
-def met(samples: Sequence[Sample]) -> list[Finding]:
+def shared_by_studies(samples: Sequence[Sample]) -> list[Finding]:
     """Report a bare id on slides of several studies, where no column `corpus` says which study.
 
     Studies are told by columns that usually name them and that group the slides: one whose values

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks.local_ids import FIX, is_bare, met
+from pytest_stbench.checks.local_ids import FIX, is_bare, shared_by_studies
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, nothing_to_judge
 from pytest_stbench.checks.subject import known, normalised
 from pytest_stbench.checks.wording import count, on_slides, some
@@ -85,7 +85,7 @@ def too_few_patients(
     what += f", {len(nameless):,} without a patient id)" if nameless else ")"
     if tested is not None and len(everyone) != n:
         what += f" in test of {len(everyone):,} in all"
-    findings = met(samples)
+    findings = shared_by_studies(samples)
     if n <= exploratory_max:
         strict = claim != "exploratory"
         fix = f"add patients ({approximate_max + 1} or more for a decision)"

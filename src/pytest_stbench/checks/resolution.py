@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, unjudged, worst_slide
 from pytest_stbench.checks.subject import known
-from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.checks.values import as_numbers, known_places
 from pytest_stbench.checks.wording import count, on_slides, others, percent, ranked, some
 from pytest_stbench.extend import check
 
@@ -221,11 +221,8 @@ def _spacing(slide: Slide) -> float | None:
 
 
 def _nearest(slide: Slide) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
-    xy = as_numbers(slide.xy_um)
-    if xy.ndim != 2 or xy.shape[1:] != (2,):
-        return None
-    xy = xy[np.isfinite(xy).all(axis=1)]
-    if len(xy) < 2:  # one unit has no neighbour
+    xy = known_places(slide)
+    if xy is None:
         return None
     distance: np.ndarray[tuple[int], np.dtype[np.float64]] = cKDTree(xy).query(xy, k=2)[0][:, 1]
     return distance

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 
 from pytest_stbench.checks.result import CheckResult, Finding, column, conclude, over, unjudged, worst_slide
 from pytest_stbench.checks.subject import normalised
-from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.checks.values import as_numbers, known_places
 from pytest_stbench.checks.wording import count, on_slides, percent, ranked
 from pytest_stbench.extend import check
 
@@ -239,11 +239,8 @@ class Lattice:
 
 def measured_lattice(dataset: Subject, slide: Slide, tolerance: float) -> Lattice | None:
     """Return what the units of a slide stand on; None where there is nothing to measure."""
-    xy = as_numbers(slide.xy_um)
-    if xy.ndim != 2 or xy.shape[1:] != (2,):
-        return None
-    xy = xy[np.isfinite(xy).all(axis=1)]
-    if len(xy) < 2:  # one unit has no neighbour
+    xy = known_places(slide)
+    if xy is None:
         return None
     near = min(FURTHER + 1, len(xy))
     distance, neighbour = cKDTree(xy).query(xy, k=near)
