@@ -95,7 +95,8 @@ def check(
     reasons
         For each of its thresholds why the default stands there; the default is that of the function.
     facts
-        ``severity`` and ``scope``, and further fields of :class:`~pytest_stbench.registry.Check`.
+        ``severity`` and ``scope``, ``after`` (checks that run before it), and further fields of
+        :class:`~pytest_stbench.registry.Check`.
 
     Raises
     ------

@@ -83,8 +83,8 @@ class Check:
     """A data-quality test.
 
     ``reasons`` gives, for every default threshold, why it stands there.
-    ``after`` names a check whose failure may leave nothing to judge: then this one is skipped, with what
-    was found there.
+    ``after`` names checks that run before it. Where one of them that ``withholds`` fails so that nothing is
+    left to judge, this one is skipped, with what was found there.
     """
 
     id: str
@@ -98,7 +98,8 @@ class Check:
     needs: Literal["metadata", "slides", "spec"] = "slides"
     checklist: tuple[str, ...] = ()
     skip_fails: bool = False
-    after: str = ""
+    after: tuple[str, ...] = ()
+    withholds: bool = False
     source: str = ""
 
     @property

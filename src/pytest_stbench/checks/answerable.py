@@ -6,7 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_stbench.checks.measured import on_measured
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, on_slides, percent
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, limited
+from pytest_stbench.checks.wording import on_slides, percent, ranked
 from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ SHORT = {
         "warn_evaluable": "a mean over nine of ten slides still speaks of the cohort",
     },
     checklist=("S3",),
+    after=("panel_split",),
 )
 @on_measured
 def task_truth_coverage(
@@ -71,21 +73,19 @@ def task_truth_coverage(
     valued = sum(account.get("", 0) for account in slides.values())
     share = valued / (valued + sum(lost.values())) if valued else 0.0
     findings = []
-    if share < max(min_evaluable, warn_evaluable):
-        limit = min_evaluable if share < min_evaluable else warn_evaluable
+    if broken := limited(share, warn=warn_evaluable, fail=min_evaluable, below=True):
+        status, limit = broken
         why, fix = _reason(slides.values())
-        without = sorted(
-            (s for s in slides if lost[s] or not valued), key=lambda slide: (-lost[slide], slide)
-        )
+        without = ranked({slide: lost[slide] for slide in slides if lost[slide] or not valued})
         findings.append(
             Finding(
-                status="fail" if share < min_evaluable else "warn",
+                status=status,
                 text=f"{primary} can score the truth itself on {percent(share)} of the data "
                 f"({percent(limit)} wanted); not on {on_slides(without)}, where {why}",
                 fix=f"{fix}, or leave these slides out of the task (`slides:`)",
                 statistic=share,
                 threshold=limit,
-                slides=tuple(without),
+                slides=without,
             )
         )
     return conclude(

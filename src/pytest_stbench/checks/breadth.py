@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, some
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, nothing_to_judge
 from pytest_stbench.checks.subject import known, normalised
+from pytest_stbench.checks.wording import count, some
 from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ OPEN_QUESTIONS = frozenset({"expression", "imputation", "signatures"})
         "misleading": "genes differ so much in level that the training mean scores about 0.9",
     },
     checklist=("S12",),
+    after=("state_across_folds",),
 )
 def metric_monoculture(
     *,
@@ -46,10 +48,7 @@ def metric_monoculture(
     """
     groups = sorted(set(metrics.values()))
     if not metrics:
-        finding = Finding(
-            status="skip", text="the task has no metric", fix="name metrics, or leave `metrics:` out"
-        )
-        return conclude([finding], passed="")
+        return nothing_to_judge("the task has no metric", "name metrics, or leave `metrics:` out")
     findings = []
     if family == "expression" and set(metrics) <= set(misleading):
         findings.append(
@@ -93,6 +92,7 @@ def metric_monoculture(
         "min_sites": "staining and handling of one site are part of what a model learns",
     },
     checklist=("S12",),
+    after=("state_across_folds",),
 )
 def narrow_scope(
     *,
@@ -115,38 +115,24 @@ def narrow_scope(
     }
     distinct = {name: len({normalised(value) for value in values}) for name, values in kinds.items()}
     if not samples:
-        finding = Finding(
-            status="skip", text="no sample of any data set is known", fix="get the data, or list its samples"
-        )
-        return conclude([finding], passed="")
+        return nothing_to_judge("no sample of any data set is known", "get the data, or list its samples")
     findings = []
     if "pan-cancer" in scope and distinct["organ"] < min_organs:
+        text = (
+            f"the task claims pan-cancer and has {count(distinct['organ'], 'organ')}{_named(kinds['organ'])}"
+        )
+        fix = f"add data sets of {min_organs} organs or more, or take `pan-cancer` out of `scope:`"
         findings.append(
-            Finding(
-                status="fail",
-                text=f"the task claims pan-cancer and has {count(distinct['organ'], 'organ')}"
-                f"{_named(kinds['organ'])}",
-                fix=f"add data sets of {min_organs} organs or more, or take `pan-cancer` out of `scope:`",
-                statistic=distinct["organ"],
-                threshold=min_organs,
-            )
+            Finding(status="fail", text=text, fix=fix, statistic=distinct["organ"], threshold=min_organs)
         )
     if "generalises" in scope and distinct["site"] < min_sites:
+        sites = f"{count(distinct['site'], 'known site')}{_named(kinds['site'])}"
+        text = f"the task claims that scores generalise and has {sites}"
+        fix = "add slides of another hospital or laboratory (`site`), or take `generalises` out of `scope:`"
         findings.append(
-            Finding(
-                status="warn",
-                text=f"the task claims that scores generalise and has {count(distinct['site'], 'known site')}"
-                f"{_named(kinds['site'])}",
-                fix="add slides of another hospital or laboratory (`site`), or take `generalises` out of "
-                "`scope:`",
-                statistic=distinct["site"],
-                threshold=min_sites,
-            )
+            Finding(status="warn", text=text, fix=fix, statistic=distinct["site"], threshold=min_sites)
         )
-    said = ", ".join(
-        count(distinct[name], noun)
-        for name, noun in (("organ", "organ"), ("site", "site"), ("panel", "panel"))
-    )
+    said = ", ".join(count(distinct[name], name) for name in ("organ", "site", "panel"))
     claims = f"claims {', '.join(sorted(scope))}" if scope else "claims nothing wider than its data"
     return conclude(
         findings,
@@ -168,6 +154,7 @@ def narrow_scope(
         "min_panels": "one panel asks the same genes everywhere",
     },
     checklist=("S4",),
+    after=("state_across_folds",),
 )
 def no_panel_independent_eval(
     *,

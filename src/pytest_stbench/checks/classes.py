@@ -6,8 +6,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_stbench.checks.patients import person
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, percent, some
+from pytest_stbench.checks.result import CheckResult, Finding, conclude
 from pytest_stbench.checks.subject import known, normalised
+from pytest_stbench.checks.wording import count, others, percent, ranked, some
 from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def class_of(value: object) -> str | None:
     },
     checklist=("S4",),
     source="Andersson et al. 2021",
+    after=("no_spatial_signal",),
 )
 def class_imbalance(
     folds: Sequence[Fold],
@@ -138,14 +140,14 @@ def _uncovered(
             Finding(
                 status="fail",
                 text=f"{label}: the training slides of fold {hopeless[0]} have fewer than two classes"
-                f"{_more(len(hopeless), 'fold')}",
+                f"{others(hopeless, 'fold')}",
                 fix="label more patients, or use a split that leaves labelled slides in training",
                 statistic=len(hopeless),
                 threshold=0.0,
             )
         )
     if shares and not hopeless:
-        slides = tuple(sorted(shares, key=lambda slide: (-shares[slide], slide)))
+        slides = ranked(shares)
         first = slides[0]
         left = [s for s in slides if len(set(by_slide[s]) - absent[s]) < 2 and len(by_slide[s]) > 1]
         failed = shares[first] > limit or left
@@ -156,7 +158,7 @@ def _uncovered(
                 text=f"{label}: {some(sorted(absent[worst]))} of slide {worst} "
                 f"{'is' if len(absent[worst]) == 1 else 'are'} in no training slide: "
                 f"{percent(shares[worst])} of its labelled units are left out ({percent(limit)} allowed)"
-                f"{', fewer than two classes remain' if left else ''}{_more(len(slides), 'slide')}",
+                f"{', fewer than two classes remain' if left else ''}{others(slides)}",
                 fix="join rare classes into wider ones, label them in more patients, or leave them out",
                 statistic=shares[worst],
                 threshold=limit,
@@ -208,13 +210,9 @@ def _majority(label: str, folds: Sequence[Fold], by_slide: Tables, limit: float)
         Finding(
             status="warn",
             text=f"{label}: {percent(share)} of the labelled test units of fold {worst} are {name} "
-            f"({percent(limit)} allowed), so accuracy says nothing{_more(len(over), 'fold')}",
+            f"({percent(limit)} allowed), so accuracy says nothing{others(over, 'fold')}",
             fix="report balanced accuracy or macro F1, and label more of the other classes",
             statistic=share,
             threshold=limit,
         )
     ]
-
-
-def _more(number: int, noun: str) -> str:
-    return f" (and {count(number - 1, f'other {noun}')})" if number > 1 else ""

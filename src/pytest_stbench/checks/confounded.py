@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, some
+from pytest_stbench.checks.result import CheckResult, Finding, conclude
 from pytest_stbench.checks.subject import known, normalised
+from pytest_stbench.checks.wording import count, some
 from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     needs="metadata",
     reasons={"across": "this split asks how far a model carries over to another panel"},
     checklist=("S3",),
+    after=("split_within_slide",),
 )
 def panel_split(
     folds: Sequence[Fold],

@@ -9,25 +9,17 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from pytest_stbench.checks.axes import fit_of, misplaced, other_units, overlapping_fields
-from pytest_stbench.checks.result import (
-    WITHHOLDS,
-    CheckResult,
-    Finding,
-    conclude,
-    count,
-    on_slides,
-    others,
-    ranked,
-)
+from pytest_stbench.checks.result import WITHHOLDS, CheckResult, Finding, conclude, unjudged, worst_slide
 from pytest_stbench.checks.subject import normalised
 from pytest_stbench.checks.table import PITCH_COLUMNS, number_in
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.checks.wording import count, on_slides, ranked
 from pytest_stbench.data.readers.units import MEASURED
 from pytest_stbench.data.technology import lattice_of
 from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from numpy.typing import NDArray
 
@@ -50,6 +42,8 @@ XISIUM_PITCHES_UM = (100.0, 55.0)
         "max_stretch": "30 sections of ST and 2 of Visium have 1.001 to 1.013; exchanged indices have 3",
     },
     checklist=("S1",),
+    after=("controls_in_matrix",),
+    withholds=True,
 )
 def missing_coords(
     dataset: Subject,
@@ -78,114 +72,30 @@ def missing_coords(
     warn. Fields of view that lie on each other fail: a fifth of the units, or more, is in the middle of
     another field. What judges by places is not asked where these are in a wrong unit or in wrong fields.
     """
-    findings: list[Finding] = []
-    ratios: dict[str, float] = {}
-    missing: dict[str, int] = {}
-    flat: list[str] = []
-    single: list[str] = []
-    unknown: list[str] = []
-    medians: dict[str, tuple[float, float]] = {}
-    crowded: dict[str, float] = {}
-    fits: dict[str, GridFit] = {}
-    measured = sorted(slide for slide, number in notes.get(MEASURED, {}).items() if number)
-    n_units: dict[str, int] = {}
+    found = _Places()
+    measured = {slide for slide, number in notes.get(MEASURED, {}).items() if number}
     for slide in dataset.slides():
-        name = slide.meta.slide_id
-        n_units[name] = slide.n_units
-        fit = fit_of(slide, dataset.config)
-        if fit is not None:
-            fits[name] = fit
-        xy = as_numbers(slide.xy_um)
-        if xy.shape != (slide.n_units, 2):
-            missing[name] = slide.n_units
-            continue
-        finite = np.isfinite(xy).all(axis=1)
-        if not finite.all():
-            missing[name] = int((~finite).sum())
-        elif len(xy) < 2:  # one point has neither range nor neighbour
-            single.append(name)
-        elif (np.ptp(xy, axis=0) == 0).any():
-            flat.append(name)
-        elif (resolution := slide.meta.resolution or dataset.config.resolution) in LATTICES:
-            pitches = _pitches(dataset, slide)
-            if name in measured:
-                continue
-            if not pitches:
-                unknown.append(name)
-                continue
-            median = _median_neighbour(xy)
-            pitch = min(pitches, key=lambda value: (abs(np.log(median / value)), value))
-            ratios[name], medians[name] = median / pitch, (median, pitch)
-        elif resolution == "cell" and (median := _median_neighbour(xy)) < min_cell_um:
-            crowded[name] = median
-    astray = overlapping_fields(notes, {name: n for name, n in n_units.items() if n})
-    findings += astray
-    findings += other_units(notes)
-    findings += _declared(dataset, min_ratio, max_ratio)
-    if missing:
-        slides = ranked(missing)
-        findings.append(
-            Finding(
-                status="fail",
-                text=f"{count(missing[slides[0]], 'unit')} without coordinates on slide {slides[0]}"
-                f"{others(slides)}",
-                fix="fill the coordinates of every unit (`keys: {spatial: ...}`), or leave the unit out",
-                statistic=sum(missing.values()),
-                threshold=0.0,
-                slides=slides,
-            )
-        )
-    if flat:
-        findings.append(
-            Finding(
-                status="fail",
-                text=f"all units of slide {sorted(flat)[0]} have the same x or the same y{others(flat)}",
-                fix="check `keys: {spatial: ...}`: it must name x and y of each unit",
-                statistic=0.0,
-                threshold=0.0,
-                slides=tuple(sorted(flat)),
-            )
-        )
-    astray += (scale := _wrong_scale(ratios, medians, min_ratio, max_ratio))
-    findings += scale
-    findings += misplaced(fits, max_stretch)
-    if crowded:
-        astray.append(_crowded(crowded, min_cell_um))
-        findings.append(astray[-1])
-    if unknown:
-        findings.append(
-            Finding(
-                status="skip",
-                text=f"no pitch is known for the technology, so the spacing of {on_slides(sorted(unknown))} "
-                "cannot be judged",
-                fix="write `pitch_um:` (centre to centre, in um) under the data set",
-                slides=tuple(sorted(unknown)),
-            )
-        )
-    if measured:
-        findings.append(
-            Finding(
-                status="skip",
-                text=f"the unit of {on_slides(measured)} was measured by the distance of neighbours, which "
-                "then cannot test it",
-                fix="write the size of a pixel as `scale: {um_per_px: ...}`, as the scanner says it",
-                slides=tuple(measured),
-            )
-        )
-    if single or not n_units:
-        findings.append(
-            Finding(
-                status="skip",
-                text=f"{count(len(single), 'slide')} with fewer than two units" if single else "no slide",
-                fix="check `path:` and the files behind it",
-                slides=tuple(sorted(single)),
-            )
-        )
+        found.look(slide, dataset, min_cell_um, measured=slide.meta.slide_id in measured)
+    ratios = found.ratios
+    fields = overlapping_fields(notes, {name: n for name, n in found.n_units.items() if n})
+    scale = found.wrong_scale(min_ratio, max_ratio)
+    crowded = found.nearer_than_cells(min_cell_um)
+    astray = [*fields, *scale, *crowded]
+    findings = [
+        *fields,
+        *other_units(notes),
+        *_declared(dataset, min_ratio, max_ratio),
+        *found.incomplete(),
+        *scale,
+        *misplaced(found.fits, max_stretch),
+        *crowded,
+        *found.unjudged(measured),
+    ]
     worst = max(ratios.values(), key=lambda ratio: abs(np.log(ratio)), default=None)
     spacing = f", median spacing {worst:.3g} x the pitch at worst" if worst else ""
     return conclude(
         findings,
-        passed=f"coordinates of {count(len(n_units), 'slide')} are complete{spacing}",
+        passed=f"coordinates of {count(len(found.n_units), 'slide')} are complete{spacing}",
         statistic=worst,
         threshold=None if worst is None else (min_ratio if worst < 1 else max_ratio),
         details={
@@ -193,6 +103,122 @@ def missing_coords(
             **({WITHHOLDS: "; ".join(finding.text for finding in astray)} if astray else {}),
         },
     )
+
+
+class _Places:
+    """What the places of all slides tell, slide by slide."""
+
+    def __init__(self) -> None:
+        self.n_units: dict[str, int] = {}
+        self.fits: dict[str, GridFit] = {}
+        self.ratios: dict[str, float] = {}
+        self._medians: dict[str, tuple[float, float]] = {}
+        self._missing: dict[str, int] = {}
+        self._crowded: dict[str, float] = {}
+        self._flat: list[str] = []
+        self._single: list[str] = []
+        self._without_pitch: list[str] = []
+
+    def look(self, slide: Slide, dataset: Subject, min_cell_um: float, *, measured: bool) -> None:
+        """Take note of one slide."""
+        name = slide.meta.slide_id
+        self.n_units[name] = slide.n_units
+        fit = fit_of(slide, dataset.config)
+        if fit is not None:
+            self.fits[name] = fit
+        xy = as_numbers(slide.xy_um)
+        if xy.shape != (slide.n_units, 2):
+            self._missing[name] = slide.n_units
+            return
+        finite = np.isfinite(xy).all(axis=1)
+        resolution = slide.meta.resolution or dataset.config.resolution
+        if not finite.all():
+            self._missing[name] = int((~finite).sum())
+        elif len(xy) < 2:  # one point has neither range nor neighbour
+            self._single.append(name)
+        elif (np.ptp(xy, axis=0) == 0).any():
+            self._flat.append(name)
+        elif resolution in LATTICES and not measured:
+            pitches = _pitches(dataset, slide)
+            if not pitches:
+                self._without_pitch.append(name)
+                return
+            median = _median_neighbour(xy)
+            pitch = min(pitches, key=lambda value: (abs(np.log(median / value)), value))
+            self.ratios[name], self._medians[name] = median / pitch, (median, pitch)
+        elif resolution == "cell" and (median := _median_neighbour(xy)) < min_cell_um:
+            self._crowded[name] = median
+
+    def incomplete(self) -> list[Finding]:
+        """Return the slides without places, or with all of them on one line."""
+        missing = self._missing
+        return [
+            *worst_slide(
+                missing,
+                lambda slide: f"{count(missing[slide], 'unit')} without coordinates on slide {slide}",
+                "fill the coordinates of every unit (`keys: {spatial: ...}`), or leave the unit out",
+                statistic=sum(missing.values()),
+            ),
+            *worst_slide(
+                dict.fromkeys(self._flat, 0.0),
+                lambda slide: f"all units of slide {slide} have the same x or the same y",
+                "check `keys: {spatial: ...}`: it must name x and y of each unit",
+            ),
+        ]
+
+    def wrong_scale(self, low: float, high: float) -> list[Finding]:
+        """Return the slides whose units do not lie a pitch apart."""
+        ratios = self.ratios
+        off = {name: abs(float(np.log(r))) for name, r in ratios.items() if not low <= r <= high}
+        if not off:
+            return []
+        worst = ranked(off)[0]
+        median, pitch = self._medians[worst]
+        guess = "array indices" if median <= 2.5 else "pixels"  # steps of an array index are 1 or 2
+        return worst_slide(
+            off,
+            lambda slide: (
+                f"neighbours on slide {slide} are {median:.3g} apart where the pitch is {pitch:g} um"
+            ),
+            f"set `scale: {{um_per_px: ...}}` to get um (here: about times {pitch / median:.3g}), "
+            "or correct `pitch_um:`",
+            low if ratios[worst] < low else high,
+            tail=f"; these may be {guess}",
+            statistic=ratios[worst],
+        )
+
+    def nearer_than_cells(self, least: float) -> list[Finding]:
+        """Return the slides of cells whose centres nearly coincide."""
+        return worst_slide(
+            self._crowded,
+            lambda slide: f"cells of slide {slide} are {self._crowded[slide]:.3g} apart (median), nearer "
+            "than cells can lie in um",
+            "set `scale: {um_per_px: ...}` to get um: these may be array indices or millimetres",
+            least, lowest=True,
+        )  # fmt: skip
+
+    def unjudged(self, measured: Collection[str]) -> list[Finding]:
+        """Return what nothing can be said of."""
+        single = tuple(sorted(self._single))
+        found = [
+            *unjudged(
+                self._without_pitch,
+                lambda slides: f"no pitch is known for the technology, so the spacing of {on_slides(slides)} "
+                "cannot be judged",
+                "write `pitch_um:` (centre to centre, in um) under the data set",
+            ),
+            *unjudged(
+                measured,
+                lambda slides: f"the unit of {on_slides(slides)} was measured by the distance of neighbours, "
+                "which then cannot test it",
+                "write the size of a pixel as `scale: {um_per_px: ...}`, as the scanner says it",
+            ),
+        ]  # fmt: skip
+        if single or not self.n_units:
+            text = f"{count(len(single), 'slide')} with fewer than two units" if single else "no slide"
+            fix = "check `path:` and the files behind it"
+            found.append(Finding(status="skip", text=text, fix=fix, slides=single))
+        return found
 
 
 def _declared(dataset: Subject, min_ratio: float, max_ratio: float) -> list[Finding]:
@@ -208,21 +234,15 @@ def _declared(dataset: Subject, min_ratio: float, max_ratio: float) -> list[Find
             continue
         if not min_ratio <= pitch / lattice.pitch_um <= max_ratio:
             ratios[sample.slide], said[sample.slide] = pitch / lattice.pitch_um, (pitch, lattice.pitch_um)
-    if not ratios:
-        return []
-    slides = ranked({name: abs(float(np.log(ratio))) for name, ratio in ratios.items()})
-    pitch, expected = said[slides[0]]
-    return [
-        Finding(
-            status="fail",
-            text=f"the samples table gives slide {slides[0]} a spacing of {pitch:.3g} um, its technology has "
-            f"{expected:g} um{others(slides)}",
-            fix="correct the pixel size, or the technology; write `pitch_um:` if the array is another one",
-            statistic=ratios[slides[0]],
-            threshold=min_ratio if ratios[slides[0]] < 1 else max_ratio,
-            slides=slides,
-        )
-    ]
+    far = {name: abs(float(np.log(ratio))) for name, ratio in ratios.items()}
+    ratio = ratios[ranked(far)[0]] if far else 1.0
+    return worst_slide(
+        far,
+        lambda slide: f"the samples table gives slide {slide} a spacing of {said[slide][0]:.3g} um, its "
+        f"technology has {said[slide][1]:g} um",
+        "correct the pixel size, or the technology; write `pitch_um:` if the array is another one",
+        min_ratio if ratio < 1 else max_ratio, statistic=ratio,
+    )  # fmt: skip
 
 
 def _pitches(dataset: Subject, slide: Slide) -> tuple[float, ...]:
@@ -241,41 +261,3 @@ def _median_neighbour(xy: NDArray[np.float64]) -> float:
     places = np.unique(xy, axis=0)
     distances, _ = cKDTree(places).query(places, k=2)
     return float(np.median(distances[:, 1]))
-
-
-def _crowded(medians: Mapping[str, float], least: float) -> Finding:
-    slides = tuple(sorted(medians, key=lambda name: (medians[name], name)))
-    return Finding(
-        status="fail",
-        text=f"cells of slide {slides[0]} are {medians[slides[0]]:.3g} apart (median), nearer than "
-        f"cells can lie in um{others(slides)}",
-        fix="set `scale: {um_per_px: ...}` to get um: these may be array indices or millimetres",
-        statistic=medians[slides[0]],
-        threshold=least,
-        slides=slides,
-    )
-
-
-def _wrong_scale(
-    ratios: dict[str, float], medians: dict[str, tuple[float, float]], low: float, high: float
-) -> list[Finding]:
-    off = sorted(
-        (name for name, ratio in ratios.items() if not low <= ratio <= high),
-        key=lambda name: (-abs(float(np.log(ratios[name]))), name),
-    )
-    if not off:
-        return []
-    median, pitch = medians[off[0]]
-    guess = "array indices" if median <= 2.5 else "pixels"  # steps of an array index are 1 or 2
-    return [
-        Finding(
-            status="fail",
-            text=f"neighbours on slide {off[0]} are {median:.3g} apart where the pitch is {pitch:g} um"
-            f"{others(off)}; these may be {guess}",
-            fix=f"set `scale: {{um_per_px: ...}}` to get um (here: about times {pitch / median:.3g}), "
-            "or correct `pitch_um:`",
-            statistic=ratios[off[0]],
-            threshold=low if ratios[off[0]] < low else high,
-            slides=tuple(off),
-        )
-    ]

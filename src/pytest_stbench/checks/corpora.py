@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, some
+from pytest_stbench.checks.result import CheckResult, Finding, conclude
 from pytest_stbench.checks.subject import known, normalised
+from pytest_stbench.checks.wording import count, some
 from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
@@ -39,7 +40,14 @@ def slide_hash(slide: Slide) -> str:
     return HASH + hashlib.sha256("\n".join(sorted(rows)).encode()).hexdigest()
 
 
-@check("Q21", severity="fail/warn", scope="model", needs="metadata", checklist=("S11",))
+@check(
+    "Q21",
+    severity="fail/warn",
+    scope="model",
+    needs="metadata",
+    checklist=("S11",),
+    after=("split_within_slide",),
+)
 def shared_corpus(
     *,
     pretraining: Sequence[str] | None,
@@ -79,47 +87,14 @@ def shared_corpus(
     statistic is the number of test slides seen before; ``details["ledger"]`` has one entry per data
     set and declared source that matches.
     """
-    findings: list[Finding] = []
     ledger = _ledger(pretraining or (), suite, tested, hashes)
     exact = [entry for entry in ledger if entry["match"] != "corpus"]
-    unverifiable = [entry for entry in ledger if entry["match"] == "corpus"]
     seen = sorted({slide for entry in exact for slide in entry["test_slides"]})
-    if seen:
-        first = next(entry for entry in exact if entry["test_slides"])
-        findings.append(
-            Finding(
-                status="fail" if "zero-shot" in scope else "warn",
-                text=f"the model was pretrained on {first['declared']!r}, which is the {first['match']} of "
-                f"{count(len(seen), 'test slide')} of {first['dataset']} ({some(seen)})",
-                fix="test on slides the model has not seen, or report these apart from all others",
-                statistic=len(seen),
-                threshold=0.0,
-                slides=tuple(seen),
-            )
-        )
-    if unverifiable:
-        entry = unverifiable[0]
-        findings.append(
-            Finding(
-                status="warn",
-                text=f"the model was pretrained on the corpus {entry['declared']!r}, from which "
-                f"{count(len(entry['test_slides']), 'test slide')} of {entry['dataset']} come too: whether "
-                "these "
-                "were among what it saw is unverifiable",
-                fix="declare accessions or slides in `pretraining` of the model, or test on another corpus",
-                statistic=len(entry["test_slides"]),
-                threshold=0.0,
-                slides=tuple(entry["test_slides"]),
-            )
-        )
+    findings = _seen_before(ledger, exact, seen, zero_shot="zero-shot" in scope)
     if pretraining is None:
-        findings.append(
-            Finding(
-                status="warn",
-                text="the model does not declare what it was pretrained on",
-                fix="give it an attribute such as pretraining = ('HEST',), or pretraining = () if it was not",
-            )
-        )
+        text = "the model does not declare what it was pretrained on"
+        fix = "give it an attribute such as pretraining = ('HEST',), or pretraining = () if it was not"
+        findings.append(Finding(status="warn", text=text, fix=fix))
     findings += _twice(suite) or _same_files(files() if files and len(suite) > 1 else {})
     return conclude(
         findings,
@@ -130,6 +105,41 @@ def shared_corpus(
         threshold=0.0,
         details={"ledger": ledger, "declared": None if pretraining is None else list(pretraining)},
     )
+
+
+def _seen_before(
+    ledger: Sequence[dict[str, Any]], exact: Sequence[dict[str, Any]], seen: list[str], *, zero_shot: bool
+) -> list[Finding]:
+    """Return what was seen before, and what may have been."""
+    findings = []
+    if seen:
+        first = next(entry for entry in exact if entry["test_slides"])
+        findings.append(
+            Finding(
+                status="fail" if zero_shot else "warn",
+                text=f"the model was pretrained on {first['declared']!r}, which is the {first['match']} of "
+                f"{count(len(seen), 'test slide')} of {first['dataset']} ({some(seen)})",
+                fix="test on slides the model has not seen, or report these apart from all others",
+                statistic=len(seen),
+                threshold=0.0,
+                slides=tuple(seen),
+            )
+        )
+    entry = next((entry for entry in ledger if entry["match"] == "corpus"), None)
+    if entry is not None:
+        findings.append(
+            Finding(
+                status="warn",
+                text=f"the model was pretrained on the corpus {entry['declared']!r}, from which "
+                f"{count(len(entry['test_slides']), 'test slide')} of {entry['dataset']} come too: whether "
+                "these were among what it saw is unverifiable",
+                fix="declare accessions or slides in `pretraining` of the model, or test on another corpus",
+                statistic=len(entry["test_slides"]),
+                threshold=0.0,
+                slides=tuple(entry["test_slides"]),
+            )
+        )
+    return findings
 
 
 def _ledger(

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, others, percent, ranked
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, nothing_to_judge, worst_slide
 from pytest_stbench.checks.subject import known
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.checks.wording import others, percent, ranked
 from pytest_stbench.data.corrections import names_correction
 from pytest_stbench.extend import check
 
@@ -24,6 +25,8 @@ MAX_GENES = 200
 PLAIN = frozenset({"X", "raw", "counts"})
 """Where raw counts stand by custom."""
 
+FIX = "evaluate raw counts (`keys: {counts: ...}`); give a corrected matrix to models as an input at most"
+
 LEAST_EFFECT = 0.01
 """Patients that explain less do not differ: shares of it are chance."""
 
@@ -37,6 +40,7 @@ LEAST_EFFECT = 0.01
         "min_effect": "normalisation keeps most of the difference between people, correction does not",
     },
     checklist=("S6",),
+    after=("class_imbalance",),
 )
 def batch_corrected_eval(
     dataset: Subject,
@@ -74,51 +78,17 @@ def batch_corrected_eval(
         negative[slide.meta.slide_id] = float((values < 0).mean())
         fractional[slide.meta.slide_id] = float((np.abs(values - np.rint(values)) > TOLERANCE).mean())
     if not units:
-        finding = Finding(
-            status="skip", text="the data set has no unit", fix="check `path:` and the files behind it"
-        )
-        return conclude([finding], passed="")
+        return nothing_to_judge("the data set has no unit", "check `path:` and the files behind it")
     recorded = _recorded(dataset)
-    findings: list[Finding] = []
-    fix = "evaluate raw counts (`keys: {counts: ...}`); give a corrected matrix to models as an input at most"
-    below = ranked({name: share for name, share in negative.items() if share > 0})
-    odd = ranked({name: share for name, share in fractional.items() if share > max_non_integer})
-    if names_correction(field):
-        findings.append(
-            Finding(status="fail", text=f"the evaluated values are {field!r}, a corrected layer", fix=fix)
-        )
-    if below and odd:
-        findings.append(
-            Finding(
-                status="fail",
-                text=f"{percent(negative[below[0]])} of the values of slide {below[0]} are negative and "
-                f"{percent(fractional.get(below[0], 0.0))} are no whole numbers, as after batch correction "
-                f"or scaling{others(below)}",
-                fix=fix,
-                statistic=negative[below[0]],
-                threshold=0.0,
-                slides=below,
-            )
-        )
-    if odd and recorded:
-        findings.append(
-            Finding(
-                status="fail",
-                text=f"the file records {recorded}, and the values of slide {odd[0]} are no "
-                f"counts{others(odd)}",
-                fix=fix,
-                statistic=fractional[odd[0]],
-                threshold=max_non_integer,
-                slides=odd,
-            )
-        )
+    odd = {name: share for name, share in fractional.items() if share > max_non_integer}
+    findings = _plain_signs(field, recorded, negative, fractional, odd, max_non_integer)
     beside = raw() if raw and not findings and (odd or recorded or field not in PLAIN) else None
     if odd and not findings and beside is None:
-        findings.append(_unknown(odd))
+        findings.append(_unknown(ranked(odd)))
     elif beside is not None:
         what = f"in the evaluated values ({field!r}{f'; the file records {recorded}' if recorded else ''})"
-        slides = odd or ranked(fractional)
-        findings += _beside_raw(dataset, beside, slides, min_effect, what, fix, counts=not odd)
+        slides = ranked(odd or fractional)
+        findings += _beside_raw(dataset, beside, slides, min_effect, what, counts=not odd)
     note = f" (the file records {recorded}, which these values do not show)" if recorded else ""
     return conclude(
         findings,
@@ -127,6 +97,37 @@ def batch_corrected_eval(
         threshold=0.0,
         details={"negative": negative, "not_whole": fractional, "recorded": recorded},
     )
+
+
+def _plain_signs(
+    field: str,
+    recorded: str,
+    negative: Mapping[str, float],
+    fractional: Mapping[str, float],
+    odd: Mapping[str, float],
+    max_non_integer: float,
+) -> list[Finding]:
+    """Return what names, values and records say by themselves."""
+    findings = []
+    if names_correction(field):
+        text = f"the evaluated values are {field!r}, a corrected layer"
+        findings.append(Finding(status="fail", text=text, fix=FIX))
+    if odd:
+        findings += worst_slide(
+            {name: share for name, share in negative.items() if share > 0},
+            lambda slide: f"{percent(negative[slide])} of the values of slide {slide} are negative and "
+            f"{percent(fractional.get(slide, 0.0))} are no whole numbers, as after batch correction "
+            "or scaling",
+            FIX,
+        )  # fmt: skip
+    if recorded:
+        findings += worst_slide(
+            odd,
+            lambda slide: f"the file records {recorded}, and the values of slide {slide} are no counts",
+            FIX,
+            max_non_integer,
+        )
+    return findings
 
 
 def _recorded(dataset: Subject) -> str:
@@ -151,7 +152,6 @@ def _beside_raw(
     slides: tuple[str, ...],
     min_effect: float,
     what: str,
-    fix: str,
     *,
     counts: bool,
 ) -> list[Finding]:
@@ -165,7 +165,7 @@ def _beside_raw(
             status="fail",
             text=f"{what} patients explain {percent(share)} of what they explain in the raw counts "
             f"({percent(min_effect)} expected at least): the difference between people was taken out",
-            fix=fix,
+            fix=FIX,
             statistic=share,
             threshold=min_effect,
             slides=slides,

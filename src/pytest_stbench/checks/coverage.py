@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, percent, some
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, nothing_to_judge
+from pytest_stbench.checks.wording import count, percent, some
 from pytest_stbench.extend import check
 from pytest_stbench.resources import cell_type_markers, lr_pairs, signatures
 
@@ -34,6 +35,7 @@ NOUNS = {
         "min_candidates": "lists are a quarter of the candidates: with fewer, under five genes",
     },
     checklist=("S3",),
+    after=("panel_split",),
 )
 def task_gene_coverage(
     *,
@@ -75,50 +77,32 @@ def task_gene_coverage(
     if not asked:
         return conclude([], passed="the task asks for no signature, no ligand-receptor pair and no marker")
     if not genes:
-        finding = Finding(status="skip", text="no data set of the task is here", fix="get the data first")
-        return conclude([finding], passed="")
+        return nothing_to_judge("no data set of the task is here", "get the data first")
     types = classes() if "cell_types" in asked else {}
-    findings = []
-    details: dict[str, dict[str, object]] = {}
-    for dataset, there in genes.items():
-        found: dict[str, object] = {}
+    findings: list[Finding] = []
+    details: dict[str, dict[str, object]] = {dataset: {} for dataset in genes}
+    for (dataset, there), found in zip(genes.items(), details.values(), strict=True):
         if "signatures" in asked:
-            covered = {
-                name: len(there & set(members))
-                for name, members in signatures().items()
-                if named is None or name in named
-            }
-            found["signatures"] = covered
+            found["signatures"] = covered = _covered(there, named)
             findings += _signatures(dataset, covered, min_members, min_genes, min_evaluable)
         if "communication" in asked:
-            usable = sum({pair.ligand, pair.receptor} <= there for pair in lr_pairs())
-            found["pairs"] = usable
-            if usable < min_pairs:
-                findings.append(_few_pairs(dataset, usable, there, min_pairs))
+            found["pairs"] = usable = sum({pair.ligand, pair.receptor} <= there for pair in lr_pairs())
+            findings += _few_pairs(dataset, usable, there, min_pairs)
         if "cell_types" in asked:
-            told = _told(there, types.get(dataset) or cell_type_markers())
-            found["markers_of_types"] = told
-            findings += _types(dataset, told, min_genes, min_evaluable)
+            found["markers_of_types"] = known = _markers(there, types.get(dataset) or cell_type_markers())
+            findings += _types(dataset, known, min_genes, min_evaluable)
         if "markers" in asked:
-            found["candidates"] = len(there)
-            if len(there) < min_candidates:
-                findings.append(
-                    Finding(
-                        status="fail",
-                        text=f"{dataset} has {count(len(there), 'gene')} to find markers among, fewer than "
-                        f"{min_candidates:,}",
-                        fix="leave out the metrics of marker lists on this panel",
-                        statistic=len(there),
-                        threshold=min_candidates,
-                    )
-                )
-        details[dataset] = found
-    return conclude(
-        findings,
-        passed=f"enough genes are measured for {' and '.join(NOUNS[name] for name in asked)} "
-        f"({count(len(genes), 'data set')})",
-        details=details,
-    )
+            found["candidates"] = number = len(there)
+            findings += _few_candidates(dataset, number, min_candidates)
+    nouns = " and ".join(NOUNS[name] for name in asked)
+    what = f"{nouns} ({count(len(genes), 'data set')})"
+    return conclude(findings, passed=f"enough genes are measured for {what}", details=details)
+
+
+def _covered(there: Genes, named: Collection[str] | None) -> dict[str, int]:
+    """Return how many genes of each signature that is asked are measured."""
+    asked = {name: genes for name, genes in signatures().items() if named is None or name in named}
+    return {name: len(there & set(genes)) for name, genes in asked.items()}
 
 
 def _signatures(
@@ -149,22 +133,22 @@ def _signatures(
     ]
 
 
-def _told(there: Genes, types: Collection[str]) -> dict[str, int]:
+def _markers(there: Genes, types: Collection[str]) -> dict[str, int]:
     """Return how many known markers of each type are measured; types without known ones are left out."""
     markers = cell_type_markers()
     return {name: len(there & set(markers[name])) for name in sorted(types) if name in markers}
 
 
-def _types(dataset: str, told: Mapping[str, int], min_genes: int, min_share: float) -> list[Finding]:
-    lost = sorted(name for name, n in told.items() if n < min_genes)
-    share = 1 - len(lost) / len(told) if told else 1.0
+def _types(dataset: str, known: Mapping[str, int], min_genes: int, min_share: float) -> list[Finding]:
+    lost = sorted(name for name, n in known.items() if n < min_genes)
+    share = 1 - len(lost) / len(known) if known else 1.0
     if share >= min_share:
         return []
-    examples = [f"{name} {told[name]}" for name in lost]
+    examples = [f"{name} {known[name]}" for name in lost]
     return [
         Finding(
             status="warn",
-            text=f"{percent(share)} of {count(len(told), 'cell type')} have {min_genes} known markers among "
+            text=f"{percent(share)} of {count(len(known), 'cell type')} have {min_genes} known markers among "
             f"the genes of {dataset} ({percent(min_share)} wanted; fewer: {some(examples)})",
             fix="read cell types of this panel with care, or use a panel with markers of each",
             statistic=share,
@@ -174,14 +158,32 @@ def _types(dataset: str, told: Mapping[str, int], min_genes: int, min_share: flo
     ]
 
 
-def _few_pairs(dataset: str, usable: int, there: Genes, min_pairs: int) -> Finding:
+def _few_candidates(dataset: str, number: int, least: int) -> list[Finding]:
+    if number >= least:
+        return []
+    return [
+        Finding(
+            status="fail",
+            text=f"{dataset} has {count(number, 'gene')} to find markers among, fewer than {least:,}",
+            fix="leave out the metrics of marker lists on this panel",
+            statistic=number,
+            threshold=least,
+        )
+    ]
+
+
+def _few_pairs(dataset: str, usable: int, there: Genes, min_pairs: int) -> list[Finding]:
+    if usable >= min_pairs:
+        return []
     absent = sorted({gene for pair in lr_pairs() for gene in (pair.ligand, pair.receptor)} - there)
-    return Finding(
-        status="fail",
-        text=f"{dataset} measured ligand and receptor of {usable:,} of {len(lr_pairs()):,} pairs, fewer than "
-        f"{min_pairs:,}",
-        fix="leave out the metrics of communication on this panel, or add ligands and receptors to it",
-        statistic=usable,
-        threshold=min_pairs,
-        genes=tuple(absent),
-    )
+    return [
+        Finding(
+            status="fail",
+            text=f"{dataset} measured ligand and receptor of {usable:,} of {len(lr_pairs()):,} pairs, fewer "
+            f"than {min_pairs:,}",
+            fix="leave out the metrics of communication on this panel, or add ligands and receptors to it",
+            statistic=usable,
+            threshold=min_pairs,
+            genes=tuple(absent),
+        )
+    ]

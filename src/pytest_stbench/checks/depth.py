@@ -7,14 +7,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csc_matrix
 
-from pytest_stbench.checks.measured import asked_of, nothing_to_judge, on_measured
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, others, percent, ranked
+from pytest_stbench.checks.measured import Measured, on_measured, tested
+from pytest_stbench.checks.result import (
+    CheckResult,
+    Finding,
+    conclude,
+    limited,
+    nothing_to_judge,
+    over,
+    worst_slide,
+)
 from pytest_stbench.checks.sample import class_codes, sample_units
+from pytest_stbench.checks.wording import count, percent
 from pytest_stbench.extend import check
 from pytest_stbench.kernels.group_variance import variance_between
 from pytest_stbench.kernels.sparse_ranks import spearman_with
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from pytest_stbench.checks.measured import Measured
@@ -24,6 +35,9 @@ BLOCK_ELEMENTS = 1 << 22
 MAX_PC_GENES = 500
 STRONG = 0.5
 ROUNDING = 1e-9
+NOTHING_VARIES = "no tested slide has a gene and a total count that vary"
+READ = "read `partial_pearson_gene` or `partial_spearman_gene` beside the score"
+NORMALISE = "normalise (`log1p_cp10k`, `log1p_median`) and add `partial_pearson_gene` to `metrics:`"
 
 
 @check(
@@ -37,7 +51,7 @@ ROUNDING = 1e-9
     },
     checklist=("S10",),
     source="Andersson et al. 2021",
-    after="missing_coords",
+    after=("missing_coords", "class_imbalance"),
 )
 @on_measured
 def library_size_confounding(
@@ -64,12 +78,7 @@ def library_size_confounding(
     components: dict[str, float | None] = {}
     niches: dict[str, float | None] = {}
     worst_genes: dict[str, tuple[str, ...]] = {}
-    choices = measured.choices()
-    for slide in measured.slides():
-        columns = asked_of(choices, slide)
-        if columns is None or not len(columns):
-            continue
-        name = slide.meta.slide_id
+    for name, slide, columns in tested(measured):
         part = sample_units(slide)
         strength = follows_depth(measured, part, columns)
         defined = strength[np.isfinite(strength)]
@@ -77,51 +86,21 @@ def library_size_confounding(
             continue
         medians[name] = round(float(np.median(defined)), 9)
         strong[name] = float((defined > STRONG).mean())
-        order = np.lexsort((np.asarray(part.genes)[columns].astype(str), -np.nan_to_num(strength)))
-        worst_genes[name] = tuple(np.asarray(part.genes).astype(str)[columns[order]][:20].tolist())
+        names = np.asarray(part.genes).astype(str)[columns]
+        worst_genes[name] = tuple(names[np.lexsort((names, -np.nan_to_num(strength)))][:20].tolist())
         components[name] = _first_component(measured, part, columns[:MAX_PC_GENES])
         niches[name] = _between_niches(part)
     if not medians:
-        return nothing_to_judge(
-            "no tested slide has a gene and a total count that vary", "check which slides the splits test"
-        )
-    adjusted = " although a metric adjusted for depth is scored" if depth_adjusted else ""
-    fix = "read `partial_pearson_gene` or `partial_spearman_gene` beside the score" if depth_adjusted else (
-        "normalise (`log1p_cp10k`, `log1p_median`) and add `partial_pearson_gene` to `metrics:`"
-    )  # fmt: skip
-    findings = []
-    over = ranked({name: value for name, value in medians.items() if value > min(warn_median, fail_median)})
-    if over:
-        worst = over[0]
-        beyond = medians[worst] > fail_median
-        limit = fail_median if beyond else warn_median
-        findings.append(
-            Finding(
-                status="fail" if beyond and not depth_adjusted else "warn",
-                text=f"the evaluated genes of slide {worst} follow the total count of the unit: median "
-                f"Spearman {medians[worst]:.2f} ({limit:g} allowed){adjusted}{others(over)}",
-                fix=fix,
-                statistic=medians[worst],
-                threshold=limit,
-                slides=over,
-                genes=worst_genes[worst],
-            )
-        )
-    many = ranked({name: share for name, share in strong.items() if share > max_strong + ROUNDING})
-    if many:
-        worst = many[0]
-        findings.append(
-            Finding(
-                status="warn",
-                text=f"{percent(strong[worst])} of the evaluated genes of slide {worst} correlate with the "
-                f"total count above {STRONG:g} ({percent(max_strong)} allowed){others(many)}",
-                fix=fix,
-                statistic=strong[worst],
-                threshold=max_strong,
-                slides=many,
-                genes=worst_genes[worst],
-            )
-        )
+        return nothing_to_judge(NOTHING_VARIES, "check which slides the splits test")
+    findings = [
+        *_deep(medians, worst_genes, warn_median, fail_median, depth_adjusted=depth_adjusted),
+        *over(
+            {name: share for name, share in strong.items() if share > max_strong + ROUNDING},
+            lambda slide: f"{percent(strong[slide])} of the evaluated genes of slide {slide} correlate with "
+            f"the total count above {STRONG:g}",
+            READ if depth_adjusted else NORMALISE, warn=max_strong, genes=worst_genes,
+        ),
+    ]  # fmt: skip
     return conclude(
         findings,
         passed=f"median Spearman of the evaluated genes with the total count at most "
@@ -135,6 +114,29 @@ def library_size_confounding(
             "depth_between_niches": niches,
         },
     )
+
+
+def _deep(
+    medians: Mapping[str, float],
+    genes: Mapping[str, tuple[str, ...]],
+    warn: float,
+    fail: float,
+    *,
+    depth_adjusted: bool,
+) -> list[Finding]:
+    """Return the slides whose genes follow the total count; no failure where scores are adjusted for it."""
+    broken = limited(max(medians.values()), warn=warn, fail=fail)
+    if broken is None:
+        return []
+    status, limit = broken
+    adjusted = " although a metric adjusted for depth is scored" if depth_adjusted else ""
+    return worst_slide(
+        {name: value for name, value in medians.items() if value > min(warn, fail)},
+        lambda slide: f"the evaluated genes of slide {slide} follow the total count of the unit: median "
+        f"Spearman {medians[slide]:.2f} ({limit:g} allowed){adjusted}",
+        READ if depth_adjusted else NORMALISE,
+        limit, status="warn" if depth_adjusted else status, genes=genes,
+    )  # fmt: skip
 
 
 def follows_depth(measured: Measured, slide: Slide, columns: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, on_slides, some
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, nothing_to_judge
+from pytest_stbench.checks.wording import count, on_slides, others, some
 from pytest_stbench.extend import check
 from pytest_stbench.registry import SIMPLE
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         "min_block_um": "the block size of the split `within`; smaller blocks are mostly border",
     },
     checklist=("S7",),
+    after=("name_leak",),
 )
 def split_within_slide(
     folds: Sequence[Fold],
@@ -39,12 +41,9 @@ def split_within_slide(
     random split of spots rewards interpolation.
     """
     if not any(fold.train or fold.test for fold in folds):
-        finding = Finding(
-            status="skip",
-            text="the split has no fold with slides",
-            fix="choose a split that these samples allow",
+        return nothing_to_judge(
+            "the split has no fold with slides", "choose a split that these samples allow"
         )
-        return conclude([finding], passed="")
     cut = {fold.name: tuple(s for s in dict.fromkeys(fold.test) if s in set(fold.train)) for fold in folds}
     random = [fold for fold in folds if cut[fold.name] and not fold.within]
     findings: list[Finding] = []
@@ -54,7 +53,7 @@ def split_within_slide(
             Finding(
                 status="fail",
                 text=f"{on_slides(cut[random[0].name])} in train and test of fold {random[0].name}"
-                f"{_further(len(random))}",
+                f"{others(random, 'fold')}",
                 fix="split by patient (lopo or pgkf), or declare the split `within`, "
                 "which leaves a gap and is never called generalisation",
                 statistic=len(slides),
@@ -91,17 +90,13 @@ def _too_close(
         Finding(
             status="fail",
             text=f"fold {first} cuts {on_slides(cut[first])} into train and test, and {said}"
-            f"{_further(len(close))}",
+            f"{others(close, 'fold')}",
             fix=f"set `{name}: {limit:g}` or more (um): nearer spots are near-copies of each other",
             statistic=None if value is None else float(value),
             threshold=limit,
             slides=tuple(dict.fromkeys(slide for fold in close for slide in cut[fold.name])),
         )
     ]
-
-
-def _further(n_folds: int) -> str:
-    return f" (and {count(n_folds - 1, 'other fold')})" if n_folds > 1 else ""
 
 
 @check(
@@ -111,6 +106,7 @@ def _further(n_folds: int) -> str:
     needs="spec",
     reasons={"fallback": "a position in the section says nothing of the tissue: too easy a bar"},
     checklist=("S12",),
+    after=("state_across_folds",),
 )
 def baseline_missing(
     *,
@@ -139,44 +135,27 @@ def baseline_missing(
     findings: list[Finding] = []
     chosen: dict[str, str] = {}
     if not trivial:
-        findings.append(
-            Finding(
-                status="fail",
-                text="the family has no trivial baseline",
-                fix="name one in the family's record",
-            )
-        )
+        text, fix = "the family has no trivial baseline", "name one in the family's record"
+        findings.append(Finding(status="fail", text=text, fix=fix))
     if not available:
-        findings.append(
-            Finding(status="skip", text="the task has no data set", fix="add one under `datasets:`")
-        )
+        text, fix = "the task has no data set", "add one under `datasets:`"
+        findings.append(Finding(status="skip", text=text, fix=fix))
     for dataset, runs in available.items():
         if trivial and trivial not in runs:
-            findings.append(
-                _cannot_run(f"the trivial baseline {trivial}", dataset, "check the data set's fields")
-            )
+            what = f"the trivial baseline {trivial} cannot run"
+            findings.append(_cannot_run(what, dataset, "check the data set's fields"))
         learned = next((name for name in simple if name in runs), None)
         if learned is None:
-            candidates = some(list(simple)) or "none is known"
-            findings.append(
-                _cannot_run(
-                    f"no simple learned baseline ({candidates})",
-                    dataset,
-                    "declare an `image:` or `keys: {embedding: ...}`, or choose another family",
-                )
-            )
+            what = f"no simple learned baseline ({some(list(simple)) or 'none is known'}) can run"
+            fix = "declare an `image:` or `keys: {embedding: ...}`, or choose another family"
+            findings.append(_cannot_run(what, dataset, fix))
             continue
         chosen[dataset] = learned
         if learned in fallback and simple[0] != learned:
             better = ", ".join(name for name in simple if name not in fallback)
-            findings.append(
-                Finding(
-                    status="warn",
-                    text=f"{dataset} lacks what {better} need: its simple baseline is only {learned} "
-                    "(the position in the section)",
-                    fix="declare the H&E (`image:`) or an encoder's features (`keys: {embedding: ...}`)",
-                )
-            )
+            text = f"{dataset} lacks what {better} need: its simple baseline is only {learned}"
+            fix = "declare the H&E (`image:`) or an encoder's features (`keys: {embedding: ...}`)"
+            findings.append(Finding(status="warn", text=f"{text} (the position in the section)", fix=fix))
     findings.extend(_undeclared(trivial, sorted(set(chosen.values())), declared))
     return conclude(
         findings,
@@ -186,10 +165,8 @@ def baseline_missing(
 
 
 def _cannot_run(what: str, dataset: str, fix: str) -> Finding:
-    verb = "can run" if what.startswith("no ") else "cannot run"
-    return Finding(
-        status="fail", text=f"{what} {verb} on {dataset}, so scores there have no yardstick", fix=fix
-    )
+    text = f"{what} on {dataset}, so scores there have no yardstick"
+    return Finding(status="fail", text=text, fix=fix)
 
 
 def _undeclared(trivial: str | None, learned: Sequence[str], declared: Collection[str]) -> list[Finding]:

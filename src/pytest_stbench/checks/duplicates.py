@@ -1,4 +1,4 @@
-"""Q05: units that are there twice."""
+"""Q05: units that are there twice, and several sections in what is called one slide."""
 
 from __future__ import annotations
 
@@ -9,20 +9,12 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 
-from pytest_stbench.checks.result import (
-    CheckResult,
-    Finding,
-    conclude,
-    count,
-    others,
-    over,
-    percent,
-    ranked,
-    some,
-)
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, nothing_to_judge, over, worst_slide
 from pytest_stbench.checks.rows import equal_rows
-from pytest_stbench.checks.sections import several_sections, signs_on
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.checks.wording import count, percent, ranked, some
+from pytest_stbench.data.readers.slide_rows import APART, LIBRARIES, SIGN
+from pytest_stbench.data.sections import MAX_TWICE, signs_of_sections
 from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
@@ -48,6 +40,7 @@ ROUNDING_UM = 1e-6
         "min_counts": "shallow units are often identical by chance",
     },
     checklist=("S1",),
+    after=("controls_in_matrix",),
 )
 def duplicate_units(
     dataset: Subject,
@@ -79,50 +72,27 @@ def duplicate_units(
         n_slides += 1
         sections[slide_id] = signs_on(slide, notes)
         units += slide.n_units
-        if not slide.n_units:
-            continue
-        repeated = _repeated_names(slide)
-        if repeated:
-            names[slide_id] = repeated
-        places[slide_id] = float(_close(as_numbers(slide.xy_um), tolerance_um).mean())
-        twins[slide_id] = _identical_share(slide, min_counts)
+        if slide.n_units:
+            names[slide_id] = _repeated_names(slide)
+            places[slide_id] = float(_close(as_numbers(slide.xy_um), tolerance_um).mean())
+            twins[slide_id] = _identical_share(slide, min_counts)
     if not units:
-        finding = Finding(
-            status="skip", text="the data set has no unit", fix="check `path:` and the files behind it"
-        )
-        return conclude([finding], passed="")
-    findings = several_sections(sections, notes)
-    if names:
-        worst = ranked({name: len(repeated) for name, repeated in names.items()})
-        findings.append(
-            Finding(
-                status="fail",
-                text=f"{count(len(names[worst[0]]), 'unit name')} more than once on slide {worst[0]} "
-                f"({some(names[worst[0]])}){others(worst)}",
-                fix="remove the repeated units, or name every unit once",
-                statistic=sum(map(len, names.values())),
-                threshold=0.0,
-                slides=worst,
-            )
-        )
+        return nothing_to_judge("the data set has no unit", "check `path:` and the files behind it")
+    findings = several_sections(sections, notes) + _repeated(names)
     findings += over(
         places,
-        lambda slide: (
-            f"{percent(places[slide])} of the units of slide {slide} lie within {tolerance_um:g} um "
-            "of another unit"
-        ),
+        lambda slide: f"{percent(places[slide])} of the units of slide {slide} lie within {tolerance_um:g} "
+        "um of another unit",
         "remove repeated units, or check whether two sections lie in one coordinate system",
         fail=max_coordinates,
-    )
+    )  # fmt: skip
     findings += over(
         twins,
-        lambda slide: (
-            f"{percent(twins[slide])} of the units of slide {slide} above {min_counts:,} counts "
-            "have exactly the counts of another unit"
-        ),
+        lambda slide: f"{percent(twins[slide])} of the units of slide {slide} above {min_counts:,} counts "
+        "have exactly the counts of another unit",
         "find out whether spots were copied or imputed, and remove the copies",
         warn=max_identical,
-    )
+    )  # fmt: skip
     return conclude(
         findings,
         passed=f"{count(units, 'unit')} on {count(n_slides, 'slide')}, no name twice, "
@@ -130,6 +100,18 @@ def duplicate_units(
         statistic=max(places.values()),
         threshold=max_coordinates,
         details={"same_place": places, "same_counts": twins},
+    )
+
+
+def _repeated(names: Mapping[str, list[str]]) -> list[Finding]:
+    numbers = {slide: len(repeated) for slide, repeated in names.items() if repeated}
+    return worst_slide(
+        numbers,
+        lambda slide: (
+            f"{count(numbers[slide], 'unit name')} more than once on slide {slide} ({some(names[slide])})"
+        ),
+        "remove the repeated units, or name every unit once",
+        statistic=sum(numbers.values()),
     )
 
 
@@ -168,3 +150,52 @@ def _identical_share(slide: Slide, min_counts: int) -> float:
     totals = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     deep = np.flatnonzero((totals > min_counts) & np.isfinite(totals))
     return float(equal_rows(counts[deep]).mean()) if len(deep) > 1 else 0.0
+
+
+def signs_on(slide: Slide, notes: Mapping[str, Mapping[str, int]]) -> dict[str, float]:
+    """Return the signs that a slide is several sections, with the share of its units that shows each.
+
+    Array positions that are not declared, places and batches are known from the `notes` of reading.
+    """
+    if not slide.n_units:
+        return {}
+    names = np.asarray(slide.unit_names).astype(np.str_)
+    found = {sign.text: sign.share for sign in signs_of_sections(names, slide.array_index)}
+    for note, numbers in notes.items():
+        units = numbers.get(slide.meta.slide_id, 0)
+        if note.startswith(SIGN) and units:
+            found.setdefault(note.removeprefix(SIGN), units / slide.n_units)
+    return found
+
+
+def several_sections(
+    signs: Mapping[str, Mapping[str, float]], notes: Mapping[str, Mapping[str, int]]
+) -> list[Finding]:
+    """Return one finding on the slides that seem to be several sections, another on libraries alone."""
+    shares = {slide: max(found.values()) for slide, found in signs.items() if found}
+    alone = {slide: float(n) for slide, n in notes.get(LIBRARIES, {}).items() if n and slide not in shares}
+    columns = [
+        note.removeprefix(APART)
+        for note, numbers in notes.items()
+        if note.startswith(APART) and any(numbers.get(slide) for slide in ranked(shares)[:1])
+    ]
+    apart = f"; {some([f'obs[{name!r}]' for name in columns])} tells them apart" if columns else ""
+
+    def seen(slide: str) -> str:
+        return ", ".join(f"{percent(share)} {text}" for text, share in signs[slide].items())
+
+    return [
+        *worst_slide(
+            shares, lambda slide: f"slide {slide} seems to be several sections: {seen(slide)}{apart}",
+            f"name the slides by `keys: {{slide: {columns[0]}}}` (--slide {columns[0]})"
+            if columns
+            else "write the section of each unit into a column of obs: `keys: {slide: COLUMN}`",
+            MAX_TWICE,
+        ),
+        *worst_slide(
+            alone, lambda slide: f"uns['spatial'] of slide {slide} has {alone[slide]:.0f} libraries",
+            "name the column with the section of each unit by `keys: {slide: ...}`, or remove the "
+            "libraries that are not of the slide",
+            1.0, status="warn", tail=": it may be several sections",
+        ),
+    ]  # fmt: skip

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, on_slides
+from pytest_stbench.checks.result import CheckResult, Finding, conclude
 from pytest_stbench.checks.subject import known
+from pytest_stbench.checks.wording import count, on_slides
 from pytest_stbench.data.corrections import names_correction
 from pytest_stbench.extend import check
 
@@ -25,7 +26,14 @@ MIN_NAME = 2
 """A single letter is a word of the text more often than the name of a slide."""
 
 
-@check("Q17s", severity="fail/warn", scope="split", needs="metadata", checklist=("S5", "S6"))
+@check(
+    "Q17s",
+    severity="fail/warn",
+    scope="split",
+    needs="metadata",
+    checklist=("S5", "S6"),
+    after=("class_imbalance",),
+)
 def fitted_on_test(
     folds: Sequence[Fold],
     samples: Sequence[Sample] = (),
@@ -57,52 +65,42 @@ def fitted_on_test(
             )
         )
     if genes is not None and genes.select == "list":
-        said = genes.provenance
-        if not known(said):
-            findings.append(
-                Finding(
-                    status="warn",
-                    text="the task asks for a list of genes and does not say where it is from: chosen on "
-                    "test "
-                    "slides, it makes scores too good",
-                    fix="write `provenance:` (paper, panel, or the slides it was chosen on), or let genes be "
-                    "chosen on training slides (`select: svg`)",
-                    statistic=n,
-                    threshold=0.0,
-                )
-            )
-        elif named := _named(str(said), folds, samples):
-            concerned = sum(bool(named & set(fold.test)) for fold in folds)
-            findings.append(
-                Finding(
-                    status="warn",
-                    text=f"the list of genes is from {str(said)[:60]!r}, and {count(concerned, 'fold')} test "
-                    f"{on_slides(sorted(named))} of it: scores there are too good",
-                    fix="let genes be chosen on training slides (`select: svg` or `hvg`), or "
-                    "leave these slides out of the test",
-                    statistic=concerned,
-                    threshold=0.0,
-                    slides=tuple(sorted(named)),
-                )
-            )
-        elif _EVERYTHING.search(str(said).casefold()):
-            findings.append(
-                Finding(
-                    status="warn",
-                    text=f"the list of genes is from {str(said)[:60]!r}: if test slides are among them, "
-                    "scores "
-                    "are too good",
-                    fix="let genes be chosen on the training slides of each fold (`select: svg` or `hvg`)",
-                    statistic=n,
-                    threshold=0.0,
-                )
-            )
+        findings += _chosen_on_test(genes.provenance, folds, samples, n)
     return conclude(
         findings,
         passed=f"nothing given or asked is known to be fitted on test slides ({count(n, 'fold')})",
         statistic=0.0,
         threshold=0.0,
     )
+
+
+def _chosen_on_test(
+    provenance: object, folds: Sequence[Fold], samples: Sequence[Sample], n: int
+) -> list[Finding]:
+    """Return why a list of genes may have been chosen with the help of test slides."""
+    said = str(provenance)
+    concerned = n
+    slides: tuple[str, ...] = ()
+    if not known(provenance):
+        text = (
+            "the task asks for a list of genes and does not say where it is from: chosen on test slides, it "
+        )
+        text += "makes scores too good"
+        fix = "write `provenance:` (paper, panel, or the slides it was chosen on), or let genes be "
+        fix += "chosen on training slides (`select: svg`)"
+    elif named := _named(said, folds, samples):
+        slides = tuple(sorted(named))
+        concerned = sum(bool(named & set(fold.test)) for fold in folds)
+        text = f"the list of genes is from {said[:60]!r}, and {count(concerned, 'fold')} test "
+        text += f"{on_slides(slides)} of it: scores there are too good"
+        fix = "let genes be chosen on training slides (`select: svg` or `hvg`), or "
+        fix += "leave these slides out of the test"
+    elif _EVERYTHING.search(said.casefold()):
+        text = f"the list of genes is from {said[:60]!r}: if test slides are among them, scores are too good"
+        fix = "let genes be chosen on the training slides of each fold (`select: svg` or `hvg`)"
+    else:
+        return []
+    return [Finding(status="warn", text=text, fix=fix, statistic=concerned, threshold=0.0, slides=slides)]
 
 
 def _named(said: str, folds: Sequence[Fold], samples: Sequence[Sample]) -> set[str]:

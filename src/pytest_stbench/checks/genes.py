@@ -7,18 +7,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks.genomes import genomes
-from pytest_stbench.checks.result import (
-    CheckResult,
-    Finding,
-    conclude,
-    count,
-    others,
-    percent,
-    ranked,
-    some,
-)
-from pytest_stbench.checks.symbols import BUILTIN, unknown_symbols
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, nothing_to_judge, worst_slide
+from pytest_stbench.checks.symbols import BUILTIN, genomes, unknown_symbols
+from pytest_stbench.checks.wording import count, percent, ranked, some
 from pytest_stbench.extend import check
 from pytest_stbench.resources import gene_aliases
 
@@ -32,6 +23,8 @@ TITLE_CASE = re.compile(r"(?=.*[a-z])[A-Z][a-z0-9]+")
 READING_FRAME = re.compile(r"C(\d+|[XY])orf\d+")
 _MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec)"
 DUPLICATE = "duplicate:"
+TO_SYMBOLS = "map Ensembl ids to HGNC symbols (without version) in every file"
+ONE_SPECIES = "keep one species a data set, or map mouse genes to human orthologues"
 
 DATE = re.compile(
     rf"\d{{1,2}}-{_MONTH}(-\d{{2,4}})?|{_MONTH}-\d{{1,4}}|\d{{4}}-\d{{2}}-\d{{2}}( 00:00:00)?", re.IGNORECASE
@@ -49,6 +42,7 @@ DATE = re.compile(
         "reference": "no list is shipped: the right one is that of the data's annotation release",
     },
     checklist=("S3",),
+    after=("metadata_missing",),
 )
 def gene_ids(
     dataset: Subject,
@@ -74,39 +68,20 @@ def gene_ids(
     panels = {str(slide): tuple(map(_name, genes)) for slide, genes in dataset.panels.items()}
     names = sorted({name for genes in panels.values() for name in genes})
     if not names:
-        finding = Finding(
-            status="skip", text="no slide lists a gene", fix="check the gene names of the files (`var`)"
-        )
-        return conclude([finding], passed="")
+        return nothing_to_judge("no slide lists a gene", "check the gene names of the files (`var`)")
     ensembl = {name for name in names if ENSEMBL.fullmatch(name)}
     symbols = [name for name in names if name and name not in ensembl]
     mouse = {name for name in symbols if TITLE_CASE.fullmatch(name) and not READING_FRAME.fullmatch(name)}
     band = (mixed_low, mixed_high)
+    share = len(ensembl) / len(names)
     findings = [
         *_spoilt(panels, names),
         *genomes(panels, mixed_low),
-        *_mixed(
-            panels, ensembl, frozenset(), band, "Ensembl ids",
-            "map Ensembl ids to HGNC symbols (without version) in every file",
-        ),
-        *_mixed(
-            panels, mouse, ensembl, band, "symbols in mouse case (Erbb2)",
-            "keep one species a data set, or map mouse genes to human orthologues",
-        ),
+        *_mixed(panels, ensembl, frozenset(), band, "Ensembl ids", TO_SYMBOLS),
+        *_mixed(panels, mouse, ensembl, band, "symbols in mouse case (Erbb2)", ONE_SPECIES),
         *_duplicates(panels, getattr(dataset, "notes", None)),
-    ]  # fmt: skip
-    if len(ensembl) / len(names) > mixed_high:
-        findings.append(
-            Finding(
-                status="warn",
-                text=f"{percent(len(ensembl) / len(names))} of the gene names are Ensembl ids: "
-                "no signature and no ligand-receptor pair will be found",
-                fix="name the genes by HGNC symbol",
-                statistic=len(ensembl) / len(names),
-                threshold=mixed_high,
-                genes=tuple(sorted(ensembl)),
-            )
-        )
+        *(_ids_throughout(ensembl, share, mixed_high) if share > mixed_high else ()),
+    ]
     renamed: Mapping[str, str] = getattr(dataset, "renamed", {})
     retired = sorted((set(names) & gene_aliases().keys()) | renamed.keys())
     findings += _retired(retired, renamed)
@@ -115,7 +90,7 @@ def gene_ids(
     return conclude(
         findings,
         passed=f"{count(len(names), 'gene name')}, current symbols of one species as far as can be told",
-        statistic=len(ensembl) / len(names),
+        statistic=share,
         threshold=mixed_low,
         details={
             "names": len(names),
@@ -125,6 +100,20 @@ def gene_ids(
             "reference": reference or BUILTIN,
         },
     )
+
+
+def _ids_throughout(ensembl: Collection[str], share: float, limit: float) -> list[Finding]:
+    return [
+        Finding(
+            status="warn",
+            text=f"{percent(share)} of the gene names are Ensembl ids: "
+            "no signature and no ligand-receptor pair will be found",
+            fix="name the genes by HGNC symbol",
+            statistic=share,
+            threshold=limit,
+            genes=tuple(sorted(ensembl)),
+        )
+    ]
 
 
 def _retired(retired: Sequence[str], renamed: Mapping[str, str]) -> list[Finding]:
@@ -174,7 +163,7 @@ def _spoilt(panels: Mapping[str, Sequence[str]], names: Iterable[str]) -> list[F
         )
     blank = {slide: n for slide, genes in panels.items() if (n := sum(not name for name in genes))}
     if blank:
-        worst = sorted(blank, key=lambda slide: (-blank[slide], slide))
+        worst = ranked(blank)
         findings.append(
             Finding(
                 status="fail",
@@ -182,7 +171,7 @@ def _spoilt(panels: Mapping[str, Sequence[str]], names: Iterable[str]) -> list[F
                 fix="write the symbol of every gene into the file's gene index, or drop the rows",
                 statistic=blank[worst[0]],
                 threshold=0.0,
-                slides=tuple(worst),
+                slides=worst,
             )
         )
     return findings
@@ -255,20 +244,16 @@ def _duplicates(panels: Mapping[str, Sequence[str]], notes: object) -> list[Find
         twice |= {name for name in times.keys() & table.keys() if table[name] in times}
         found[slide] = found.get(slide, 0) + len(twice)
         named.setdefault(slide, set()).update(twice)
-    slides = ranked({slide: n for slide, n in found.items() if n})
-    if not slides:
-        return []
-    names = sorted(named[slides[0]])
-    which = f" ({some(names)})" if names else ""
-    what = f"{count(found[slides[0]], 'gene')} with more than one column{which}"
-    return [
-        Finding(
-            status="warn",
-            text=f"{what} on slide {slides[0]}{others(slides)}",
-            fix="give every gene one column: its columns are summed, an old and a new symbol are not",
-            statistic=max(found.values()),
-            threshold=0.0,
-            slides=slides,
-            genes=tuple(sorted(set().union(*named.values()))),
-        )
-    ]
+    everything = tuple(sorted(set().union(*named.values())))
+
+    def text(slide: str) -> str:
+        which = f" ({some(sorted(named[slide]))})" if named[slide] else ""
+        return f"{count(found[slide], 'gene')} with more than one column{which} on slide {slide}"
+
+    return worst_slide(
+        {slide: n for slide, n in found.items() if n},
+        text,
+        "give every gene one column: its columns are summed, an old and a new symbol are not",
+        status="warn",
+        genes=dict.fromkeys(found, everything),
+    )

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from pytest_stbench.checks.measured import asked_anywhere, nothing_to_judge, on_measured
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, percent
+from pytest_stbench.checks.measured import Measured, asked_anywhere, on_measured
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, limited, nothing_to_judge
 from pytest_stbench.checks.sample import class_codes, sample_units
+from pytest_stbench.checks.wording import count, percent
 from pytest_stbench.extend import check
 from pytest_stbench.kernels.group_variance import variance_between
 from pytest_stbench.resources import housekeeping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -43,7 +44,7 @@ DECIMALS = 9
         "fail_biology": "about what names alone miss: unlisted genes that are constant in tissue",
     },
     checklist=("S3",),
-    after="missing_coords",
+    after=("missing_coords", "task_truth_coverage"),
 )
 @on_measured
 def housekeeping_only_panel(
@@ -66,21 +67,14 @@ def housekeeping_only_panel(
     Moran's I of at least `min_moran`). The worst fold decides; its share is the statistic.
     """
     choices = measured.choices()
-    names: NDArray[np.str_] | None = None
-    strength: list[NDArray[np.float64]] = []
-    moran: list[NDArray[np.float64]] = []
     union = asked_anywhere(choices)
-    for slide in measured.slides():
-        names = np.asarray(slide.genes).astype(str)
-        strength.extend(_between_classes(measured, slide, union))
-        moran.append(measured.morans_i(slide)[union])
+    names, strength, moran = _looked_at(measured, union)
     if names is None or not len(union):
         return nothing_to_judge("no slide has units and genes to look at", "check `preprocess:`")
     varies = np.round(_mean(moran), DECIMALS) >= min_moran
     if strength:
         varies |= np.round(_mean(strength), DECIMALS) >= min_eta2
-    known = housekeeping()
-    kept = np.array([gene in known or FAMILIES.match(gene) is not None for gene in names[union]], dtype=bool)
+    kept = _housekeeping(names[union])
     listed, biology = {}, {}
     for choice in choices:
         places = np.searchsorted(union, choice.columns)
@@ -94,30 +88,14 @@ def housekeeping_only_panel(
     findings = []
     if listed[most] >= min(warn_listed, fail_listed):
         failed = listed[most] >= fail_listed
-        findings.append(
-            Finding(
-                status="fail" if failed else "warn",
-                text=f"{percent(listed[most])} of the evaluated genes (fold {most}) are housekeeping genes "
-                f"({percent(fail_listed if failed else warn_listed)} is the limit)",
-                fix="evaluate genes that differ between tissues: `select: svg`, or signature genes",
-                statistic=listed[most],
-                threshold=fail_listed if failed else warn_listed,
-                genes=tuple(sorted(names[union[kept]].tolist())),
-            )
-        )
-    if biology[least] < max(warn_biology, fail_biology):
-        failed = biology[least] < fail_biology
-        findings.append(
-            Finding(
-                status="fail" if failed else "warn",
-                text=f"{percent(biology[least])} of the evaluated genes (fold {least}) {how} "
-                f"({percent(fail_biology if failed else warn_biology)} wanted)",
-                fix="evaluate genes that differ between tissues: `select: svg`, or signature genes",
-                statistic=biology[least],
-                threshold=fail_biology if failed else warn_biology,
-                genes=tuple(sorted(names[union[~varies]].tolist())),
-            )
-        )
+        limit = fail_listed if failed else warn_listed
+        text = f"are housekeeping genes ({percent(limit)} is the limit)"
+        status: Literal["warn", "fail"] = "fail" if failed else "warn"
+        findings.append(_finding(status, most, listed, text, limit, names[union[kept]]))
+    if broken := limited(biology[least], warn=warn_biology, fail=fail_biology, below=True):
+        status, limit = broken
+        text = f"{how} ({percent(limit)} wanted)"
+        findings.append(_finding(status, least, biology, text, limit, names[union[~varies]]))
     return conclude(
         findings,
         passed=f"{percent(listed[most])} of the evaluated genes are housekeeping genes, "
@@ -125,6 +103,43 @@ def housekeeping_only_panel(
         statistic=listed[most],
         threshold=warn_listed,
         details={"listed": listed, "biology": biology, "labelled_slides": len(strength)},
+    )
+
+
+def _looked_at(
+    measured: Measured, columns: NDArray[np.intp]
+) -> tuple[NDArray[np.str_] | None, list[NDArray[np.float64]], list[NDArray[np.float64]]]:
+    """Return gene names, and eta2 over classes and Moran's I of some genes on each slide that has them."""
+    names = None
+    strength: list[NDArray[np.float64]] = []
+    moran: list[NDArray[np.float64]] = []
+    for slide in measured.slides():
+        names = np.asarray(slide.genes).astype(str)
+        strength.extend(_between_classes(measured, slide, columns))
+        moran.append(measured.morans_i(slide)[columns])
+    return names, strength, moran
+
+
+def _housekeeping(genes: NDArray[np.str_]) -> NDArray[np.bool_]:
+    known = housekeeping()
+    return np.array([gene in known or FAMILIES.match(gene) is not None for gene in genes], dtype=bool)
+
+
+def _finding(
+    status: Literal["warn", "fail"],
+    fold: str,
+    shares: Mapping[str, float],
+    text: str,
+    limit: float,
+    genes: NDArray[np.str_],
+) -> Finding:
+    return Finding(
+        status=status,
+        text=f"{percent(shares[fold])} of the evaluated genes (fold {fold}) {text}",
+        fix="evaluate genes that differ between tissues: `select: svg`, or signature genes",
+        statistic=shares[fold],
+        threshold=limit,
+        genes=tuple(sorted(genes.tolist())),
     )
 
 

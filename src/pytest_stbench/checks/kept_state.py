@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, some
+from pytest_stbench.checks.result import CheckResult, Finding, conclude
+from pytest_stbench.checks.wording import some
 from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
@@ -85,11 +86,7 @@ def state_across_folds(
     sign = -1.0 if better == "down" else 1.0
     shares = {place: _over(patients, sign, best) for place, patients in beside.items()}
     many = {place: over for place, over in shares.items() if over and over[0] > max_share * over[1]}
-    told = "; ".join(
-        f"{over} of {n} patients of {model} on {place} lie above their ceiling or at the best value "
-        f"({some(names)})"
-        for place, (over, n, names) in many.items()
-    )
+    told = _above_ceiling(model, many)
     share = max((over / n for over, n, _ in shares.values() if n), default=0.0)
     again = refitted() if refitted is not None else None
     details = {place: {"over": over, "patients": n} for place, (over, n, _) in shares.items()}
@@ -112,6 +109,14 @@ def state_across_folds(
         statistic=abs(again.before - again.value),
         threshold=_allowed(again, tolerance),
         details=details,
+    )
+
+
+def _above_ceiling(model: str, many: Mapping[str, tuple[int, int, tuple[str, ...]]]) -> str:
+    return "; ".join(
+        f"{over} of {n} patients of {model} on {place} lie above their ceiling or at the best value "
+        f"({some(names)})"
+        for place, (over, n, names) in many.items()
     )
 
 

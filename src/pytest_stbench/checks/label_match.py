@@ -9,29 +9,24 @@ import numpy as np
 
 from pytest_stbench.checks.classes import LABELS, UNDECIDED
 from pytest_stbench.checks.label_signal import beaten_by, coherence
-from pytest_stbench.checks.result import (
-    CheckResult,
-    Finding,
-    conclude,
-    count,
-    on_slides,
-    others,
-    percent,
-    ranked,
-    some,
-)
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, limited, over, worst_slide
 from pytest_stbench.checks.subject import known, normalised
+from pytest_stbench.checks.wording import count, on_slides, percent, some
 from pytest_stbench.data.readers.codes import NOTE as CODES
 from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from pytest_stbench.checks.subject import Subject
+    from pytest_stbench.data.slide import Slide
 
 MIN_CLASS = 5
+MAX_P = 0.05
+MEASURES = ("matched", "undetermined", "shuffled", "silent", "scattered")
+UNEXPLAINED = "explain its expression no better than shuffled ones"
 
 
 @check(
@@ -70,58 +65,29 @@ def label_alignment(
     share one hardly more often than by chance as well: Cohen's kappa below `min_coherence`, which for a
     ``niche`` warns by itself. Slides with fewer than 50 labelled units are not judged by these.
     """
-    matched: dict[str, float] = {}
-    undetermined: dict[str, float] = {}
-    shuffled: dict[str, float] = {}
-    silent: dict[str, float] = {}
-    scattered: dict[str, float] = {}
+    found: dict[str, dict[str, float]] = {name: {} for name in MEASURES}
+    matched, undetermined, shuffled, silent, scattered = (found[name] for name in MEASURES)
     slides_there: set[str] = set()
     for slide in dataset.slides():
-        name = slide.meta.slide_id
-        slides_there.add(name)
+        slides_there.add(slide.meta.slide_id)
         for label in LABELS:
-            values = slide.labels.get(label)
-            if values is None or not slide.n_units:
-                continue
-            names = [
-                str(v) if known(v) and v == v else "" for v in values.tolist()
-            ]  # nan differs from itself
-            named = np.array([bool(text) for text in names])
-            if not named.any():
-                continue
-            matched[name] = min(matched.get(name, 1.0), float(named.mean()))
-            vague = np.array([bool(text) and normalised(text) in UNDECIDED for text in names])
-            undetermined[name] = max(undetermined.get(name, 0.0), float(vague.sum() / named.sum()))
-            codes = _codes(names, named & ~vague)
-            chance = beaten_by(slide, codes)
-            kappa = coherence(slide, codes)
-            apart = kappa is not None and kappa < min_coherence
-            if chance is not None and chance > 0.05:
-                unexplained = shuffled if apart else silent
-                unexplained[name] = max(unexplained.get(name, 0.0), chance)
-            if label == "niche" and kappa is not None and apart:
-                scattered[name] = kappa
-    orphans = sorted(set(label_slides) - slides_there)
-    findings: list[Finding] = []
-    if orphans:
-        findings.append(
-            Finding(
-                status="fail",
-                text=f"there are labels for {on_slides(orphans)}, and no expression",
-                fix="add the slide, or say that it is left out: `labels: {leave_out: "
-                f"[{some(orphans, len(orphans))}]}}`",
-                statistic=len(orphans),
-                threshold=0.0,
-                slides=tuple(orphans),
-            )
-        )
+            if label in slide.labels and slide.n_units:
+                _look(slide, label, found, min_coherence)
     rows, stray = notes.get("label_rows", {}), notes.get("label_rows_without_unit", {})
-    joined = {name: 1 - stray.get(name, 0) / rows[name] for name in slides_there & rows.keys()}
-    findings += _nameless(notes)
-    findings += _unmatched(matched, warn_matched, fail_matched)
-    findings += _unmatched(joined, warn_matched, fail_matched, rows=True)
-    findings += _vague(undetermined, max_undetermined)
-    findings += _foreign(shuffled, silent, scattered, min_coherence)
+    joined = {name: 1 - stray.get(name, 0) / rows[name] for name in sorted(slides_there & rows.keys())}
+    findings = [
+        *_orphans(sorted(set(label_slides) - slides_there)),
+        *(found for note in sorted(notes) for found in _nameless(note, notes[note])),
+        *_unmatched(matched, warn_matched, fail_matched),
+        *_unmatched(joined, warn_matched, fail_matched, rows=True),
+        *over(
+            undetermined,
+            lambda slide: f"{percent(undetermined[slide])} of the labels of slide {slide} decide nothing",
+            "have the slide annotated further, or leave it out of tasks on labels",
+            warn=max_undetermined,
+        ),
+        *_foreign(shuffled, silent, scattered, min_coherence),
+    ]
     worst = min(matched.values(), default=None)
     return conclude(
         findings,
@@ -134,70 +100,80 @@ def label_alignment(
     )
 
 
-def _nameless(notes: Mapping[str, Mapping[str, int]]) -> list[Finding]:
-    """Return the slides whose classes are codes without names, one finding for each kind of label."""
-    findings = []
-    for note, numbers in sorted(notes.items()):
-        slides = ranked({slide: float(n) for slide, n in numbers.items() if n})
-        if not note.startswith(CODES) or not slides:
-            continue
-        label = note.removeprefix(CODES)
-        findings.append(
-            Finding(
-                status="fail",
-                text=f"classes of {count(numbers[slides[0]], 'unit')} of slide {slides[0]} are "
-                f"codes without names (keys.{label}){others(slides)}: 0 of one file need not be 0 of another",
-                fix="write the names of the classes into the files as text; numbers that mean the same in all"
-                " files are names too once they are text",
-                statistic=sum(numbers.values()),
-                threshold=0.0,
-                slides=slides,
-            )
+def _look(slide: Slide, label: str, found: Mapping[str, dict[str, float]], min_coherence: float) -> None:
+    """Take note of what one kind of label of a slide tells, in the tables `found`, by the worst kind."""
+    matched, undetermined, shuffled, silent, scattered = (found[name] for name in MEASURES)
+    name = slide.meta.slide_id
+    names = [
+        str(value) if known(value) and value == value else ""  # nan differs from itself
+        for value in slide.labels[label].tolist()
+    ]
+    named = np.array([bool(text) for text in names])
+    if not named.any():
+        return
+    matched[name] = min(matched.get(name, 1.0), float(named.mean()))
+    vague = np.array([bool(text) and normalised(text) in UNDECIDED for text in names])
+    undetermined[name] = max(undetermined.get(name, 0.0), float(vague.sum() / named.sum()))
+    codes = _codes(names, named & ~vague)
+    chance = beaten_by(slide, codes)
+    kappa = coherence(slide, codes)
+    apart = kappa is not None and kappa < min_coherence
+    if chance is not None and chance > MAX_P:
+        unexplained = shuffled if apart else silent
+        unexplained[name] = max(unexplained.get(name, 0.0), chance)
+    if label == "niche" and kappa is not None and apart:
+        scattered[name] = kappa
+
+
+def _orphans(slides: Sequence[str]) -> list[Finding]:
+    if not slides:
+        return []
+    return [
+        Finding(
+            status="fail",
+            text=f"there are labels for {on_slides(slides)}, and no expression",
+            fix="add the slide, or say that it is left out: `labels: {leave_out: "
+            f"[{some(slides, len(slides))}]}}`",
+            statistic=len(slides),
+            threshold=0.0,
+            slides=tuple(slides),
         )
-    return findings
+    ]
+
+
+def _nameless(note: str, numbers: Mapping[str, int]) -> list[Finding]:
+    """Return the slides on which, as a note says, the classes of a kind of label are codes without names."""
+    label = note.removeprefix(CODES)
+    return worst_slide(
+        {slide: float(n) for slide, n in numbers.items() if n and note.startswith(CODES)},
+        lambda slide: f"classes of {count(numbers[slide], 'unit')} of slide {slide} are codes without names "
+        f"(keys.{label})",
+        "write the names of the classes into the files as text; numbers that mean the same in all"
+        " files are names too once they are text",
+        tail=": 0 of one file need not be 0 of another",
+        statistic=sum(numbers.values()),
+    )  # fmt: skip
 
 
 def _unmatched(
     matched: Mapping[str, float], warn_below: float, fail_below: float, *, rows: bool = False
 ) -> list[Finding]:
-    low = ranked({name: 1 - share for name, share in matched.items() if share < max(warn_below, fail_below)})
-    if not low:
+    broken = limited(min(matched.values(), default=1.0), warn=warn_below, fail=fail_below, below=True)
+    if broken is None:
         return []
-    share = matched[low[0]]
-    failed = share < fail_below
-    limit = fail_below if failed else warn_below
-    return [
-        Finding(
-            status="fail" if failed else "warn",
-            text=f"{percent(share)} of the rows of the label table of slide {low[0]} name one of its units "
-            f"({percent(limit)} needed){others(low)}"
-            if rows
-            else f"{percent(share)} of the units of slide {low[0]} have a label ({percent(limit)} needed)"
-            f"{others(low)}",
-            fix="check how labels and units were joined (names, array index, rounding of coordinates), or "
-            "name unlabelled units `undetermined` if that is what they are",
-            statistic=share,
-            threshold=limit,
-            slides=low,
-        )
-    ]
-
-
-def _vague(undetermined: Mapping[str, float], limit: float) -> list[Finding]:
-    over = ranked({name: share for name, share in undetermined.items() if share > limit})
-    if not over:
-        return []
-    return [
-        Finding(
-            status="warn",
-            text=f"{percent(undetermined[over[0]])} of the labels of slide {over[0]} decide nothing "
-            f"({percent(limit)} allowed){others(over)}",
-            fix="have the slide annotated further, or leave it out of tasks on labels",
-            statistic=undetermined[over[0]],
-            threshold=limit,
-            slides=over,
-        )
-    ]
+    status, limit = broken
+    what = (
+        "rows of the label table of slide {} name one of its units"
+        if rows
+        else "units of slide {} have a label"
+    )
+    return worst_slide(
+        {name: share for name, share in matched.items() if share < max(warn_below, fail_below)},
+        lambda slide: f"{percent(matched[slide])} of the {what.format(slide)} ({percent(limit)} needed)",
+        "check how labels and units were joined (names, array index, rounding of coordinates), or "
+        "name unlabelled units `undetermined` if that is what they are",
+        limit, status=status, lowest=True,
+    )  # fmt: skip
 
 
 def _foreign(
@@ -206,40 +182,23 @@ def _foreign(
     scattered: Mapping[str, float],
     min_coherence: float,
 ) -> list[Finding]:
-    findings = []
     fix = "join labels and units by name, not by order or rounded coordinates, and look at one slide"
-    for found, status, seem in (
-        (shuffled, "fail", " and neighbours hardly share one: they seem to be those of other units"),
-        (silent, "warn", ": they may be of another section, or expression has no signal"),
-    ):
-        if not found:
-            continue
-        slides = ranked(found)
-        findings.append(
-            Finding(
-                status="fail" if status == "fail" else "warn",
-                text=f"labels of slide {slides[0]} explain its expression no better than shuffled ones"
-                f"{seem}{others(slides)}",
-                fix=fix,
-                statistic=found[slides[0]],
-                threshold=0.05,
-                slides=slides,
-            )
-        )
-    if scattered:
-        slides = tuple(sorted(scattered, key=lambda name: (scattered[name], name)))
-        findings.append(
-            Finding(
-                status="warn",
-                text=f"neighbouring units of slide {slides[0]} hardly share a niche (kappa "
-                f"{scattered[slides[0]]:.2f}, {min_coherence:g} expected at least){others(slides)}",
-                fix=fix,
-                statistic=scattered[slides[0]],
-                threshold=min_coherence,
-                slides=slides,
-            )
-        )
-    return findings
+    return [
+        *worst_slide(
+            shuffled, lambda slide: f"labels of slide {slide} {UNEXPLAINED} and neighbours hardly share "
+            "one: they seem to be those of other units", fix, MAX_P,
+        ),
+        *worst_slide(
+            silent, lambda slide: f"labels of slide {slide} {UNEXPLAINED}: they may be of another section, "
+            "or expression has no signal", fix, MAX_P, status="warn",
+        ),
+        *worst_slide(
+            scattered,
+            lambda slide: f"neighbouring units of slide {slide} hardly share a niche (kappa "
+            f"{scattered[slide]:.2f}, {min_coherence:g} expected at least)",
+            fix, min_coherence, status="warn", lowest=True,
+        ),
+    ]  # fmt: skip
 
 
 def _codes(names: list[str], usable: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks.result import Finding, count, some
+from pytest_stbench.checks.result import Finding
 from pytest_stbench.checks.subject import known, normalised
+from pytest_stbench.checks.wording import count, some
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +34,7 @@ def is_bare(patient: object) -> bool:
     return known(patient) and _BARE.fullmatch(normalised(patient)) is not None
 
 
-def met(samples: Sequence[Sample]) -> list[Finding]:
+def shared_by_studies(samples: Sequence[Sample]) -> list[Finding]:
     """Report a bare id on slides of several studies, where no column `corpus` says which study.
 
     Studies are told by columns that usually name them and that group the slides: one whose values

@@ -6,22 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.checks.result import (
-    MAX_GENES,
-    CheckResult,
-    Finding,
-    conclude,
-    count,
-    others,
-    percent,
-    ranked,
-)
+from pytest_stbench.checks.result import MAX_GENES, CheckResult, conclude, nothing_to_judge, worst_slide
 from pytest_stbench.checks.subject import is_whole_transcriptome
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.checks.wording import count, percent
 from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -30,6 +22,7 @@ if TYPE_CHECKING:
 
 BLOCK = 4_000_000
 MIN_UNITS_CV = 10
+FIX = "point `keys: {counts: ...}` at the layer with raw counts; the suite normalises by itself"
 
 
 @check(
@@ -45,6 +38,7 @@ MIN_UNITS_CV = 10
     },
     checklist=("S5",),
     skip_fails=True,
+    after=("gene_ids",),
 )
 def normalised_not_counts(
     dataset: Subject,
@@ -74,34 +68,28 @@ def normalised_not_counts(
         if share is None:
             continue
         shares[name], maxima[name] = share, largest
-        panel = slide.meta.panel_id or dataset.config.panel
-        whole = is_whole_transcriptome(panel, len(dataset.panels.get(name, ())))
-        if whole and slide.n_units > min_units and largest < min_max_count:
+        if _is_whole(dataset, slide) and slide.n_units > min_units and largest < min_max_count:
             low_max[name] = largest
-        variation = _library_cv(slide)
-        if variation is not None and variation < min_library_cv:
+        if (variation := _library_cv(slide)) < min_library_cv:
             equal[name] = variation
     if not shares:
-        finding = Finding(
-            status="skip",
-            text="no slide has a count that is not zero",
-            fix="check which layer holds the raw counts (`keys: {counts: ...}`)",
-        )
-        return conclude([finding], passed="")
-    fix = "point `keys: {counts: ...}` at the layer with raw counts; the suite normalises by itself"
-    fractions = {name: share for name, share in shares.items() if share > max_non_integer}
+        fix = "check which layer holds the raw counts (`keys: {counts: ...}`)"
+        return nothing_to_judge("no slide has a count that is not zero", fix)
     findings = [
-        *_worst(
-            fractions, "{value} of the non-zero values of slide {slide} are not whole numbers{others}",
-            max_non_integer, fix, largest=True,
+        *worst_slide(
+            {name: share for name, share in shares.items() if share > max_non_integer},
+            lambda slide: f"{percent(shares[slide])} of the non-zero values of slide {slide} are not whole "
+            "numbers", FIX, max_non_integer,
         ),
-        *_worst(
-            low_max, f"the largest count of slide {{slide}} is {{number}}, below {min_max_count:g}, "
-            "which looks like log values{others}", min_max_count, fix, largest=False,
+        *worst_slide(
+            low_max,
+            lambda slide: f"the largest count of slide {slide} is {low_max[slide]:.3g}, below "
+            f"{min_max_count:g}, which looks like log values", FIX, min_max_count, lowest=True,
         ),
-        *_worst(
-            equal, f"all units of slide {{slide}} have the same total (coefficient of variation {{number}}, "
-            f"below {min_library_cv:g}){{others}}", min_library_cv, fix, largest=False,
+        *worst_slide(
+            equal,
+            lambda slide: f"all units of slide {slide} have the same total (coefficient of variation "
+            f"{equal[slide]:.3g}, below {min_library_cv:g})", FIX, min_library_cv, lowest=True,
         ),
     ]  # fmt: skip
     return conclude(
@@ -111,25 +99,6 @@ def normalised_not_counts(
         threshold=max_non_integer,
         details={"non_integer_share": shares, "largest": maxima},
     )
-
-
-def _worst(
-    values: Mapping[str, float], text: str, threshold: float, fix: str, *, largest: bool
-) -> list[Finding]:
-    if not values:
-        return []
-    slides = ranked(values if largest else {name: -value for name, value in values.items()})
-    worst, value = slides[0], values[slides[0]]
-    return [
-        Finding(
-            status="fail",
-            text=text.format(value=percent(value), number=f"{value:.3g}", slide=worst, others=others(slides)),
-            fix=fix,
-            statistic=value,
-            threshold=threshold,
-            slides=slides,
-        )
-    ]
 
 
 def _integers(slide: Slide, tolerance: float) -> tuple[float | None, float]:
@@ -145,11 +114,16 @@ def _integers(slide: Slide, tolerance: float) -> tuple[float | None, float]:
     return (broken / total if total else None), largest
 
 
-def _library_cv(slide: Slide) -> float | None:
-    """Return the coefficient of variation of the positive library sizes, None for few units."""
+def _is_whole(dataset: Subject, slide: Slide) -> bool:
+    n_genes = len(dataset.panels.get(slide.meta.slide_id, ()))
+    return is_whole_transcriptome(slide.meta.panel_id or dataset.config.panel, n_genes)
+
+
+def _library_cv(slide: Slide) -> float:
+    """Return the coefficient of variation of the positive library sizes, infinite for few units."""
     totals = as_numbers(slide.libsize)
     totals = totals[np.isfinite(totals) & (totals > 0)]
-    return float(totals.std() / totals.mean()) if totals.size >= MIN_UNITS_CV else None
+    return float(totals.std() / totals.mean()) if totals.size >= MIN_UNITS_CV else np.inf
 
 
 @check("Q23", severity="fail", scope="dataset", checklist=("S5",), skip_fails=True)
@@ -172,28 +146,18 @@ def nonfinite_negative(dataset: Subject) -> CheckResult:
             bad[slide.meta.slide_id] = found
             genes.update(dict.fromkeys(_bad_genes(slide, allow_nan=allow_nan)))
     if not units:
-        finding = Finding(
-            status="skip", text="the data set has no unit", fix="check `path:` and the files behind it"
-        )
-        return conclude([finding], passed="")
-    findings = []
-    if bad:
-        slides = ranked({name: sum(found.values()) for name, found in bad.items()})
-        what = ", ".join(f"{number:,} {kind}" for kind, number in bad[slides[0]].items())
-        only_nan = all(set(found) == {"NaN counts"} for found in bad.values())
-        findings.append(
-            Finding(
-                status="fail",
-                text=f"slide {slides[0]} has {what}{others(slides)}",
-                fix="export the raw counts again, or write `allow_nan: true` if they were not measured"
-                if only_nan
-                else "export raw counts and coordinates again: finite numbers, no negative count",
-                statistic=sum(sum(found.values()) for found in bad.values()),
-                threshold=0.0,
-                slides=slides,
-                genes=tuple(genes),
-            )
-        )
+        return nothing_to_judge("the data set has no unit", "check `path:` and the files behind it")
+    numbers = {name: sum(found.values()) for name, found in bad.items()}
+    only_nan = all(set(found) == {"NaN counts"} for found in bad.values())
+    findings = worst_slide(
+        numbers,
+        lambda slide: f"slide {slide} has {', '.join(f'{n:,} {kind}' for kind, n in bad[slide].items())}",
+        "export the raw counts again, or write `allow_nan: true` if they were not measured"
+        if only_nan
+        else "export raw counts and coordinates again: finite numbers, no negative count",
+        statistic=sum(numbers.values()),
+        genes=dict.fromkeys(numbers, tuple(genes)),
+    )
     return conclude(
         findings,
         passed=f"all counts and coordinates of {count(n_slides, 'slide')} are finite, no count is negative",

@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ParamSpec, Protocol
 
-from pytest_stbench.checks.result import CheckResult, Finding, conclude
+from pytest_stbench.checks.result import CheckResult, conclude, nothing_to_judge
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -94,11 +94,6 @@ def on_measured(check: Callable[P, CheckResult]) -> Callable[P, CheckResult]:
     return guarded
 
 
-def nothing_to_judge(text: str, fix: str) -> CheckResult:
-    """Return the result of a check that has nothing to look at."""
-    return conclude([Finding(status="skip", text=text, fix=fix)], passed="")
-
-
 def asked_anywhere(choices: Sequence[GeneChoice]) -> NDArray[np.intp]:
     """Return the columns that some fold asks, sorted."""
     import numpy as np
@@ -112,3 +107,12 @@ def asked_of(choices: Sequence[GeneChoice], slide: Slide) -> NDArray[np.intp] | 
         if slide.meta.slide_id in choice.test:
             return choice.columns[slide.measured[choice.columns]]
     return None
+
+
+def tested(measured: Measured) -> Iterator[tuple[str, Slide, NDArray[np.intp]]]:
+    """Yield name, slide and asked columns of every slide that is tested with a gene that it measured."""
+    choices = measured.choices()
+    for slide in measured.slides():
+        columns = asked_of(choices, slide)
+        if columns is not None and len(columns):
+            yield slide.meta.slide_id, slide, columns

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, percent, some
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, nothing_to_judge
 from pytest_stbench.checks.subject import known
+from pytest_stbench.checks.wording import count, percent, some
 from pytest_stbench.data.index import CODE
 from pytest_stbench.extend import check
 
@@ -44,12 +45,9 @@ def metadata_missing(
     """
     samples = list(dataset.samples)
     if not samples:
-        finding = Finding(
-            status="skip",
-            text=f"the data set {dataset.name} lists no slide",
-            fix="add one row per slide to the samples table",
+        return nothing_to_judge(
+            f"the data set {dataset.name} lists no slide", "add one row per slide to the samples table"
         )
-        return conclude([finding], passed="")
     empty = {
         name: tuple(s.slide for s in samples if not _filled(dataset, s, name))
         for name in (*required, *expected)

@@ -10,9 +10,10 @@ import numpy as np
 from pytest_stbench.checks.classes import LABELS, class_of
 from pytest_stbench.checks.name_features import Vocabulary, bins, places_of, squares_of, words
 from pytest_stbench.checks.patients import person
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, nothing_to_judge
 from pytest_stbench.checks.sample import class_codes
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.checks.wording import count
 from pytest_stbench.extend import check
 from pytest_stbench.kernels.streams import stream
 
@@ -90,13 +91,10 @@ def name_leak(
     units, patients, unknown = _read(dataset, trained or None)
     without = f"; {count(unknown, 'slide')} without a patient left out" if unknown else ""
     if patients < min_patients or units is None:
-        finding = Finding(
-            status="skip",
-            text=f"{count(patients, 'patient')} with {MIN_UNITS} units or more{without}: nobody to try "
-            "names on",
-            fix=f"add patients ({min_patients} or more)",
+        return nothing_to_judge(
+            f"{count(patients, 'patient')} with {MIN_UNITS} units or more{without}: nobody to try names on",
+            f"add patients ({min_patients} or more)",
         )
-        return conclude([finding], passed="")
     findings: list[Finding] = []
     gains: dict[str, float] = {}
     for kind, codes in units.labels.items():

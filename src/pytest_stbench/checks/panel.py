@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from pytest_stbench.checks.panel_asked import Genes, requested, taken_as_zero
 from pytest_stbench.checks.panel_joined import joined_with_zeros
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, percent, some
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, nothing_to_judge, worst_slide
 from pytest_stbench.checks.subject import is_whole_transcriptome, panel_of
 from pytest_stbench.checks.table import gene_count_findings
+from pytest_stbench.checks.wording import count, percent, some
 from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         "min_detection": "a gene in a twentieth of the units of every other slide is no rare one",
     },
     checklist=("S3",),
+    after=("shared_corpus",),
 )
 def panel_mismatch(
     dataset: Subject,
@@ -64,75 +66,59 @@ def panel_mismatch(
     known; a slide that declares many more genes than its panel has warns.
     """
     panels = {str(slide): frozenset(map(str, genes)) for slide, genes in dataset.panels.items()}
-    declared = gene_count_findings(
-        dataset.samples, dataset.panels, min_share=min_share, warn_share=warn_share
-    )
-    if not panels and declared:
-        return conclude(declared, passed="")
+    declared = gene_count_findings(dataset, min_share=min_share, warn_share=warn_share)
     if not panels:
-        finding = Finding(
-            status="skip", text="the data set has no slide", fix="check `path:` and the samples table"
-        )
-        return conclude([finding], passed="")
-    zero = dataset.config.absent_gene == "zero"
+        nothing = nothing_to_judge("the data set has no slide", "check `path:` and the samples table")
+        return conclude(declared, passed="") if declared else nothing
+    absent = dataset.config.absent_gene
     union: Genes = frozenset().union(*panels.values())
-    complete = {
-        slide: zero and is_whole_transcriptome(panel_of(dataset, slide), len(genes))
-        for slide, genes in panels.items()
-    }
-    shared, smallest, share = shared_part(panels)
-    masked = dataset.config.absent_gene == "mask"
+    complete = _complete(dataset, panels)
+    shared, _, share = shared_part(panels)
     findings = [
-        *(
-            _alone(panels, min_genes)
-            if masked
-            else _overlap(panels, shared, smallest, share, min_genes=min_genes, min_share=min_share)
-        ),
+        *(_alone(panels, min_genes) if absent == "mask" else _overlap(panels, min_genes, min_share)),
         *joined_with_zeros(dataset, min_block=min_block, min_detection=min_detection),
         *requested(panels, union, complete, task_genes, max_missing),
-        *(taken_as_zero(panels, union, complete, max_missing) if zero else ()),
+        *(taken_as_zero(panels, union, complete, max_missing) if absent == "zero" else ()),
         *declared,
     ]
     if all(complete.values()):
         findings += _other_probes(panels, union, warn_share)
-    elif masked and share < warn_share:
-        findings.append(
-            Finding(
-                status="warn",
-                text=f"{count(len(shared), 'gene')} of {len(union):,} are measured on all slides: with "
-                "`absent_gene: mask` every slide is scored on the genes of its own panel",
-                fix="read scores per panel (`panels: separate`), not across panels",
-                statistic=share,
-                threshold=warn_share,
-            )
-        )
-    elif min_share <= share < warn_share:
-        findings.append(
-            Finding(
-                status="warn",
-                text=f"{count(len(shared), 'gene')} shared, {percent(share)} of the smallest panel "
-                f"(slide {smallest}, {count(len(panels[smallest]), 'gene')}; {percent(warn_share)} wanted)",
-                fix="evaluate panels separately, or choose task genes that all panels measure",
-                statistic=share,
-                threshold=warn_share,
-                slides=(smallest,),
-            )
-        )
+    elif absent == "mask" or share >= min_share:
+        findings += _few_shared(panels, union, warn_share, masked=absent == "mask")
     return conclude(
         findings,
         passed=f"{count(len(shared), 'gene')} shared by {count(len(panels), 'slide')}, "
         f"{percent(share)} of the smallest panel",
         statistic=share,
         threshold=warn_share,
-        details={
-            "shared": len(shared),
-            "smallest": len(panels[smallest]),
-            "union": len(union),
-            "panels": len(set(panels.values())),
-            "absent_as_zero": all(complete.values()),
-            "task_genes": None if task_genes is None else len(set(task_genes)),
-        },
+        details=_sizes(panels, shared, union, complete, task_genes),
     )
+
+
+def _complete(dataset: Subject, panels: Mapping[str, Genes]) -> dict[str, bool]:
+    """Return on which slides a gene that is not listed was measured and not seen."""
+    zero = dataset.config.absent_gene == "zero"
+    return {
+        slide: zero and is_whole_transcriptome(panel_of(dataset, slide), len(genes))
+        for slide, genes in panels.items()
+    }
+
+
+def _sizes(
+    panels: Mapping[str, Genes],
+    shared: Genes,
+    union: Genes,
+    complete: Mapping[str, bool],
+    task_genes: Collection[str] | None,
+) -> dict[str, int | None]:
+    return {
+        "shared": len(shared),
+        "smallest": min(map(len, panels.values())),
+        "union": len(union),
+        "panels": len(set(panels.values())),
+        "absent_as_zero": all(complete.values()),
+        "task_genes": None if task_genes is None else len(set(task_genes)),
+    }
 
 
 def shared_part(panels: Mapping[str, Genes]) -> tuple[Genes, str, float]:
@@ -142,15 +128,30 @@ def shared_part(panels: Mapping[str, Genes]) -> tuple[Genes, str, float]:
     return shared, smallest, len(shared) / len(panels[smallest]) if panels[smallest] else 0.0
 
 
-def _overlap(
-    panels: Mapping[str, Genes],
-    shared: Genes,
-    smallest: str,
-    share: float,
-    *,
-    min_genes: int,
-    min_share: float,
+def _few_shared(
+    panels: Mapping[str, Genes], union: Genes, warn_share: float, *, masked: bool
 ) -> list[Finding]:
+    """Return a warning where slides share less than is wanted."""
+    shared, smallest, share = shared_part(panels)
+    if share >= warn_share:
+        return []
+    genes = count(len(shared), "gene")
+    if masked:
+        text = (
+            f"{genes} of {len(union):,} are measured on all slides: with `absent_gene: mask` every slide is "
+        )
+        text += "scored on the genes of its own panel"
+        fix = "read scores per panel (`panels: separate`), not across panels"
+    else:
+        text = f"{genes} shared, {percent(share)} of the smallest panel (slide {smallest}, "
+        text += f"{count(len(panels[smallest]), 'gene')}; {percent(warn_share)} wanted)"
+        fix = "evaluate panels separately, or choose task genes that all panels measure"
+    slides = () if masked else (smallest,)
+    return [Finding(status="warn", text=text, fix=fix, statistic=share, threshold=warn_share, slides=slides)]
+
+
+def _overlap(panels: Mapping[str, Genes], min_genes: int, min_share: float) -> list[Finding]:
+    shared, smallest, share = shared_part(panels)
     distinct = len(set(panels.values()))
     culprits, gain = _costliest(panels)
     hint = f" (without {some(culprits)}: {count(len(shared) + gain, 'gene')})" if gain else ""
@@ -191,20 +192,13 @@ def _alone(panels: Mapping[str, Genes], min_genes: int) -> list[Finding]:
     """Under a mask a gene can be learned wherever another slide measured it: slides that have few such."""
     having = Counter(gene for genes in panels.values() for gene in genes)
     common = {slide: sum(having[gene] > 1 for gene in genes) for slide, genes in panels.items()}
-    few = sorted((slide for slide, n in common.items() if n < min_genes), key=lambda s: (common[s], s))
-    if not few:
-        return []
-    return [
-        Finding(
-            status="fail",
-            text=f"slide {few[0]} shares {count(common[few[0]], 'gene')} with any other slide, fewer than "
-            f"{min_genes:,}: a model cannot learn the others",
-            fix="leave these slides out, or add slides of the same panel",
-            statistic=common[few[0]],
-            threshold=min_genes,
-            slides=tuple(few),
-        )
-    ]
+    return worst_slide(
+        {slide: n for slide, n in common.items() if n < min_genes},
+        lambda slide: f"slide {slide} shares {count(common[slide], 'gene')} with any other slide, fewer than "
+        f"{min_genes:,}: a model cannot learn the others",
+        "leave these slides out, or add slides of the same panel",
+        min_genes, lowest=True,
+    )  # fmt: skip
 
 
 def _costliest(panels: Mapping[str, Genes]) -> tuple[tuple[str, ...], int]:

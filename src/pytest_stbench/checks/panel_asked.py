@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks.result import Finding, count, others, percent
+from pytest_stbench.checks.result import Finding, worst_slide
+from pytest_stbench.checks.wording import count, percent, ranked
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
 Genes = frozenset[str]
 
@@ -24,16 +25,12 @@ def requested(
     if not wanted:
         return []
     lacking = {slide: wanted - (union if complete[slide] else genes) for slide, genes in panels.items()}
-    over: Sequence[str] = sorted(
-        (slide for slide, genes in lacking.items() if len(genes) / len(wanted) > max_missing),
-        key=lambda slide: (-len(lacking[slide]), slide),
-    )
+    over = ranked({s: len(genes) for s, genes in lacking.items() if len(genes) / len(wanted) > max_missing})
     if not over:
         return []
     worst = over[0]
-    more = (
-        f" ({count(len(over) - 1, 'other slide')} over {percent(max_missing)} too)" if len(over) > 1 else ""
-    )
+    also = f"{count(len(over) - 1, 'other slide')} over {percent(max_missing)} too"
+    more = f" ({also})" if len(over) > 1 else ""
     return [
         Finding(
             status="fail",
@@ -42,7 +39,7 @@ def requested(
             fix="leave these slides out, or ask only for genes that every slide measured",
             statistic=len(lacking[worst]) / len(wanted),
             threshold=max_missing,
-            slides=tuple(over),
+            slides=over,
             genes=tuple(sorted(lacking[worst])),
         )
     ]
@@ -53,20 +50,15 @@ def taken_as_zero(
 ) -> list[Finding]:
     """Report slides of targeted panels on which genes that they did not measure count as zero."""
     lacking = {slide: union - genes for slide, genes in panels.items() if not complete[slide]}
-    slides = sorted((s for s, genes in lacking.items() if genes), key=lambda s: (-len(lacking[s]), s))
-    if not slides:
-        return []
-    worst = slides[0]
-    share = len(lacking[worst]) / len(union)
-    return [
-        Finding(
-            status="fail" if share > max_missing else "warn",
-            text=f"`absent_gene: zero` makes {count(len(lacking[worst]), 'gene')} of slide {worst} zero "
-            f"({percent(share)}) that its targeted panel did not measure{others(slides)}",
-            fix="write `absent_gene: intersect`, or `mask` to score every slide on its own genes",
-            statistic=share,
-            threshold=max_missing if share > max_missing else 0.0,
-            slides=tuple(slides),
-            genes=tuple(sorted(lacking[worst])),
-        )
-    ]
+    numbers = {slide: len(genes) for slide, genes in lacking.items() if genes}
+    share = max(numbers.values(), default=0) / max(len(union), 1)
+    return worst_slide(
+        numbers,
+        lambda slide: f"`absent_gene: zero` makes {count(numbers[slide], 'gene')} of slide {slide} zero "
+        f"({percent(share)}) that its targeted panel did not measure",
+        "write `absent_gene: intersect`, or `mask` to score every slide on its own genes",
+        max_missing if share > max_missing else 0.0,
+        status="fail" if share > max_missing else "warn",
+        statistic=share,
+        genes={slide: tuple(sorted(genes)) for slide, genes in lacking.items()},
+    )  # fmt: skip

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import rankdata
 
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, percent, some
+from pytest_stbench.checks.result import CheckResult, Finding, conclude
 from pytest_stbench.checks.subject import known, normalised, panel_of
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.checks.wording import count, percent, some
 from pytest_stbench.extend import check
 from pytest_stbench.kernels.streams import stream
 
@@ -38,6 +39,7 @@ SEED = 0
         "min_mantel": "half of the co-expression is then the panel's, not the tissue's",
     },
     checklist=("S3",),
+    after=("split_within_slide",),
 )
 def panel_effect(
     dataset: Subject,
@@ -202,43 +204,21 @@ class _Comparison:
         """Return what differs more than it may."""
         panels = some(self.names)
         genes = tuple(str(gene) for gene in self._genes[self._diverging[:20]])
-        fix = "evaluate panels separately (`panels: separate`), or leave out genes whose probes disagree"
-        found = []
+        found: list[tuple[str, float, float, tuple[str, ...]]] = []
         if self.rank > max_rank:
-            found.append(
-                Finding(
-                    status="warn",
-                    text=f"shared genes differ by {percent(self.rank)} of the ranks between panels {panels} "
-                    f"({percent(max_rank)} allowed), {some(genes)} most",
-                    fix=fix,
-                    statistic=self.rank,
-                    threshold=max_rank,
-                    genes=genes,
-                )
-            )
+            text = f"shared genes differ by {percent(self.rank)} of the ranks between panels {panels} "
+            text += f"({percent(max_rank)} allowed), {some(genes)} most"
+            found.append((text, self.rank, max_rank, genes))
         if self.ratio is not None and self.ratio > max_ratio:
-            found.append(
-                Finding(
-                    status="warn",
-                    text=f"expression varies {self.ratio:.2g} times as much between panels {panels} as "
-                    "between "
-                    f"patients of one panel ({max_ratio:g} allowed)",
-                    fix=fix,
-                    statistic=self.ratio,
-                    threshold=max_ratio,
-                    genes=genes,
-                )
-            )
+            text = f"expression varies {self.ratio:.2g} times as much between panels {panels} as between "
+            text += f"patients of one panel ({max_ratio:g} allowed)"
+            found.append((text, self.ratio, max_ratio, genes))
         if self.mantel is not None and self.mantel < min_mantel:
-            found.append(
-                Finding(
-                    status="warn",
-                    text=f"gene-gene correlations agree {percent(self.mantel)} as well between panels "
-                    f"{panels} as "
-                    f"within one ({percent(min_mantel)} expected at least)",
-                    fix=fix,
-                    statistic=self.mantel,
-                    threshold=min_mantel,
-                )
-            )
-        return found
+            text = f"gene-gene correlations agree {percent(self.mantel)} as well between panels {panels} as "
+            text += f"within one ({percent(min_mantel)} expected at least)"
+            found.append((text, self.mantel, min_mantel, ()))
+        fix = "evaluate panels separately (`panels: separate`), or leave out genes whose probes disagree"
+        return [
+            Finding(status="warn", text=text, fix=fix, statistic=value, threshold=limit, genes=named)
+            for text, value, limit, named in found
+        ]

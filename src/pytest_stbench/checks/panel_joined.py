@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.checks.result import Finding, count, others as and_others, percent, ranked, some
+from pytest_stbench.checks.result import Finding, worst_slide
 from pytest_stbench.checks.subject import normalised
+from pytest_stbench.checks.wording import count, percent, some
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,25 +96,18 @@ def joined_with_zeros(dataset: Subject, *, min_block: int, min_detection: float)
             if len(alike) > 1:
                 found = _blocks(alike, min_block, min_detection, SHARE, STRONG)
                 blocks |= {slide: genes for slide, genes in found.items() if slide not in blocks}
-    if not blocks:
-        return []
-    where = ranked({slide: len(genes) for slide, genes in blocks.items()})
-    genes = blocks[where[0]]
-    return [
-        Finding(
-            status="fail",
-            text=f"{count(len(genes), 'gene')} ({some(genes)}) without a count on slide {where[0]}"
-            f"{and_others(where)}, and in {percent(min_detection)} or more of the units of each other "
-            "slide: not measured there, panels were joined with zeros",
-            fix="take the columns that were filled with zeros out of the files of these slides, so that each "
-            "lists its own panel; then write `absent_gene: mask` or `panels: separate`, or nothing: genes in "
-            "common are asked",
-            statistic=len(genes),
-            threshold=min_block,
-            slides=where,
-            genes=genes,
-        )
-    ]
+    return worst_slide(
+        {slide: len(genes) for slide, genes in blocks.items()},
+        lambda slide: f"{count(len(blocks[slide]), 'gene')} ({some(blocks[slide])}) without a count on slide "
+        f"{slide}",
+        "take the columns that were filled with zeros out of the files of these slides, so that each "
+        "lists its own panel; then write `absent_gene: mask` or `panels: separate`, or nothing: genes in "
+        "common are asked",
+        min_block,
+        tail=f", and in {percent(min_detection)} or more of the units of each other slide: not measured "
+        "there, panels were joined with zeros",
+        genes=blocks,
+    )  # fmt: skip
 
 
 class _Seen:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.checks.measured import NothingToScore, asked_anywhere, nothing_to_judge, on_measured
+from pytest_stbench.checks.measured import Measured, NothingToScore, asked_anywhere, on_measured
 from pytest_stbench.checks.patients import person
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, percent
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, nothing_to_judge
 from pytest_stbench.checks.sample import sample_units
+from pytest_stbench.checks.wording import count, percent
 from pytest_stbench.extend import check
 from pytest_stbench.kernels.gram import Moments, total_moments
 
@@ -28,6 +29,12 @@ MAX_GENES = 500
 DECIMALS = 9
 RIDGE = 1e-6
 CONSTANT = 1e-9
+APART = (
+    "do not report scores pooled over units of several patients, and leave one patient out (split lopo) "
+    "rather than groups of them"
+)
+ALONE = "fill the patient column of the samples table; with one patient there is nothing to compare"
+BY_SLIDE = "read scores slide by slide: over several patients the mean of each already scores"
 
 
 @check(
@@ -40,6 +47,7 @@ CONSTANT = 1e-9
     },
     checklist=("S7",),
     source="Andersson et al. 2021",
+    after=("class_imbalance",),
 )
 @on_measured
 def patient_effect(
@@ -57,23 +65,12 @@ def patient_effect(
     slide; and ``classifier_accuracy``, how well a linear classifier fitted on every second unit
     tells the patients of the others apart (mean over patients; chance is one over their number).
     """
-    names = {sample.slide: person(sample, dataset.name) for sample in dataset.samples}
     columns = _most_seen(measured, _columns(measured))
-    slides: dict[str, Moments] = {}
-    halves: dict[str, Moments] = {}
-    for slide in measured.slides():
-        name = slide.meta.slide_id
-        if names.get(name) is None or not slide.measured[columns].all():
-            continue
-        values = measured.values(sample_units(slide), columns)
-        slides[name] = _moments(values)
-        halves[name] = _moments(values[::2])
-    people = {name: ":".join(names[name] or ()) for name in slides}
-    if len(set(people.values())) < 2:
-        return nothing_to_judge(
-            f"{count(len(set(people.values())), 'patient')} with slides that measured all evaluated genes",
-            "fill the patient column of the samples table; with one patient there is nothing to compare",
-        )
+    slides, halves, people = _read(dataset, measured, columns)
+    n_patients = len(set(people.values()))
+    if n_patients < 2:
+        text = f"{count(n_patients, 'patient')} with slides that measured all evaluated genes"
+        return nothing_to_judge(text, ALONE)
     total = total_moments(slides.values())
     spread = np.diag(total.xx)
     varies = spread > total.n * (CONSTANT * np.maximum(1.0, np.abs(total.mean_x))) ** 2
@@ -83,9 +80,7 @@ def patient_effect(
     by_patient = _between(slides, people, total)
     by_slide = _between(slides, {name: name for name in slides}, total)
     eta2 = _share(by_patient, total.xx, axes)
-    genes = np.diag(by_patient)[varies] / spread[varies]
-    slide_genes = np.diag(by_slide)[varies] / spread[varies]
-    n_patients = len(set(people.values()))
+    genes, slide_genes = (np.diag(part)[varies] / spread[varies] for part in (by_patient, by_slide))
     details = {
         "patients": n_patients,
         "patient": eta2,
@@ -102,19 +97,11 @@ def patient_effect(
     findings = []
     if eta2 > min(warn_share, strong_share):
         strong = eta2 > strong_share
-        findings.append(
-            Finding(
-                status="warn",
-                text=f"{percent(eta2)} of the variance of the evaluated genes lies between patients "
-                f"({percent(strong_share if strong else warn_share)} is the limit; {context})",
-                fix="do not report scores pooled over units of several patients, and leave one patient out "
-                "(split lopo) rather than groups of them"
-                if strong
-                else "read scores slide by slide: over several patients the mean of each already scores",
-                statistic=eta2,
-                threshold=strong_share if strong else warn_share,
-            )
-        )
+        limit = strong_share if strong else warn_share
+        text = f"{percent(eta2)} of the variance of the evaluated genes lies between patients "
+        text += f"({percent(limit)} is the limit; {context})"
+        fix = APART if strong else BY_SLIDE
+        findings.append(Finding(status="warn", text=text, fix=fix, statistic=eta2, threshold=limit))
     return conclude(
         findings,
         passed=f"{percent(eta2)} of the variance of the evaluated genes lies between patients ({context})",
@@ -122,6 +109,23 @@ def patient_effect(
         threshold=warn_share,
         details=details,
     )
+
+
+def _read(
+    dataset: Subject, measured: Measured, columns: NDArray[np.intp]
+) -> tuple[dict[str, Moments], dict[str, Moments], dict[str, str]]:
+    """Return moments of each slide, of every second unit of it, and whose it is, where that is known."""
+    names = {sample.slide: person(sample, dataset.name) for sample in dataset.samples}
+    slides: dict[str, Moments] = {}
+    halves: dict[str, Moments] = {}
+    for slide in measured.slides():
+        name = slide.meta.slide_id
+        if names.get(name) is None or not slide.measured[columns].all():
+            continue
+        values = measured.values(sample_units(slide), columns)
+        slides[name] = _moments(values)
+        halves[name] = _moments(values[::2])
+    return slides, halves, {name: ":".join(names[name] or ()) for name in slides}
 
 
 def _columns(measured: Measured) -> NDArray[np.intp]:

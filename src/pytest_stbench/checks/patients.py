@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks import local_ids
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, on_slides, some
+from pytest_stbench.checks.local_ids import FIX, is_bare, shared_by_studies
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, nothing_to_judge
 from pytest_stbench.checks.subject import known, normalised
+from pytest_stbench.checks.wording import count, on_slides, some
 from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def _alike(identity: str) -> str:
         "approximate_max": "a two-sided sign-flip test cannot reach 0.05 with fewer than 6 patients",
     },
     checklist=("S2",),
+    after=("class_imbalance",),
 )
 def too_few_patients(
     dataset: Subject,
@@ -83,37 +85,28 @@ def too_few_patients(
     what += f", {len(nameless):,} without a patient id)" if nameless else ")"
     if tested is not None and len(everyone) != n:
         what += f" in test of {len(everyone):,} in all"
-    findings: list[Finding] = local_ids.met(samples)
+    findings = shared_by_studies(samples)
     if n <= exploratory_max:
         strict = claim != "exploratory"
         fix = f"add patients ({approximate_max + 1} or more for a decision)"
-        if strict:
-            fix = f"{fix}, or write `claim: exploratory`"
-        if nameless:
-            fix = f"fill the missing patient ids; else {fix}"
+        fix = f"{fix}, or write `claim: exploratory`" if strict else fix
         findings.append(
             Finding(
                 status="fail" if strict else "warn",
                 text=f"{what} cannot carry a population claim"
                 if strict
                 else f"{what}: read the values patient by patient",
-                fix=fix,
+                fix=f"fill the missing patient ids; else {fix}" if nameless else fix,
                 statistic=n,
                 threshold=exploratory_max,
                 slides=nameless,
             )
         )
     elif n <= approximate_max:
-        findings.append(
-            Finding(
-                status="warn",
-                text=f"{what}: intervals are approximate, and no comparison can pass below "
-                f"{approximate_max + 1} patients",
-                fix=f"add patients ({approximate_max + 1} or more), or read results as a direction only",
-                statistic=n,
-                threshold=approximate_max,
-            )
-        )
+        least = approximate_max + 1
+        text = f"{what}: intervals are approximate, and no comparison can pass below {least} patients"
+        fix = f"add patients ({least} or more), or read results as a direction only"
+        findings.append(Finding(status="warn", text=text, fix=fix, statistic=n, threshold=approximate_max))
     return conclude(
         findings,
         passed=what,
@@ -123,7 +116,15 @@ def too_few_patients(
     )
 
 
-@check("Q03", severity="fail", scope="split", needs="metadata", checklist=("S7",), skip_fails=True)
+@check(
+    "Q03",
+    severity="fail",
+    scope="split",
+    needs="metadata",
+    checklist=("S7",),
+    skip_fails=True,
+    after=("label_alignment",),
+)
 def patient_leakage(
     folds: Sequence[Fold], samples: Sequence[Sample], *, grouped: bool = True, dataset: str = ""
 ) -> CheckResult:
@@ -140,20 +141,13 @@ def patient_leakage(
     if folds and not across:
         return conclude([], passed="every fold lies within a slide: the person is the same by design")
     if not used:
-        finding = Finding(
-            status="skip",
-            text="the split has no fold with slides",
-            fix="choose a split that these samples allow",
+        return nothing_to_judge(
+            "the split has no fold with slides", "choose a split that these samples allow"
         )
-        return conclude([finding], passed="")
     if not grouped and not any(known(table[slide].patient) for slide in used if slide in table):
-        finding = Finding(
-            status="skip",
-            text="no slide has a patient id",
-            fix="fill the patient column of the samples table",
-            slides=tuple(used),
+        return nothing_to_judge(
+            "no slide has a patient id", "fill the patient column of the samples table", tuple(used)
         )
-        return conclude([finding], passed="")
     findings = [*_leaks(across, table, dataset), *_missing(used, table, grouped=grouped)]
     if not findings:
         findings = _lookalikes(across, table, dataset)
@@ -191,14 +185,14 @@ def _leaks(folds: Iterable[Fold], table: Mapping[str, Sample], dataset: str) -> 
     written = f"{train_sample.patient!r}"
     if train_sample.patient != test_sample.patient:
         written += f" and {test_sample.patient!r}, one id apart from spelling,"
-    others = f" ({count(len(leaks) - 1, 'other')} too)" if len(leaks) > 1 else ""
-    unscoped = local_ids.is_bare(train_sample.patient) and not known(train_sample.corpus)
-    apart = local_ids.FIX if unscoped else "give them different ids"
+    more = f" ({count(len(leaks) - 1, 'other')} too)" if len(leaks) > 1 else ""
+    unscoped = is_bare(train_sample.patient) and not known(train_sample.corpus)
+    apart = FIX if unscoped else "give them different ids"
     return [
         Finding(
             status="fail",
             text=f"patient {written} in train (slide {train_sample.slide}) and in test "
-            f"(slide {test_sample.slide}) of fold {fold_name}{others}",
+            f"(slide {test_sample.slide}) of fold {fold_name}{more}",
             fix="put all slides of a person on one side (split lopo or pgkf); "
             f"if they are different people, {apart}",
             statistic=len(leaks),

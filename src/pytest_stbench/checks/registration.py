@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.checks.image_fit import ImageFit, image_fit
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, others, over, percent, ranked
+from pytest_stbench.checks.result import CheckResult, Finding, column, conclude, over, unjudged, worst_slide
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.checks.wording import count, others, percent, ranked
 from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     },
     checklist=("S1",),
     source="Ruifrok and Johnston 2001",
-    after="missing_coords",
+    after=("missing_coords",),
 )
 def image_registration(
     dataset: Subject,
@@ -60,53 +61,21 @@ def image_registration(
     half of the units in the image are left aside. Slides without image, or with fewer than 30 units, are not
     judged.
     """
-    found: dict[str, ImageFit] = {}
-    unplaced: list[str] = []
-    for slide in dataset.slides():
-        if slide.image is None or not slide.n_units:
-            continue
-        xy = None if slide.xy_px is None else as_numbers(slide.xy_px)
-        if xy is None or xy.shape != (slide.n_units, 2):
-            unplaced.append(slide.meta.slide_id)
-            continue
-        found[slide.meta.slide_id] = image_fit(slide, xy, patch_background)
+    found, unplaced = _looked_at(dataset, patch_background)
     if not found and not unplaced:
         return conclude([], passed="the data set has no image")
-    blank = {name: seen.blank for name, seen in found.items()}
-    outside = {name: seen.outside for name, seen in found.items()}
-    scales = {name: seen.scale for name, seen in found.items() if seen.scale is not None}
-    ranks = {name: seen.rank for name, seen in found.items() if seen.rank is not None}
+    blank, outside = column(found, "blank"), column(found, "outside")
+    scales, ranks = column(found, "scale"), column(found, "rank")
     findings = [
         *_off_scale(scales, max_scale),
-        *over(
-            outside,
-            lambda slide: f"{percent(outside[slide])} of the units of slide {slide} lie outside of the "
-            "image",
-            "check `image: {spatial: ..., um_per_px: ...}`, or that `alignment` maps the image to the "
-            "cells and not back, and whether the image belongs to the slide",
-            warn=warn_background,
-            fail=fail_background,
-        ),
-        *over(
-            blank,
-            lambda slide: f"{percent(blank[slide])} of the units of slide {slide} lie on glass or mask, not "
-            "on tissue",
-            "check orientation and scale of the image (x and y swapped, mirrored, cropped), or drop units "
-            "beside the tissue",
-            warn=warn_background,
-            fail=fail_background,
-        ),
+        *_off_tissue(outside, blank, warn_background, fail_background),
         *_misplaced(ranks, found, max_above, max_above_slide),
-    ]  # fmt: skip
-    if unplaced:
-        findings.append(
-            Finding(
-                status="skip",
-                text=f"slide {sorted(unplaced)[0]} has an image and no coordinates in it{others(unplaced)}",
-                fix="name the coordinates in pixels of the image: `image: {spatial: ...}`",
-                slides=tuple(sorted(unplaced)),
-            )
-        )
+        *unjudged(
+            unplaced,
+            lambda slides: f"slide {slides[0]} has an image and no coordinates in it{others(slides)}",
+            "name the coordinates in pixels of the image: `image: {spatial: ...}`",
+        ),
+    ]
     mean = float(np.mean(list(ranks.values()))) if ranks else None
     return conclude(
         findings,
@@ -124,24 +93,54 @@ def image_registration(
     )
 
 
+def _looked_at(dataset: Subject, patch_background: float) -> tuple[dict[str, ImageFit], list[str]]:
+    """Return what was found on slides with an image, and those that have no places in it."""
+    found: dict[str, ImageFit] = {}
+    unplaced: list[str] = []
+    for slide in dataset.slides():
+        if slide.image is None or not slide.n_units:
+            continue
+        xy = None if slide.xy_px is None else as_numbers(slide.xy_px)
+        if xy is None or xy.shape != (slide.n_units, 2):
+            unplaced.append(slide.meta.slide_id)
+        else:
+            found[slide.meta.slide_id] = image_fit(slide, xy, patch_background)
+    return found, unplaced
+
+
 def _off_scale(scales: Mapping[str, float], limit: float) -> list[Finding]:
     errors = {name: max(scale, 1 / scale) - 1 for name, scale in scales.items()}
-    slides = ranked({name: error for name, error in errors.items() if error > limit})
-    if not slides:
-        return []
+    beyond = {name: error for name, error in errors.items() if error > limit}
+    ratio = scales[ranked(beyond)[0]] if beyond else 1.0
+    return worst_slide(
+        beyond,
+        lambda slide: f"um per pixel of the image of slide {slide} are off by {percent(errors[slide])} from "
+        f"those of the coordinates ({percent(limit)} allowed)",
+        f"correct `image: {{um_per_px: ...}}` (declared value times {ratio:.3g}) or `scale:`",
+        limit,
+    )  # fmt: skip
+
+
+def _off_tissue(
+    outside: Mapping[str, float], blank: Mapping[str, float], warn: float, fail: float
+) -> list[Finding]:
     return [
-        Finding(
-            status="fail",
-            text=f"um per pixel of the image of slide {slides[0]} are off by {percent(errors[slides[0]])} "
-            "from "
-            f"those of the coordinates ({percent(limit)} allowed){others(slides)}",
-            fix=f"correct `image: {{um_per_px: ...}}` (declared value times {scales[slides[0]]:.3g}) or "
-            "`scale:`",
-            statistic=errors[slides[0]],
-            threshold=limit,
-            slides=slides,
-        )
-    ]
+        *over(
+            outside,
+            lambda slide: f"{percent(outside[slide])} of the units of slide {slide} lie outside of the image",
+            "check `image: {spatial: ..., um_per_px: ...}`, or that `alignment` maps the image to the "
+            "cells and not back, and whether the image belongs to the slide",
+            warn=warn, fail=fail,
+        ),
+        *over(
+            blank,
+            lambda slide: f"{percent(blank[slide])} of the units of slide {slide} lie on glass or mask, not "
+            "on tissue",
+            "check orientation and scale of the image (x and y swapped, mirrored, cropped), or drop units "
+            "beside the tissue",
+            warn=warn, fail=fail,
+        ),
+    ]  # fmt: skip
 
 
 def _misplaced(
@@ -149,20 +148,12 @@ def _misplaced(
 ) -> list[Finding]:
     mean = float(np.mean(list(ranks.values()))) if ranks else 0.0
     bound = limit if mean > limit else max(limit, slide_limit)
-    slides = ranked({name: rank for name, rank in ranks.items() if rank > bound})
-    if not slides:
-        return []
-    own = found[slides[0]].own
-    return [
-        Finding(
-            status="warn",
-            text=f"{percent(ranks[slides[0]])} of random shifts of the image of slide {slides[0]} fit its "
-            "counts as well as the given place does (colours explain "
-            f"{percent(own or 0)} of them; {percent(bound)} allowed){others(slides)}",
-            fix="look at the spots over the image: it may be mirrored, rotated, shifted or of another "
-            "section",
-            statistic=ranks[slides[0]],
-            threshold=bound,
-            slides=slides,
-        )
-    ]
+    return worst_slide(
+        {name: rank for name, rank in ranks.items() if rank > bound},
+        lambda slide: f"{percent(ranks[slide])} of random shifts of the image of slide {slide} fit its "
+        "counts as well as the given place does (colours explain "
+        f"{percent(found[slide].own or 0)} of them; {percent(bound)} allowed)",
+        "look at the spots over the image: it may be mirrored, rotated, shifted or of another section",
+        bound,
+        status="warn",
+    )  # fmt: skip

@@ -8,19 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import cKDTree
 
-from pytest_stbench.checks.result import (
-    CheckResult,
-    Finding,
-    conclude,
-    count,
-    on_slides,
-    others,
-    percent,
-    ranked,
-    some,
-)
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, unjudged, worst_slide
 from pytest_stbench.checks.subject import known
-from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.checks.values import as_numbers, known_places
+from pytest_stbench.checks.wording import count, on_slides, others, percent, ranked, some
 from pytest_stbench.extend import check
 
 if TYPE_CHECKING:
@@ -44,6 +35,7 @@ MIN_UNITS = 20
         "max_regular": "the distance of a cell to the next varies by a third, that of a spot does not",
     },
     checklist=("S1",),
+    after=("controls_in_matrix",),
 )
 def resolution_mismatch(
     dataset: Subject,
@@ -65,79 +57,63 @@ def resolution_mismatch(
     scattered: dict[str, float] = {}
     latticed: dict[str, float] = {}
     unknown: list[str] = []
-    found: dict[str, int] = {}
+    found: Counter[str] = Counter()
     for slide in dataset.slides():
         name = slide.meta.slide_id
         resolution = slide.meta.resolution or dataset.config.resolution
         if not known(resolution):
             unknown.append(name)
             continue
-        found[str(resolution)] = found.get(str(resolution), 0) + 1
+        found[str(resolution)] += 1
         if allowed and resolution not in allowed:
             wrong[name] = str(resolution)
         share = _regular_share(slide)
-        if share is None:
-            continue
-        regular[name] = share
-        if resolution in LATTICES and share < min_regular:
-            scattered[name] = 1 - share
-        if resolution == "cell" and share > max_regular:
-            latticed[name] = share
-    findings = []
-    if wrong:
-        slides = tuple(sorted(wrong))
-        findings.append(
-            Finding(
-                status="fail",
-                text=f"the task is about {' or '.join(sorted(allowed))}, and the units of "
-                f"{on_slides(slides)} "
-                f"are of the resolution {', '.join(sorted(set(wrong.values())))}",
-                fix="use data of that resolution, form such units with `bin:`, or choose another family",
-                statistic=len(wrong),
-                threshold=0.0,
-                slides=slides,
-            )
-        )
-    if scattered:
-        slides = ranked(scattered)
-        findings.append(
-            Finding(
-                status="fail",
-                text=f"units of slide {slides[0]} are declared as a lattice, and only "
-                f"{percent(1 - scattered[slides[0]])} have a neighbour at the usual distance "
-                f"({percent(min_regular)} needed): they look like cells{others(slides)}",
-                fix="declare `resolution: cell`, or check the coordinates",
-                statistic=1 - scattered[slides[0]],
-                threshold=min_regular,
-                slides=slides,
-            )
-        )
-    if latticed:
-        slides = ranked(latticed)
-        findings.append(
-            Finding(
-                status="fail",
-                text=f"units of slide {slides[0]} are declared as cells, and "
-                f"{percent(latticed[slides[0]])} have "
-                f"a neighbour at one same distance: they stand on a lattice, as spots do{others(slides)}",
-                fix="declare the resolution they have: `spot`, `xisium` or `bin`",
-                statistic=latticed[slides[0]],
-                threshold=max_regular,
-                slides=slides,
-            )
-        )
-    if unknown:
-        findings.append(
-            Finding(
-                status="skip",
-                text=f"no resolution is declared for {on_slides(sorted(unknown))}",
-                fix="write `resolution:` (spot, xisium, bin, cell, transcript) under the data set",
-                slides=tuple(sorted(unknown)),
-            )
-        )
+        if share is not None:
+            regular[name] = share
+            if resolution in LATTICES and share < min_regular:
+                scattered[name] = share
+            if resolution == "cell" and share > max_regular:
+                latticed[name] = share
+    findings = [
+        *_not_asked(wrong, allowed),
+        *worst_slide(
+            scattered,
+            lambda slide: f"units of slide {slide} are declared as a lattice, and only "
+            f"{percent(scattered[slide])} have a neighbour at the usual distance "
+            f"({percent(min_regular)} needed): they look like cells",
+            "declare `resolution: cell`, or check the coordinates", min_regular, lowest=True,
+        ),
+        *worst_slide(
+            latticed,
+            lambda slide: f"units of slide {slide} are declared as cells, and {percent(latticed[slide])} "
+            "have a neighbour at one same distance: they stand on a lattice, as spots do",
+            "declare the resolution they have: `spot`, `xisium` or `bin`", max_regular,
+        ),
+        *unjudged(
+            unknown, lambda slides: f"no resolution is declared for {on_slides(slides)}",
+            "write `resolution:` (spot, xisium, bin, cell, transcript) under the data set",
+        ),
+    ]  # fmt: skip
     least = min(regular.values(), default=None)
     said = ", ".join(f"{count(n, 'slide')} of {name}" for name, n in sorted(found.items())) or "no slide"
     return conclude(findings, passed=said, statistic=least, details={"regular": regular})
+
+
+def _not_asked(wrong: Mapping[str, str], allowed: Collection[str]) -> list[Finding]:
+    if not wrong:
+        return []
+    slides = tuple(sorted(wrong))
+    return [
+        Finding(
+            status="fail",
+            text=f"the task is about {' or '.join(sorted(allowed))}, and the units of {on_slides(slides)} "
+            f"are of the resolution {', '.join(sorted(set(wrong.values())))}",
+            fix="use data of that resolution, form such units with `bin:`, or choose another family",
+            statistic=len(wrong),
+            threshold=0.0,
+            slides=slides,
+        )
+    ]
 
 
 @check(
@@ -150,6 +126,7 @@ def resolution_mismatch(
         "max_pitch": "distortion moves the spacing of a lattice by less than 20%",
     },
     checklist=("S1",),
+    after=("controls_in_matrix",),
 )
 def resolution_split(
     folds: Sequence[Fold],
@@ -183,31 +160,7 @@ def resolution_split(
             depths[name] = float(np.median(total))
         if resolution in LATTICES and (spacing := _spacing(slide)) is not None:
             spacings[name] = spacing
-    findings: list[Finding] = []
-    mixed = [
-        (fold, sorted(_of(fold.train, resolutions)), sorted(_of(fold.test, resolutions)))
-        for fold in judged
-        if _of(fold.train, resolutions)
-        and _of(fold.test, resolutions)
-        and len(_of(fold.train, resolutions) | _of(fold.test, resolutions)) > 1
-    ]
-    if mixed and split not in across:
-        # A test part of another resolution says more than a mixture on both sides.
-        fold, train, test = min(mixed, key=lambda found: set(found[2]) <= set(found[1]))
-        numbers = Counter(resolutions.values())
-        usual = max(numbers, key=lambda name: (numbers[name], name))
-        findings.append(
-            Finding(
-                status="fail",
-                text=f"fold {fold.name} trains on units of {some(train)} and tests on {some(test)}"
-                f"{_more(len(mixed))}",
-                fix="split by technology (`lotech`) if that is the question, form one kind of unit with "
-                "`bin:`, or evaluate resolutions as separate data sets",
-                statistic=len(mixed),
-                threshold=0.0,
-                slides=tuple(sorted(slide for slide, name in resolutions.items() if name != usual)),
-            )
-        )
+    findings = [] if split in across else _mixed(judged, resolutions)
     ratios = {fold.name: _ratio(fold, depths) for fold in judged}
     findings += _apart(
         ratios, max_ratio, "median counts per unit differ {:.3g} times between training and test",
@@ -229,6 +182,30 @@ def resolution_split(
     )
 
 
+def _mixed(judged: Sequence[Fold], resolutions: Mapping[str, str]) -> list[Finding]:
+    """Report folds whose training and test slides are of several resolutions."""
+    parts = [(fold, _of(fold.train, resolutions), _of(fold.test, resolutions)) for fold in judged]
+    mixed = [found for found in parts if found[1] and found[2] and len(found[1] | found[2]) > 1]
+    if not mixed:
+        return []
+    # A test part of another resolution says more than a mixture on both sides.
+    fold, train, test = min(mixed, key=lambda found: found[2] <= found[1])
+    numbers = Counter(resolutions.values())
+    usual = max(numbers, key=lambda name: (numbers[name], name))
+    return [
+        Finding(
+            status="fail",
+            text=f"fold {fold.name} trains on units of {some(sorted(train))} and tests on "
+            f"{some(sorted(test))}{others(mixed, 'fold')}",
+            fix="split by technology (`lotech`) if that is the question, form one kind of unit with "
+            "`bin:`, or evaluate resolutions as separate data sets",
+            statistic=len(mixed),
+            threshold=0.0,
+            slides=tuple(sorted(slide for slide, name in resolutions.items() if name != usual)),
+        )
+    ]
+
+
 def _regular_share(slide: Slide) -> float | None:
     """Return the share of units with a neighbour at the median distance; None where that says nothing."""
     distance = _nearest(slide)
@@ -244,11 +221,8 @@ def _spacing(slide: Slide) -> float | None:
 
 
 def _nearest(slide: Slide) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
-    xy = as_numbers(slide.xy_um)
-    if xy.ndim != 2 or xy.shape[1:] != (2,):
-        return None
-    xy = xy[np.isfinite(xy).all(axis=1)]
-    if len(xy) < 2:  # one unit has no neighbour
+    xy = known_places(slide)
+    if xy is None:
         return None
     distance: np.ndarray[tuple[int], np.dtype[np.float64]] = cKDTree(xy).query(xy, k=2)[0][:, 1]
     return distance
@@ -276,13 +250,9 @@ def _apart(ratios: Mapping[str, float], limit: float, what: str, fix: str) -> li
     return [
         Finding(
             status="warn",
-            text=f"fold {names[0]}: {what.format(worst)} ({limit:g} allowed){_more(len(names))}",
+            text=f"fold {names[0]}: {what.format(worst)} ({limit:g} allowed){others(names, 'fold')}",
             fix=fix,
             statistic=worst,
             threshold=limit,
         )
     ]
-
-
-def _more(n_folds: int) -> str:
-    return f" (and {count(n_folds - 1, 'other fold')})" if n_folds > 1 else ""

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from pytest_stbench.checks.wording import others, percent, ranked
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
@@ -15,7 +17,6 @@ WITHHOLDS = "withholds"
 """In the details of a failure: why checks that come ``after`` it cannot be judged."""
 
 MAX_GENES = 20
-MAX_NAME = 40
 _RANK = {"fail": 0, "warn": 1, "skip": 2}
 
 
@@ -90,6 +91,54 @@ def conclude(
     )
 
 
+def nothing_to_judge(text: str, fix: str, slides: tuple[str, ...] = ()) -> CheckResult:
+    """Return the result of a check that has nothing to look at."""
+    return conclude([Finding(status="skip", text=text, fix=fix, slides=slides)], passed="")
+
+
+def limited(
+    value: float, *, warn: float, fail: float, below: bool = False
+) -> tuple[Literal["warn", "fail"], float] | None:
+    """Return status and limit of a value beyond a limit (above, or `below`); None where it keeps both."""
+    if not (value < max(warn, fail) if below else value > min(warn, fail)):
+        return None
+    return ("fail", fail) if (value < fail if below else value > fail) else ("warn", warn)
+
+
+def worst_slide(
+    values: Mapping[str, float],
+    what: Callable[[str], str],
+    fix: str,
+    threshold: float = 0.0,
+    *,
+    status: Literal["warn", "fail"] = "fail",
+    lowest: bool = False,
+    tail: str = "",
+    statistic: float | None = None,
+    genes: Mapping[str, tuple[str, ...]] | None = None,
+) -> list[Finding]:
+    """Return one finding on the slides of `values`; none without any.
+
+    The slide with the largest value (or the `lowest`) is named in the text, which `what` makes of its name;
+    the number of other slides and the `tail` follow. The statistic is its value where no other is given.
+    """
+    if not values:
+        return []
+    slides = ranked({name: -value for name, value in values.items()} if lowest else values)
+    worst = slides[0]
+    return [
+        Finding(
+            status=status,
+            text=f"{what(worst)}{others(slides)}{tail}",
+            fix=fix,
+            statistic=values[worst] if statistic is None else statistic,
+            threshold=threshold,
+            slides=slides,
+            genes=(genes or {}).get(worst, ()),
+        )
+    ]
+
+
 def over(
     values: Mapping[str, float],
     what: Callable[[str], str],
@@ -101,58 +150,26 @@ def over(
 ) -> list[Finding]:
     """Return one finding on the slides whose share is above the lower limit; none without any.
 
-    The slide with the largest share decides and is named in the text, which `what` makes of its name; the
-    limit it broke and the number of other slides follow.
+    As :func:`worst_slide`, with the limit that the largest share broke behind the text.
     """
-    slides = ranked({name: value for name, value in values.items() if value > min(warn, fail)})
-    if not slides:
+    beyond = {name: value for name, value in values.items() if value > min(warn, fail)}
+    broken = limited(max(beyond.values(), default=-math.inf), warn=warn, fail=fail)
+    if broken is None:
         return []
-    worst = slides[0]
-    failed = values[worst] > fail
-    limit = fail if failed else warn
-    return [
-        Finding(
-            status="fail" if failed else "warn",
-            text=f"{what(worst)} ({percent(limit)} allowed){others(slides)}",
-            fix=fix,
-            statistic=values[worst],
-            threshold=limit,
-            slides=slides,
-            genes=(genes or {}).get(worst, ()),
-        )
-    ]
+    status, limit = broken
+
+    def text(slide: str) -> str:
+        return f"{what(slide)} ({percent(limit)} allowed)"
+
+    return worst_slide(beyond, text, fix, limit, status=status, genes=genes)
 
 
-def percent(share: float) -> str:
-    """Return a share (0 to 1) as text, three significant digits: ``0.6%``, ``34%``."""
-    return f"{100 * share:.3g}%"
+def unjudged(slides: Collection[str], what: Callable[[tuple[str, ...]], str], fix: str) -> list[Finding]:
+    """Return a skip of `slides`, with a text that `what` makes of them in order; none without any."""
+    named = tuple(sorted(slides))
+    return [Finding(status="skip", text=what(named), fix=fix, slides=named)] if named else []
 
 
-def count(number: int, noun: str) -> str:
-    """Return number and noun with its plural: ``1 slide``, ``1,200 slides``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def some(names: Collection[object], shown: int = 3) -> str:
-    """Return the first names as text, with how many more there are: ``A1, A2, A3 and 27 more``."""
-    first = [str(name) for name in list(names)[:shown]]
-    first = [name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 3]}..." for name in first]
-    text = ", ".join(first)
-    return f"{text} and {len(names) - shown:,} more" if len(names) > shown else text
-
-
-def on_slides(slides: Collection[str]) -> str:
-    """Return where something was found: ``slide A1``, ``slides A1, A2``, ``30 slides (A1, ...)``."""
-    if len(slides) == 1:
-        return f"slide {some(slides)}"
-    return f"slides {some(slides)}"
-
-
-def others(slides: Collection[str]) -> str:
-    """Return how many slides besides the first are concerned: `` (and 3 other slides)`` or nothing."""
-    return f" (and {count(len(slides) - 1, 'other slide')})" if len(slides) > 1 else ""
-
-
-def ranked(values: Mapping[str, float]) -> tuple[str, ...]:
-    """Return the keys of `values`, largest value first, equal values by name."""
-    return tuple(sorted(values, key=lambda name: (-values[name], name)))
+def column(rows: Mapping[str, object], name: str) -> dict[str, float]:
+    """Return one measure of each slide, by slide; where it is None the slide is left out."""
+    return {slide: value for slide, row in rows.items() if (value := getattr(row, name)) is not None}

@@ -10,9 +10,10 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, percent, some
+from pytest_stbench.checks.result import CheckResult, Finding, conclude
 from pytest_stbench.checks.rows import row_hashes
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.checks.wording import count, others, percent, some
 from pytest_stbench.data.checksums import file_sha256
 from pytest_stbench.extend import check
 
@@ -53,6 +54,7 @@ class _Photo(NamedTuple):
         "min_counts": "shallow units are often identical by chance",
     },
     checklist=("S7", "S11"),
+    after=("label_alignment",),
 )
 def slide_leakage(dataset: Subject, *, max_identical: float = 0.2, min_counts: int = 50) -> CheckResult:
     """Is every section there once: no copy, crop or second id of another slide?
@@ -110,13 +112,12 @@ def _finding(pairs: Mapping[Pair, float], threshold: float, text: str) -> list[F
         return []
     ordered = sorted(pairs, key=lambda pair: (-pairs[pair], pair))
     a, b = ordered[0]
-    more = f" (and {count(len(ordered) - 1, 'other pair')})" if len(ordered) > 1 else ""
     slides = tuple(dict.fromkeys(slide for pair in ordered for slide in pair))
     return [
         Finding(
             status="fail",
             text=f"slides {some(ordered[0])}: {percent(pairs[a, b])} "
-            f"{text.format(a=f'slide {a}', b=f'slide {b}')}{more}",
+            f"{text.format(a=f'slide {a}', b=f'slide {b}')}{others(ordered, 'pair')}",
             fix="keep one slide of each pair: a model that saw one knows the other",
             statistic=pairs[a, b],
             threshold=threshold,

@@ -6,17 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.checks.measured import asked_of, nothing_to_judge, on_measured
-from pytest_stbench.checks.result import (
-    CheckResult,
-    Finding,
-    conclude,
-    count,
-    over,
-    percent,
-    some,
-)
+from pytest_stbench.checks.measured import Measured, on_measured, tested
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, nothing_to_judge, over
 from pytest_stbench.checks.sample import sample_units
+from pytest_stbench.checks.wording import count, percent, some
 from pytest_stbench.extend import check
 from pytest_stbench.kernels.graph import cell_graph
 from pytest_stbench.kernels.moran_null import moran_permutation_p
@@ -37,6 +30,9 @@ MIN_SEEN, MIN_SEEN_SMALL = 0.05, 0.01
 EVERYWHERE, FLAT = 0.95, 0.05
 """Share of the units in more of which a gene is everywhere, and Moran's I below which it has no pattern."""
 UNTESTED = "no slide is tested with a gene that it measured"
+FIX = "check which slides the splits test, and `preprocess.genes`"
+CHANCE = "raise `genes: {min_detection: ...}`: a correlation over so few units is chance"
+DEBRIS = "look at these units for debris or a segmentation error, and leave out units or genes"
 
 
 @check(
@@ -56,7 +52,7 @@ UNTESTED = "no slide is tested with a gene that it measured"
     },
     checklist=("S9",),
     source="Andersson et al. 2021",
-    after="missing_coords",
+    after=("missing_coords", "housekeeping_only_panel"),
 )
 @on_measured
 def gene_sparsity(
@@ -85,12 +81,7 @@ def gene_sparsity(
     rare: dict[str, tuple[float, tuple[str, ...]]] = {}
     sparse: dict[str, tuple[str, ...]] = {}
     spikes: dict[str, tuple[float, tuple[str, ...]]] = {}
-    choices = measured.choices()
-    for slide in measured.slides():
-        columns = asked_of(choices, slide)
-        if columns is None or not len(columns):
-            continue
-        name = slide.meta.slide_id
+    for name, slide, columns in tested(measured):
         limits[name] = min_detection_cells if slide.meta.resolution in SMALL_UNITS else min_detection
         detection = measured.detection(slide)[columns]
         below = detection < limits[name] - ROUNDING
@@ -98,38 +89,24 @@ def gene_sparsity(
         sparse[name] = _lowest(slide, columns, detection, below)
         often = columns[detection >= max(min_detection, limits[name]) - ROUNDING]
         top = _top_shares(slide, often, top_units)
-        few = detection * slide.n_units < min_positive - 0.5
-        spiked = top > max_top_share
-        if few.sum() > max_few * len(columns) + ROUNDING:
+        few, spiked = detection * slide.n_units < min_positive - 0.5, top > max_top_share
+        most = max_few * len(columns) + ROUNDING
+        if few.sum() > most:
             rare[name] = float(few.mean()), _lowest(slide, columns, detection, few)
-        if spiked.sum() > max_few * len(columns) + ROUNDING:
+        if spiked.sum() > most:
             spikes[name] = float(spiked.sum() / len(columns)), _lowest(slide, often, -top, spiked)
     if not shares:
-        return nothing_to_judge(UNTESTED, "check which slides the splits test, and `preprocess.genes`")
+        return nothing_to_judge(UNTESTED, FIX)
     findings = over(
         shares,
-        lambda slide: (
-            f"{percent(shares[slide])} of the evaluated genes of slide {slide} are seen in fewer "
-            f"than {percent(limits[slide])} of its units"
-        ),
+        lambda slide: f"{percent(shares[slide])} of the evaluated genes of slide {slide} are seen in fewer "
+        f"than {percent(limits[slide])} of its units",
         "choose genes by `select: svg` with `min_detection: 0.1`, or list genes that are expressed",
-        warn=warn_share,
-        fail=fail_share,
-        genes=sparse,
-    )
-    for found, seen, fix in (
-        (
-            rare,
-            f"seen in fewer than {min_positive:,} units",
-            "raise `genes: {min_detection: ...}`: a correlation over so few units is chance",
-        ),
-        (
-            spikes,
-            f"counted to {percent(max_top_share)} or more in {percent(top_units)} of the units",
-            "look at these units for debris or a segmentation error, and leave out units or genes",
-        ),
-    ):
-        findings += _many(found, seen, fix, max_few)
+        warn=warn_share, fail=fail_share, genes=sparse,
+    )  # fmt: skip
+    findings += _many(rare, f"seen in fewer than {min_positive:,} units", CHANCE, max_few)
+    seen = f"counted to {percent(max_top_share)} or more in {percent(top_units)} of the units"
+    findings += _many(spikes, seen, DEBRIS, max_few)
     return conclude(
         findings,
         passed=f"at most {percent(max(shares.values()))} of the evaluated genes of a slide are seen in too "
@@ -193,7 +170,7 @@ def _top_shares(slide: Slide, columns: NDArray[np.intp], top_units: float) -> ND
     },
     checklist=("S9", "S8"),
     source="Andersson et al. 2021",
-    after="missing_coords",
+    after=("missing_coords", "housekeeping_only_panel"),
 )
 @on_measured
 def ubiquitous_low_variability(
@@ -216,12 +193,7 @@ def ubiquitous_low_variability(
     shares: dict[str, float] = {}
     flat: dict[str, tuple[str, ...]] = {}
     everywhere: dict[str, float] = {}
-    choices = measured.choices()
-    for slide in measured.slides():
-        columns = asked_of(choices, slide)
-        if columns is None or not len(columns):
-            continue
-        name = slide.meta.slide_id
+    for name, slide, columns in tested(measured):
         candidates = columns[measured.detection(slide)[columns] > min_detection + ROUNDING]
         everywhere[name] = len(candidates) / len(columns)
         moran = measured.morans_i(slide)[candidates]
@@ -233,7 +205,7 @@ def ubiquitous_low_variability(
         shares[name] = len(found) / len(columns)
         flat[name] = tuple(sorted(np.asarray(slide.genes).astype(str)[found].tolist()))
     if not shares:
-        return nothing_to_judge(UNTESTED, "check which slides the splits test, and `preprocess.genes`")
+        return nothing_to_judge(UNTESTED, FIX)
     findings = over(
         shares,
         lambda slide: (

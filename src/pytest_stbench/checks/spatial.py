@@ -6,14 +6,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.checks.measured import MIN_DETECTION, nothing_to_judge, on_measured
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, others, percent
+from pytest_stbench.checks.measured import MIN_DETECTION, GeneChoice, Measured, on_measured
+from pytest_stbench.checks.result import (
+    CheckResult,
+    Finding,
+    conclude,
+    limited,
+    nothing_to_judge,
+    unjudged,
+    worst_slide,
+)
 from pytest_stbench.checks.sparsity import ROUNDING, spatial_p
+from pytest_stbench.checks.wording import count, percent, ranked
 from pytest_stbench.extend import check
 from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -41,7 +50,7 @@ DECIMALS = 9
     },
     checklist=("S8",),
     source="Andersson et al. 2021",
-    after="missing_coords",
+    after=("missing_coords", "task_truth_coverage"),
 )
 @on_measured
 def hvg_not_svg(
@@ -72,27 +81,19 @@ def hvg_not_svg(
         found = _compare(measured, choice, train)
         if found is None:
             continue
-        overlap, n_detected, listed, everything, missed = found
-        overlaps[choice.fold] = overlap
-        chance = len(choice.columns) / n_detected
+        overlaps[choice.fold], n_detected, *medians_of, misses[choice.fold] = found
+        medians[choice.fold] = (medians_of[0], medians_of[1])
+        chance = min(1.0, chance_factor * (len(choice.columns) / n_detected))
         targeted = n_detected < whole_transcriptome
-        wanted[choice.fold] = (
-            (min(1.0, chance_factor * chance), 0.0) if targeted else (warn_overlap, fail_overlap)
-        )
-        medians[choice.fold] = listed, everything
-        misses[choice.fold] = missed
+        wanted[choice.fold] = (chance, 0.0) if targeted else (warn_overlap, fail_overlap)
     if not overlaps:
         return conclude(
             [],
             passed="the evaluated genes are most of those that the slides detect: nothing was chosen "
             "that could be compared with the spatially variable ones",
         )
-    folds = sorted(overlaps, key=lambda fold: (overlaps[fold] - wanted[fold][0], fold))
-    findings = [
-        *_low_overlap(folds[0], overlaps, wanted, misses),
-        *_low_median(medians, misses),
-    ]
-    worst = folds[0]
+    worst = min(overlaps, key=lambda fold: (overlaps[fold] - wanted[fold][0], fold))
+    findings = [*_low_overlap(worst, overlaps, wanted, misses), *_low_median(medians, misses)]
     return conclude(
         findings,
         passed=f"{percent(overlaps[worst])} of the evaluated genes or more are among the most spatially "
@@ -148,13 +149,13 @@ def _low_overlap(
 ) -> list[Finding]:
     warn, fail = wanted[fold]
     overlap = overlaps[fold]
-    if overlap >= warn:
+    broken = limited(overlap, warn=warn, fail=fail, below=True)
+    if broken is None:
         return []
-    failed = overlap < fail
-    limit = fail if failed else warn
+    status, limit = broken
     return [
         Finding(
-            status="fail" if failed else "warn",
+            status=status,
             text=f"{percent(overlap)} of the evaluated genes of fold {fold} are among the most spatially "
             f"variable ones ({percent(limit)} wanted)",
             fix="choose genes by `select: svg`: genes that vary without a pattern in space cannot be learned "
@@ -198,7 +199,7 @@ def _low_median(medians: dict[str, tuple[float, float]], misses: dict[str, tuple
     },
     checklist=("S8",),
     source="Andersson et al. 2021",
-    after="missing_coords",
+    after=("missing_coords", "panel_split"),
 )
 @on_measured
 def no_spatial_signal(
@@ -224,34 +225,12 @@ def no_spatial_signal(
         shares[name] = float((p <= max_p + ROUNDING).mean())
         bounds[name] = max(min_share, CHANCE + 3 * float(np.sqrt(CHANCE_VARIANCE / len(p))))
     margins = {name: shares[name] / bounds[name] for name in shares}
-    low = sorted((name for name in margins if margins[name] < warn_factor), key=lambda n: (margins[n], n))
-    findings = []
-    if low:
-        failed = [name for name in low if margins[name] < 1]
-        worst = low[0]
-        limit = bounds[worst] * (1 if failed else warn_factor)
-        findings.append(
-            Finding(
-                status="fail" if failed else "warn",
-                text=f"{percent(shares[worst])} of the genes of slide {worst} have a spatial pattern; "
-                f"chance gives 5%, and {percent(limit)} are wanted{others(failed or low)}",
-                fix="check that coordinates and counts belong to the same units (join them by name), "
-                "else leave the slide out",
-                statistic=shares[worst],
-                threshold=limit,
-                slides=tuple(failed or low),
-            )
-        )
-    if untested:
-        findings.append(
-            Finding(
-                status="skip",
-                text=f"{count(len(untested), 'slide')} without a gene to test (a gene in a tenth of the "
-                "units, 20 units with neighbours)",
-                fix="check coordinates and depth of these slides",
-                slides=tuple(sorted(untested)),
-            )
-        )
+    findings = _unpatterned(shares, bounds, margins, warn_factor)
+    findings += unjudged(
+        untested, lambda slides: f"{count(len(slides), 'slide')} without a gene to test (a gene in a tenth "
+        "of the units, 20 units with neighbours)",
+        "check coordinates and depth of these slides",
+    )  # fmt: skip
     if not shares and not untested:
         return nothing_to_judge("no unit of any slide can be looked at", "check `preprocess.filter`")
     lowest = min(margins, key=lambda name: (margins[name], name), default=None)
@@ -263,6 +242,27 @@ def no_spatial_signal(
         threshold=None if lowest is None else warn_factor * bounds[lowest],
         details={"patterned": shares, "wanted": bounds},
     )
+
+
+def _unpatterned(
+    shares: Mapping[str, float], bounds: Mapping[str, float], margins: Mapping[str, float], warn_factor: float
+) -> list[Finding]:
+    """Return the slides with too few patterned genes: those that fail, else those that warn."""
+    low = {name: margin for name, margin in margins.items() if margin < warn_factor}
+    failed = {name: margin for name, margin in low.items() if margin < 1}
+    named = ranked({name: -margin for name, margin in (failed or low).items()})
+    if not named:
+        return []
+    worst = named[0]
+    limit = bounds[worst] * (1 if failed else warn_factor)
+    return worst_slide(
+        failed or low,
+        lambda slide: f"{percent(shares[slide])} of the genes of slide {slide} have a spatial pattern; "
+        f"chance gives 5%, and {percent(limit)} are wanted",
+        "check that coordinates and counts belong to the same units (join them by name), "
+        "else leave the slide out",
+        limit, status="fail" if failed else "warn", lowest=True, statistic=shares[worst],
+    )  # fmt: skip
 
 
 def _tested(measured: Measured, slide: Slide) -> NDArray[np.intp]:

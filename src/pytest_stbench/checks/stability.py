@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, some
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, nothing_to_judge
+from pytest_stbench.checks.wording import count, some
 from pytest_stbench.extend import check
 from pytest_stbench.kernels.agreement import kendall_w
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     needs="metadata",
     reasons={"min_settings": "normalisation, genes and filter, each changed once beside the main one"},
     checklist=("S5",),
+    after=("fitted_on_test",),
 )
 def preprocessing_unstable(
     *,
@@ -54,55 +56,23 @@ def preprocessing_unstable(
     sign = -1.0 if better == "down" else 1.0
     own = values.get(model, {})
     findings: list[Finding] = []
-    flipped = 0
-    least: int | None = None
-    undefined = 0
     details: dict[str, dict[str, Any]] = {}
+    flipped = undefined = 0
     for place, settings in own.items():
+        found = {name: by_place.get(place, {}) for name, by_place in values.items()}
         differences = _differences(settings, simple.get(place, {}), sign)
         undefined += len(settings) - len(differences)
-        least = len(settings) if least is None else min(least, len(settings))
-        found = {name: by_place.get(place, {}) for name, by_place in values.items()}
-        numbers = [value for value in settings.values() if _defined(value)]
-        details[place] = {
-            "model_minus_simple": differences,
-            "range": max(numbers) - min(numbers) if numbers else None,  # type: ignore[type-var,operator]  # defined ones are numbers
-            "kendall_w": kendall_w(found, sign),
-        }
-        up = sorted(name for name, value in differences.items() if value > 0)
-        down = sorted(name for name, value in differences.items() if value < 0)
-        if up and down:
-            rarer = min(len(up), len(down))
-            flipped = max(flipped, rarer)
-            findings.append(
-                Finding(
-                    status="warn",
-                    text=f"conclusion preprocessing-dependent on {place}: {model} is better than the simple "
-                    f"baseline under {some(up)} and worse under {some(down)}",
-                    fix="report all settings, and claim only what holds in each of them",
-                    statistic=rarer,
-                    threshold=0.0,
-                )
-            )
-        findings += _overtaken(model, place, found, sign)
+        w = kendall_w(found, sign)
+        details[place] = {"model_minus_simple": differences, "range": _range(settings), "kendall_w": w}
+        flips = _flips(model, place, differences)
+        flipped = max([flipped, *(int(finding.statistic or 0) for finding in flips)])
+        findings += [*flips, *_overtaken(model, place, found, sign)]
+    least = min(map(len, own.values()), default=None)
     if least is None or not any(d["model_minus_simple"] for d in details.values()):
-        finding = Finding(
-            status="skip",
-            text=f"there is no pooled score of {model} beside one of the simple baseline",
-            fix="see which item keeps it from being scored",
-        )
-        return conclude([finding], passed="")
+        text = f"there is no pooled score of {model} beside one of the simple baseline"
+        return nothing_to_judge(text, "see which item keeps it from being scored")
     if least < 2:  # one setting has nothing to be compared with
-        findings.append(
-            Finding(
-                status="warn",
-                text="no ablation is declared: whether the conclusion depends on preprocessing is not known",
-                fix=f"add variants under `preprocess: {{variants: ...}}`, {min_settings} settings with the "
-                "main one",
-                statistic=least,
-                threshold=min_settings,
-            )
-        )
+        findings.append(_no_ablation(least, min_settings))
     note = f" (fewer than the {min_settings} advised)" if least < min_settings else ""
     left = f", {count(undefined, 'setting')} without a value" if undefined else ""
     return conclude(
@@ -123,6 +93,7 @@ def preprocessing_unstable(
         "hide_gap": "slides then explain half of the variance (the square root of 0.5)",
     },
     checklist=("S7",),
+    after=("class_imbalance",),
 )
 def patient_effect_gap(
     *,
@@ -147,18 +118,14 @@ def patient_effect_gap(
     findings = []
     if value > max_gap:
         strong = value > hide_gap
-        findings.append(
-            Finding(
-                status="warn",
-                text=f"on {worst} the mean of each slide alone, which is 0 within slides, reaches a pooled "
-                f"Pearson of {value:.2f} ({hide_gap if strong else max_gap:g} allowed): correlations "
-                "pooled over slides show who the patient is, not where genes are expressed",
-                fix="quote within-slide scores only"
-                + (", and split by single patients (`lopo`)" if strong else ""),
-                statistic=value,
-                threshold=hide_gap if strong else max_gap,
-            )
+        limit = hide_gap if strong else max_gap
+        text = (
+            f"on {worst} the mean of each slide alone, which is 0 within slides, reaches a pooled Pearson of "
         )
+        text += f"{value:.2f} ({limit:g} allowed): correlations pooled over slides show who the patient is, "
+        text += "not where genes are expressed"
+        fix = f"quote within-slide scores only{', and split by single patients (`lopo`)' if strong else ''}"
+        findings.append(Finding(status="warn", text=text, fix=fix, statistic=value, threshold=limit))
     return conclude(
         findings,
         passed=f"the mean of each slide reaches a pooled Pearson of {value:.2f} at most",
@@ -183,15 +150,45 @@ def _differences(
     return found
 
 
+def _no_ablation(settings: int, wanted: int) -> Finding:
+    text = "no ablation is declared: whether the conclusion depends on preprocessing is not known"
+    fix = f"add variants under `preprocess: {{variants: ...}}`, {wanted} settings with the main one"
+    return Finding(status="warn", text=text, fix=fix, statistic=settings, threshold=wanted)
+
+
+def _range(settings: Mapping[str, float | None]) -> float | None:
+    numbers = [value for value in settings.values() if value is not None and math.isfinite(value)]
+    return max(numbers) - min(numbers) if numbers else None
+
+
+def _flips(model: str, place: str, differences: Mapping[str, float]) -> list[Finding]:
+    """Return a warning where the model is better than the simple baseline under some settings alone."""
+    sides = _both_signs(differences)
+    if sides is None:
+        return []
+    up, down = sides
+    text = f"conclusion preprocessing-dependent on {place}: {model} is better than the simple "
+    text += f"baseline under {some(up)} and worse under {some(down)}"
+    fix = "report all settings, and claim only what holds in each of them"
+    rarer = min(len(up), len(down))
+    return [Finding(status="warn", text=text, fix=fix, statistic=rarer, threshold=0.0)]
+
+
+def _both_signs(differences: Mapping[str, float]) -> tuple[list[str], list[str]] | None:
+    """Return the settings above and below 0; None where they are all on one side."""
+    up = sorted(name for name, value in differences.items() if value > 0)
+    down = sorted(name for name, value in differences.items() if value < 0)
+    return (up, down) if up and down else None
+
+
 def _overtaken(
     model: str, place: str, found: Mapping[str, Mapping[str, float | None]], sign: float
 ) -> list[Finding]:
     """Return the first other model whose order against `model` flips between settings."""
     for other in sorted(set(found) - {model}):
         differences = _differences(found[model], found[other], sign)
-        ahead = sorted(name for name, value in differences.items() if value > 0)
-        behind = sorted(name for name, value in differences.items() if value < 0)
-        if ahead and behind:
+        if sides := _both_signs(differences):
+            ahead, behind = sides
             return [
                 Finding(
                     status="warn",

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks.result import Finding, count, others, percent, ranked
+from pytest_stbench.checks.result import Finding, limited, worst_slide
+from pytest_stbench.checks.wording import count, percent, ranked
 from pytest_stbench.spec.model import DatasetSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pytest_stbench.checks.subject import Subject
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.splits.table import Sample
 
@@ -50,51 +52,44 @@ def number_in(sample: Sample, columns: Sequence[str]) -> float | None:
     return None
 
 
-def gene_count_findings(
-    samples: Sequence[Sample], panels: Mapping[str, Sequence[str]], *, min_share: float, warn_share: float
-) -> list[Finding]:
+def gene_count_findings(dataset: Subject, *, min_share: float, warn_share: float) -> list[Finding]:
     """Return what the declared numbers of genes tell: mixed universes, and more genes than the panel.
 
     Slides without a list of genes are compared by how many they declare; a slide with a list by
     whether it declares over 1.2 times as many, as where controls are counted as genes.
     """
-    declared = {s.slide: n for s in samples if (n := number_in(s, GENE_COLUMNS)) is not None}
-    findings = []
-    extra = ranked(
-        {
-            slide: n / len(panels[slide])
-            for slide, n in declared.items()
-            if panels.get(slide) and n > MANY_MORE * len(panels[slide])
-        }
-    )
-    if extra:
-        first = extra[0]
+    panels = dataset.panels
+    declared = {s.slide: n for s in dataset.samples if (n := number_in(s, GENE_COLUMNS)) is not None}
+    extra = {
+        slide: n / len(panels[slide])
+        for slide, n in declared.items()
+        if panels.get(slide) and n > MANY_MORE * len(panels[slide])
+    }
+    worst = ranked(extra)[:1]
+    findings = worst_slide(
+        extra,
+        lambda slide: f"slide {slide} is said to have {declared[slide]:,.0f} genes and its panel has "
+        f"{len(panels[slide]):,}: controls seem to be counted as genes",
+        "take control probes and codewords out, and count the genes of the panel",
+        sum(len(panels[slide]) for slide in worst), status="warn",
+        statistic=sum(declared[slide] for slide in worst),
+    )  # fmt: skip
+    alone = {slide: n for slide, n in declared.items() if not panels.get(slide)}
+    share = min(alone.values()) / max(alone.values()) if alone else 1.0
+    if broken := limited(share, warn=warn_share, fail=min_share, below=True):
+        status, limit = broken
+        least, most = min(alone.values()), max(alone.values())
+        few = tuple(sorted(slide for slide, n in alone.items() if n < warn_share * most))
         findings.append(
             Finding(
-                status="warn",
-                text=f"slide {first} is said to have {declared[first]:,.0f} genes and its panel has "
-                f"{len(panels[first]):,}: controls seem to be counted as genes{others(extra)}",
-                fix="take control probes and codewords out, and count the genes of the panel",
-                statistic=declared[first],
-                threshold=len(panels[first]),
-                slides=extra,
+                status=status,
+                text=f"slides list {least:,.0f} to {most:,.0f} genes "
+                f"({percent(share)}; {percent(warn_share)} wanted): other probe sets or annotations are "
+                f"mixed, {count(len(few), 'slide')} with the fewer",
+                fix="evaluate probe sets separately, or only genes that all of them measure",
+                statistic=share,
+                threshold=limit,
+                slides=few,
             )
         )
-    alone = {slide: n for slide, n in declared.items() if not panels.get(slide)}
-    if alone:
-        share = min(alone.values()) / max(alone.values())
-        if share < warn_share:
-            few = tuple(sorted(slide for slide, n in alone.items() if n < warn_share * max(alone.values())))
-            findings.append(
-                Finding(
-                    status="fail" if share < min_share else "warn",
-                    text=f"slides list {min(alone.values()):,.0f} to {max(alone.values()):,.0f} genes "
-                    f"({percent(share)}; {percent(warn_share)} wanted): other probe sets or annotations are "
-                    f"mixed, {count(len(few), 'slide')} with the fewer",
-                    fix="evaluate probe sets separately, or only genes that all of them measure",
-                    statistic=share,
-                    threshold=min_share if share < min_share else warn_share,
-                    slides=few,
-                )
-            )
     return findings

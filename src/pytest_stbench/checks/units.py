@@ -1,30 +1,21 @@
-"""Q06: units that hold nothing."""
+"""Q06: units that hold nothing, and units that gather what lies in no unit: far deeper than all others."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks.gathered import gathered, gathering
-from pytest_stbench.checks.result import (
-    CheckResult,
-    Finding,
-    conclude,
-    count,
-    on_slides,
-    others,
-    over,
-    percent,
-    ranked,
-)
+import numpy as np
+
+from pytest_stbench.checks.result import CheckResult, Finding, conclude, over, unjudged, worst_slide
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.checks.wording import count, on_slides, percent, some
 from pytest_stbench.extend import check
 from pytest_stbench.spec.thresholds import MIN_UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from pytest_stbench.checks.subject import Subject
@@ -47,6 +38,7 @@ MIN_COUNTS: Mapping[str, int] = MappingProxyType({name: counts for name, (counts
     },
     checklist=("S9", "S10"),
     source="Andersson et al. 2021",
+    after=("controls_in_matrix",),
 )
 def empty_units(
     dataset: Subject,
@@ -72,12 +64,11 @@ def empty_units(
     """
     limits = dict(min_counts)
     shares: dict[str, float] = {}
-    zeros: dict[str, int] = {}
-    gone: list[str] = []
     unknown: list[str] = []
     least: dict[str, int] = {}
     deep: dict[str, tuple[str, ...]] = {}
     held: dict[str, float] = {}
+    left: dict[str, tuple[int, int]] = {}
     for slide in dataset.slides():
         name = slide.meta.slide_id
         deep[name], held[name] = gathering(slide, max_depth_ratio, max_held)
@@ -87,56 +78,18 @@ def empty_units(
             continue
         totals = as_numbers(slide.libsize)
         least[name] = limits[resolution]
-        shares[name] = float((~(totals >= limits[resolution])).mean())
+        shares[name] = float((~(totals >= least[name])).mean())
         kept = _kept(slide, totals, resolution, limits, unit_filter)
-        if not kept.any():
-            gone.append(name)
-        left_empty = int((kept & ~(totals > 0)).sum())
-        if left_empty:
-            zeros[name] = left_empty
-    findings = gathered(deep, held, max_depth_ratio, max_held)
-    if zeros:
-        worst = ranked(zeros)
-        findings.append(
-            Finding(
-                status="fail",
-                text=f"{count(zeros[worst[0]], 'unit')} of slide {worst[0]} without a count after the filter"
-                f"{others(worst)}",
-                fix="raise `filter: {min_counts: ...}` above 0, or leave it out to get the default",
-                statistic=sum(zeros.values()),
-                threshold=0.0,
-                slides=worst,
-            )
-        )
-    if gone:
-        findings.append(
-            Finding(
-                status="fail",
-                text=f"no unit of slide {sorted(gone)[0]} passes the filter{others(gone)}",
-                fix="leave the slide out, or lower `filter:` if the technology is that shallow",
-                statistic=len(gone),
-                threshold=0.0,
-                slides=tuple(sorted(gone)),
-            )
-        )
-    findings += over(
-        shares,
-        lambda slide: (
-            f"{percent(shares[slide])} of the units on {slide} have fewer than {least[slide]:,} counts"
+        left[name] = int(kept.sum()), int((kept & ~(totals > 0)).sum())
+    findings = [
+        *gathered(deep, held, max_depth_ratio, max_held),
+        *_after_filter(left),
+        *_shallow(shares, least, warn_share, fail_share),
+        *unjudged(
+            unknown, lambda slides: f"no units, or no known resolution, on {on_slides(slides)}",
+            f"write `resolution:` ({', '.join(limits)}) under the data set",
         ),
-        "drop units outside the tissue from the files, or leave a failed slide out",
-        warn=warn_share,
-        fail=fail_share,
-    )
-    if unknown:
-        findings.append(
-            Finding(
-                status="skip",
-                text=f"no units, or no known resolution, on {on_slides(sorted(unknown))}",
-                fix=f"write `resolution:` ({', '.join(limits)}) under the data set",
-                slides=tuple(sorted(unknown)),
-            )
-        )
+    ]  # fmt: skip
     return conclude(
         findings,
         passed=f"at most {percent(max(shares.values(), default=0.0))} of a slide's units have too few counts "
@@ -145,6 +98,43 @@ def empty_units(
         threshold=warn_share,
         details={"below_minimum": shares},
     )
+
+
+def _shallow(
+    shares: Mapping[str, float], least: Mapping[str, int], warn: float, fail: float
+) -> list[Finding]:
+    return over(
+        shares,
+        lambda slide: (
+            f"{percent(shares[slide])} of the units on {slide} have fewer than {least[slide]:,} counts"
+        ),
+        "drop units outside the tissue from the files, or leave a failed slide out",
+        warn=warn,
+        fail=fail,
+    )
+
+
+def _after_filter(left: Mapping[str, tuple[int, int]]) -> list[Finding]:
+    """Return the slides on which the filter leaves units without a count, or no unit at all.
+
+    `left` are the numbers of units that pass, and of those among them that are empty.
+    """
+    empty = {name: zeros for name, (_, zeros) in left.items() if zeros}
+    gone = {name: 1 for name, (number, _) in left.items() if not number}
+    return [
+        *worst_slide(
+            empty,
+            lambda slide: f"{count(empty[slide], 'unit')} of slide {slide} without a count after the filter",
+            "raise `filter: {min_counts: ...}` above 0, or leave it out to get the default",
+            statistic=sum(empty.values()),
+        ),
+        *worst_slide(
+            gone,
+            lambda slide: f"no unit of slide {slide} passes the filter",
+            "leave the slide out, or lower `filter:` if the technology is that shallow",
+            statistic=len(gone),
+        ),
+    ]
 
 
 def _kept(
@@ -159,3 +149,50 @@ def _kept(
     least_counts = limits[resolution] if counts is None else counts
     least_genes = MIN_UNIT[resolution][1] if genes is None else genes
     return (totals >= least_counts) & (as_numbers(slide.n_detected) >= least_genes)
+
+
+MOST = 0.01
+"""Share of the units of a slide that may gather: one a field of view, of many."""
+
+
+def gathering(slide: Slide, ratio: float, share: float) -> tuple[tuple[str, ...], float]:
+    """Return the units that gather what is in none, deepest first, and their share of all counts.
+
+    Those above the first gap of more than `ratio` times between a unit and the next deepest, among the
+    deepest hundredth of the units (one at least), if together they hold more than `share`.
+    """
+    totals = as_numbers(slide.libsize)
+    totals = np.where(np.isfinite(totals) & (totals > 0), totals, 0.0)
+    n = min(len(totals) - 1, max(1, int(MOST * len(totals))))
+    if n < 1:
+        return (), 0.0
+    order = np.argsort(-totals, kind="stable")[: n + 1]
+    deep = totals[order]
+    gaps = np.flatnonzero(deep[:-1] > ratio * deep[1:])
+    if not len(gaps):
+        return (), 0.0
+    held = float(deep[: gaps[0] + 1].sum() / totals.sum())
+    names = np.asarray(slide.unit_names).astype(str)[order[: gaps[0] + 1]]
+    return (tuple(names.tolist()), held) if held > share else ((), held)
+
+
+def gathered(
+    units: Mapping[str, tuple[str, ...]], held: Mapping[str, float], ratio: float, share: float
+) -> list[Finding]:
+    """Return the finding on slides with such units; none without any."""
+
+    def text(slide: str) -> str:
+        names = units[slide]
+        return (
+            f"{count(len(names), 'unit')} of slide {slide} ({some(names)}) "
+            f"{'holds' if len(names) == 1 else 'hold'} {percent(held[slide])} of all counts "
+            f"({percent(share)} allowed) and over {ratio:g} times those of the next"
+        )
+
+    return worst_slide(
+        {name: held[name] for name, found in units.items() if found},
+        text,
+        "that is no cell but what lies in none: leave it out of the files, or mark its transcripts "
+        "as in no cell (docs/formats.md says how)",
+        share,
+    )

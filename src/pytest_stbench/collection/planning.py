@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_stbench.checks.result import count
+from pytest_stbench.checks.wording import count
 from pytest_stbench.collection.plan_items import CELL
 from pytest_stbench.gate import margin_floor, plan_gates, required_references, rules_for
 from pytest_stbench.gate.margins import NO_FLOOR

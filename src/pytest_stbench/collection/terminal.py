@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.calls.failures import first_line
-from pytest_stbench.checks.result import count
+from pytest_stbench.checks.wording import count
 from pytest_stbench.collection.keeping import KEEP_ERROR
 from pytest_stbench.collection.reports import (
     SAVE_ERROR,

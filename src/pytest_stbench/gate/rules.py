@@ -17,8 +17,7 @@ from pytest_stbench.gate.intervals import ANY, MIN_INTERVAL, Reported, bound_for
 from pytest_stbench.gate.margins import NO_FLOOR, Floor
 from pytest_stbench.gate.pairing import PatientValues, defined, paired
 from pytest_stbench.gate.wording import by, difference, number
-from pytest_stbench.kernels.guarded import MIN_PATIENTS, TOLERANCE, smallest_detectable
-from pytest_stbench.kernels.signed_rank import wilcoxon_p
+from pytest_stbench.kernels.guarded import MIN_PATIENTS, TOLERANCE, smallest_detectable, wilcoxon_p
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.kernels.compiled import compiled
-from pytest_stbench.kernels.packed import packed_columns
 from pytest_stbench.kernels.ranks import average_ranks
+from pytest_stbench.kernels.sparse_ranks import packed_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

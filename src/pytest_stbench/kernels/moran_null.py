@@ -91,8 +91,7 @@ def moran_null(
         return MoranNull(observed=observed, null=null)
     half.sort_indices()
     scale = n / half.data.sum()
-    exchanged = stream(seed, "moran").permutations(n_permutations, n)
-    places = np.concatenate([np.arange(n)[None], exchanged])
+    places = np.vstack([np.arange(n), stream(seed, "moran").permutations(n_permutations, n)])
     for columns, block in dense_blocks(x):
         z, total = centred(block)
         pairs = np.zeros((len(places), z.shape[1]))

@@ -1,4 +1,4 @@
-"""How much tissue the units of a slide stand for."""
+"""The area of the tissue that units cover, and square windows over them."""
 
 from __future__ import annotations
 
@@ -56,3 +56,20 @@ def _cell_areas(places: Floats) -> Floats:
         triangle = 0.5 * np.abs(to_first[:, 0] * to_last[:, 1] - to_first[:, 1] * to_last[:, 0])
         areas += np.bincount(side, np.where((ends < 0).any(axis=1), np.inf, triangle), minlength=len(areas))
     return areas
+
+
+def squares(xy: NDArray[np.float64], side: float) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return the middles of the squares that hold a unit, (m, 2), and the square of each unit, (n,).
+
+    Squares start at the least x and y of the units.
+
+    Parameters
+    ----------
+    xy
+        Coordinates, (n, 2), finite, in any unit of length.
+    side
+        Side of a square, in the same unit.
+    """
+    start = xy.min(axis=0) if len(xy) else np.zeros(2)
+    places, square = np.unique(np.floor((xy - start) / side), axis=0, return_inverse=True)
+    return start + (places + 0.5) * side, square.ravel()

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from pytest_stbench.extend import metric
 from pytest_stbench.metrics.labelled import slide_score
-from pytest_stbench.metrics.masks import mask_pairs
+from pytest_stbench.metrics.masks import mask_metric, mask_pairs
 from pytest_stbench.metrics.scores import Scores
 
 if TYPE_CHECKING:
@@ -67,15 +66,7 @@ class Molecules:
 Transcripts: TypeAlias = "Molecules | Sequence[Molecules] | None"
 
 
-@metric(
-    "T10",
-    needs="masks",
-    bounds=(0.0, 1.0),
-    better="context",
-    over="slide",
-    group="segmentation",
-    inputs=("transcripts",),
-)
+@mask_metric("T10", bounds=(0.0, 1.0), better="context", inputs=("transcripts",))
 def transcripts_assigned(truth: Masks, prediction: Masks, *, transcripts: Transcripts = None) -> Scores:
     """Share of transcripts that lie in a predicted instance.
 
@@ -117,16 +108,7 @@ def transcripts_assigned(truth: Masks, prediction: Masks, *, transcripts: Transc
     )
 
 
-@metric(
-    "T10",
-    needs="masks",
-    bounds=(0.0, 1.0),
-    better="down",
-    fill=1.0,
-    over="pair",
-    group="segmentation",
-    inputs=("transcripts",),
-)
+@mask_metric("T10", bounds=(0.0, 1.0), better="down", fill=1.0, over="pair", inputs=("transcripts",))
 def doublet_rate(
     truth: Masks,
     prediction: Masks,
@@ -168,19 +150,9 @@ def doublet_rate(
         raise ValueError(f"min_transcripts is {min_transcripts}: a marker that is there has at least 1")
     markers = list(dict.fromkeys(marker for pair in pairs for marker in pair))
     places = np.array([[markers.index(marker) for marker in pair] for pair in pairs], np.intp).reshape(-1, 2)
-    measured, present = np.ones(len(markers), bool), np.zeros(len(markers), bool)
-    both, either = np.zeros((2, len(pairs))), np.zeros((2, len(pairs)))
-    for tile, molecules in _tiles(truth, prediction, transcripts):
-        column = _columns(molecules.names, markers)
-        measured &= np.isin(markers, molecules.names)
-        kept = column[molecules.gene] >= 0
-        chosen = Molecules(xy_px=molecules.xy_px[kept], gene=molecules.gene[kept], names=molecules.names)
-        for which, labels in enumerate(tile):
-            instance = chosen.instances(labels)
-            present[column[chosen.gene[instance >= 0]]] = True
-            held = _held(instance, column[chosen.gene], len(markers), min_transcripts)[:, places]
-            both[which] += held.all(axis=2).sum(axis=0)
-            either[which] += held.any(axis=2).sum(axis=0)
+    both, either, measured, present = _counted(
+        _tiles(truth, prediction, transcripts), markers, places, min_transcripts
+    )
     rates = np.divide(both, either, out=np.full(both.shape, np.nan), where=either > 0)
     reasons = np.where(either[1] > 0, "", "empty_pred").astype("U32")
     reasons[~present[places].any(axis=1)] = "no_positive"
@@ -191,6 +163,29 @@ def doublet_rate(
         labels=np.array(["+".join(pair) for pair in pairs], dtype=np.str_),
         extras={"truth": rates[0], "n_both": both[1], "n_either": either[1]},
     )
+
+
+def _counted(
+    tiles: list[tuple[Tile, Molecules]], markers: list[str], places: NDArray[np.intp], min_transcripts: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Count instances with both and with either marker of each pair, (2, pairs) of truth and prediction.
+
+    With them, which markers (m,) were measured on every tile, and which have a transcript in an image.
+    """
+    measured, present = np.ones(len(markers), bool), np.zeros(len(markers), bool)
+    both, either = np.zeros((2, len(places))), np.zeros((2, len(places)))
+    for tile, molecules in tiles:
+        column = _columns(molecules.names, markers)
+        measured &= np.isin(markers, molecules.names)
+        kept = column[molecules.gene] >= 0
+        chosen = Molecules(xy_px=molecules.xy_px[kept], gene=molecules.gene[kept], names=molecules.names)
+        for which, labels in enumerate(tile):
+            instance = chosen.instances(labels)
+            present[column[chosen.gene[instance >= 0]]] = True
+            held = _held(instance, column[chosen.gene], len(markers), min_transcripts)[:, places]
+            both[which] += held.all(axis=2).sum(axis=0)
+            either[which] += held.any(axis=2).sum(axis=0)
+    return both, either, measured, present
 
 
 def _tiles(truth: Masks, prediction: Masks, transcripts: Transcripts) -> list[tuple[Tile, Molecules]]:

@@ -9,12 +9,12 @@ import numpy as np
 
 from pytest_stbench.extend import metric
 from pytest_stbench.kernels import moran
+from pytest_stbench.metrics.arguments import once
 from pytest_stbench.metrics.comparison import compare_genes
 from pytest_stbench.metrics.correlation import spearman_gene
 from pytest_stbench.metrics.gene_statistics import matrix_and_statistic, moran_statistic
 from pytest_stbench.metrics.labelled import slide_score
 from pytest_stbench.metrics.scores import Scores
-from pytest_stbench.metrics.shared import once
 from pytest_stbench.metrics.similarity import concordance
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from scipy.sparse import csr_matrix
 
+    from pytest_stbench.metrics.arguments import Shared
     from pytest_stbench.metrics.comparison import Comparison
     from pytest_stbench.metrics.gene_statistics import GeneStatistic
-    from pytest_stbench.metrics.shared import Shared
 
     Floats = NDArray[np.float64]
     Labels = Sequence[str] | NDArray[np.str_] | None
@@ -117,17 +117,11 @@ def morans_i(
         truth, prediction, graph=graph, measured=measured, genes=genes, min_units=min_units, shared=shared
     )
     unsaid = (arms.reasons == "") & np.isnan(arms.prediction)
+    reasons = np.where(unsaid, "pred_constant", arms.reasons)
     values = np.where(arms.reasons == "", arms.prediction, np.nan)
-    return Scores(
-        values=values,
-        reasons=np.where(unsaid, "pred_constant", arms.reasons),
-        labels=arms.labels,
-        extras={
-            "truth": arms.truth,
-            "difference": values - arms.truth,
-            "n_islands": np.full(len(arms.labels), float(arms.n_islands)),
-        },
-    )
+    islands = np.full(len(arms.labels), float(arms.n_islands))
+    extras = {"truth": arms.truth, "difference": values - arms.truth, "n_islands": islands}
+    return Scores(values=values, reasons=reasons, labels=arms.labels, extras=extras)
 
 
 @metric(

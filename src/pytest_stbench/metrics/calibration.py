@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,16 +26,12 @@ N_BINS = 15
 TIE_DECIMALS = 9
 
 
-@metric(
-    "M49",
-    needs="labels",
-    bounds=(0.0, 1.0),
-    better="down",
-    over="slide",
-    group="calibration",
-    inputs=("classes",),
-    source="10.1609/aaai.v29i1.9602",
+probability_metric = partial(
+    metric, needs="labels", better="down", over="slide", group="calibration", inputs=("classes",)
 )
+
+
+@probability_metric("M49", bounds=(0.0, 1.0), source="10.1609/aaai.v29i1.9602")
 def ece(truth: ArrayLike, prediction: ArrayLike, *, classes: Names = None) -> Scores:
     """Gap between the predicted probability of the called class and how often it is right.
 
@@ -85,16 +82,7 @@ def ece(truth: ArrayLike, prediction: ArrayLike, *, classes: Names = None) -> Sc
     return slide_score(error, n_left_out=left_out)
 
 
-@metric(
-    "M49",
-    needs="labels",
-    bounds=(0.0, 2.0),
-    better="down",
-    over="slide",
-    group="calibration",
-    inputs=("classes",),
-    source="10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2",
-)
+@probability_metric("M49", bounds=(0.0, 2.0), source="10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2")
 def brier(truth: ArrayLike, prediction: ArrayLike, *, classes: Names = None) -> Scores:
     """Mean squared error of predicted class probabilities.
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.extend import metric
-from pytest_stbench.metrics.labelled import Labels, compare_labels, slide_score
+from pytest_stbench.metrics.labelled import Labels, cluster_metric, compare_labels, slide_score
 from pytest_stbench.metrics.labels import confusion, undefined
 
 if TYPE_CHECKING:
@@ -21,16 +20,7 @@ if TYPE_CHECKING:
     Table = NDArray[np.float64]
 
 
-@metric(
-    "M32",
-    needs="clusters",
-    bounds=(-0.5, 1.0),
-    better="up",
-    fill=0.0,
-    over="slide",
-    group="labels",
-    source="10.1007/BF01908075",
-)
+@cluster_metric("M32", bounds=(-0.5, 1.0), better="up", fill=0.0, source="10.1007/BF01908075")
 def ari(truth: ArrayLike, prediction: ArrayLike) -> Scores:
     """Adjusted Rand index of predicted clusters or classes and true labels of a slide.
 
@@ -71,7 +61,7 @@ def ari(truth: ArrayLike, prediction: ArrayLike) -> Scores:
     return _clustering(labels, (both - chance) / scale if scale > 0 else 1.0)
 
 
-@metric("M33", needs="clusters", bounds=(0.0, 1.0), better="up", fill=0.0, over="slide", group="labels")
+@cluster_metric("M33", bounds=(0.0, 1.0), better="up", fill=0.0)
 def nmi(truth: ArrayLike, prediction: ArrayLike) -> Scores:
     """Normalised mutual information of predicted and true labels; rises with the clusters.
 
@@ -84,7 +74,7 @@ def nmi(truth: ArrayLike, prediction: ArrayLike) -> Scores:
     return _clustering(labels, float(np.clip(information / scale, 0.0, 1.0)) if scale > 0 else 0.0)
 
 
-@metric("M33", needs="clusters", bounds=(None, 1.0), better="up", fill=0.0, over="slide", group="labels")
+@cluster_metric("M33", bounds=(None, 1.0), better="up", fill=0.0)
 def ami(truth: ArrayLike, prediction: ArrayLike) -> Scores:
     """Mutual information of predicted and true labels beyond chance.
 

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.extend import metric
 from pytest_stbench.kernels.draws import ceiling_draws, effects, mean_of_draws
 from pytest_stbench.kernels.ssim import WINDOW, mean_ssim
 from pytest_stbench.metrics.coexpression_arms import (
     MIN_UNITS,
     CoexpressionArms,
     GeneCorrelations,
+    coexpression_metric,
     compare_coexpression,
-    gene_correlations,
 )
 from pytest_stbench.metrics.labelled import slide_score
 
@@ -43,15 +42,8 @@ MIN_HEADROOM = 0.05
 TOLERANCE = 1e-9
 
 
-@metric(
-    "M22",
-    bounds=(-1.0, 1.0),
-    better="up",
-    over="slide",
-    genes="coexpressed",
-    group="coexpression",
-    statistic=gene_correlations,
-    source="10.1109/TIP.2003.819861; 10.1093/bioinformatics/17.suppl_1.S22",
+@coexpression_metric(
+    "M22", bounds=(-1.0, 1.0), source="10.1109/TIP.2003.819861; 10.1093/bioinformatics/17.suppl_1.S22"
 )
 def coexpression_ssim(
     truth: ArrayLike,
@@ -102,22 +94,11 @@ def coexpression_ssim(
     Structural similarity: 10.1109/TIP.2003.819861; order of the genes:
     10.1093/bioinformatics/17.suppl_1.S22.
     """
-    arms = compare_coexpression(
-        truth, prediction, measured=measured, genes=genes, libsize=None, min_units=min_units
-    )
+    arms = compare_coexpression(truth, prediction, measured=measured, genes=genes, min_units=min_units)
     return score_ssim(arms, min_genes)
 
 
-@metric(
-    "M23",
-    bounds=(None, None),
-    better="up",
-    over="slide",
-    genes="coexpressed",
-    group="coexpression",
-    statistic=gene_correlations,
-    source="10.1109/TIP.2003.819861",
-)
+@coexpression_metric("M23", bounds=(None, None), source="10.1109/TIP.2003.819861")
 def coexpression_ssim_normalised(
     truth: ArrayLike,
     prediction: Prediction,
@@ -156,9 +137,7 @@ def coexpression_ssim_normalised(
     ValueError
         As :func:`coexpression_ssim`.
     """
-    arms = compare_coexpression(
-        truth, prediction, measured=measured, genes=genes, libsize=None, min_units=min_units
-    )
+    arms = compare_coexpression(truth, prediction, measured=measured, genes=genes, min_units=min_units)
     return between(score_ssim(arms, min_genes), ceiling, floor)
 
 

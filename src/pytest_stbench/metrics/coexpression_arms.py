@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.kernels.correlations import column_correlations, is_level
 from pytest_stbench.metrics.comparison import (
     at_least_three,
@@ -106,6 +108,11 @@ def gene_correlations(
     return GeneCorrelations(values=whole)
 
 
+coexpression_metric = partial(
+    metric, better="up", over="slide", genes="coexpressed", group="coexpression", statistic=gene_correlations
+)
+
+
 def niche_correlations(
     values: ArrayLike,
     *,
@@ -137,7 +144,7 @@ def compare_coexpression(
     *,
     measured: ArrayLike | None,
     genes: Genes,
-    libsize: ArrayLike | None,
+    libsize: ArrayLike | None = None,
     min_units: int,
 ) -> CoexpressionArms:
     """Compute the correlations of both arms; partial on log library size if `libsize` is given.

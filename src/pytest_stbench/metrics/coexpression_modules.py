@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.extend import metric
 from pytest_stbench.metrics.coexpression import distances
 from pytest_stbench.metrics.coexpression_arms import (
     MIN_UNITS,
+    coexpression_metric,
     compare_coexpression,
-    gene_correlations,
 )
 from pytest_stbench.metrics.coexpression_structure import DECIMALS, MAX_MODULES, MIN_GENES, short_of
 from pytest_stbench.metrics.labelled import slide_score
@@ -26,16 +25,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
-@metric(
-    "M26",
-    bounds=(-0.5, 1.0),
-    better="up",
-    over="slide",
-    genes="coexpressed",
-    group="coexpression",
-    statistic=gene_correlations,
-    source="10.1007/BF01908075",
-)
+@coexpression_metric("M26", bounds=(-0.5, 1.0), source="10.1007/BF01908075")
 def module_ari(
     truth: ArrayLike,
     prediction: Prediction,
@@ -64,9 +54,7 @@ def module_ari(
     ----------
     Adjusted Rand index: 10.1007/BF01908075; silhouette: 10.1016/0377-0427(87)90125-7.
     """
-    arms = compare_coexpression(
-        truth, prediction, measured=measured, genes=genes, libsize=None, min_units=min_units
-    )
+    arms = compare_coexpression(truth, prediction, measured=measured, genes=genes, min_units=min_units)
     reason = short_of(arms, min_genes)
     n_modules, width, value = 0, np.nan, np.nan
     if not reason:

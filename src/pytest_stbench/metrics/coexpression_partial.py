@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_stbench.extend import metric
 from pytest_stbench.metrics.coexpression import MIN_GENES, between, score_ssim
-from pytest_stbench.metrics.coexpression_arms import MIN_UNITS, compare_coexpression, gene_correlations
+from pytest_stbench.metrics.coexpression_arms import (
+    MIN_UNITS,
+    coexpression_metric,
+    compare_coexpression,
+)
 from pytest_stbench.metrics.coexpression_structure import (
     MIN_GENES as MIN_PAIRED,
     PERMUTATIONS,
@@ -26,16 +29,7 @@ if TYPE_CHECKING:
     from pytest_stbench.metrics.scores import Scores
 
 
-@metric(
-    "M22",
-    bounds=(-1.0, 1.0),
-    better="up",
-    over="slide",
-    genes="coexpressed",
-    group="coexpression",
-    statistic=gene_correlations,
-    source="10.1109/TIP.2003.819861; 10.5351/CSAM.2015.22.6.665",
-)
+@coexpression_metric("M22", bounds=(-1.0, 1.0), source="10.1109/TIP.2003.819861; 10.5351/CSAM.2015.22.6.665")
 def partial_coexpression_ssim(
     truth: ArrayLike,
     prediction: Prediction,
@@ -81,16 +75,7 @@ def partial_coexpression_ssim(
     return score_ssim(arms, min_genes)
 
 
-@metric(
-    "M23",
-    bounds=(None, None),
-    better="up",
-    over="slide",
-    genes="coexpressed",
-    group="coexpression",
-    statistic=gene_correlations,
-    source="10.1109/TIP.2003.819861; 10.5351/CSAM.2015.22.6.665",
-)
+@coexpression_metric("M23", bounds=(None, None), source="10.1109/TIP.2003.819861; 10.5351/CSAM.2015.22.6.665")
 def partial_coexpression_ssim_normalised(
     truth: ArrayLike,
     prediction: Prediction,
@@ -115,17 +100,7 @@ def partial_coexpression_ssim_normalised(
     return between(score_ssim(arms, min_genes), ceiling, floor)
 
 
-@metric(
-    "M24",
-    bounds=(-1.0, 1.0),
-    better="up",
-    fill=0.0,
-    over="slide",
-    genes="coexpressed",
-    group="coexpression",
-    statistic=gene_correlations,
-    source="10.5351/CSAM.2015.22.6.665",
-)
+@coexpression_metric("M24", bounds=(-1.0, 1.0), fill=0.0, source="10.5351/CSAM.2015.22.6.665")
 def partial_coexpression_mantel(
     truth: ArrayLike,
     prediction: Prediction,
@@ -148,16 +123,8 @@ def partial_coexpression_mantel(
     return score_mantel(arms, min_genes, permutations)
 
 
-@metric(
-    "M25",
-    bounds=(-1.0, 1.0),
-    better="up",
-    fill=0.0,
-    over="slide",
-    genes="coexpressed",
-    group="coexpression",
-    statistic=gene_correlations,
-    source="10.2307/2347233; 10.5351/CSAM.2015.22.6.665",
+@coexpression_metric(
+    "M25", bounds=(-1.0, 1.0), fill=0.0, source="10.2307/2347233; 10.5351/CSAM.2015.22.6.665"
 )
 def partial_coexpression_rv(
     truth: ArrayLike,

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.extend import metric
 from pytest_stbench.kernels.streams import stream
 from pytest_stbench.metrics.coexpression_arms import (
     MIN_UNITS,
     CoexpressionArms,
+    coexpression_metric,
     compare_coexpression,
-    gene_correlations,
 )
 from pytest_stbench.metrics.comparison import CONSTANT_TOLERANCE, at_least_three, correlation
 from pytest_stbench.metrics.labelled import slide_score
@@ -37,16 +36,7 @@ BLOCK_ELEMENTS = 1 << 20
 """Elements of permuted matrices held at once: 8 MiB of float64."""
 
 
-@metric(
-    "M24",
-    bounds=(-1.0, 1.0),
-    better="up",
-    fill=0.0,
-    over="slide",
-    genes="coexpressed",
-    group="coexpression",
-    statistic=gene_correlations,
-)
+@coexpression_metric("M24", bounds=(-1.0, 1.0), fill=0.0)
 def coexpression_mantel(
     truth: ArrayLike,
     prediction: Prediction,
@@ -85,22 +75,12 @@ def coexpression_mantel(
     ----------
     Mantel 1967, Cancer Research 27:209.
     """
-    arms = compare_coexpression(
-        truth, prediction, measured=measured, genes=genes, libsize=None, min_units=min_units
-    )
+    arms = compare_coexpression(truth, prediction, measured=measured, genes=genes, min_units=min_units)
     return score_mantel(arms, min_genes, permutations)
 
 
-@metric(
-    "M25",
-    bounds=(-1.0, 1.0),
-    better="up",
-    fill=0.0,
-    over="slide",
-    genes="coexpressed",
-    group="coexpression",
-    statistic=gene_correlations,
-    source="10.2307/2347233; 10.1093/bioinformatics/btn634",
+@coexpression_metric(
+    "M25", bounds=(-1.0, 1.0), fill=0.0, source="10.2307/2347233; 10.1093/bioinformatics/btn634"
 )
 def coexpression_rv(
     truth: ArrayLike,
@@ -126,21 +106,11 @@ def coexpression_rv(
     ----------
     RV coefficient: 10.2307/2347233; few units: 10.1093/bioinformatics/btn634.
     """
-    arms = compare_coexpression(
-        truth, prediction, measured=measured, genes=genes, libsize=None, min_units=min_units
-    )
+    arms = compare_coexpression(truth, prediction, measured=measured, genes=genes, min_units=min_units)
     return score_rv(arms, min_genes)
 
 
-@metric(
-    "M27",
-    bounds=(0.0, 1.0),
-    better="up",
-    over="slide",
-    genes="coexpressed",
-    group="coexpression",
-    statistic=gene_correlations,
-)
+@coexpression_metric("M27", bounds=(0.0, 1.0))
 def coexpression_sign(
     truth: ArrayLike,
     prediction: Prediction,
@@ -162,9 +132,7 @@ def coexpression_sign(
         One value. Undefined, in this order: ``too_few_units``, ``too_few_genes``, ``no_positive``
         (no pair is clearly correlated). Extras: ``n_strong`` (such pairs), the counts of genes.
     """
-    arms = compare_coexpression(
-        truth, prediction, measured=measured, genes=genes, libsize=None, min_units=min_units
-    )
+    arms = compare_coexpression(truth, prediction, measured=measured, genes=genes, min_units=min_units)
     true, predicted = _pairs(arms)
     strong = np.abs(true) > STRONG
     reason = short_of(arms, min_genes) or ("" if strong.any() else "no_positive")

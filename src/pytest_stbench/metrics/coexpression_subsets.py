@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.extend import metric
 from pytest_stbench.metrics.coexpression import MIN_GENES, coexpression_ssim, score_ssim
 from pytest_stbench.metrics.coexpression_arms import (
     MIN_NICHE_UNITS,
     MIN_UNITS,
     GeneCorrelations,
     NicheCorrelations,
+    coexpression_metric,
     compare_coexpression,
-    gene_correlations,
     niche_correlations,
 )
 from pytest_stbench.metrics.labelled import true_codes
@@ -32,16 +31,7 @@ if TYPE_CHECKING:
     Ceiling = float | Sequence[float]
 
 
-@metric(
-    "M22",
-    bounds=(-1.0, 1.0),
-    better="up",
-    over="slide",
-    genes="communication",
-    group="coexpression",
-    statistic=gene_correlations,
-    source="10.1109/TIP.2003.819861",
-)
+@coexpression_metric("M22", bounds=(-1.0, 1.0), genes="communication", source="10.1109/TIP.2003.819861")
 def lr_coexpression_ssim(
     truth: ArrayLike,
     prediction: Prediction,
@@ -60,15 +50,8 @@ def lr_coexpression_ssim(
     )
 
 
-@metric(
-    "M22",
-    bounds=(-1.0, 1.0),
-    better="up",
-    over="niche",
-    genes="coexpressed",
-    group="coexpression",
-    statistic=niche_correlations,
-    source="10.1109/TIP.2003.819861",
+@coexpression_metric(
+    "M22", bounds=(-1.0, 1.0), over="niche", statistic=niche_correlations, source="10.1109/TIP.2003.819861"
 )
 def niche_coexpression_ssim(
     truth: ArrayLike,
@@ -117,19 +100,17 @@ def niche_coexpression_ssim(
         else:
             predicted = np.asarray(prediction)[inside]
         arms = compare_coexpression(
-            true[inside], predicted, measured=measured, genes=genes, libsize=None, min_units=min_units
+            true[inside], predicted, measured=measured, genes=genes, min_units=min_units
         )
         found.append(score_ssim(arms, min_genes))
     reasons = np.array([scores.reasons[0] for scores in found], dtype="U32")
+    names_of_extras = found[0].extras if found else ()
     return Scores(
         values=np.array([scores.values[0] for scores in found], dtype=np.float64),
         reasons=np.where(reasons == "too_few_units", "empty_niche", reasons),
         labels=names,
         flags=tuple(sorted({flag for scores in found for flag in scores.flags})),
-        extras={
-            name: np.array([scores.extras[name][0] for scores in found])
-            for name in (found[0].extras if found else ())
-        },
+        extras={name: np.array([scores.extras[name][0] for scores in found]) for name in names_of_extras},
     )
 
 

@@ -8,9 +8,8 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 
-from pytest_stbench.extend import metric
 from pytest_stbench.kernels.neighbours import nearest_units
-from pytest_stbench.metrics.labelled import Labels, compare_labels, slide_score
+from pytest_stbench.metrics.labelled import Labels, cluster_metric, compare_labels, slide_score
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -24,15 +23,7 @@ NEAREST = 10
 DIFFERENT = 6
 
 
-@metric(
-    "M38",
-    needs="clusters",
-    bounds=(0.0, 1.0),
-    better="down",
-    over="slide",
-    group="labels",
-    source="10.1038/s41467-022-34879-1",
-)
+@cluster_metric("M38", bounds=(0.0, 1.0), better="down", source="10.1038/s41467-022-34879-1")
 def pas(truth: ArrayLike, prediction: ArrayLike, *, xy_um: ArrayLike) -> Scores:
     """Share of units whose predicted label differs from most of their neighbours.
 
@@ -76,15 +67,7 @@ def pas(truth: ArrayLike, prediction: ArrayLike, *, xy_um: ArrayLike) -> Scores:
     return slide_score(found, truth=reference, n_left_out=labels.n_left_out)
 
 
-@metric(
-    "M39",
-    needs="clusters",
-    bounds=(0.0, None),
-    better="down",
-    over="slide",
-    group="labels",
-    source="10.1038/s41467-022-34879-1",
-)
+@cluster_metric("M39", bounds=(0.0, None), better="down", source="10.1038/s41467-022-34879-1")
 def chaos(truth: ArrayLike, prediction: ArrayLike, *, xy_um: ArrayLike) -> Scores:
     """Distance of units to the nearest one of the same predicted label, in slide radii.
 
@@ -125,7 +108,7 @@ def chaos(truth: ArrayLike, prediction: ArrayLike, *, xy_um: ArrayLike) -> Score
     return slide_score(found, reason, singleton=alone, truth=reference, n_left_out=labels.n_left_out)
 
 
-@metric("M40", needs="clusters", bounds=(None, 1.0), better="context", over="slide", group="labels")
+@cluster_metric("M40", bounds=(None, 1.0), better="context")
 def spatial_coherence(truth: ArrayLike, prediction: ArrayLike, *, graph: csr_matrix) -> Scores:
     """How much more often neighbours share a predicted label than by chance.
 

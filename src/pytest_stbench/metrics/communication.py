@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.extend import metric
 from pytest_stbench.kernels.moments import pair_moments
 from pytest_stbench.kernels.precision import average_precision
 from pytest_stbench.kernels.ranks import average_ranks
@@ -23,7 +22,7 @@ from pytest_stbench.metrics.pair_arms import (
     PairArms,
     PairAssociations,
     compare_pairs,
-    pair_associations,
+    pair_metric,
 )
 from pytest_stbench.metrics.scores import Scores
 
@@ -41,16 +40,7 @@ MIN_POSITIVE = 3
 MIN_PER_PATHWAY = 3
 
 
-@metric(
-    "M28",
-    bounds=(0.0, 1.0),
-    better="up",
-    over="slide",
-    genes="communication",
-    group="communication",
-    statistic=pair_associations,
-    source="10.1371/journal.pone.0118432; 10.1007/s101090100064",
-)
+@pair_metric("M28", bounds=(0.0, 1.0), source="10.1371/journal.pone.0118432; 10.1007/s101090100064")
 def lr_auprc(
     truth: ArrayLike,
     prediction: Prediction,
@@ -73,8 +63,7 @@ def lr_auprc(
     Parameters
     ----------
     truth, prediction
-        Shape (n, g): units x genes, log-normalised. The prediction may also be
-        :class:`PairAssociations`.
+        Shape (n, g): units x genes, log-normalised. The prediction may also be :class:`PairAssociations`.
     pairs
         Shape (p, 2): symbols of ligand and receptor. A pair is usable if the slide measured both
         and each is detected in at least 10% of its units.
@@ -85,10 +74,8 @@ def lr_auprc(
     lr_threshold
         Shape (p,): what :func:`lr_thresholds` makes of the truth. A usable pair without one is
         left out and counted (the extra ``n_unmatched``).
-    genes
-        Gene symbols (g,).
-    measured
-        Shape (g,), True where the slide measured the gene; all by default.
+    genes, measured
+        Gene symbols (g,), and True where the slide measured the gene (g,); all by default.
     min_pairs
         Fewest pairs that give a value.
 
@@ -113,33 +100,10 @@ def lr_auprc(
     arms = compare_pairs(
         truth, prediction, pairs=pairs, graph=graph, libsize=libsize, genes=genes, measured=measured
     )
-    active, matched = _active(arms, lr_threshold)
-    active, score = active[matched], np.round(arms.l_prediction[matched], DECIMALS)
-    n_active = int(active.sum())
-    counts = arms.counts() | {"n_unmatched": int((~matched).sum()), "n_positive": n_active}
-    reason = short_of(arms, len(active), min_pairs)
-    if not reason and n_active < MIN_POSITIVE:
-        reason = "no_positive"
-    if not reason and n_active == len(active):
-        reason = "no_negative"
-    if reason:
-        return slide_score(np.nan, reason, **counts)
-    value = float(average_precision(active[:, None], score[:, None])[0])
-    prevalence = n_active / len(active)
-    return slide_score(value, **counts, prevalence=prevalence, gain=value - prevalence)
+    return _precision(arms, *_active(arms, lr_threshold), min_pairs)
 
 
-@metric(
-    "M29",
-    bounds=(-1.0, 1.0),
-    better="up",
-    fill=0.0,
-    over="slide",
-    genes="communication",
-    group="communication",
-    statistic=pair_associations,
-    source="10.1007/s101090100064",
-)
+@pair_metric("M29", bounds=(-1.0, 1.0), fill=0.0, source="10.1007/s101090100064")
 def lr_spearman(
     truth: ArrayLike,
     prediction: Prediction,
@@ -169,15 +133,8 @@ def lr_spearman(
     return slide_score(value, reason or found, **arms.counts())
 
 
-@metric(
-    "M30",
-    bounds=(-1.0, 1.0),
-    better="up",
-    fill=0.0,
-    over="pair",
-    genes="communication",
-    group="communication",
-    source="10.1038/s41467-023-39608-w",
+@pair_metric(
+    "M30", bounds=(-1.0, 1.0), fill=0.0, over="pair", source="10.1038/s41467-023-39608-w", statistic=None
 )
 def lr_local(
     truth: ArrayLike,
@@ -221,6 +178,25 @@ def lr_local(
         values[np.flatnonzero(arms.usable)[chosen]] = maps.values
     reasons[arms.usable] = found
     return Scores(values=values, reasons=reasons, labels=arms.labels)
+
+
+def _precision(
+    arms: PairArms, active: NDArray[np.bool_], matched: NDArray[np.bool_], min_pairs: int
+) -> Scores:
+    """Return the average precision of finding the `active` among the `matched` usable pairs."""
+    active, score = active[matched], np.round(arms.l_prediction[matched], DECIMALS)
+    n_active = int(active.sum())
+    counts = arms.counts() | {"n_unmatched": int((~matched).sum()), "n_positive": n_active}
+    reason = short_of(arms, len(active), min_pairs)
+    if not reason and n_active < MIN_POSITIVE:
+        reason = "no_positive"
+    if not reason and n_active == len(active):
+        reason = "no_negative"
+    if reason:
+        return slide_score(np.nan, reason, **counts)
+    value = float(average_precision(active[:, None], score[:, None])[0])
+    prevalence = n_active / len(active)
+    return slide_score(value, **counts, prevalence=prevalence, gain=value - prevalence)
 
 
 def _active(arms: PairArms, lr_threshold: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.extend import metric
 from pytest_stbench.metrics.communication import DECIMALS, MIN_PER_PATHWAY, short_of, spearman_of
 from pytest_stbench.metrics.labelled import slide_score
 from pytest_stbench.metrics.pair_arms import (
     PairAssociations,
     compare_pairs,
-    pair_associations,
+    pair_metric,
 )
 
 if TYPE_CHECKING:
@@ -28,16 +27,7 @@ if TYPE_CHECKING:
     Prediction = ArrayLike | PairAssociations
 
 
-@metric(
-    "M31",
-    bounds=(-1.0, 1.0),
-    better="up",
-    fill=0.0,
-    over="slide",
-    genes="communication",
-    group="communication",
-    statistic=pair_associations,
-)
+@pair_metric("M31", bounds=(-1.0, 1.0), fill=0.0)
 def lr_pathway(
     truth: ArrayLike,
     prediction: Prediction,

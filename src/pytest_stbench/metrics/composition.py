@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.extend import metric
 from pytest_stbench.kernels.precision import average_precision
 from pytest_stbench.metrics.comparison import compare_genes, compare_units
 from pytest_stbench.metrics.correlation import spearman_gene
 from pytest_stbench.metrics.error import rmse
 from pytest_stbench.metrics.labelled import slide_score
+from pytest_stbench.metrics.proportions import composition_metric
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,9 +31,7 @@ TOLERANCE = 1e-9
 """0.01 in single precision is a share of 0.01."""
 
 
-@metric(
-    "M48", needs="proportions", bounds=(-1.0, 1.0), better="up", fill=0.0, over="class", group="composition"
-)
+@composition_metric("M48", bounds=(-1.0, 1.0), better="up", fill=0.0, over="class")
 def type_spearman(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels = None) -> Scores:
     """Spearman rank correlation of the share of each cell type over spots.
 
@@ -61,7 +59,7 @@ def type_spearman(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels = No
     return spearman_gene(truth, prediction, genes=genes)
 
 
-@metric("M48", needs="proportions", bounds=(0.0, 1.0), better="down", over="class", group="composition")
+@composition_metric("M48", bounds=(0.0, 1.0), better="down", over="class")
 def type_rmse(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels = None) -> Scores:
     """Root mean squared error of the share of each cell type over spots.
 
@@ -71,7 +69,7 @@ def type_rmse(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels = None) 
     return rmse(truth, prediction, genes=genes)
 
 
-@metric("M48", needs="proportions", bounds=(0.0, 1.0), better="down", over="class", group="composition")
+@composition_metric("M48", bounds=(0.0, 1.0), better="down", over="class")
 def type_rmse_present(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels = None) -> Scores:
     """Root mean squared error of the share of each cell type over the spots that have it.
 
@@ -95,14 +93,8 @@ def type_rmse_present(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels 
     return found.scores(np.sqrt(squares / np.maximum(n, 1)), extras={"n_present": n.astype(np.float64)})
 
 
-@metric(
-    "M48",
-    needs="proportions",
-    bounds=(0.0, 1.0),
-    better="up",
-    over="class",
-    group="composition",
-    source="10.1371/journal.pone.0118432",
+@composition_metric(
+    "M48", bounds=(0.0, 1.0), better="up", over="class", source="10.1371/journal.pone.0118432"
 )
 def presence_auprc(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels = None) -> Scores:
     """Average precision of finding the spots that have a cell type; by chance their share.
@@ -130,7 +122,7 @@ def presence_auprc(truth: ArrayLike, prediction: ArrayLike, *, genes: Labels = N
     return found.scores(values, extras={"prevalence": n / np.maximum(total, 1)})
 
 
-@metric("M48", needs="proportions", bounds=(0.0, 1.0), better="up", over="slide", group="composition")
+@composition_metric("M48", bounds=(0.0, 1.0), better="up", over="slide")
 def dominant_type_accuracy(truth: ArrayLike, prediction: ArrayLike, *, units: Labels = None) -> Scores:
     """Share of spots whose most frequent cell type is predicted to be so.
 

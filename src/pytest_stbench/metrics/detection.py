@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,15 +30,11 @@ CALLED = 0.5
 """A unit is called positive where its probability is above this."""
 
 
-@metric(
-    "T04",
-    needs="detection",
-    bounds=(0.0, 1.0),
-    better="up",
-    over="slide",
-    group="labels",
-    inputs=("classes",),
-    source="10.1371/journal.pone.0118432",
+detection_metric = partial(metric, needs="detection", over="slide", group="labels")
+
+
+@detection_metric(
+    "T04", bounds=(0.0, 1.0), better="up", inputs=("classes",), source="10.1371/journal.pone.0118432"
 )
 def auprc(truth: ArrayLike, prediction: ArrayLike, *, positive: str, classes: Classes = None) -> Scores:
     """Average precision of finding the positive units of a slide; by chance their share.
@@ -81,15 +78,7 @@ def auprc(truth: ArrayLike, prediction: ArrayLike, *, positive: str, classes: Cl
     return found.slide(float(average_precision(found.positive[:, None], score[:, None])[0]))
 
 
-@metric(
-    "T04",
-    needs="detection",
-    bounds=(0.0, 1.0),
-    better="up",
-    over="slide",
-    group="labels",
-    inputs=("classes",),
-)
+@detection_metric("T04", bounds=(0.0, 1.0), better="up", inputs=("classes",))
 def auroc(truth: ArrayLike, prediction: ArrayLike, *, positive: str, classes: Classes = None) -> Scores:
     """Chance that a positive unit of a slide has a higher probability than a negative one.
 
@@ -106,15 +95,7 @@ def auroc(truth: ArrayLike, prediction: ArrayLike, *, positive: str, classes: Cl
     return found.slide(above / (hits * (len(ranks) - hits)))
 
 
-@metric(
-    "T04",
-    needs="detection",
-    bounds=(0.0, 1.0),
-    better="up",
-    over="slide",
-    group="labels",
-    inputs=("classes", "min_overlap"),
-)
+@detection_metric("T04", bounds=(0.0, 1.0), better="up", inputs=("classes", "min_overlap"))
 def detection_f1(
     truth: ArrayLike,
     prediction: ArrayLike,
@@ -166,15 +147,7 @@ def detection_f1(
     )
 
 
-@metric(
-    "T04",
-    needs="detection",
-    bounds=(0.0, None),
-    better="down",
-    over="slide",
-    group="labels",
-    inputs=("classes", "min_overlap"),
-)
+@detection_metric("T04", bounds=(0.0, None), better="down", inputs=("classes", "min_overlap"))
 def false_positives_per_mm2(
     truth: ArrayLike,
     prediction: ArrayLike,

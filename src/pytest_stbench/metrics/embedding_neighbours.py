@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.extend import metric
 from pytest_stbench.kernels.neighbours import neighbour_votes
-from pytest_stbench.metrics.embeddings import NEIGHBOURS, labelled_units
+from pytest_stbench.metrics.embeddings import NEIGHBOURS, embedding_metric, labelled_units
 from pytest_stbench.metrics.labelled import slide_score
 from pytest_stbench.metrics.scores import Scores
 
@@ -20,15 +19,7 @@ if TYPE_CHECKING:
     Units = tuple[Codes, NDArray[np.str_], Floats, Codes, NDArray[np.str_], int]
 
 
-@metric(
-    "M42",
-    needs="embedding",
-    bounds=(0.0, None),
-    better="down",
-    over="slide",
-    group="embedding",
-    source="10.1038/s41592-018-0254-1",
-)
+@embedding_metric("M42", bounds=(0.0, None), better="down", source="10.1038/s41592-018-0254-1")
 def knn_purity(truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike) -> Scores:
     """Neighbours of the same patient over those expected by chance; 1 is fully mixed.
 
@@ -70,15 +61,7 @@ def knn_purity(truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike) 
     return slide_score(share / expected, share=share, k=k, n_left_out=left_out)
 
 
-@metric(
-    "M43",
-    needs="embedding",
-    bounds=(0.0, 1.0),
-    better="up",
-    over="slide",
-    group="embedding",
-    inputs=("patient",),
-)
+@embedding_metric("M43", bounds=(0.0, 1.0), better="up", inputs=("patient",))
 def knn_recall(
     truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike, patient: str | None = None
 ) -> Scores:

@@ -7,6 +7,7 @@ so that biology and batch are judged on the same units.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,7 +33,10 @@ MAX_SILHOUETTE = 5000
 WORKING_MEMORY_MIB = 64
 
 
-@metric("M34", needs="embedding", bounds=(0.0, 1.0), better="context", over="slide", group="embedding")
+embedding_metric = partial(metric, needs="embedding", over="slide", group="embedding")
+
+
+@embedding_metric("M34", bounds=(0.0, 1.0), better="context")
 def patient_variance(truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike) -> Scores:
     """Share of the variance of an embedding that lies between patients.
 
@@ -77,15 +81,8 @@ def patient_variance(truth: ArrayLike, prediction: ArrayLike, *, patients: Array
     return slide_score(between / float((components**2).sum()), chance=chance, n_left_out=left_out)
 
 
-@metric(
-    "M41",
-    needs="embedding",
-    bounds=(0.0, 1.0),
-    better="up",
-    over="slide",
-    group="embedding",
-    inputs=("slide",),
-    source="10.1016/0377-0427(87)90125-7",
+@embedding_metric(
+    "M41", bounds=(0.0, 1.0), better="up", inputs=("slide",), source="10.1016/0377-0427(87)90125-7"
 )
 def silhouette(
     truth: ArrayLike, prediction: ArrayLike, *, patients: ArrayLike, slide: str = "", seed: int = 0

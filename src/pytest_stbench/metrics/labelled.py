@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.metrics.scores import Scores
 
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ UNDETERMINED = "undetermined"
 """The label of units that an annotator looked at and could not assign."""
 
 SLIDE = "slide"
+
+
+cluster_metric = partial(metric, needs="clusters", over="slide", group="labels")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,16 +20,10 @@ if TYPE_CHECKING:
     Table = NDArray[np.float64]
 
 
-@metric(
-    "M35",
-    needs="labels",
-    bounds=(0.0, 1.0),
-    better="up",
-    fill=0.0,
-    over="class",
-    group="labels",
-    inputs=("classes", "not_covered", "min_units"),
-)
+label_metric = partial(metric, needs="labels", better="up", fill=0.0, group="labels")
+
+
+@label_metric("M35", bounds=(0.0, 1.0), over="class", inputs=("classes", "not_covered", "min_units"))
 def macro_f1(
     truth: ArrayLike,
     prediction: ArrayLike,
@@ -88,14 +83,10 @@ def macro_f1(
     )
 
 
-@metric(
+@label_metric(
     "M36",
-    needs="labels",
     bounds=(0.0, 1.0),
-    better="up",
-    fill=0.0,
     over="class",
-    group="labels",
     inputs=("classes", "not_covered", "min_units"),
     source="10.1109/ICPR.2010.764",
 )
@@ -125,16 +116,8 @@ def balanced_accuracy(
     return _by_class(labels, recall, min_units, not_covered, chance=np.full(len(recall), chance))
 
 
-@metric(
-    "M37",
-    needs="labels",
-    bounds=(-1.0, 1.0),
-    better="up",
-    fill=0.0,
-    over="slide",
-    group="labels",
-    inputs=("classes",),
-    source="10.1177/001316446002000104",
+@label_metric(
+    "M37", bounds=(-1.0, 1.0), over="slide", inputs=("classes",), source="10.1177/001316446002000104"
 )
 def kappa(truth: ArrayLike, prediction: ArrayLike, *, classes: Classes = None) -> Scores:
     """Cohen's kappa of predicted classes and true labels of a slide.

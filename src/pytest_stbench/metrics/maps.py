@@ -66,14 +66,8 @@ def map_ssim(
     10.1109/TIP.2003.819861.
     """
     found = compare_genes(truth, prediction, measured=measured, genes=genes)
-    n, g = found.truth.shape
-    places = np.asarray(pixels)
-    if places.shape != (n, 2) or (n and (places.dtype.kind not in "iu" or places.min() < 0)):
-        raise ValueError(
-            f"pixels have shape {places.shape} and dtype {places.dtype}: give row and column, whole "
-            f"numbers from 0, of each of the {n} units"
-        )
-    values, small = np.full(g, np.nan), np.zeros(g, bool)
+    places = _places(pixels, len(found.truth))
+    values, small = np.full(len(found.labels), np.nan), np.zeros(len(found.labels), bool)
     for columns, rows in found.known_together():
         canvas = canvas_of(places if rows is None else places[rows])
         small[columns] = canvas.too_small
@@ -84,3 +78,13 @@ def map_ssim(
     found.mark(small, "too_few_units")
     found.mark(np.isnan(values), "gt_constant")
     return found.scores(values)
+
+
+def _places(pixels: ArrayLike, n_units: int) -> NDArray[np.integer]:
+    places = np.asarray(pixels)
+    if places.shape != (n_units, 2) or (n_units and (places.dtype.kind not in "iu" or places.min() < 0)):
+        raise ValueError(
+            f"pixels have shape {places.shape} and dtype {places.dtype}: give row and column, whole "
+            f"numbers from 0, of each of the {n_units} units"
+        )
+    return places

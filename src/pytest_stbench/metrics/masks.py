@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.kernels.label_overlap import joined, overlaps
 
 if TYPE_CHECKING:
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from pytest_stbench.kernels.label_overlap import Overlaps
 
     Masks = ArrayLike | Sequence[ArrayLike]
+
+
+mask_metric = partial(metric, needs="masks", over="slide", group="segmentation")
 
 
 def mask_overlaps(truth: Masks, prediction: Masks) -> Overlaps:

@@ -98,8 +98,8 @@ def marker_lists(
 def compare_niches(
     truth: ArrayLike,
     prediction: ArrayLike | NicheFoldChanges,
-    *,
     niches: ArrayLike,
+    *,
     measured: ArrayLike | None,
     genes: Genes,
     min_units: int,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.extend import metric
 from pytest_stbench.kernels.markers import TIE_DECIMALS
 from pytest_stbench.kernels.moments import pair_moments
 from pytest_stbench.kernels.overlap import rank_biased_overlap
@@ -14,7 +13,7 @@ from pytest_stbench.kernels.ranks import average_ranks
 from pytest_stbench.metrics.comparison import CONSTANT_TOLERANCE, at_least_three, correlation
 from pytest_stbench.metrics.niche_arms import MIN_UNITS, N_TOP, NicheFoldChanges, compare_niches
 from pytest_stbench.metrics.niche_lists import mark, score_lists
-from pytest_stbench.metrics.niche_reference import niche_fold_changes
+from pytest_stbench.metrics.niche_reference import niche_metric
 from pytest_stbench.metrics.scores import Scores
 
 if TYPE_CHECKING:
@@ -26,18 +25,7 @@ if TYPE_CHECKING:
     Prediction = ArrayLike | NicheFoldChanges
 
 
-@metric(
-    "M21a",
-    bounds=(0.0, 1.0),
-    better="up",
-    fill=0.0,
-    over="niche",
-    genes="markers",
-    group="set",
-    params=("n",),
-    statistic=niche_fold_changes,
-    source="10.1145/1852102.1852106",
-)
+@niche_metric("M21a", bounds=(0.0, 1.0), params=("n",), source="10.1145/1852102.1852106")
 def niche_rbo(
     truth: ArrayLike,
     prediction: Prediction,
@@ -59,22 +47,11 @@ def niche_rbo(
     ----------
     Rank-biased overlap: 10.1145/1852102.1852106.
     """
-    arms = compare_niches(
-        truth, prediction, niches=niches, measured=measured, genes=genes, min_units=min_units
-    )
+    arms = compare_niches(truth, prediction, niches, measured=measured, genes=genes, min_units=min_units)
     return score_lists(arms, n, lambda a, b: rank_biased_overlap(a, b, p))
 
 
-@metric(
-    "M21b",
-    bounds=(-1.0, 1.0),
-    better="up",
-    fill=0.0,
-    over="niche",
-    genes="markers",
-    group="set",
-    statistic=niche_fold_changes,
-)
+@niche_metric("M21b", bounds=(-1.0, 1.0))
 def niche_logfc_spearman(
     truth: ArrayLike,
     prediction: Prediction,
@@ -108,9 +85,7 @@ def niche_logfc_spearman(
     ValueError
         As :func:`niche_jaccard`.
     """
-    arms = compare_niches(
-        truth, prediction, niches=niches, measured=measured, genes=genes, min_units=min_units
-    )
+    arms = compare_niches(truth, prediction, niches, measured=measured, genes=genes, min_units=min_units)
     reasons, size = arms.reasons.copy(), arms.n_candidates()
     mark(reasons, size < at_least_three(min_genes, "min_genes"), "too_few_genes")
     for reason, change in (("gt_constant", arms.change_truth), ("pred_constant", arms.change_prediction)):

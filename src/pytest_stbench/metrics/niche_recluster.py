@@ -62,9 +62,7 @@ def niche_jaccard_reclustered(
     ValueError
         As :func:`niche_jaccard`.
     """
-    arms = compare_niches(
-        truth, prediction, niches=niches, measured=measured, genes=genes, min_units=min_units
-    )
+    arms = compare_niches(truth, prediction, niches, measured=measured, genes=genes, min_units=min_units)
     true, predicted = matrices(truth, prediction)
     codes, _ = true_codes(niches, "niches")
     kept = codes >= 0

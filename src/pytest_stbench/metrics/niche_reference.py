@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_stbench.extend import metric
 from pytest_stbench.kernels.draws import drawn, settled_ceilings
 from pytest_stbench.metrics.niche_arms import MIN_UNITS, N_TOP, NicheFoldChanges, compare_niches, marker_lists
 from pytest_stbench.metrics.niche_lists import MIN_HEADROOM, MIN_LIST, full_length_chance, jaccard
@@ -32,7 +34,7 @@ def niche_markers(
     Parameters and errors as in :func:`niche_jaccard`, of one matrix.
     """
     arms = compare_niches(
-        values, _nothing(values), niches=niches, measured=measured, genes=genes, min_units=min_units
+        values, _nothing(values), niches, measured=measured, genes=genes, min_units=min_units
     )
     lists, _ = arms.lists(n, predicted=False)
     told = (arms.reasons == "") & (arms.lengths(n) >= MIN_LIST)
@@ -50,13 +52,16 @@ def niche_fold_changes(
     nan for a gene with missing values. Parameters and errors as in :func:`niche_jaccard`, of one
     matrix.
     """
-    arms = compare_niches(
-        values, _nothing(values), niches=niches, measured=None, genes=None, min_units=min_units
-    )
+    arms = compare_niches(values, _nothing(values), niches, measured=None, genes=None, min_units=min_units)
     told = arms.reasons == ""
     known = np.isfinite(np.asarray(values)).all(axis=0)
     change = np.where(known, arms.change_truth[told], np.nan)
     return NicheFoldChanges(niches=arms.niches[told].tolist(), values=change)
+
+
+niche_metric = partial(
+    metric, better="up", fill=0.0, over="niche", genes="markers", group="set", statistic=niche_fold_changes
+)
 
 
 def niche_ceiling(
@@ -87,15 +92,13 @@ def niche_ceiling(
         Niche -> one value a pair; nan where the second half has no marker.
     """
     whole = compare_niches(
-        truth, _nothing(truth), niches=niches, measured=measured, genes=genes, min_units=min_units
+        truth, _nothing(truth), niches, measured=measured, genes=genes, min_units=min_units
     )
     shared = whole.candidates, whole.genes, whole.lengths(n)
 
     def values() -> Iterator[NDArray[np.float64]]:
         for first, second in halves:
-            arms = compare_niches(
-                second, first, niches=niches, measured=measured, genes=genes, min_units=min_units
-            )
+            arms = compare_niches(second, first, niches, measured=measured, genes=genes, min_units=min_units)
             reference, _ = marker_lists(arms.order_truth, arms.change_truth, *shared)
             guess, _ = marker_lists(arms.order_prediction, arms.change_prediction, *shared)
             both = zip(reference, guess, strict=True)

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.extend import metric
 from pytest_stbench.kernels.draws import ceiling_draws, effects, mean_of_draws
 from pytest_stbench.metrics.niche_arms import MIN_UNITS, N_TOP, NicheFoldChanges, compare_niches
 from pytest_stbench.metrics.niche_lists import jaccard, score_lists
-from pytest_stbench.metrics.niche_reference import niche_fold_changes
+from pytest_stbench.metrics.niche_reference import niche_metric
 from pytest_stbench.metrics.scores import Scores
 
 if TYPE_CHECKING:
@@ -27,18 +26,7 @@ if TYPE_CHECKING:
     Prediction = ArrayLike | NicheFoldChanges
 
 
-@metric(
-    "M18",
-    bounds=(0.0, 1.0),
-    better="up",
-    fill=0.0,
-    over="niche",
-    genes="markers",
-    group="set",
-    params=("n",),
-    statistic=niche_fold_changes,
-    source="10.1111/j.1469-8137.1912.tb05611.x",
-)
+@niche_metric("M18", bounds=(0.0, 1.0), params=("n",), source="10.1111/j.1469-8137.1912.tb05611.x")
 def niche_jaccard(
     truth: ArrayLike,
     prediction: Prediction,
@@ -90,23 +78,11 @@ def niche_jaccard(
     ----------
     Jaccard index: 10.1111/j.1469-8137.1912.tb05611.x.
     """
-    arms = compare_niches(
-        truth, prediction, niches=niches, measured=measured, genes=genes, min_units=min_units
-    )
+    arms = compare_niches(truth, prediction, niches, measured=measured, genes=genes, min_units=min_units)
     return score_lists(arms, n, jaccard)
 
 
-@metric(
-    "M19",
-    bounds=(0.0, 1.0),
-    better="up",
-    fill=0.0,
-    over="niche",
-    genes="markers",
-    group="set",
-    params=("n",),
-    statistic=niche_fold_changes,
-)
+@niche_metric("M19", bounds=(0.0, 1.0), params=("n",))
 def niche_overlap(
     truth: ArrayLike,
     prediction: Prediction,
@@ -123,23 +99,11 @@ def niche_overlap(
     agree fully. Range [0, 1], higher is better. Parameters, undefined values and errors as in
     :func:`niche_jaccard`.
     """
-    arms = compare_niches(
-        truth, prediction, niches=niches, measured=measured, genes=genes, min_units=min_units
-    )
+    arms = compare_niches(truth, prediction, niches, measured=measured, genes=genes, min_units=min_units)
     return score_lists(arms, n, lambda a, b: len(np.intersect1d(a, b)) / min(len(a), len(b)))
 
 
-@metric(
-    "M20",
-    bounds=(None, None),
-    better="up",
-    fill=0.0,
-    over="niche",
-    genes="markers",
-    group="set",
-    params=("n",),
-    statistic=niche_fold_changes,
-)
+@niche_metric("M20", bounds=(None, None), params=("n",))
 def niche_jaccard_normalised(
     truth: ArrayLike,
     prediction: Prediction,
@@ -177,9 +141,7 @@ def niche_jaccard_normalised(
     ValueError
         As :func:`niche_jaccard`.
     """
-    arms = compare_niches(
-        truth, prediction, niches=niches, measured=measured, genes=genes, min_units=min_units
-    )
+    arms = compare_niches(truth, prediction, niches, measured=measured, genes=genes, min_units=min_units)
     draws = ceiling_draws([ceiling.get(str(niche), np.nan) for niche in arms.niches])
     top = mean_of_draws(draws)
     plain = score_lists(arms, n, jaccard, ceiling=top)
@@ -197,17 +159,7 @@ def niche_jaccard_normalised(
     )
 
 
-@metric(
-    "M20",
-    bounds=(0.0, 1.0),
-    better="up",
-    fill=0.0,
-    over="niche",
-    genes="markers",
-    group="set",
-    params=("n",),
-    statistic=niche_fold_changes,
-)
+@niche_metric("M20", bounds=(0.0, 1.0), params=("n",))
 def novel_recall(
     truth: ArrayLike,
     prediction: Prediction,
@@ -243,9 +195,7 @@ def novel_recall(
     ValueError
         As :func:`niche_jaccard`.
     """
-    arms = compare_niches(
-        truth, prediction, niches=niches, measured=measured, genes=genes, min_units=min_units
-    )
+    arms = compare_niches(truth, prediction, niches, measured=measured, genes=genes, min_units=min_units)
     known = [
         np.isin(arms.genes, np.asarray(sorted(known_markers.get(str(niche), ())), np.str_))
         for niche in arms.niches

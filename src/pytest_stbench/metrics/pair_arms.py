@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.kernels.bivariate import Standardised, standardise
-from pytest_stbench.kernels.matched_pairs import matched_thresholds
+from pytest_stbench.extend import metric
+from pytest_stbench.kernels.bivariate import Standardised, matched_thresholds, standardise
 from pytest_stbench.metrics.comparison import known_genes, labels_of, matrices
 
 if TYPE_CHECKING:
@@ -141,6 +142,16 @@ def pair_associations(
     found = np.full(len(arms.labels), np.nan)
     found[arms.usable] = arms.l_truth
     return PairAssociations(values=found)
+
+
+pair_metric = partial(
+    metric,
+    better="up",
+    over="slide",
+    genes="communication",
+    group="communication",
+    statistic=pair_associations,
+)
 
 
 def lr_thresholds(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,13 +33,18 @@ if TYPE_CHECKING:
 COLLINEAR = 1e-9
 
 
-@metric(
-    "M05",
+depth_adjusted_metric = partial(
+    metric,
     bounds=(-1.0, 1.0),
     better="up",
     fill=0.0,
     group="depth_adjusted",
     source="10.5351/CSAM.2015.22.6.665; 10.1186/s13059-024-03241-7",
+)
+
+
+@depth_adjusted_metric(
+    "M05",
 )
 def partial_pearson_gene(
     truth: ArrayLike,
@@ -89,13 +95,8 @@ def partial_pearson_gene(
     return _partial(found, log_libsize(libsize, len(found.truth)), by_rank=False)
 
 
-@metric(
+@depth_adjusted_metric(
     "M05",
-    bounds=(-1.0, 1.0),
-    better="up",
-    fill=0.0,
-    group="depth_adjusted",
-    source="10.5351/CSAM.2015.22.6.665; 10.1186/s13059-024-03241-7",
 )
 def partial_spearman_gene(
     truth: ArrayLike,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,16 +23,10 @@ if TYPE_CHECKING:
 EPSILON = 1e-6
 
 
-@metric(
-    "M48",
-    needs="proportions",
-    bounds=(0.0, 1.0),
-    better="down",
-    fill=1.0,
-    over="unit",
-    group="composition",
-    source="10.1109/18.61115",
-)
+composition_metric = partial(metric, needs="proportions", group="composition")
+
+
+@composition_metric("M48", bounds=(0.0, 1.0), better="down", fill=1.0, over="unit", source="10.1109/18.61115")
 def proportion_jsd(truth: ArrayLike, prediction: ArrayLike, *, units: Labels = None) -> Scores:
     """Jensen-Shannon divergence in bits of true and predicted proportions of each unit.
 
@@ -67,7 +62,7 @@ def proportion_jsd(truth: ArrayLike, prediction: ArrayLike, *, units: Labels = N
     return jsd_map(true.T, predicted.T, genes=units)
 
 
-@metric("M48", needs="proportions", bounds=(0.0, None), better="down", over="unit", group="composition")
+@composition_metric("M48", bounds=(0.0, None), better="down", over="unit")
 def proportion_kl(truth: ArrayLike, prediction: ArrayLike, *, units: Labels = None) -> Scores:
     """Kullback-Leibler divergence in bits of predicted from true proportions of each unit.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from scipy.sparse import csr_matrix
 
+    from pytest_stbench.metrics.arguments import Shared
     from pytest_stbench.metrics.gene_statistics import GeneStatistic
-    from pytest_stbench.metrics.shared import Shared
 
     Floats = NDArray[np.float64]
     Labels = Sequence[str] | NDArray[np.str_] | None
@@ -31,16 +32,13 @@ SMALLEST_UNIVERSE = 2
 """Genes there must be for each that is recovered."""
 
 
-@metric(
-    "M15",
-    bounds=(0.0, 1.0),
-    better="up",
-    fill=0.0,
-    over="slide",
-    group="spatial",
-    params=("k",),
-    statistic=moran_statistic,
-    source="10.1038/s41467-023-39748-z; 10.1186/s13059-021-02404-0",
+recovery_metric = partial(
+    metric, bounds=(0.0, 1.0), better="up", fill=0.0, over="slide", group="spatial", params=("k",)
+)
+
+
+@recovery_metric(
+    "M15", statistic=moran_statistic, source="10.1038/s41467-023-39748-z; 10.1186/s13059-021-02404-0"
 )
 def svg_recovery(
     truth: ArrayLike,
@@ -93,17 +91,7 @@ def svg_recovery(
     return compare_tops(arms.truth[known], arms.prediction[known], arms.labels[known], k, reason)
 
 
-@metric(
-    "M16",
-    bounds=(0.0, 1.0),
-    better="up",
-    fill=0.0,
-    over="slide",
-    group="spatial",
-    params=("k",),
-    statistic=variance_statistic,
-    source="10.1016/j.cell.2019.05.031",
-)
+@recovery_metric("M16", statistic=variance_statistic, source="10.1016/j.cell.2019.05.031")
 def hvg_recovery(
     truth: ArrayLike,
     prediction: ArrayLike | GeneStatistic,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,16 +22,10 @@ MIN_GAIN = 0.02
 """A model whose clean score is less than this above the trivial one has nothing to retain."""
 
 
-@metric(
-    "T14",
-    needs="robustness",
-    bounds=(None, None),
-    better="up",
-    fill=0.0,
-    over="perturbation",
-    group="robustness",
-    inputs=("down",),
-)
+robustness_metric = partial(metric, needs="robustness", better="up", over="perturbation", group="robustness")
+
+
+@robustness_metric("T14", bounds=(None, None), fill=0.0, inputs=("down",))
 def retained_fraction(
     truth: NDArray[np.floating],
     prediction: Predictions,
@@ -76,15 +71,7 @@ def retained_fraction(
     return Scores(values=values, reasons=reasons, labels=_labels(names), extras={"score": perturbed})
 
 
-@metric(
-    "T14",
-    needs="robustness",
-    bounds=(-1.0, 1.0),
-    better="up",
-    fill=0.0,
-    over="perturbation",
-    group="robustness",
-)
+@robustness_metric("T14", bounds=(-1.0, 1.0), fill=0.0)
 def self_consistency(truth: NDArray[np.floating], prediction: Predictions) -> Scores:
     """Correlation of each perturbed prediction with the clean one.
 
@@ -121,15 +108,7 @@ def self_consistency(truth: NDArray[np.floating], prediction: Predictions) -> Sc
     )
 
 
-@metric(
-    "T14",
-    needs="robustness",
-    bounds=(0.0, 1.0),
-    better="up",
-    over="perturbation",
-    group="robustness",
-    inputs=("down",),
-)
+@robustness_metric("T14", bounds=(0.0, 1.0), inputs=("down",))
 def robust_share(
     truth: NDArray[np.floating],
     prediction: Predictions,

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.extend import metric
 from pytest_stbench.kernels.matching import clear_pairs, matched_pairs
 from pytest_stbench.metrics.labelled import slide_score
-from pytest_stbench.metrics.masks import mask_overlaps
+from pytest_stbench.metrics.masks import mask_metric, mask_overlaps
 from pytest_stbench.metrics.scores import Scores
 
 if TYPE_CHECKING:
@@ -22,16 +21,7 @@ if TYPE_CHECKING:
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
 
 
-@metric(
-    "M44",
-    needs="masks",
-    bounds=(0.0, 1.0),
-    better="up",
-    fill=0.0,
-    over="slide",
-    group="segmentation",
-    source="10.2307/1932409",
-)
+@mask_metric("M44", bounds=(0.0, 1.0), better="up", fill=0.0, source="10.2307/1932409")
 def dice(truth: Masks, prediction: Masks) -> Scores:
     """Dice coefficient of the pixels that true and predicted instances cover.
 
@@ -67,14 +57,12 @@ def dice(truth: Masks, prediction: Masks) -> Scores:
     return slide_score(2.0 * float(pairs.shared.sum()) / total)
 
 
-@metric(
+@mask_metric(
     "M45",
-    needs="masks",
     bounds=(0.0, 1.0),
     better="up",
     fill=0.0,
     over="threshold",
-    group="segmentation",
     params=("thresholds",),
     source="10.1038/s41592-019-0612-7",
 )
@@ -134,16 +122,7 @@ def segmentation_ap(truth: Masks, prediction: Masks, *, thresholds: Sequence[flo
     )
 
 
-@metric(
-    "M46",
-    needs="masks",
-    bounds=(0.0, 1.0),
-    better="up",
-    fill=0.0,
-    over="slide",
-    group="segmentation",
-    source="10.1109/CVPR.2019.00963",
-)
+@mask_metric("M46", bounds=(0.0, 1.0), better="up", fill=0.0, source="10.1109/CVPR.2019.00963")
 def pq(truth: Masks, prediction: Masks) -> Scores:
     """Panoptic quality: instances found with IoU above 0.5, times their mean IoU.
 
@@ -190,16 +169,7 @@ def pq(truth: Masks, prediction: Masks) -> Scores:
     )
 
 
-@metric(
-    "M47",
-    needs="masks",
-    bounds=(0.0, 1.0),
-    better="up",
-    fill=0.0,
-    over="slide",
-    group="segmentation",
-    source="10.1109/TMI.2017.2677499",
-)
+@mask_metric("M47", bounds=(0.0, 1.0), better="up", fill=0.0, source="10.1109/TMI.2017.2677499")
 def aji(truth: Masks, prediction: Masks) -> Scores:
     """Jaccard index aggregated over true instances and the predictions nearest to them.
 
@@ -244,7 +214,7 @@ def aji(truth: Masks, prediction: Masks) -> Scores:
     )
 
 
-@metric("T10", needs="masks", bounds=(0.0, None), better="down", over="slide", group="segmentation")
+@mask_metric("T10", bounds=(0.0, None), better="down")
 def count_error(truth: Masks, prediction: Masks) -> Scores:
     """Difference of the numbers of predicted and true instances, over that of true ones.
 

@@ -163,6 +163,22 @@ def signature_specificity(
     own = partial_spearman_gene(
         truth, prediction, libsize=libsize, measured=measured, genes=genes, min_units=min_units
     )
+    reasons, threshold, effects = _against_random(own, random_scores, libsize, min_units)
+    defined = reasons == ""
+    return Scores(
+        values=np.where(defined, (own.values > threshold).astype(np.float64), np.nan),
+        reasons=reasons,
+        labels=own.labels,
+        flags=own.flags,
+        extras={"correlation": own.values, "threshold": threshold},
+        effects=effects,
+    )
+
+
+def _against_random(
+    own: Scores, random_scores: RandomScores | None, libsize: ArrayLike, min_units: int
+) -> tuple[NDArray[np.str_], Floats, Floats | None]:
+    """Return the reasons, the 95th percentile of the random sets (s,), and what their draw moves."""
     reasons = own.reasons.copy()
     threshold = np.full(len(own.values), np.nan)
     effects = np.zeros((len(own.values), RANDOM_SETS))
@@ -175,15 +191,7 @@ def signature_specificity(
         elif reasons[place] == "":
             threshold[place] = np.quantile(drawn[int(place)], CHANCE)
             effects[place] = _moved(drawn[int(place)], own.values[place], threshold[place])
-    defined = reasons == ""
-    return Scores(
-        values=np.where(defined, (own.values > threshold).astype(np.float64), np.nan),
-        reasons=reasons,
-        labels=own.labels,
-        flags=own.flags,
-        extras={"correlation": own.values, "threshold": threshold},
-        effects=effects if drawn else None,
-    )
+    return reasons, threshold, effects if drawn else None
 
 
 def patient_mean_spearman(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_stbench.extend import metric
@@ -12,15 +13,12 @@ if TYPE_CHECKING:
     from pytest_stbench.metrics.scores import Scores
 
 
-@metric(
-    "T13",
-    needs="transfer",
-    bounds=(None, None),
-    better="up",
-    over="slide",
-    group="transfer",
-    inputs=("down",),
+transfer_metric = partial(
+    metric, needs="transfer", bounds=(None, None), over="slide", group="transfer", inputs=("down",)
 )
+
+
+@transfer_metric("T13", better="up")
 def transfer_score(truth: float, prediction: float, *, down: bool = False) -> Scores:
     """Score of slides by a model that was trained on another technology.
 
@@ -47,15 +45,7 @@ def transfer_score(truth: float, prediction: float, *, down: bool = False) -> Sc
     )
 
 
-@metric(
-    "T13",
-    needs="transfer",
-    bounds=(None, None),
-    better="down",
-    over="slide",
-    group="transfer",
-    inputs=("down",),
-)
+@transfer_metric("T13", better="down")
 def transfer_gap(truth: float, prediction: float, *, down: bool = False) -> Scores:
     """Score of a model trained on the slide's own technology minus that of one trained on another.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks.result import count
+from pytest_stbench.checks.wording import count
 from pytest_stbench.report.tables import number
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.baselines.catalogue import BASELINES
-from pytest_stbench.checks.catalogue import CHECKS
+from pytest_stbench.checks.catalogue import running_order
 from pytest_stbench.data.catalogue import READERS
 from pytest_stbench.index import external_records, own, set_project
 from pytest_stbench.metrics.catalogue import METRICS
@@ -47,7 +47,7 @@ def builtin_registry() -> Registry:
     others = external_records()
     return Registry(
         metrics=Catalogue("metric", [*METRICS, *(r for r in others if isinstance(r, Metric))]),
-        checks=Catalogue("check", [*CHECKS, *(r for r in others if isinstance(r, Check))]),
+        checks=running_order([*own(Check), *(r for r in others if isinstance(r, Check))]),
         baselines=Catalogue("baseline", [*BASELINES, *(r for r in others if isinstance(r, Baseline))]),
         families=Catalogue("family", [*own(Family), *(r for r in others if isinstance(r, Family))]),
         splits=Catalogue("split", [*SPLITS, *(r for r in others if isinstance(r, Split))]),

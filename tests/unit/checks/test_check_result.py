@@ -1,10 +1,20 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 
-from pytest_stbench.checks.result import CheckResult, Finding, conclude, count, on_slides, percent, some
+from pytest_stbench.checks.result import (
+    CheckResult,
+    Finding,
+    column,
+    conclude,
+    limited,
+    unjudged,
+    worst_slide,
+)
+from pytest_stbench.checks.wording import count, on_slides, percent, some
 
 
 def _finding(status, text="found", fix="mend it", **more):
@@ -54,3 +64,40 @@ def test_words():
     assert some(["a"] * 5) == "a, a, a and 2 more"
     assert len(some(["x" * 500])) == 40
     assert on_slides(["A1"]) == "slide A1"
+
+
+def test_the_worst_slide_is_named_and_the_others_are_counted():
+    values = {"B": 2.0, "A": 2.0, "C": 1.0}
+    (found,) = worst_slide(
+        values, lambda slide: f"{slide} it is", "mend it", 0.5, tail=": so", genes={"A": ("G",)}
+    )
+    assert found.text == "A it is (and 2 other slides): so"
+    assert (found.status, found.statistic, found.threshold) == ("fail", 2.0, 0.5)
+    assert (found.slides, found.genes) == (("A", "B", "C"), ("G",))
+    (found,) = worst_slide(values, str, "", status="warn", lowest=True, statistic=9.0)
+    assert (found.text, found.statistic, found.slides) == ("C (and 2 other slides)", 9.0, ("C", "A", "B"))
+    assert worst_slide({}, str, "") == []
+
+
+@pytest.mark.parametrize(
+    ("value", "below", "expected"),
+    [
+        (0.1, False, None), (0.2, False, ("warn", 0.1)), (0.3, False, ("warn", 0.1)),
+        (0.4, False, ("fail", 0.3)),
+        (0.3, True, None), (0.2, True, ("fail", 0.3)),
+        (float("nan"), False, None), (float("nan"), True, None),
+    ],
+)  # fmt: skip
+def test_a_value_at_its_limit_keeps_it(value, below, expected):
+    assert limited(value, warn=0.1, fail=0.3, below=below) == expected
+
+
+def test_slides_that_cannot_be_judged_stand_in_order():
+    (found,) = unjudged({"B", "A"}, lambda slides: " and ".join(slides), "look")
+    assert (found.status, found.text, found.slides) == ("skip", "A and B", ("A", "B"))
+    assert unjudged([], "".join, "") == []
+
+
+def test_a_column_leaves_out_what_is_not_known():
+    rows = {"A": SimpleNamespace(depth=1.0), "B": SimpleNamespace(depth=None)}
+    assert column(rows, "depth") == {"A": 1.0}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_stbench.checks import patient_leakage, too_few_patients
-from pytest_stbench.checks.local_ids import is_bare, met
+from pytest_stbench.checks.local_ids import is_bare, shared_by_studies
 from pytest_stbench.splits.table import Fold, Sample
 
 
@@ -29,7 +29,7 @@ def test_ids_of_one_study(patient):
 @pytest.mark.parametrize("column", ["title", "DOI", "study_title", "pmid", "dataset"])
 def test_one_bare_id_in_two_studies_may_be_two_people(make_dataset, column):
     samples = _two_studies(column=column)
-    (finding,) = met(samples)
+    (finding,) = shared_by_studies(samples)
     assert finding.status == "warn"
     assert set(finding.slides) == {"L1", "C1"}
     assert "may be different people" in finding.text
@@ -52,7 +52,7 @@ def test_one_bare_id_in_two_studies_may_be_two_people(make_dataset, column):
     ],
 )
 def test_nothing_speaks_for_several_studies(samples):
-    assert met(samples) == []
+    assert shared_by_studies(samples) == []
 
 
 def test_a_leak_by_a_bare_id_says_how_to_tell_studies_apart():

@@ -9,9 +9,8 @@ from scipy import stats
 
 from pytest_stbench.errors import StbenchError
 from pytest_stbench.gate import Floor, beats, not_worse_than, patient_difference_at_least
-from pytest_stbench.kernels.guarded import smallest_detectable, spread
+from pytest_stbench.kernels.guarded import smallest_detectable, spread, wilcoxon_p
 from pytest_stbench.kernels.mean_interval import mean_interval
-from pytest_stbench.kernels.signed_rank import wilcoxon_p
 
 GOLDEN = (0.03, 0.05, -0.01, 0.02, 0.04, 0.06)
 CLEAR = (0.030, 0.025, 0.040, 0.035, 0.028, 0.033)

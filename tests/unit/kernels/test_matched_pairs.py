@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from pytest_stbench.kernels import matched_pairs
-from pytest_stbench.kernels.bivariate import Standardised
-from pytest_stbench.kernels.matched_pairs import matched_thresholds
+from pytest_stbench.kernels import bivariate
+from pytest_stbench.kernels.bivariate import Standardised, matched_thresholds
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -43,7 +42,7 @@ def test_deciles_split_the_detection_rates_evenly(monkeypatch):
         return np.zeros((len(left), len(right)))
 
     monkeypatch.setattr(Standardised, "crossed", remember)
-    monkeypatch.setattr(matched_pairs, "MIN_PAIRS", 0)
+    monkeypatch.setattr(bivariate, "MIN_PAIRS", 0)
     order = np.random.default_rng(0).permutation(50)
     detection = np.linspace(0.1, 1.0, 50)[order]
     lowest, fourth = np.argsort(detection)[:5], np.argsort(detection)[15:20]

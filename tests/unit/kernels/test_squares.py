@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pytest_stbench.kernels.squares import squares
+from pytest_stbench.kernels.tissue_area import squares
 
 
 def test_windows_are_squares_from_the_corner_of_the_units():

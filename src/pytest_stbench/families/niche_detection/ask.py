@@ -12,8 +12,7 @@ from pytest_stbench.families.harmonise import harmonise, plain
 from pytest_stbench.families.labels import LabelQuestion, LabelTruth, found_alone
 from pytest_stbench.families.niche_detection.rules import InflamedRule, LymphoidRule
 from pytest_stbench.kernels.graph import lattice_graph
-from pytest_stbench.kernels.squares import squares
-from pytest_stbench.kernels.tissue_area import tissue_area
+from pytest_stbench.kernels.tissue_area import squares, tissue_area
 
 if TYPE_CHECKING:
     from collections import Counter

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.errors import DataError
-from pytest_stbench.kernels.squares import squares
+from pytest_stbench.kernels.tissue_area import squares
 from pytest_stbench.metrics.detection import objects
 from pytest_stbench.preprocess.normalise import TARGET_SUM, normalise_counts
 from pytest_stbench.preprocess.signature_sets import choose_signatures

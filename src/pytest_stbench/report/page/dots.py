@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_stbench.checks.result import count
+from pytest_stbench.checks.wording import count
 from pytest_stbench.report.page.render import shown
 
 if TYPE_CHECKING:

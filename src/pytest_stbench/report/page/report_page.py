@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench import __version__
-from pytest_stbench.checks.result import count
+from pytest_stbench.checks.wording import count
 from pytest_stbench.gate.within_slide import LABEL
 from pytest_stbench.report.findings import concession_lines, counted
 from pytest_stbench.report.page.boards import Board, Entry, boards_of

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_stbench.checks.patients import person
-from pytest_stbench.checks.result import count
+from pytest_stbench.checks.wording import count
 from pytest_stbench.errors import DataError, DataMissing
 from pytest_stbench.run.cells import Cell, Grid, Pool
 from pytest_stbench.run.quality.check_records import check_record

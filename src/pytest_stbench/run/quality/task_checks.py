@@ -79,13 +79,16 @@ class TaskChecks:
 
     def _withheld(self, record: Check, view: str) -> CheckResult | None:
         """Return the skip of a check that another one leaves nothing to judge; None where it is judged."""
-        first = next((other for other in self._run.registry.checks if other.name == record.after), None)
-        result = self.run(first, view) if first is not None else None
-        if result is None or result.status != "fail" or WITHHOLDS not in result.details:
-            return None
-        fix = f"correct first what {record.after} names"
-        message = f"places of the units are wrong ({record.after} fails), so that nothing can be said: {fix}"
-        return CheckResult(status="skip", message=message, fix=fix, slides=result.slides)
+        for first in filter(None, map(self._run.registry.checks.get, record.after)):
+            if not first.withholds:
+                continue
+            result = self.run(first, view)
+            if result.status == "fail" and WITHHOLDS in result.details:
+                fix = f"correct first what {first.name} names"
+                wrong = f"places of the units are wrong ({first.name} fails)"
+                message = f"{wrong}, so that nothing can be said: {fix}"
+                return CheckResult(status="skip", message=message, fix=fix, slides=result.slides)
+        return None
 
     def require_names(self, view: str) -> None:
         """Raise ``Blocked`` unless names and order of units are known to tell nothing of the truth.

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_stbench.checks.catalogue import CHECKS
+from pytest_stbench.checks import CHECKS
 from pytest_stbench.checks.run import run_check
 from pytest_stbench.data.binning.source import BinnedSource
 from pytest_stbench.data.dataset import Dataset
