@@ -19,7 +19,7 @@ from pytest_stbench.checks.result import (
 )
 from pytest_stbench.checks.values import as_numbers
 from pytest_stbench.extend import check
-from pytest_stbench.spec.thresholds import MIN_UNIT
+from pytest_stbench.spec.defaults import MIN_UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

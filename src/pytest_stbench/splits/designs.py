@@ -9,8 +9,7 @@ from pytest_stbench.errors import SplitError
 from pytest_stbench.index import loaded
 from pytest_stbench.registry import Catalogue, Split, nearest
 from pytest_stbench.splits.catalogue import SPLITS
-from pytest_stbench.splits.groups import patients_of
-from pytest_stbench.splits.names import slug
+from pytest_stbench.splits.table import patients_of, slug
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
