@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -82,15 +82,12 @@ class SignatureSets:
 
     def select(self, places: Columns) -> SignatureSets:
         """Return the signatures on some of the genes, in that order."""
-        return SignatureSets(
-            names=self.names,
+        return replace(
+            self,
             genes=self.genes[places],
             members=self.members[places].tocsc(),
-            sizes=self.sizes,
             bins=self.bins[places],
             controls=self.controls[places],
-            rule=self.rule,
-            not_covered=self.not_covered,
         )
 
     def covered(self, measured: NDArray[np.bool_]) -> NDArray[np.bool_]:

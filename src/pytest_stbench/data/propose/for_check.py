@@ -14,7 +14,7 @@ from pytest_stbench.data.propose import vocabulary
 from pytest_stbench.data.propose.detect import Detected, detect, is_guessed
 from pytest_stbench.data.propose.from_h5ad import said_by_all, shared_column
 from pytest_stbench.data.propose.from_reader import list_files, said_by
-from pytest_stbench.data.propose.h5ad import IN_OBS, H5adFacts, look_at
+from pytest_stbench.data.propose.h5ad import IN_OBS, H5adFacts, read_facts
 from pytest_stbench.data.propose.h5ad_keys import (
     notes_on_counts,
     notes_on_units,
@@ -120,7 +120,7 @@ def _of_h5ad(name: str, found: Detected, root: Path, said: Said, only: Collectio
     asked = {path.resolve() for path in only}
     paths = [path for path in found.paths if not asked or path.resolve() in asked]
     further = [] if said.samples else [column for column in (said.patient, said.slide) if column]
-    files = [look_at(path, further) for path in paths]
+    files = [read_facts(path, further) for path in paths]
     for column in further:
         _require_column(files, column)
     named = dict.fromkeys(further)

@@ -7,7 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.propose import vocabulary
-from pytest_stbench.data.propose.h5ad import IN_OBS, MAX_LEVELS, H5adFacts, look_at
+from pytest_stbench.data.propose.h5ad import IN_OBS, MAX_LEVELS, H5adFacts, read_facts
 from pytest_stbench.data.propose.h5ad_keys import (
     add_image,
     add_scale,
@@ -37,7 +37,7 @@ def propose_h5ad(found: Detected, root: Path, *, patient_from_name: bool) -> Pro
 
     Raises ``DataError`` where a file cannot be read, has no raw counts or no coordinates.
     """
-    files = [look_at(path) for path in found.paths]
+    files = [read_facts(path) for path in found.paths]
     _require(files)
     notes: list[str] = []
     by = slide_column_of_data(files, notes)
@@ -229,7 +229,7 @@ def _labels(facts: H5adFacts, name: str) -> bool:
 
 
 def _add_technology(proposal: Proposal, files: list[H5adFacts]) -> None:
-    said = {_technology_said(facts) for facts in files}
+    said = {next((facts.texts[key] for key in IN_OBS if key in facts.texts), None) for facts in files}
     guesses = {vocabulary.technology_in(text) for text in said if text}
     guess = guesses.pop() if len(guesses) == 1 and None not in said else None
     remark = "as the files say"
@@ -250,10 +250,6 @@ def _add_technology(proposal: Proposal, files: list[H5adFacts]) -> None:
         proposal.resolution = "cell" if (typed or many) and files[0].array is None else "spot"
         proposal.remarks["resolution"] = "a guess by the number of units: spot, bin or cell"
     proposal.dataset["resolution"] = proposal.resolution
-
-
-def _technology_said(facts: H5adFacts) -> str | None:
-    return next((facts.texts[key] for key in IN_OBS if key in facts.texts), None)
 
 
 def _add_panel(proposal: Proposal, files: list[H5adFacts]) -> None:

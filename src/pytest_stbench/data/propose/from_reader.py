@@ -187,7 +187,7 @@ def settings_of(
     return dict(said), [note]
 
 
-_SAYS = {
+_USUAL = {
     "visium": ("Visium", "spot"),
     "xenium": ("Xenium", "cell"),
     "cosmx": ("CosMx", "cell"),
@@ -197,14 +197,14 @@ _SAYS = {
 }
 
 
-def says(source: str) -> tuple[str | None, str]:
+def usual_of(source: str) -> tuple[str | None, str]:
     """Return technology (None where there are several) and resolution of what a reader reads."""
-    return _SAYS.get(source, (None, "cell"))
+    return _USUAL.get(source, (None, "cell"))
 
 
 def said_by(source: str, samples: Sequence[Sample]) -> tuple[str | None, str]:
     """Return technology and resolution that all files say, else what their reader reads."""
-    technology, resolution = says(source)
+    technology, resolution = usual_of(source)
     technologies = {sample.technology for sample in samples}
     resolutions = {sample.resolution for sample in samples} - {None}
     if len(technologies) == 1:
@@ -235,7 +235,7 @@ def list_files(
     settings, notes = settings_of(found.source, found.paths, params)
     if settings:
         dataset["params"] = settings
-    config = config_of({**dataset, "resolution": says(found.source)[1]})
+    config = config_of({**dataset, "resolution": usual_of(found.source)[1]})
     refuse_settings(config, record)
     return record, dataset, config, tuple(load_target(record.index)(config, (root,), None)), notes
 

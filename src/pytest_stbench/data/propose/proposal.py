@@ -129,8 +129,9 @@ def task_text(name: str, proposal: Proposal, path: Path) -> str:
     for note in proposal.notes:
         lines += _comment(f"NOTE: {note}")
     lines += ["stbench: 1", f"name: {scalar(name)}", "version: 1", f"family: {proposal.family}"]
-    lines += _claim(proposal)
-    lines += ["datasets:", f"  {_dataset_name(name)}:"]
+    why = "" if proposal.claim == "population" else "  # fewer than 6 patients show nothing beyond themselves"
+    lines.append(f"claim: {proposal.claim}{why}")
+    lines += ["datasets:", f"  {re.sub(r'[^A-Za-z0-9_.]+', '_', name)}:"]
     for key, value in proposal.dataset.items():
         lines += _key(key, samples_name(name) if value == "SAMPLES" else value, proposal.remarks.get(key))
     for key, advice in proposal.missing.items():
@@ -180,10 +181,6 @@ def scalar(value: Any) -> str:
 _WORDS = frozenset({"null", "true", "false"})
 
 
-def _dataset_name(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.]+", "_", name)
-
-
 def _comment(text: str, indent: str = "", mark: str = "#") -> list[str]:
     width = WIDTH - len(indent) - len(mark) - 1
     return [f"{indent}{mark} {line}" for line in textwrap.wrap(text, width, break_on_hyphens=False)]
@@ -195,13 +192,6 @@ def _key(key: str, value: Any, remark: str | None) -> list[str]:
         return [line]
     beside = f"{line}  # {remark}"
     return [beside] if len(beside) <= WIDTH else [*_comment(remark, "    "), line]
-
-
-def _claim(proposal: Proposal) -> list[str]:
-    if proposal.claim == "population":
-        return ["claim: population"]
-    why = "fewer than 6 patients show nothing beyond themselves"
-    return [f"claim: exploratory  # {why}"]
 
 
 def _design(name: str, proposal: Proposal) -> list[str]:

@@ -172,7 +172,7 @@ class SimulatedSource:
         small.params = replace(self.params, units=int(BOUNDS["units"][0]))
         facts = {
             "generator": GENERATOR,
-            "params": self.params.as_dict(),
+            "params": asdict(self.params),
             "panel": pool(self.params),
             "drawn": drawn(small.read(list(self._members)[-1])),
         }
