@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.baselines.groups import inner_groups
 from pytest_stbench.errors import ModelError
 from pytest_stbench.kernels.streams import stream
 
@@ -17,6 +16,24 @@ if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
 
     from pytest_stbench.data.inputs import ModelSlide, TaskInfo, TrainSlide
+
+MAX_GROUPS = 5
+"""Groups of the inner cross-validation: patients up to this number, patients dealt to them above."""
+
+
+def inner_groups(train: Sequence[TrainSlide]) -> list[int]:
+    """Return the inner cross-validation group of each training slide.
+
+    Groups are patients. More than five patients are dealt to five groups in the order of their
+    names, which bounds memory and time. With a single patient the groups are its slides; with a
+    single slide nothing can be left out, and the middle of the penalties is used.
+    """
+    patients = [slide.meta.patient_id or slide.meta.slide_id for slide in train]
+    if len(set(patients)) == 1:
+        patients = [slide.meta.slide_id for slide in train]
+    number = {name: position % MAX_GROUPS for position, name in enumerate(sorted(set(patients)))}
+    return [number[name] for name in patients]
+
 
 STRENGTHS = (0.001, 0.01, 0.1, 1.0)
 """Values of C in scikit-learn: inverse penalties."""

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 def shuffled(prediction: NDArray[Any], *, seed: int) -> NDArray[Any]:
     """The model's own predictions in a random order of units: what is left without their place.
 
-    Return the prediction of one slide with its units in random order.
-
     What a score keeps under this control it does not owe to the place of anything.
 
     Parameters

@@ -45,8 +45,6 @@ _FEATURES = RecentArrays(1 << 27)
 class HeColour(LinearBaseline):
     """Ridge on 24 numbers of colour, nuclei and edges of the H&E patch of a unit.
 
-    Ridge on 24 numbers of the H&E patch around each unit.
-
     Patches are 112 um wide at the resolution of the image, 0.5 um per pixel at the finest; they
     are read and summarised in batches of bounded memory. See :func:`patch_features`.
     """

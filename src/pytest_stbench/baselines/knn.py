@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from pytest_stbench.baselines.families import EXPRESSION
 from pytest_stbench.baselines.he_colour import HeColour
-from pytest_stbench.baselines.linear import pick
+from pytest_stbench.baselines.linear import ImputesFromExpression, pick
 from pytest_stbench.baselines.pca_ridge import PcaRidge
 from pytest_stbench.errors import ModelError
 from pytest_stbench.extend import baseline
@@ -39,7 +39,7 @@ CLOSEST = 1e-6
     needs=("image",),
     memory="training features at half precision, of 50,000 units at most",
 )
-class Knn:
+class Knn(ImputesFromExpression):
     """The mean of the 20 training units that look most alike, by embedding or colour.
 
     Mean of the 20 nearest training units, weighted by the inverse of their distance.
@@ -53,6 +53,11 @@ class Knn:
 
     name = "knn"
     revision = "1"
+    config: ClassVar[dict[str, Any]] = {
+        "neighbours": NEIGHBOURS,
+        "components": COMPONENTS,
+        "max_units": MAX_UNITS,
+    }
 
     def __init__(self) -> None:
         self.genes: tuple[str, ...] = ()
@@ -61,11 +66,6 @@ class Knn:
         self.target: NDArray[np.float32] = np.empty((0, 0), np.float32)
         self.fallback: NDArray[np.float64] = np.empty(0)
         self.embedded = False
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """What the results of the baseline depend on."""
-        return {"neighbours": NEIGHBOURS, "components": COMPONENTS, "max_units": MAX_UNITS}
 
     def fit(self, train: Sequence[TrainSlide], task: TaskInfo) -> None:
         """Keep features and targets of the training units, features at half precision."""
@@ -106,15 +106,6 @@ class Knn:
             weight = 1.0 / np.maximum(distance, CLOSEST)
             result[rows] = _weighted(self.target[:, columns], neighbours, weight, self.fallback[columns])
         return result
-
-    def impute(
-        self,
-        slide: ModelSlide,
-        observed_genes: Sequence[str],  # noqa: ARG002  # part of the model contract
-        target_genes: Sequence[str],
-    ) -> NDArray[np.float32]:
-        """Return predictions (n, g) of the hidden genes, from the image alone."""
-        return self.predict_expression(slide, target_genes)
 
     def _features(self, slide: ModelSlide) -> NDArray[np.float32]:
         source = PcaRidge() if self.embedded else HeColour()

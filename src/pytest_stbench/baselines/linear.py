@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import issparse
 
-from pytest_stbench.baselines.classifier import Classifier
-from pytest_stbench.baselines.groups import MAX_GROUPS, inner_groups
+from pytest_stbench.baselines.classifier import MAX_GROUPS, Classifier, inner_groups
 from pytest_stbench.errors import ModelError
 from pytest_stbench.kernels.ridge import GroupedGram, RidgeFit, alpha_grid, fit_ridge
 
@@ -40,7 +39,22 @@ def pick(fitted: Sequence[str], genes: Sequence[str], who: str) -> NDArray[np.in
     return np.array([column_of[gene] for gene in genes], dtype=np.intp)
 
 
-class LinearBaseline(ABC):
+class ImputesFromExpression(ABC):
+    """A baseline that predicts hidden genes as any others: observed ones are in its features, if at all."""
+
+    @abstractmethod
+    def predict_expression(self, slide: ModelSlide, genes: Sequence[str]) -> NDArray[np.float32]:
+        """Return predictions (n, g) on the task's scale."""
+
+    def impute(
+        self, slide: ModelSlide, observed_genes: Sequence[str], target_genes: Sequence[str]
+    ) -> NDArray[np.float32]:
+        """Return predictions (n, g) of the hidden genes."""
+        del observed_genes
+        return self.predict_expression(slide, target_genes)
+
+
+class LinearBaseline(ImputesFromExpression):
     """Ridge from features of a slide to the targets of the task.
 
     Features are standardised with the training units where ``standardise`` says so; the
@@ -71,7 +85,7 @@ class LinearBaseline(ABC):
     def features(self, slide: ModelSlide) -> NDArray[np.floating] | csr_matrix:
         """Return the features of a slide, (n, d), finite; sparse ones are made dense in blocks."""
 
-    def prepare(self, train: Sequence[TrainSlide], task: TaskInfo) -> None:  # noqa: B027  # most need nothing
+    def prepare(self, train: Sequence[TrainSlide], task: TaskInfo) -> None:  # most need nothing
         """Learn what the features need, before the first is computed."""
 
     def penalties(self, gram: GroupedGram) -> NDArray[np.float64]:
@@ -125,15 +139,6 @@ class LinearBaseline(ABC):
     def embed(self, slide: ModelSlide) -> NDArray[np.float32]:
         """Return the features of every unit, (n, d)."""
         return np.concatenate([block for _, block in dense_blocks(self.features(slide))]).astype(np.float32)
-
-    def impute(
-        self,
-        slide: ModelSlide,
-        observed_genes: Sequence[str],  # noqa: ARG002  # part of the model contract
-        target_genes: Sequence[str],
-    ) -> NDArray[np.float32]:
-        """Return predictions (n, g) of the hidden genes."""
-        return self.predict_expression(slide, target_genes)
 
 
 def dense_blocks(x: Any) -> Iterator[tuple[slice, NDArray[np.floating]]]:

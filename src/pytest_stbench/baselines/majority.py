@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -29,15 +29,11 @@ class Majority:
 
     name = "majority"
     revision = "1"
+    config: ClassVar[dict[str, Any]] = {}  # nothing to set
 
     def __init__(self) -> None:
         self.classes: tuple[str, ...] = ()
         self.frequency: NDArray[np.float64] = np.empty(0)
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """What the results of the baseline depend on: nothing to set."""
-        return {}
 
     def fit(self, train: Sequence[TrainSlide], task: TaskInfo) -> None:
         """Take the frequencies, where classes or types are asked.

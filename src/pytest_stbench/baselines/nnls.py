@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from scipy.optimize import nnls
@@ -27,8 +27,6 @@ TOLERANCE = 1e-8
 class Nnls:
     """Mixture of mean expression profiles that explains the counts of a spot.
 
-    Explain the counts of a unit by a mixture of the mean expression profiles of the types.
-
     Profiles are the non-negative least-squares fit of the training counts, scaled to one library
     size, on the training proportions. A unit's mixture is fitted to its own scaled counts and
     divided by its sum; a unit without counts gets the mean training proportions.
@@ -36,17 +34,13 @@ class Nnls:
 
     name = "nnls"
     revision = "1"
+    config: ClassVar[dict[str, Any]] = {"iterations": ITERATIONS, "tolerance": TOLERANCE}
 
     def __init__(self) -> None:
         self.genes: tuple[str, ...] = ()
         self.types: tuple[str, ...] = ()
         self.profiles: NDArray[np.float64] = np.empty((0, 0))
         self.mean: NDArray[np.float64] = np.empty(0)
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """What the results of the baseline depend on."""
-        return {"iterations": ITERATIONS, "tolerance": TOLERANCE}
 
     def fit(self, train: Sequence[TrainSlide], task: TaskInfo) -> None:
         """Fit the profile of every type, from sums over the training units.

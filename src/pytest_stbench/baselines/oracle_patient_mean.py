@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 class OraclePatientMean:
     """Each gene's mean over the test patient: all that can be known without knowing any place.
 
-    Predict each gene's true mean over the test patient for every unit.
-
     A diagnostic: all that can be known of a patient without knowing where anything is. Slides
     given to :meth:`observe` beforehand are joined by patient; a slide that was not given is
     predicted as the mean of its own units.
@@ -31,14 +29,10 @@ class OraclePatientMean:
 
     name = "oracle_patient_mean"
     revision = "1"
+    config: ClassVar[dict[str, Any]] = {}  # nothing to set
 
     def __init__(self) -> None:
         self._means: dict[str, NDArray[np.float64]] = {}
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """What the results of the baseline depend on: nothing to set."""
-        return {}
 
     def fit(self, train: Sequence[TruthSlide], task: TaskInfo) -> None:
         """Learn nothing: training slides say nothing of the test patient."""

@@ -29,8 +29,6 @@ EXPANSION_UM = 5.0
 class OtsuWatershed:
     """Nuclei as dark blots of haematoxylin, parted by a watershed; a cell is 5 um around one.
 
-    Nuclei by Otsu's threshold and watershed; a cell is its nucleus and 5 um around it.
-
     The haematoxylin density after colour deconvolution (or a grey image as it is, such as DAPI) is smoothed
     and cut at Otsu's threshold of the tile; touching nuclei are parted by a watershed of the
     distance to their edge. Nothing is learned. One tile is in memory.

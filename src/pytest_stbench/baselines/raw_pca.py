@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -50,6 +50,7 @@ class RawPca:
 
     name = "raw_pca"
     revision = "1"
+    config: ClassVar[dict[str, Any]] = {"components": COMPONENTS, "genes": GENES}
 
     def __init__(self) -> None:
         self.genes: tuple[str, ...] = ()
@@ -57,11 +58,6 @@ class RawPca:
         self.components: Pca | None = None
         self._around = False
         self._classifier = Classifier(self.features, self.name)
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """What the results of the baseline depend on."""
-        return {"components": COMPONENTS, "genes": GENES}
 
     def fit(self, train: Sequence[TrainSlide], task: TaskInfo) -> None:
         """Fit the components, and the classifier where the training slides have labels."""

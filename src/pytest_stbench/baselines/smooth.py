@@ -24,8 +24,6 @@ CELL_RESOLUTIONS = ("cell", "transcript")
 class Smooth(GeneGeneRidge):
     """Ridge from the observed genes averaged over neighbouring units; never reads a hidden gene.
 
-    Ridge from the observed genes averaged over a unit and its neighbours.
-
     The features of B13 are averaged with equal weights over the unit itself and its neighbours
     (lattice: within 1.5 pitches; cells: 6 nearest), in training and in prediction alike. The
     unit itself belongs to the mean, so that a unit without neighbours keeps its own features and

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from pytest_stbench.baselines.families import EXPRESSION
-from pytest_stbench.baselines.linear import pick
+from pytest_stbench.baselines.linear import ImputesFromExpression, pick
 from pytest_stbench.extend import baseline
 
 if TYPE_CHECKING:
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 
 
 @baseline("B01", kind="model", families=EXPRESSION, memory="O(genes)")
-class TrainMean:
+class TrainMean(ImputesFromExpression):
     """Each gene's mean over the training patients: knows nothing of the test slide.
-
-    Predict each gene's mean over training patients for every unit.
 
     A patient's mean is over all its units, so that patients count equally and slides by their
     size. Slides that did not measure a gene do not count for it; a gene that none measured is
@@ -31,15 +29,11 @@ class TrainMean:
 
     name = "train_mean"
     revision = "1"
+    config: ClassVar[dict[str, Any]] = {}  # nothing to set
 
     def __init__(self) -> None:
         self.genes: tuple[str, ...] = ()
         self.mean: NDArray[np.float64] = np.empty(0)
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """What the results of the baseline depend on: nothing to set."""
-        return {}
 
     def fit(self, train: Sequence[TrainSlide], task: TaskInfo) -> None:
         """Take the means."""
@@ -53,15 +47,6 @@ class TrainMean:
         """Return the means, (n, g), the same in every row."""
         mean = self.mean[pick(self.genes, genes, self.name)].astype(np.float32)
         return np.tile(mean, (slide.n_units, 1))
-
-    def impute(
-        self,
-        slide: ModelSlide,
-        observed_genes: Sequence[str],  # noqa: ARG002  # part of the model contract
-        target_genes: Sequence[str],
-    ) -> NDArray[np.float32]:
-        """Return the means of the hidden genes, (n, g)."""
-        return self.predict_expression(slide, target_genes)
 
 
 def mean_of_patient_means(

@@ -10,8 +10,6 @@ from pytest_stbench.extend import baseline
 class VoronoiNuclei(OtsuWatershed):
     """Cells that fill the space between the nuclei of B11, up to 10 um from the nearest.
 
-    Cells that fill the space between nuclei: the nearest nucleus, up to 10 um away.
-
     The nuclei are those of B11; asked for nuclei it returns them.
     """
 

@@ -11,7 +11,7 @@ from pytest_stbench.checks.result import CheckResult, Finding, conclude, over, u
 from pytest_stbench.checks.values import as_numbers
 from pytest_stbench.checks.wording import count, on_slides, percent, some
 from pytest_stbench.extend import check
-from pytest_stbench.spec.thresholds import MIN_UNIT
+from pytest_stbench.spec.defaults import MIN_UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

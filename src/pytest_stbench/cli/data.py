@@ -26,8 +26,7 @@ def data() -> None:
 @data.command(name="list")
 def list_data() -> None:
     """List the data sets of the catalog; reads nothing from the network."""
-    from pytest_stbench.data.catalog.entries import cache_dir, entries
-    from pytest_stbench.data.catalog.lock import read_lock
+    from pytest_stbench.data.catalog.entries import cache_dir, entries, read_lock
 
     lock = read_lock(cache_dir())
     rows = [HEADER]
@@ -52,8 +51,7 @@ def list_data() -> None:
 @click.argument("name")
 def show(name: str) -> None:
     """Show licence, citation, files and state of a data set."""
-    from pytest_stbench.data.catalog.entries import cache_dir, entry_called, find_data
-    from pytest_stbench.data.catalog.lock import read_lock
+    from pytest_stbench.data.catalog.entries import cache_dir, entry_called, find_data, read_lock
     from pytest_stbench.spec.catalog_entries import how_to_get
 
     entry = entry_called(name)
@@ -128,8 +126,7 @@ def verify(name: str, data_root: Path | None) -> None:
     """Compare the files of a data set with their checksums; record them where there are none."""
     from datetime import UTC, datetime
 
-    from pytest_stbench.data.catalog.entries import cache_dir, entry_called, find_data
-    from pytest_stbench.data.catalog.lock import LOCK_NAME
+    from pytest_stbench.data.catalog.entries import LOCK_NAME, cache_dir, entry_called, find_data
     from pytest_stbench.data.catalog.verify import contribution, verify as verify_entry
     from pytest_stbench.errors import DataMissing
     from pytest_stbench.spec.catalog_entries import how_to_get

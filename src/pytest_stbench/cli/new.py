@@ -56,7 +56,7 @@ def new(
     from pytest_stbench.data.propose.detect import detect
     from pytest_stbench.data.propose.from_h5ad import propose_h5ad
     from pytest_stbench.data.propose.from_reader import propose_by_reader
-    from pytest_stbench.data.propose.text import panel_name, samples_name
+    from pytest_stbench.data.propose.proposal import panel_name, samples_name
     from pytest_stbench.spec.rules.design import NAME_PATTERN
 
     if not NAME_PATTERN.fullmatch(name):
@@ -131,7 +131,7 @@ def _that_runs(name: str, proposal: Proposal, root: Path, data: Sequence[Path]) 
 
 
 def _files_of(name: str, proposal: Proposal) -> dict[str, bytes]:
-    from pytest_stbench.data.propose.text import (
+    from pytest_stbench.data.propose.proposal import (
         panel_name,
         panel_text,
         samples_name,

@@ -55,7 +55,7 @@ def resolve_bare(name: str) -> Any:
     """Return what a bare NAME stands for where no fixture has that name."""
     from importlib import metadata
 
-    from pytest_stbench.models.imports import load_entry_point
+    from pytest_stbench.models.fresh import load_entry_point
     from pytest_stbench.registry import SIMPLE
     from pytest_stbench.run.installed import builtin_registry
 
@@ -77,7 +77,7 @@ def resolve_bare(name: str) -> Any:
 
 def resolve_explicit(form: str, name: str) -> Any:
     """Return what ``baseline:NAME`` or ``import:PATH`` stands for."""
-    from pytest_stbench.models.imports import import_model
+    from pytest_stbench.models.fresh import import_model
 
     if form == "baseline":
         return BaselineChoice(name)

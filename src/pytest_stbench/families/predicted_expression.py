@@ -15,8 +15,7 @@ from pytest_stbench.families.question import Arms, Question
 from pytest_stbench.families.thinning import thinned_pairs
 from pytest_stbench.kernels.hvg import standardised_variance
 from pytest_stbench.models.contract import accept_expression
-from pytest_stbench.preprocess.pixels import unit_pixels
-from pytest_stbench.preprocess.statistics import unit_graph
+from pytest_stbench.preprocess.statistics import unit_graph, unit_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

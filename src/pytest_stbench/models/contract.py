@@ -61,14 +61,8 @@ def accept_expression(
         if len(raw) != 2 or not isinstance(raw[1], str) or raw[1] != "counts":
             refuse(where, 'one matrix, or (matrix, "counts")', _describe(raw), "return the matrix alone")
         raw = raw[0]
-    shape = (n, len(genes))
-    check_shape(claimed_shape(raw, shape), shape, where)
-    values, rows, columns = to_array(raw, where)
-    check_shape(values.shape, shape, where)
-    check_names(rows, unit_names, "row", where)
-    check_names(columns, genes, "column", where)
-    asked = Asked(where=where, units=unit_names, columns=genes, column_word="gene")
-    asked.check_finite(values)
+    asked = Asked(where=where, units=unit_names, columns=genes)
+    values = asked.matrix(raw, n)
     if as_counts:
         asked.check_counts(values)
         values = np.asarray(normalise_counts(values.astype(np.float64)))
@@ -95,15 +89,8 @@ def accept_signatures(
     ContractError
         What was expected, what was found and what to do.
     """
-    shape = (len(unit_names), len(names))
-    check_shape(claimed_shape(raw, shape), shape, where, "signature")
-    values, rows, columns = to_array(raw, where)
-    check_shape(values.shape, shape, where, "signature")
-    check_names(rows, unit_names, "row", where)
-    check_names(columns, names, "column", where)
     asked = Asked(where=where, units=unit_names, columns=names, column_word="signature")
-    asked.check_finite(values)
-    return asked.as_float32(values)
+    return asked.as_float32(asked.matrix(raw, len(unit_names)))
 
 
 def accept_embedding(
@@ -141,7 +128,30 @@ class Asked:
     where: str
     units: Names
     columns: Names
-    column_word: str
+    column_word: str = "gene"
+
+    def matrix(self, raw: object, n: int) -> NDArray[Any]:
+        """Return what a model gave as an array of `n` rows, of the shape and names asked for, finite."""
+        shape = (n, len(self.columns))
+        self._check_shape(claimed_shape(raw, shape), shape)
+        values, rows, columns = to_array(raw, self.where)
+        self._check_shape(values.shape, shape)
+        check_names(rows, self.units, "row", self.where)
+        check_names(columns, self.columns, "column", self.where)
+        self.check_finite(values)
+        return values
+
+    def _check_shape(self, found: tuple[int, ...], shape: tuple[int, int]) -> None:
+        if found == shape:
+            return
+        word = self.column_word
+        several = f"{word}es" if word.endswith("s") else f"{word}s"
+        fix = f"return one row per unit of slide.units and one column per {word} asked for, in their order"
+        if found == shape[::-1]:
+            fix = f"the matrix is transposed: return units as rows and {several} as columns (.T)"
+        elif found == (shape[0] * shape[1],):
+            fix = f"return two dimensions: .reshape({shape[0]}, {shape[1]})"
+        refuse(self.where, f"shape {shape} (units, {several})", f"shape {found}", fix)
 
     def check_finite(self, values: NDArray[Any], when: str = "") -> None:
         """Refuse nan and infinities."""
@@ -263,18 +273,6 @@ def claimed_shape(raw: object, asked: tuple[int, ...]) -> tuple[int, ...]:
         return asked
     claimed = tuple(int(length) for length in shape)
     return claimed if math.prod(claimed) > math.prod(asked) else asked
-
-
-def check_shape(found: tuple[int, ...], shape: tuple[int, int], where: str, word: str = "gene") -> None:
-    """Refuse another shape than was asked for."""
-    if found == shape:
-        return
-    fix = f"return one row per unit of slide.units and one column per {word} asked for, in their order"
-    if found == shape[::-1]:
-        fix = f"the matrix is transposed: return units as rows and {word}s as columns (.T)"
-    elif found == (shape[0] * shape[1],):
-        fix = f"return two dimensions: .reshape({shape[0]}, {shape[1]})"
-    refuse(where, f"shape {shape} (units, {word}s)", f"shape {found}", fix)
 
 
 def check_names(found: list[str] | None, asked: Names, what: str, where: str) -> None:

@@ -1,4 +1,4 @@
-"""Labels and proportions a model returned, checked before anything is scored."""
+"""Labels, proportions and masks a model returned, checked before anything is scored."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.models.contract import Asked, check_names, claimed_shape, refuse, to_array
+from pytest_stbench.models.contract import Asked, claimed_shape, plain_array, refuse
 from pytest_stbench.registry import nearest
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pytest_stbench.models.contract import Names
 
 SUM_TOLERANCE = 1e-3
-_PLURAL = {"class": "classes", "type": "types"}
 
 
 def accept_labels(
@@ -82,14 +81,8 @@ def accept_proportions(
 def _accept_simplex(
     raw: object, columns: Sequence[str], unit_names: Names, where: str, *, column_word: str, fix: str
 ) -> NDArray[np.float32]:
-    shape = (len(unit_names), len(columns))
-    _check_shape(claimed_shape(raw, shape), shape, where, column_word)
-    values, rows, found = to_array(raw, where)
-    _check_shape(values.shape, shape, where, column_word)
-    check_names(rows, unit_names, "row", where)
-    check_names(found, columns, "column", where)
     asked = Asked(where=where, units=unit_names, columns=columns, column_word=column_word)
-    asked.check_finite(values)
+    values = asked.matrix(raw, len(unit_names))
     if (values < -SUM_TOLERANCE).any():
         lowest = float(values.min())
         refuse(where, "values of at least 0", f"{lowest:.4g}", fix)
@@ -107,15 +100,6 @@ def _accept_simplex(
     return asked.as_float32(values / sums[:, None])
 
 
-def _check_shape(found: tuple[int, ...], shape: tuple[int, int], where: str, column_word: str) -> None:
-    if found == shape:
-        return
-    fix = f"return one row per unit of slide.units and one column per {column_word} asked for"
-    if found == shape[::-1]:
-        fix = "the matrix is transposed: return units as rows (.T)"
-    refuse(where, f"shape {shape} (units, {_PLURAL[column_word]})", f"shape {found}", fix)
-
-
 def _as_labels(raw: Any) -> list[str] | None:
     """Return one label per unit where `raw` holds labels, None where it is a matrix."""
     if raw is None or isinstance(raw, str | bytes) or not hasattr(raw, "__len__"):
@@ -128,3 +112,64 @@ def _as_labels(raw: Any) -> list[str] | None:
     if getattr(raw, "ndim", 0) == 1 and kind in "UOST":
         return [str(label) for label in raw]
     return None
+
+
+_LARGEST = int(np.iinfo(np.int32).max)
+
+
+def accept_mask(raw: object, shape: tuple[int, int], where: str = "segment") -> NDArray[np.int32]:
+    """Return a checked copy of an instance mask, (H, W) int32: 0 background, 1..N instances.
+
+    Parameters
+    ----------
+    raw
+        What the model returned: an array of whole numbers of any width, or anything with
+        ``__array__`` (a tensor on the CPU). Numbers need not be consecutive; all pixels of one
+        number are one instance.
+    shape
+        Rows and columns that were asked for.
+    where
+        What is named in the message.
+
+    Raises
+    ------
+    ContractError
+        What was expected, what was found and what to do.
+    """
+    claimed = claimed_shape(raw, shape)
+    if claimed != shape:
+        refuse(where, f"shape {shape} (rows, columns)", f"shape {claimed}", _to_shape(claimed, shape))
+    values = plain_array(raw, where, array="a numpy array of int32 (or tensor on the CPU)", dtype="int32")
+    if values.dtype.kind not in "iu":
+        refuse(where, "whole numbers, one for each instance", f"dtype {values.dtype}", _to_instances(values))
+    if values.shape != shape:
+        found, fix = f"shape {values.shape}", _to_shape(values.shape, shape)
+        refuse(where, f"shape {shape} (rows, columns)", found, fix)
+    if values.size:
+        low, high = int(values.min()), int(values.max())
+        if low < 0:
+            number = int((values < 0).sum())
+            fix = "0 is background, instances are 1 to N; write 0 where there is none"
+            refuse(
+                where, "labels of at least 0", f"{low} ({number} of {values.size} pixels are below 0)", fix
+            )
+        if high > _LARGEST:
+            fix = "number the instances anew, for example by skimage.segmentation.relabel_sequential"
+            refuse(where, f"labels up to {_LARGEST}", f"{high}", fix)
+    return np.array(values, dtype=np.int32, order="C", copy=True)
+
+
+def _to_instances(values: NDArray[Any]) -> str:
+    if values.dtype == bool:
+        return "tell instances apart, for example by skimage.measure.label(mask)"
+    if values.dtype.kind == "f":
+        return "cast labels by .astype(np.int32); make labels of probabilities first (threshold, label)"
+    return "return an integer array: 0 background, 1..N instances"
+
+
+def _to_shape(found: tuple[int, ...], shape: tuple[int, int]) -> str:
+    if found == shape[::-1]:
+        return "the mask is transposed: rows are y, columns are x (.T)"
+    if tuple(length for length in found if length != 1) == tuple(x for x in shape if x != 1):
+        return "drop the axes of length 1 (.squeeze())"
+    return "return one label for each pixel of region.image, at its resolution"

@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from pytest_stbench.errors import ModelError
@@ -82,12 +83,13 @@ def identity(model: object) -> Identity | None:
         return None
     from pytest_stbench.models.state import state_of
 
-    kind = f"{type(model).__module__}.{type(model).__qualname__}"
+    kind: Any = type(model)
     state = state_of(model)
     return Identity(
-        name=name, revision=revision, kind=kind, config=_config(model), pretraining=pretraining(model),
+        name=name, revision=revision, kind=f"{kind.__module__}.{kind.__qualname__}",
+        config=_config(model), pretraining=pretraining(model),
         attributes=state.attributes, undigested=state.undigested, paths=state.paths,
-        source=_source(type(model)),
+        source=_source(kind),
     )  # fmt: skip
 
 
@@ -137,6 +139,7 @@ def json_digest(value: object) -> str:
     return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
 
 
+@lru_cache(maxsize=256)  # the text of a class that is loaded stays what it was
 def _source(kind: type) -> str:
     """Return the digest of the text of a class and of its bases; empty where none can be read."""
     texts = []

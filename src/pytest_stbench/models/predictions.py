@@ -18,8 +18,7 @@ from pytest_stbench.data.arrangement import SCHEME, arrange
 from pytest_stbench.data.checksums import Checksums
 from pytest_stbench.errors import ModelError
 from pytest_stbench.models.identity import AS_GIVEN
-from pytest_stbench.models.prediction_tables import READERS, arrays_of
-from pytest_stbench.models.seals import Seals, files_in, seal
+from pytest_stbench.models.prediction_files import READERS, Seals, arrays_of, files_in, seal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -50,13 +50,8 @@ def within_masks(
         Parameters outside their range, coordinates that are not finite, or a slide too small for
         units on both sides of a gap.
     """
-    _require(
-        block_um >= MIN_BLOCK_UM, f"blocks of {block_um:g} um are too small: use at least {MIN_BLOCK_UM:g} um"
-    )
-    _require(gap_um >= 0, f"the gap is {gap_um:g} um: use 0 or more")
-    _require(0 < test_share < 1, f"the test share is {test_share:g}: use a value between 0 and 1")
     xy = np.asarray(xy_um, dtype=np.float64)
-    _require(len(xy) > 0 and bool(np.isfinite(xy).all()), "a block split needs units with finite coordinates")
+    _refuse(xy, block_um, gap_um, test_share)
     cell = np.floor((xy - xy.min(axis=0)) / block_um).astype(np.int64)
     blocks, block, size = np.unique(cell, axis=0, return_inverse=True, return_counts=True)
     block = block.ravel()
@@ -77,6 +72,15 @@ def within_masks(
         bool(train.any()), f"{where}: the gap of {gap_um:g} um leaves no training unit; use a smaller gap"
     )
     return train, test
+
+
+def _refuse(xy: NDArray[np.float64], block_um: float, gap_um: float, test_share: float) -> None:
+    _require(
+        block_um >= MIN_BLOCK_UM, f"blocks of {block_um:g} um are too small: use at least {MIN_BLOCK_UM:g} um"
+    )
+    _require(gap_um >= 0, f"the gap is {gap_um:g} um: use 0 or more")
+    _require(0 < test_share < 1, f"the test share is {test_share:g}: use a value between 0 and 1")
+    _require(len(xy) > 0 and bool(np.isfinite(xy).all()), "a block split needs units with finite coordinates")
 
 
 def _require(condition: bool, message: str) -> None:  # noqa: FBT001  # the condition is the point of the function

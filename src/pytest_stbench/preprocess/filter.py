@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.errors import DataError
-from pytest_stbench.spec.thresholds import MIN_UNIT
+from pytest_stbench.spec.defaults import MIN_UNIT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.slide import Slide
+    from pytest_stbench.preprocess.gene_scores import Flavour
     from pytest_stbench.preprocess.genes import GeneSelection
     from pytest_stbench.preprocess.statistics import SlideStatistics, StatisticsKey
     from pytest_stbench.spec.model import Normalisation, PreprocessSpec
@@ -75,18 +76,7 @@ class FittedPreprocess:
 
 def fit_scale(train_slides: Sequence[Slide], spec: PreprocessSpec) -> FittedPreprocess:
     """Fit the scale alone, for tasks that ask for no expression. Parameters as :func:`fit_preprocess`."""
-    slides = _with_units(train_slides)
-    method = spec.normalise or default_method(len(slides[0].genes))
-    none = np.empty(0, dtype=np.intp)
-    return FittedPreprocess(
-        genes=(),
-        columns=none,
-        places={"evaluated": none},
-        normalise=method,
-        target_sum=target_sum(method, slides),
-        share=gene_share(slides),
-        counted={},
-    )
+    return fit_preprocess(train_slides, spec, chosen=np.empty(0, dtype=np.intp))
 
 
 def fit_preprocess(
@@ -169,10 +159,9 @@ def _select(
     genes = spec.genes
     if genes.select == "coexpressed":
         return selection.coexpressed(slides, genes.n, genes.min_detection, method, scale, candidates)
-    if genes.select == "hvg_seurat":
-        return selection.dispersed(slides, genes.n, genes.min_detection, "seurat", scale, candidates)
-    if genes.select == "hvg_cell_ranger":
-        return selection.dispersed(slides, genes.n, genes.min_detection, "cell_ranger", scale, candidates)
+    if genes.select == "hvg_seurat" or genes.select == "hvg_cell_ranger":
+        flavour: Flavour = "seurat" if genes.select == "hvg_seurat" else "cell_ranger"
+        return selection.dispersed(slides, genes.n, genes.min_detection, flavour, scale, candidates)
     if genes.select == "all":
         return selection.all_detected(slides, genes.min_detection, candidates)
     if genes.select == "list":

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.errors import DataError
-from pytest_stbench.preprocess.coexpressed import coexpression_strength
-from pytest_stbench.preprocess.dispersion import normalised_dispersion
+from pytest_stbench.preprocess.gene_scores import coexpression_strength, normalised_dispersion
 from pytest_stbench.preprocess.statistics import SlideStatistics, detection_rate, is_detected
 
 if TYPE_CHECKING:
@@ -18,13 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.slide import Slide
-    from pytest_stbench.preprocess.dispersion import Flavour
+    from pytest_stbench.preprocess.gene_scores import Flavour
     from pytest_stbench.spec.model import Normalisation
-
-__all__ = [
-    "GeneSelection", "SlideStatistics", "all_detected", "coexpressed", "dispersed", "hvg", "listed",
-    "signatures", "svg",
-]  # fmt: skip
 
 TIE_DECIMALS = 9
 
@@ -106,7 +100,7 @@ def dispersed(
     """Return the `n` most variable genes as a `flavour` of scanpy scores them, slide by slide.
 
     The score of a gene is the mean over slides of
-    :func:`~pytest_stbench.preprocess.dispersion.normalised_dispersion`; `scale` is that of the
+    :func:`~pytest_stbench.preprocess.gene_scores.normalised_dispersion`; `scale` is that of the
     task. Order, ties, counts and errors as in :func:`svg`.
     """
     detection = [detection_rate(slide) for slide in slides]
@@ -125,7 +119,7 @@ def coexpressed(
     """Return the `n` genes that vary most together with others, whatever their variance.
 
     The score of a gene is the mean over slides of
-    :func:`~pytest_stbench.preprocess.coexpressed.coexpression_strength` among all genes that
+    :func:`~pytest_stbench.preprocess.gene_scores.coexpression_strength` among all genes that
     pass the detection filter; `method` and `scale` are those of the task. Order, ties, counts and
     errors as in :func:`svg`.
     """

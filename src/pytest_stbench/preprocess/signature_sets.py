@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -82,15 +82,12 @@ class SignatureSets:
 
     def select(self, places: Columns) -> SignatureSets:
         """Return the signatures on some of the genes, in that order."""
-        return SignatureSets(
-            names=self.names,
+        return replace(
+            self,
             genes=self.genes[places],
             members=self.members[places].tocsc(),
-            sizes=self.sizes,
             bins=self.bins[places],
             controls=self.controls[places],
-            rule=self.rule,
-            not_covered=self.not_covered,
         )
 
     def covered(self, measured: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -199,24 +196,23 @@ def choose_signatures(
     detected = allowed & is_detected(patient_means(slides, detection_counts), MIN_DETECTION)
     bins = expression_bins(patient_means(slides, _level), detected, genes)
     column_of = {str(genes[column]): int(column) for column in np.flatnonzero(detected)}
-    names, members, sizes, not_covered = [], [], [], {}
+    chosen: dict[str, Columns] = {}
+    not_covered = {}
     for name, symbols in sets.items():
         listed = set(symbols)
         own = np.array(sorted(column_of[gene] for gene in listed if gene in column_of), dtype=np.intp)
         if enough(np.array([len(own)]), np.array([len(listed)]))[0]:
-            names.append(name)
-            members.append(own)
-            sizes.append(len(listed))
+            chosen[name] = own
         else:
             not_covered[name] = (len(own), len(listed))
-    matrix = membership(members, len(genes))
+    matrix = membership(list(chosen.values()), len(genes))
     taken = {gene for symbols in sets.values() for gene in symbols}.union(reserved)
     free = detected & ~np.isin(genes, list(taken))
     return SignatureSets(
-        names=tuple(names),
+        names=tuple(chosen),
         genes=genes,
         members=matrix,
-        sizes=np.array(sizes, dtype=np.intp),
+        sizes=np.array([len(set(sets[name])) for name in chosen], dtype=np.intp),
         bins=bins,
         controls=draw_controls(matrix, bins, free, genes),
         rule="rank" if len(genes) < WHOLE_TRANSCRIPTOME else "mean",

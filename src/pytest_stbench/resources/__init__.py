@@ -35,10 +35,7 @@ class LigandReceptor:
 @cache
 def gene_sets() -> Mapping[str, tuple[str, ...]]:
     """Return the genes of all 42 sets, the two housekeeping lists included, in the order of the table."""
-    sets: dict[str, list[str]] = {}
-    for row in _rows("signatures.csv"):
-        sets.setdefault(row["signature"], []).append(row["gene"])
-    return MappingProxyType({name: tuple(genes) for name, genes in sets.items()})
+    return _grouped("signatures.csv", "signature", "gene")
 
 
 def signatures() -> dict[str, tuple[str, ...]]:
@@ -65,33 +62,31 @@ def class_signatures() -> Mapping[str, tuple[str, ...]]:
     A class that no signature marks is not among them. Classes are in lower case, words joined by
     underscores.
     """
-    found: dict[str, list[str]] = {}
-    for row in _rows("class_signatures.csv"):
-        found.setdefault(row["class"], []).append(row["signature"])
-    return MappingProxyType({name: tuple(sets) for name, sets in found.items()})
+    return _grouped("class_signatures.csv", "class", "signature")
 
 
 @cache
 def lr_pairs() -> tuple[LigandReceptor, ...]:
     """Return the 193 ligand-receptor pairs, in the order of the table."""
     return tuple(
-        LigandReceptor(
-            ligand=row["ligand"],
-            receptor=row["receptor"],
-            pathway=row["pathway"],
-            category=row["category"],
-            source=row["source"],
-            doi=row["doi"],
-            n_resources=int(row["n_resources"]),
-        )
-        for row in _rows("lr_pairs.csv")
+        LigandReceptor(n_resources=int(row.pop("n_resources")), **row) for row in rows("lr_pairs.csv")
     )
 
 
 @cache
 def gene_aliases() -> Mapping[str, str]:
     """Return retired gene symbols and the current symbol of each."""
-    return MappingProxyType({row["alias"]: row["symbol"] for row in _rows("gene_aliases.csv")})
+    return MappingProxyType({row["alias"]: row["symbol"] for row in rows("gene_aliases.csv")})
+
+
+@cache
+def background_families() -> Mapping[str, tuple[str, ...]]:
+    """Return approved symbols of human genes by family: what simulated cohorts have beside programmes.
+
+    They follow the HUGO Gene Nomenclature Committee.
+    """
+    families = {row["stem"]: row["ends"].split() for row in rows("background_genes.csv")}
+    return MappingProxyType({stem: tuple(stem + end for end in ends) for stem, ends in families.items()})
 
 
 @cache
@@ -107,34 +102,41 @@ def gene_symbols() -> frozenset[str]:
 @cache
 def niche_ontology() -> Mapping[str, str]:
     """Return the niche that each known label of pathologists and data sets stands for."""
-    return MappingProxyType({row["label"]: row["niche"] for row in _rows("niche_ontology.csv")})
+    return MappingProxyType({row["label"]: row["niche"] for row in rows("niche_ontology.csv")})
 
 
 @cache
 def cell_type_ontology(level: int) -> Mapping[str, str]:
     """Return the cell type of level 1 or 2 that each known label stands for."""
     column = f"level{level}"
-    return MappingProxyType({row["label"]: row[column] for row in _rows("cell_type_ontology.csv")})
+    return MappingProxyType({row["label"]: row[column] for row in rows("cell_type_ontology.csv")})
 
 
 @cache
 def cell_type_markers() -> Mapping[str, frozenset[str]]:
     """Return canonical marker genes of each cell type of both levels."""
-    found: dict[str, set[str]] = {}
-    for row in _rows("cell_type_markers.csv"):
-        found.setdefault(row["type"], set()).add(row["gene"])
-    return MappingProxyType({name: frozenset(genes) for name, genes in found.items()})
+    types = _grouped("cell_type_markers.csv", "type", "gene")
+    return MappingProxyType({name: frozenset(genes) for name, genes in types.items()})
 
 
 @cache
 def cell_type_parents() -> Mapping[str, str]:
     """Return what a cell type is merged into where it cannot be told: level 2 to 1, level 1 to lineage."""
-    return MappingProxyType({row["type"]: row["parent"] for row in _rows("cell_type_markers.csv")})
+    return MappingProxyType({row["type"]: row["parent"] for row in rows("cell_type_markers.csv")})
 
 
-def _rows(name: str) -> list[dict[str, str]]:
+def rows(name: str) -> list[dict[str, str]]:
+    """Return the rows of the table `name` that comes with the package."""
     with (HERE / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def _grouped(table: str, key: str, value: str) -> Mapping[str, tuple[str, ...]]:
+    """Return the values of one column of a table by those of another, in its order."""
+    found: dict[str, list[str]] = {}
+    for row in rows(table):
+        found.setdefault(row[key], []).append(row[value])
+    return MappingProxyType({name: tuple(values) for name, values in found.items()})
 
 
 def tasks_dir() -> Path:

@@ -185,3 +185,13 @@ def _filled(specs: tuple[S, ...], records: Catalogue[Any]) -> tuple[S, ...]:
     return tuple(
         spec.model_copy(update={"params": {**records[spec.name].params, **spec.params}}) for spec in specs
     )
+
+
+MIN_UNIT: dict[str, tuple[int, int]] = {
+    "spot": (200, 100),
+    "xisium": (50, 0),
+    "bin": (10, 5),
+    "cell": (10, 5),
+    "transcript": (10, 5),
+}
+"""(fewest counts, fewest detected genes). Bins are as small as cells; transcripts are judged as cells."""

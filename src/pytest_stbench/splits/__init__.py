@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pytest_stbench.splits.catalogue import SPLITS
 from pytest_stbench.splits.designs import make_folds
-from pytest_stbench.splits.names import slug
-from pytest_stbench.splits.table import Fold, Sample
+from pytest_stbench.splits.table import Fold, Sample, slug
 
 __all__ = ["SPLITS", "Fold", "Sample", "make_folds", "slug"]

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_stbench.errors import SplitError
 from pytest_stbench.extend import split
-from pytest_stbench.splits.groups import fold_names, patients_of
-from pytest_stbench.splits.table import Fold
+from pytest_stbench.splits.table import Fold, fold_names, patients_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_stbench.errors import SplitError
 from pytest_stbench.extend import split
-from pytest_stbench.splits.groups import fold_names, patients_of, whole_number
-from pytest_stbench.splits.table import Fold
+from pytest_stbench.splits.table import Fold, fold_names, patients_of, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

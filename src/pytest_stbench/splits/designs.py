@@ -9,9 +9,7 @@ from pytest_stbench.errors import SplitError
 from pytest_stbench.index import loaded
 from pytest_stbench.registry import Catalogue, Split, nearest
 from pytest_stbench.splits.catalogue import SPLITS
-from pytest_stbench.splits.groups import patients_of
-from pytest_stbench.splits.names import slug
-from pytest_stbench.splits.table import Fold
+from pytest_stbench.splits.table import Fold, patients_of, slug
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -55,12 +53,12 @@ def make_folds(
     known = Catalogue("split", records)
     if split.name not in known:
         match = nearest(split.name, known.names)
-        raise SplitError(f"there is no split {split.name!r}{match}; allowed: {_join(known.names)}")
+        raise SplitError(f"there is no split {split.name!r}{match}; allowed: {', '.join(known.names)}")
     record = known[split.name]
     unknown = sorted(set(split.params) - set(record.params))
     if unknown:
-        allowed = f"allowed: {_join(record.params)}" if record.params else "it takes none"
-        raise SplitError(f"split {split.name!r} has no parameter {_join(unknown)}; {allowed}")
+        allowed = f"allowed: {', '.join(record.params)}" if record.params else "it takes none"
+        raise SplitError(f"split {split.name!r} has no parameter {', '.join(unknown)}; {allowed}")
     rows = sorted(samples, key=lambda sample: sample.slide)
     _check_rows(rows)
     if record.min_patients > 1:
@@ -75,10 +73,6 @@ def make_folds(
     return tuple(folds)
 
 
-def _join(names: Iterable[str]) -> str:
-    return ", ".join(names)
-
-
 def _check_rows(rows: Sequence[Sample]) -> None:
     if not rows:
         raise SplitError("the samples table has no slides: nothing can be split")
@@ -86,7 +80,7 @@ def _check_rows(rows: Sequence[Sample]) -> None:
     # The rows are sorted by slide: equal ids stand side by side.
     twice = sorted({slide for slide, following in pairwise(slides) if slide == following})
     if twice:
-        raise SplitError(f"the samples table lists {_join(twice)} more than once: one row per slide")
+        raise SplitError(f"the samples table lists {', '.join(twice)} more than once: one row per slide")
 
 
 def _check_patients(record: Split, rows: Sequence[Sample]) -> None:
@@ -109,7 +103,7 @@ def _check_folds(name: str, folds: Sequence[Fold], rows: Sequence[Sample]) -> No
             raise SplitError(f"fold {fold.name!r} of split {name!r} has no {empty} slides")
         stray = sorted({*fold.train, *fold.test} - known)
         if stray:
-            raise SplitError(f"fold {fold.name!r} of split {name!r} names unknown slides: {_join(stray)}")
+            raise SplitError(f"fold {fold.name!r} of split {name!r} names unknown slides: {', '.join(stray)}")
         if fold.name != slug(fold.name) or not fold.name or names.count(fold.name) > 1:
             raise SplitError(
                 f"split {name!r} made a fold {fold.name!r}: names are unique, of letters, digits, '_', '.'"

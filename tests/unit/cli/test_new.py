@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from pytest_stbench.cli import main
 from pytest_stbench.data.gene_lists import read_gene_list
 from pytest_stbench.data.propose.for_check import Said, describe_files
-from pytest_stbench.data.propose.panel import proposed_panel
+from pytest_stbench.data.propose.proposal import proposed_panel
 from pytest_stbench.resources import lr_pairs, signatures
 from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.spec.validate import load_task

@@ -18,7 +18,7 @@ import pytest
 from scipy import sparse
 
 from pytest_stbench.data import declared
-from pytest_stbench.data.catalog.unpack import unpack
+from pytest_stbench.data.catalog.fetch import unpack
 from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.encoded import decode, size_of
 from pytest_stbench.data.links import refuse_links_in, refuse_links_out

@@ -12,7 +12,7 @@ from scipy import sparse
 from pytest_stbench.data.build import build_input
 from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.data.slide import Slide, SlideMeta
-from pytest_stbench.models.prediction_tables import from_h5ad
+from pytest_stbench.models.prediction_files import from_h5ad
 
 OPTION = "The 'future.infer_string' option is deprecated and will be removed in pandas 4.0."
 

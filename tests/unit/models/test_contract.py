@@ -16,8 +16,7 @@ from pytest_stbench.models.contract import (
     accept_expression,
     accept_signatures,
 )
-from pytest_stbench.models.contract_labels import accept_proportions
-from pytest_stbench.models.contract_masks import accept_mask
+from pytest_stbench.models.contract_labels import accept_mask, accept_proportions
 
 GENES = ("EPCAM", "KRT7")
 UNITS = ("u1", "u2", "u3")

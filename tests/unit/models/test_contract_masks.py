@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pytest_stbench.models.contract import ContractError
-from pytest_stbench.models.contract_masks import accept_mask
+from pytest_stbench.models.contract_labels import accept_mask
 
 MASK = np.array([[0, 0, 7], [2, 2, 7]])
 

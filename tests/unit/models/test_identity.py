@@ -138,3 +138,13 @@ def test_pretraining_and_input_class_without_identity():
     assert pretraining(model) == ("a", "b")
     assert input_class(model) == "image"
     assert (pretraining(object()), input_class(object())) == ((), None)
+
+
+def test_the_text_of_a_class_is_read_once(monkeypatch):
+    class Model:
+        name, revision = "mine", "1"
+
+    read = []
+    monkeypatch.setattr("inspect.getsource", lambda kind: read.append(kind) or "text")
+    assert identity(Model()).source == identity(Model()).source != ""
+    assert read == [Model]

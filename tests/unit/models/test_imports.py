@@ -6,8 +6,8 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from pytest_stbench.errors import ModelError
-from pytest_stbench.models import imports
-from pytest_stbench.models.imports import entry_point_names, import_model, load_entry_point
+from pytest_stbench.models import fresh
+from pytest_stbench.models.fresh import entry_point_names, import_model, load_entry_point
 
 
 @pytest.fixture
@@ -71,15 +71,13 @@ def test_exceptions_inside_the_users_module_are_theirs(lab):
 @pytest.fixture
 def offered(monkeypatch):
     def offer(*pairs):
-        entries = [
-            EntryPoint(name=name, value=value, group=imports.ENTRY_POINT_GROUP) for name, value in pairs
-        ]
+        entries = [EntryPoint(name=name, value=value, group=fresh.ENTRY_POINT_GROUP) for name, value in pairs]
 
         def entry_points(*, group, name=None):
             assert group == "pytest_stbench.models"
             return [entry for entry in entries if name in (None, entry.name)]
 
-        monkeypatch.setattr(imports.metadata, "entry_points", entry_points)
+        monkeypatch.setattr(fresh.metadata, "entry_points", entry_points)
 
     return offer
 

@@ -60,7 +60,7 @@ def test_the_table_of_the_contract_is_complete():
 
 def test_what_collection_needs_imports_no_array_library():
     code = (
-        "import sys, pytest_stbench.models, pytest_stbench.models.protocol, pytest_stbench.models.imports, "
+        "import sys, pytest_stbench.models, pytest_stbench.models.protocol, pytest_stbench.models.fresh, "
         "pytest_stbench.models.identity, pytest_stbench.models.fresh\n"
         "print(sorted({'numpy', 'pandas', 'scipy', 'anndata'} & set(sys.modules)))"
     )

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from pytest_stbench.preprocess import coexpressed as module
-from pytest_stbench.preprocess.coexpressed import coexpression_strength
+from pytest_stbench.preprocess import gene_scores as module
+from pytest_stbench.preprocess.gene_scores import coexpression_strength
 from pytest_stbench.preprocess.genes import coexpressed
 from pytest_stbench.preprocess.normalise import normalise_counts
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from pytest_stbench.errors import DataError
-from pytest_stbench.preprocess.dispersion import normalised_dispersion
+from pytest_stbench.preprocess.gene_scores import normalised_dispersion
 from pytest_stbench.preprocess.genes import dispersed
 
 FLAVOURS = ("seurat", "cell_ranger")

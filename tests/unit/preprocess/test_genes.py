@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from pytest_stbench.errors import DataError
-from pytest_stbench.preprocess.genes import SlideStatistics, all_detected, hvg, listed, signatures, svg
+from pytest_stbench.preprocess.genes import all_detected, hvg, listed, signatures, svg
+from pytest_stbench.preprocess.statistics import SlideStatistics
 
 
 def stats(detection, values):

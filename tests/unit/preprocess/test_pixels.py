@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pytest_stbench.kernels.pixels import cell_pixels
-from pytest_stbench.preprocess.pixels import unit_pixels
+from pytest_stbench.preprocess.statistics import unit_pixels
 
 pytestmark = pytest.mark.filterwarnings("error")
 

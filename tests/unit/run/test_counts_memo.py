@@ -7,7 +7,7 @@ import pytest
 
 from pytest_stbench.data.checksums import Checksums
 from pytest_stbench.data.simulate import source as simulated
-from pytest_stbench.data.simulate.drawn import drawn
+from pytest_stbench.data.simulate.source import drawn
 from pytest_stbench.run import dataset_memos
 from pytest_stbench.run.open_dataset import OpenDataset
 from pytest_stbench.spec.model import DatasetSpec

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.data.binning.labels import majority, shares
-from pytest_stbench.data.binning.pixels import to_pixels
 from pytest_stbench.data.binning.tissue import RULES as TISSUE_RULES
 from pytest_stbench.data.binning.units import bin_cells, bin_transcripts
 from pytest_stbench.data.readers.counts import as_counts
@@ -157,3 +155,114 @@ def _cell_notes(raw: RawSlide, rows: NDArray[np.int64]) -> dict[str, int]:
         "cells_kept": kept,
         "cells_outside_units": int(finite.sum()) - kept,
     }
+
+
+def majority(rows: NDArray[np.int64], labels: NDArray[np.object_], n_units: int) -> NDArray[np.object_]:
+    """Return the most frequent label of the cells of each unit.
+
+    Parameters
+    ----------
+    rows
+        Unit of each cell, (m,); -1 for none.
+    labels
+        Label of each cell, (m,), str or None.
+    n_units
+        Number of units.
+
+    Returns
+    -------
+    NDArray[np.object_]
+        (n_units,): of labels that are equally frequent the first in ascending order; None where no
+        cell of the unit has a label.
+    """
+    names, numbers = _numbers(rows, labels, n_units)
+    found = np.full(n_units, None, dtype=object)
+    if names:
+        labelled = numbers.any(axis=1)
+        found[labelled] = np.array(names, dtype=object)[numbers[labelled].argmax(axis=1)]
+    return found
+
+
+def shares(
+    rows: NDArray[np.int64], labels: NDArray[np.object_], n_units: int
+) -> dict[str, NDArray[np.float64]]:
+    """Return, for each label that a cell of the slide has, its share of the labelled cells per unit.
+
+    Parameters are those of :func:`majority`. Values are 0 to 1 and sum to 1 over labels; nan where
+    no cell of the unit has a label.
+    """
+    names, numbers = _numbers(rows, labels, n_units)
+    total = numbers.sum(axis=1)
+    known = total > 0
+    return {
+        name: np.divide(numbers[:, place], total, out=np.full(n_units, np.nan), where=known)
+        for place, name in enumerate(names)
+    }
+
+
+def _numbers(
+    rows: NDArray[np.int64], labels: NDArray[np.object_], n_units: int
+) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the labels of the slide, ascending, and how many cells of each unit have each."""
+    labelled = np.array([label is not None for label in labels], dtype=bool)
+    names, codes = np.unique(labels[labelled].astype(str), return_inverse=True)
+    placed = rows[labelled] >= 0
+    keys = rows[labelled][placed] * len(names) + codes[placed]
+    numbers = np.bincount(keys, minlength=n_units * len(names)).reshape(n_units, len(names))
+    return names.tolist(), numbers
+
+
+MAX_RESIDUAL = 0.1
+"""Largest root mean square error of the fit, as a share of the width of a unit."""
+
+ROUNDING_PX = 0.5
+"""Error of coordinates that were rounded to whole pixels, which is never held against a fit."""
+
+
+def to_pixels(
+    points_um: NDArray[np.float64],
+    xy_um: NDArray[np.float64],
+    xy_px: NDArray[np.float64],
+    width_um: float,
+    what: str,
+) -> NDArray[np.float64]:
+    """Return pixel coordinates of `points_um` (n, 2) by the affine map that best fits known pairs.
+
+    Parameters
+    ----------
+    points_um
+        Places to convert, in um.
+    xy_um, xy_px
+        The same units, (m, 2) each, in um and in pixels; rows with a nan are not used.
+    width_um
+        Width of a unit that is formed; the fit must be right to a tenth of it.
+    what
+        What messages call the slide.
+
+    Raises
+    ------
+    DataError
+        If fewer than three units off one line are known, or the relation is not affine.
+    """
+    known = np.isfinite(xy_um).all(axis=1) & np.isfinite(xy_px).all(axis=1)
+    source, target = xy_um[known], xy_px[known]
+    centre = source.mean(axis=0) if len(source) else np.zeros(2)
+    spread = np.linalg.svd(source - centre, compute_uv=False) if len(source) > 2 else np.zeros(2)
+    if spread[1] <= 1e-6 * spread[0]:
+        raise DataError(
+            f"{what}: the image cannot be joined to the coordinates in um: that takes three units off one "
+            f"line, and {len(source)} have both; leave out `image`, or complete the coordinates"
+        )
+    design = np.column_stack([source - centre, np.ones(len(source))])
+    fit = np.linalg.lstsq(design, target, rcond=None)[0]
+    residual = float(np.sqrt(((design @ fit - target) ** 2).sum(axis=1).mean()))
+    px_per_um = float(np.sqrt(abs(np.linalg.det(fit[:2]))))
+    allowed = max(MAX_RESIDUAL * width_um * px_per_um, ROUNDING_PX)
+    if not residual <= allowed:
+        raise DataError(
+            f"{what}: coordinates in the image are no scaled, turned or sheared coordinates in um: the best "
+            f"fit is off by {residual:.3g} px, and at most {allowed:.3g} px are allowed for units of "
+            f"{width_um:g} um; check image.spatial and scale, or leave out `image`"
+        )
+    found: NDArray[np.float64] = np.column_stack([points_um - centre, np.ones(len(points_um))]) @ fit
+    return found

@@ -9,8 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from pytest_stbench.data.binning.accumulate import accumulate
-from pytest_stbench.data.binning.extent import bounded_cover
-from pytest_stbench.data.binning.tissue import CLOSING_UM, raster_over, tissue_of, tissue_share
+from pytest_stbench.data.binning.tissue import CLOSING_UM, bounded_cover, raster_over, tissue_of, tissue_share
 from pytest_stbench.errors import DataError
 from pytest_stbench.kernels.lattice import centres, row_and_column, units_at
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.data.catalog.entries import cache_dir
+from pytest_stbench.data.atomic import write_atomically
+from pytest_stbench.data.catalog.entries import cache_dir, note, read_lock
 from pytest_stbench.data.catalog.fetch import write_samples
-from pytest_stbench.data.catalog.lock import note, read_lock
 from pytest_stbench.data.checksums import file_sha256
 from pytest_stbench.data.manifest import load_manifest
 from pytest_stbench.errors import DataError
@@ -121,6 +120,4 @@ def _files(folder: Path) -> list[Path]:
 
 def _write_manifest(manifest: Path, paths: list[Path]) -> None:
     lines = [f"{file_sha256(path)}  {path.relative_to(manifest.parent).as_posix()}\n" for path in paths]
-    temporary = manifest.with_name(f".{MANIFEST}.{os.getpid()}")
-    temporary.write_text("".join(lines), encoding="utf-8")
-    temporary.replace(manifest)
+    write_atomically(manifest, lambda file: file.write("".join(lines).encode()), durable=False)

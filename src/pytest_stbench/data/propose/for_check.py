@@ -9,14 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.data.catalogue import READERS
 from pytest_stbench.data.index import CODE
 from pytest_stbench.data.propose import vocabulary
-from pytest_stbench.data.propose.alternatives import settings_of
 from pytest_stbench.data.propose.detect import Detected, detect, is_guessed
-from pytest_stbench.data.propose.from_h5ad import coded_column, shared_column
-from pytest_stbench.data.propose.from_reader import said_by, says
-from pytest_stbench.data.propose.h5ad import IN_OBS, H5adFacts, look_at
+from pytest_stbench.data.propose.from_h5ad import said_by_all, shared_column
+from pytest_stbench.data.propose.from_reader import list_files, said_by
+from pytest_stbench.data.propose.h5ad import IN_OBS, H5adFacts, read_facts
 from pytest_stbench.data.propose.h5ad_keys import (
     notes_on_counts,
     notes_on_units,
@@ -26,11 +24,11 @@ from pytest_stbench.data.propose.h5ad_keys import (
 )
 from pytest_stbench.data.propose.proposal import SPOT_GENES
 from pytest_stbench.data.propose.sheet import read_sheet
-from pytest_stbench.data.samples import load_samples, refuse_settings
+from pytest_stbench.data.samples import load_samples
 from pytest_stbench.data.technology import lattice_of
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
-from pytest_stbench.registry import Catalogue, load_target, nearest
+from pytest_stbench.registry import nearest
 from pytest_stbench.spec.model import DatasetSpec
 from pytest_stbench.splits.table import Sample
 
@@ -102,17 +100,8 @@ def split_pattern(pattern: str) -> tuple[Path, str]:
 
 def _of_reader(name: str, found: Detected, root: Path, said: Said, only: Collection[Path]) -> Described:
     del only
-    if found.source not in Catalogue("source", READERS):
-        message = f"{found.what} ({found.pattern}): there is no reader for it; write h5ad, one file per slide"
-        raise DataError(message)
-    basic: dict[str, Any] = {"source": found.source, "path": found.pattern}
-    params, notes = settings_of(found.source, found.paths, said.keys.get("params", {}))
-    if params:
-        basic["params"] = params
-    config = config_of({**basic, "resolution": says(found.source)[1]}, said)
-    record = Catalogue("source", READERS)[found.source]
-    refuse_settings(config, record)
-    listed = load_target(record.index)(config, (root,), None)
+    given = said.keys.get("params", {})
+    _, basic, _, listed, notes = list_files(found, root, given, lambda keys: config_of(keys, said))
     technology, resolution = said_by(found.source, listed)
     config = config_of({**basic, "technology": technology, "resolution": resolution}, said)
     if is_guessed(found) and "technology" not in said.keys:
@@ -131,7 +120,7 @@ def _of_h5ad(name: str, found: Detected, root: Path, said: Said, only: Collectio
     asked = {path.resolve() for path in only}
     paths = [path for path in found.paths if not asked or path.resolve() in asked]
     further = [] if said.samples else [column for column in (said.patient, said.slide) if column]
-    files = [look_at(path, further) for path in paths]
+    files = [read_facts(path, further) for path in paths]
     for column in further:
         _require_column(files, column)
     named = dict.fromkeys(further)
@@ -143,7 +132,7 @@ def _of_h5ad(name: str, found: Detected, root: Path, said: Said, only: Collectio
         label = next((name for name in names if all(name in facts.columns for facts in files)), None)
         if label is not None:
             keys[key] = label
-    code = None if patient else coded_column(files, vocabulary.PATIENT)
+    code = None if patient else shared_column(files, vocabulary.PATIENT, coded=True)
     basic: dict[str, Any] = {"source": "h5ad", "path": found.pattern, "keys": keys, **_texts(files)}
     technology, resolution = (said.keys.get(key, basic.get(key)) for key in ("technology", "resolution"))
     # What contradicts itself, or is said of some slides alone, is for the checks to tell.
@@ -210,9 +199,7 @@ def _texts(files: Sequence[H5adFacts]) -> dict[str, str]:
     for key, names in (
         ("technology", IN_OBS), ("organ", ("organ", "tissue")), ("disease", ("disease",)),
     ):  # fmt: skip
-        said = {next((facts.texts[name] for name in names if name in facts.texts), None) for facts in files}
-        (value, *others) = said
-        if value is not None and not others:
+        if (value := said_by_all(files, names)) is not None:
             found[key] = value
     known = vocabulary.technology_in(found.get("technology", ""))
     if known is not None:

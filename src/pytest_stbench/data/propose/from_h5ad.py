@@ -7,17 +7,17 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.propose import vocabulary
-from pytest_stbench.data.propose.h5ad import IN_OBS, H5adFacts, look_at
-from pytest_stbench.data.propose.h5ad_geometry import add_image, add_scale
+from pytest_stbench.data.propose.h5ad import IN_OBS, MAX_LEVELS, H5adFacts, read_facts
 from pytest_stbench.data.propose.h5ad_keys import (
+    add_image,
+    add_scale,
     notes_on_counts,
     notes_on_units,
     readable_keys,
     slide_column_of_data,
 )
-from pytest_stbench.data.propose.panel import proposed_panel
-from pytest_stbench.data.propose.proposal import SPOT_GENES, Proposal, Row
-from pytest_stbench.data.propose.sheet_beside import use_sheet
+from pytest_stbench.data.propose.proposal import SPOT_GENES, Proposal, Row, proposed_panel
+from pytest_stbench.data.propose.sheet import use_sheet
 from pytest_stbench.data.technology import lattice_of
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
@@ -37,7 +37,7 @@ def propose_h5ad(found: Detected, root: Path, *, patient_from_name: bool) -> Pro
 
     Raises ``DataError`` where a file cannot be read, has no raw counts or no coordinates.
     """
-    files = [look_at(path) for path in found.paths]
+    files = [read_facts(path) for path in found.paths]
     _require(files)
     notes: list[str] = []
     by = slide_column_of_data(files, notes)
@@ -68,8 +68,7 @@ def propose_h5ad(found: Detected, root: Path, *, patient_from_name: bool) -> Pro
     for key, sources in (("organ", ("organ", "tissue")), ("disease", ("disease",))):
         if "disease" in keys and key == "disease":
             continue
-        said = {next((facts.texts[name] for name in sources if name in facts.texts), None) for facts in files}
-        value = said.pop() if len(said) == 1 else None
+        value = said_by_all(files, sources)
         if value is not None:
             proposal.dataset[key] = value
         else:
@@ -182,31 +181,21 @@ def _used(proposal: Proposal, files: list[H5adFacts], by: str | None) -> list[H5
     return [facts for facts in files if slides & set(facts.slides_by(by))]
 
 
-def shared_column(files: Sequence[H5adFacts], names: tuple[str, ...]) -> str | None:
-    """Return the first of `names` that is a column of all files, and in none of them codes without names."""
+def shared_column(files: Sequence[H5adFacts], names: tuple[str, ...], *, coded: bool = False) -> str | None:
+    """Return the first of `names` that is a column of all files, in none of them of codes without names.
+
+    With `coded` in one of them of codes.
+    """
     several = len(files) > 1
-    return next(
-        (
-            name
-            for name in names
-            if all(name in facts.columns and not facts.is_code(name, several=several) for facts in files)
-        ),
-        None,
-    )
+    shared = [name for name in names if all(name in facts.columns for facts in files)]
+    bare = {name for name in shared if any(facts.is_code(name, several=several) for facts in files)}
+    return next((name for name in shared if (name in bare) is coded), None)
 
 
-def coded_column(files: Sequence[H5adFacts], names: tuple[str, ...]) -> str | None:
-    """Return the first of `names` that is a column of all files, in one of them of codes without names."""
-    several = len(files) > 1
-    return next(
-        (
-            name
-            for name in names
-            if all(name in facts.columns for facts in files)
-            and any(facts.is_code(name, several=several) for facts in files)
-        ),
-        None,
-    )
+def said_by_all(files: Sequence[H5adFacts], names: tuple[str, ...]) -> str | None:
+    """Return what all files say in words under the first of `names` that each has; None where they differ."""
+    said = {next((facts.texts[name] for name in names if name in facts.texts), None) for facts in files}
+    return said.pop() if len(said) == 1 else None
 
 
 def _add_labels(proposal: Proposal, files: list[H5adFacts], by: str | None, keys: dict[str, Any]) -> None:
@@ -236,13 +225,11 @@ def _add_labels(proposal: Proposal, files: list[H5adFacts], by: str | None, keys
 
 
 def _labels(facts: H5adFacts, name: str) -> bool:
-    from pytest_stbench.data.propose.h5ad import MAX_LEVELS
-
     return name in facts.columns and 2 <= len(facts.columns[name][0]) <= MAX_LEVELS
 
 
 def _add_technology(proposal: Proposal, files: list[H5adFacts]) -> None:
-    said = {_technology_said(facts) for facts in files}
+    said = {next((facts.texts[key] for key in IN_OBS if key in facts.texts), None) for facts in files}
     guesses = {vocabulary.technology_in(text) for text in said if text}
     guess = guesses.pop() if len(guesses) == 1 and None not in said else None
     remark = "as the files say"
@@ -265,10 +252,6 @@ def _add_technology(proposal: Proposal, files: list[H5adFacts]) -> None:
     proposal.dataset["resolution"] = proposal.resolution
 
 
-def _technology_said(facts: H5adFacts) -> str | None:
-    return next((facts.texts[key] for key in IN_OBS if key in facts.texts), None)
-
-
 def _add_panel(proposal: Proposal, files: list[H5adFacts]) -> None:
     times = Counter(gene for facts in files for gene in set(facts.genes))
     everywhere = [gene for gene, count in times.items() if count == len(files)]
@@ -277,11 +260,7 @@ def _add_panel(proposal: Proposal, files: list[H5adFacts]) -> None:
     whole = smallest >= SPOT_GENES
     proposal.n_genes = len(times) if whole else shared
     proposal.observed = proposed_panel(everywhere) if whole else ()
-    proposal.dataset["panel"] = (
-        "whole_transcriptome" if whole else f"panel_{max(len(f.genes) for f in files)}"
-    )
-    if not whole:
-        proposal.remarks["panel"] = "a name for the gene set and its version; write the real one"
+    proposal.name_panel(max(len(facts.genes) for facts in files), whole=whole)
     if whole and shared < len(times):
         proposal.dataset["absent_gene"] = "zero"
         proposal.remarks["absent_gene"] = (

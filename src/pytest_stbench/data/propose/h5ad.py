@@ -158,7 +158,7 @@ class H5adFacts:
         return None if self.array is None else _index(file, self.array)
 
 
-def look_at(path: Path, further: Collection[str] = ()) -> H5adFacts:
+def read_facts(path: Path, further: Collection[str] = ()) -> H5adFacts:
     """Return what the file says, columns called `further` included.
 
     Raises ``DataError`` where it cannot be read.

@@ -6,20 +6,6 @@ collection with the standard library alone.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+import lazy_loader
 
-if TYPE_CHECKING:
-    from pytest_stbench.data.simulate.source import open_source
-    from pytest_stbench.data.simulate.table import simulated_samples
-    from pytest_stbench.data.simulate.truth import latent, truth
-
-__all__ = ["latent", "open_source", "simulated_samples", "truth"]
-
-_HOME = {"latent": "truth", "open_source": "source", "simulated_samples": "table", "truth": "truth"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.simulate.defects.names import DEFECTS, NOT_IN_DATA
@@ -102,13 +102,6 @@ class SimulationParams:
     mpp: float = 2.0
     defects: Mapping[str, float] = field(default_factory=dict)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return all parameters by name, defaults included."""
-        return asdict(self)
-
-
-NUMBERS = ("depth", "patient_effect", "site_effect", "panel_effect", "technology_effect", "mpp")
-
 
 def parse_params(params: Mapping[str, Any]) -> SimulationParams:
     """Return the validated parameters; what is absent has its default.
@@ -141,9 +134,7 @@ def parse_params(params: Mapping[str, Any]) -> SimulationParams:
         values[key] = tuple(values.get(key, ()))
     if values.get("resolution") == "cell":
         values = {**CELL_DEFAULTS, **values}
-    for key in NUMBERS:
-        if key in values:
-            values[key] = float(values[key])
+    values |= {key: float(value) for key, value in values.items() if isinstance(known[key], float)}
     parsed = SimulationParams(**values)
     groups = max(len(parsed.panels), 1) * parsed.sites * max(len(parsed.technologies), 1)
     if groups > parsed.patients:
@@ -229,10 +220,6 @@ def _defect_problem(value: Any) -> str | None:
             faults.append(f"{name} is no defect of the data: {NOT_IN_DATA[name]}")
         elif name not in DEFECTS:
             faults.append(f"unknown defect {name!r}{nearest(str(name), DEFECTS)}")
-        elif not _is_strength(strength):
+        elif isinstance(strength, bool) or not isinstance(strength, int | float) or not 0 < strength <= 1:
             faults.append(f"{name}: found {strength!r}, expected a number above 0, at most 1")
     return "; ".join(faults) or None
-
-
-def _is_strength(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1

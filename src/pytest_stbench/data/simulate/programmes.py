@@ -9,10 +9,10 @@ that ship with the package.
 from __future__ import annotations
 
 import functools
+import itertools
 from typing import TYPE_CHECKING
 
-from pytest_stbench.data.simulate.background import background_genes
-from pytest_stbench.resources import housekeeping, lr_pairs, signatures
+from pytest_stbench.resources import background_families, housekeeping, lr_pairs, signatures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +56,12 @@ BACKGROUND = "background"
 
 ACTIVE_PAIRS = 24
 PAIR_EVERY = 20
+
+
+def background_genes() -> tuple[str, ...]:
+    """Return genes of no programme, so that panels can differ: of all families in turn."""
+    turns = itertools.zip_longest(*background_families().values())
+    return tuple(gene for turn in turns for gene in turn if gene is not None)
 
 
 @functools.cache

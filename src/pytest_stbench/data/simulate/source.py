@@ -7,18 +7,15 @@ import json
 from copy import copy
 from dataclasses import asdict, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from pytest_stbench.data.image import Image
 from pytest_stbench.data.readers.protocol import RawSlide
-from pytest_stbench.data.simulate.cells.expression import CellCounts
-from pytest_stbench.data.simulate.cells.layout import draw_cells
-from pytest_stbench.data.simulate.cells.molecules import CellTranscripts
-from pytest_stbench.data.simulate.cells.outlines import Ellipses
-from pytest_stbench.data.simulate.cells.render import render_cells
+from pytest_stbench.data.simulate.cells.expression import CellCounts, CellTranscripts
+from pytest_stbench.data.simulate.cells.layout import Ellipses, draw_cells
 from pytest_stbench.data.simulate.cells.section import draw_section
 from pytest_stbench.data.simulate.cells.types import NAMES
 from pytest_stbench.data.simulate.defects.apply import (
@@ -27,16 +24,12 @@ from pytest_stbench.data.simulate.defects.apply import (
     spoil_slide,
 )
 from pytest_stbench.data.simulate.defects.genes import plan_genes
-from pytest_stbench.data.simulate.defects.table import leaked_patients
-from pytest_stbench.data.simulate.drawn import drawn
-from pytest_stbench.data.simulate.expression import draw_counts
-from pytest_stbench.data.simulate.lattice import PITCH_UM
-from pytest_stbench.data.simulate.panels import panel_genes, pool
+from pytest_stbench.data.simulate.expression import draw_counts, panel_genes, pool
 from pytest_stbench.data.simulate.params import BOUNDS, parse_params
-from pytest_stbench.data.simulate.render import MPP, render
+from pytest_stbench.data.simulate.render import MPP, render, render_cells
 from pytest_stbench.data.simulate.settings import NICHES
-from pytest_stbench.data.simulate.table import index_source, members
-from pytest_stbench.data.simulate.tissue import draw_tissue
+from pytest_stbench.data.simulate.table import index_source, leaked_patients, members
+from pytest_stbench.data.simulate.tissue import PITCH_UM, draw_tissue
 from pytest_stbench.errors import DataError
 from pytest_stbench.extend import reader
 from pytest_stbench.registry import nearest
@@ -44,6 +37,8 @@ from pytest_stbench.registry import nearest
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from pytest_stbench.data.readers.protocol import KeepsCounts
     from pytest_stbench.data.simulate.table import Member
@@ -177,7 +172,7 @@ class SimulatedSource:
         small.params = replace(self.params, units=int(BOUNDS["units"][0]))
         facts = {
             "generator": GENERATOR,
-            "params": self.params.as_dict(),
+            "params": asdict(self.params),
             "panel": pool(self.params),
             "drawn": drawn(small.read(list(self._members)[-1])),
         }
@@ -193,8 +188,6 @@ def open_source(
 ) -> SimulatedSource:
     """A seeded tumour cohort of several patients with known truth; `params` sets it up.
 
-    Return the simulated cohort that `config.params` describes.
-
     Raises ``DataError`` for wrong parameters, or when `samples` names a slide the cohort does not
     have.
     """
@@ -202,3 +195,38 @@ def open_source(
     for sample in samples:
         source.member(sample.slide)
     return source
+
+
+DECIMALS = 4
+"""Decimals of numbers that are not whole: coarser than their last digits, which differ between machines."""
+
+
+def drawn(slide: RawSlide) -> str:
+    """Return a digest of counts, places, names, labels, measures, transcripts and image of a slide."""
+    counts = slide.counts.tocsr().sorted_indices()
+    parts: list[NDArray[Any]] = [counts.indptr, counts.indices, counts.data, slide.xy_um]
+    parts += [slide.genes, slide.unit_names, *_by_name(slide.labels), *_by_name(slide.measures)]
+    if slide.transcripts is not None:
+        for batch in slide.transcripts.batches():
+            parts += [batch.x_um, batch.y_um, batch.feature]
+    if slide.image is not None:
+        parts.append(slide.image.pixels())
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"\n{part.shape}".encode() + _as_bytes(part))
+    return digest.hexdigest()
+
+
+def _by_name(columns: Any) -> list[NDArray[Any]]:
+    return [values for name in sorted(columns) for values in (np.array([name]), columns[name])]
+
+
+def _as_bytes(values: NDArray[Any]) -> bytes:
+    """Return bytes that are equal for equal values, whatever their type and the order of bytes."""
+    if values.dtype.kind in "OUT":
+        return "\0".join(map(str, values.ravel().tolist())).encode()
+    if values.dtype.kind in "iub":
+        return values.astype("<i8").tobytes()
+    whole = np.round(np.nan_to_num(values.astype("<f8"), nan=-1e30, posinf=1e30, neginf=-2e30), DECIMALS)
+    data: bytes = (whole + 0.0).tobytes()
+    return data

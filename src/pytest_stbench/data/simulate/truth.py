@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.simulate.cells.types import NAMES, marker_rates
-from pytest_stbench.data.simulate.expression import draw_depth
-from pytest_stbench.data.simulate.panels import panel_genes, pool
+from pytest_stbench.data.simulate.expression import draw_depth, panel_genes, pool
 from pytest_stbench.data.simulate.programmes import active_pairs
 from pytest_stbench.data.simulate.settings import FACTORS, SETTINGS
 from pytest_stbench.data.simulate.source import SimulatedSource

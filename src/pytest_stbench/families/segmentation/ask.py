@@ -15,7 +15,7 @@ from pytest_stbench.families.question import Arms, Plan, Question, Request
 from pytest_stbench.families.segmentation.tiles import region_of, tiles_of
 from pytest_stbench.metrics.assignment import Molecules
 from pytest_stbench.metrics.masks import without_border
-from pytest_stbench.models.contract_masks import accept_mask
+from pytest_stbench.models.contract_labels import accept_mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

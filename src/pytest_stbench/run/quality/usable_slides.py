@@ -8,7 +8,7 @@ from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.errors import DataError, SplitError
 from pytest_stbench.preprocess.filter import filter_units
 from pytest_stbench.run.folding import fold_sides
-from pytest_stbench.spec.thresholds import MIN_UNIT
+from pytest_stbench.spec.defaults import MIN_UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

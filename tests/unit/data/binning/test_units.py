@@ -5,9 +5,8 @@ import pytest
 from hypothesis import assume, given, settings, strategies as st
 from scipy.sparse import csr_matrix
 
-from pytest_stbench.data.binning import accumulate, tables
-from pytest_stbench.data.binning.labels import majority, shares
-from pytest_stbench.data.binning.pixels import to_pixels
+from pytest_stbench.data.binning import accumulate
+from pytest_stbench.data.binning.source import majority, shares, to_pixels
 from pytest_stbench.data.binning.units import bin_cells, bin_transcripts
 from pytest_stbench.errors import DataError
 
@@ -153,11 +152,11 @@ def test_features_of_one_name_are_one_gene_and_unknown_ones_are_counted(molecule
 
 @pytest.mark.parametrize("block", [1, 700, 10**6])
 def test_sorted_blocks_hold_what_the_dense_table_holds(uniform, spec, monkeypatch, block):
-    assert isinstance(tables.count_table(5000, 2, 30_000), tables.DenseTable)
+    assert isinstance(accumulate.count_table(5000, 2, 30_000), accumulate.DenseTable)
     plain = bin_transcripts(uniform(), GENES, spec("square", size_um=8), what="s")
-    monkeypatch.setattr(tables, "DENSE_BYTES", 0)
-    assert isinstance(tables.count_table(5000, 2, 30_000), tables.SparseTable)
-    monkeypatch.setattr(tables, "BLOCK_ROWS", block)
+    monkeypatch.setattr(accumulate, "DENSE_BYTES", 0)
+    assert isinstance(accumulate.count_table(5000, 2, 30_000), accumulate.SparseTable)
+    monkeypatch.setattr(accumulate, "BLOCK_ROWS", block)
     sparse = bin_transcripts(uniform(), GENES, spec("square", size_um=8), what="s")
     assert (plain.counts != sparse.counts).nnz == 0
     assert plain.notes == sparse.notes

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from pytest_stbench.cli import main
 from pytest_stbench.data.dataset import Dataset
-from pytest_stbench.data.propose.stores import choices
+from pytest_stbench.data.propose.from_reader import choices
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import DataError
 from pytest_stbench.spec.model import DatasetSpec

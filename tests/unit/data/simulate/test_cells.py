@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from pytest_stbench.data.binning.source import BinnedSource
-from pytest_stbench.data.simulate.cells.molecules import CONTROLS
+from pytest_stbench.data.simulate.cells.expression import CONTROLS
 from pytest_stbench.data.simulate.cells.types import NAMES, TYPES
 from pytest_stbench.data.simulate.source import open_source
 from pytest_stbench.data.simulate.truth import latent, truth

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from pytest_stbench.data.simulate.panels import CORE, panel_genes, pool
+from pytest_stbench.data.simulate.expression import CORE, panel_genes, pool
 from pytest_stbench.data.simulate.params import parse_params
 from pytest_stbench.data.simulate.source import open_source
 from pytest_stbench.data.simulate.table import simulated_samples

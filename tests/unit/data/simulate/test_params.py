@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -84,7 +85,7 @@ def test_more_genes_than_signatures_hold_are_refused():
 @settings(deadline=None, max_examples=50)
 @given(
     st.dictionaries(
-        st.sampled_from([*SimulationParams().as_dict(), "other"]),
+        st.sampled_from([*asdict(SimulationParams()), "other"]),
         st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()),
     )
 )
@@ -95,10 +96,10 @@ def test_any_value_is_taken_or_refused_in_words(params):
     except DataError as error:
         spoken = str(error)
     if spoken is None:
-        expected = {**SimulationParams().as_dict(), **params}
+        expected = {**asdict(SimulationParams()), **params}
         for key in ("panels", "technologies"):
             found = expected[key]
             expected[key] = PANEL_SIZES[:found] if isinstance(found, int) else tuple(found)
-        assert parsed.as_dict() == expected
+        assert asdict(parsed) == expected
     else:
         assert any(f"params.{key}" in spoken for key in params)

@@ -63,3 +63,14 @@ def test_collection_loads_no_numpy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_name_of_the_package_stays_what_it_is():
+    """`truth` is a function of a module of its name, whose import must not take its place."""
+    code = (
+        "from pytest_stbench.data import simulate\n"
+        "assert simulate.truth is simulate.truth\n"
+        "assert simulate.truth.__name__ == 'truth'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from pytest_stbench.data.simulate.fields import Fields
-from pytest_stbench.data.simulate.lattice import MARGIN_UM, draw_lattice
-from pytest_stbench.data.simulate.tissue import draw_tissue
+from pytest_stbench.data.simulate.tissue import MARGIN_UM, Fields, draw_lattice, draw_tissue
 from pytest_stbench.kernels.streams import stream
 
 

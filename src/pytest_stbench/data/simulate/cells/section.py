@@ -9,13 +9,14 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from pytest_stbench.data.simulate.cells.types import FOLLICLE, GLAND_WALL, T_ZONE, composition, mix_of
-from pytest_stbench.data.simulate.fields import Fields
-from pytest_stbench.data.simulate.lattice import HARMONICS, Outline
 from pytest_stbench.data.simulate.settings import NICHES, RATE_DECIMALS
 from pytest_stbench.data.simulate.tissue import (
     DETAIL_LENGTH_UM,
+    HARMONICS,
     MAX_CELLULARITY,
     NICHE_LENGTH_UM,
+    Fields,
+    Outline,
     TissueState,
     state_of,
 )

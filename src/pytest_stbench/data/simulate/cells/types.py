@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.resources import signatures
+from pytest_stbench.data.simulate.settings import NICHES
+from pytest_stbench.resources import rows, signatures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ class CellType:
     """
 
     name: str
-    niches: tuple[float, float, float, float]
+    niches: tuple[float, ...]
     nucleus_um: float
     cell_um: float
     stain: int
@@ -34,110 +35,17 @@ class CellType:
     markers: tuple[str, ...]
 
 
-MAST = ("TPSAB1", "CPA3", "KIT", "FCER1A")
-SMOOTH_MUSCLE = ("ACTG2", "CNN1", "MYL9", "TPM2")
-GLAND = ("KRT5", "KRT14", "KRT17", "KRT15", "KRT23", "KRT16", "KRT6B", "SFRP1", "KLK5")
-
-TYPES = (
+TYPES = tuple(
     CellType(
-        name="epithelial_malignant",
-        niches=(0.70, 0.04, 0.05, 0.02),
-        nucleus_um=4.6,
-        cell_um=8.0,
-        stain=2,
-        size=0.35,
-        markers=("EPITHELIAL_KERATIN", "HER2_AMPLICON_17Q12", "ER_LUMINAL"),
-    ),
-    CellType(
-        name="epithelial_normal",
-        niches=(0.0, 0.02, 0.0, 0.0),
-        nucleus_um=3.8,
-        cell_um=7.0,
-        stain=2,
-        size=0.1,
-        markers=("EPITHELIAL_KERATIN", *GLAND),
-    ),
-    CellType(
-        name="T_NK",
-        niches=(0.07, 0.10, 0.42, 0.04),
-        nucleus_um=2.8,
-        cell_um=4.5,
-        stain=3,
-        size=-0.4,
-        markers=("T_CELL", "CD8_T_CELL", "CYTOTOXIC_LYMPHOCYTE", "NK_CELL", "CD8_EXHAUSTION", "TREG_TUMOUR"),
-    ),
-    CellType(
-        name="B",
-        niches=(0.01, 0.02, 0.18, 0.01),
-        nucleus_um=2.8,
-        cell_um=4.5,
-        stain=3,
-        size=-0.4,
-        markers=("B_CELL",),
-    ),
-    CellType(
-        name="plasma",
-        niches=(0.01, 0.05, 0.12, 0.01),
-        nucleus_um=3.0,
-        cell_um=6.0,
-        stain=3,
-        size=0.1,
-        markers=("PLASMA_CELL",),
-    ),
-    CellType(
-        name="myeloid",
-        niches=(0.08, 0.12, 0.14, 0.08),
-        nucleus_um=3.4,
-        cell_um=7.0,
-        stain=2,
-        size=0.1,
-        markers=("MACROPHAGE", "TAM_C1QC", "TAM_SPP1", "ANTIGEN_PRESENTATION_MHC_II"),
-    ),
-    CellType(
-        name="mast",
-        niches=(0.001, 0.008, 0.004, 0.008),
-        nucleus_um=3.0,
-        cell_um=6.0,
-        stain=2,
-        size=0.0,
-        markers=MAST,
-    ),
-    CellType(
-        name="endothelial",
-        niches=(0.05, 0.13, 0.05, 0.14),
-        nucleus_um=3.0,
-        cell_um=6.0,
-        stain=2,
-        size=0.0,
-        markers=("ENDOTHELIAL",),
-    ),
-    CellType(
-        name="fibroblast_pericyte",
-        niches=(0.07, 0.44, 0.04, 0.10),
-        nucleus_um=3.2,
-        cell_um=7.0,
-        stain=2,
-        size=-0.1,
-        markers=("FIBROBLAST", "CAF_ICAF", "CAF_MYCAF", "PERICYTE"),
-    ),
-    CellType(
-        name="smooth_muscle",
-        niches=(0.004, 0.06, 0.0, 0.02),
-        nucleus_um=3.0,
-        cell_um=7.0,
-        stain=2,
-        size=-0.1,
-        markers=SMOOTH_MUSCLE,
-    ),
-    CellType(
-        name="adipocyte",
-        niches=(0.002, 0.005, 0.0, 0.58),
-        nucleus_um=2.6,
-        cell_um=12.0,
-        stain=3,
-        size=-0.6,
-        markers=("ADIPOCYTE",),
-    ),
+        name=row["name"],
+        niches=tuple(float(row[niche]) for niche in NICHES),
+        nucleus_um=float(row["nucleus_um"]),
+        cell_um=float(row["cell_um"]),
+        stain=int(row["stain"]),
+        size=float(row["size"]),
+        markers=tuple(row["markers"].split()),
+    )
+    for row in rows("simulated_cell_types.csv")
 )
 """Level-1 types; mast cells are the rare one (below 1%)."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from pytest_stbench.data.simulate.defects import features, geometry, identity, labels, matrix
+from pytest_stbench.data.simulate.defects import counts, geometry, units
 from pytest_stbench.data.simulate.defects.genes import spoil_genes
-from pytest_stbench.data.simulate.defects.table import last_share
+from pytest_stbench.data.simulate.defects.names import last_share
 from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
@@ -21,48 +22,48 @@ if TYPE_CHECKING:
 PATIENT_EFFECT = 3.0
 
 ON_UNITS: Mapping[str, Callable[[RawSlide, float, Stream], RawSlide]] = {
-    "empty_units": matrix.empty_units,
-    "empty_units.gathered": matrix.gathered,
-    "duplicate_units": identity.duplicates,
-    "duplicate_units.names": identity.same_names,
-    "duplicate_units.places": identity.same_places,
-    "duplicate_units.counts": identity.same_counts,
-    "name_leak": identity.telling_names,
-    "name_leak.order": identity.sorted_by_niche,
-    "no_spatial_signal": features.shuffled_places,
-    "nonfinite_negative": matrix.not_a_number,
-    "nonfinite_negative.negative": matrix.negative,
-    "nonfinite_negative.infinite": matrix.infinite,
-    "batch_corrected_eval": matrix.corrected,
+    "empty_units": counts.empty_units,
+    "empty_units.gathered": counts.gathered,
+    "duplicate_units": units.duplicates,
+    "duplicate_units.names": units.same_names,
+    "duplicate_units.places": units.same_places,
+    "duplicate_units.counts": units.same_counts,
+    "name_leak": units.telling_names,
+    "name_leak.order": units.sorted_by_niche,
+    "no_spatial_signal": units.shuffled_places,
+    "nonfinite_negative": partial(counts.overwritten, value=math.nan),
+    "nonfinite_negative.negative": counts.negative,
+    "nonfinite_negative.infinite": partial(counts.overwritten, value=math.inf),
+    "batch_corrected_eval": counts.corrected,
     "missing_coords": geometry.without_places,
     "xisium_geometry.pitch": geometry.wrong_pitch,
     "image_registration.shift": geometry.shifted,
     "image_registration.scale": geometry.wrong_scale,
     "image_registration.background": geometry.blank,
-    "class_imbalance": labels.majority,
-    "label_alignment": labels.unlabelled,
-    "label_alignment.shifted": labels.of_others,
+    "class_imbalance": units.majority,
+    "label_alignment": units.unlabelled,
+    "label_alignment.shifted": units.of_others,
 }
 """Defects of every slide; the strength is how much of it is spoilt."""
 
 ON_GENES: Mapping[str, Callable[[RawSlide, float, Stream, int], RawSlide]] = {
-    "gene_sparsity": features.sparse_genes,
-    "ubiquitous_low_variability": features.flat_genes,
-    "hvg_not_svg": features.noisy_genes,
-    "library_size_confounding": features.bound_to_depth,
+    "gene_sparsity": counts.sparse_genes,
+    "ubiquitous_low_variability": counts.flat_genes,
+    "hvg_not_svg": counts.noisy_genes,
+    "library_size_confounding": counts.bound_to_depth,
 }
 """Defects of the same genes on every slide, which the seed of the cohort chooses."""
 
 ON_SLIDES: Mapping[str, Callable[[RawSlide], RawSlide]] = {
-    "normalised_not_counts": matrix.log_values,
-    "normalised_not_counts.scaled": matrix.scaled_values,
-    "normalised_not_counts.equal_totals": matrix.equal_totals,
+    "normalised_not_counts": counts.log_values,
+    "normalised_not_counts.scaled": counts.scaled_values,
+    "normalised_not_counts.equal_totals": counts.equal_totals,
     "missing_coords.zero": geometry.at_one_place,
     "missing_coords.index": geometry.in_index,
     "missing_coords.pixels": geometry.in_pixels,
     "missing_coords.exchanged": geometry.exchanged,
-    "duplicate_units.sections": identity.two_sections,
-    "label_alignment.codes": labels.as_codes,
+    "duplicate_units.sections": units.two_sections,
+    "label_alignment.codes": units.as_codes,
     "xisium_geometry": geometry.square_lattice,
     "image_registration": geometry.mirrored,
 }
@@ -110,15 +111,15 @@ def spoil_slide(params: SimulationParams, slide: RawSlide, place: int) -> RawSli
     defects = params.defects
     number = params.patients * params.slides_per_patient
     if "slide_leakage" in defects and place == number - 1:
-        slide = identity.crop(slide, defects["slide_leakage"])
+        slide = units.crop(slide, defects["slide_leakage"])
     slide = spoil_genes(params, slide)
     if "panel_effect" in defects:
         patient = place // params.slides_per_patient
         panel = patient % max(len(params.panels), 2)
         rng = _stream(params, "panel_effect", slide)
-        slide = features.probes_of_panel(slide, defects["panel_effect"], rng, params.seed, panel)
+        slide = counts.probes_of_panel(slide, defects["panel_effect"], rng, params.seed, panel)
     if "panel_mismatch.zeros" in defects and place in last_share(0.5, number):
-        slide = features.not_measured(slide, defects["panel_mismatch.zeros"], params.seed)
+        slide = counts.not_measured(slide, defects["panel_mismatch.zeros"], params.seed)
     for name, spoil in ON_GENES.items():
         if name in defects:
             slide = spoil(slide, defects[name], _stream(params, name, slide), params.seed)
@@ -138,7 +139,7 @@ def _immune_of_few(params: SimulationParams, slide: RawSlide, place: int) -> Raw
         return slide
     patient = place // params.slides_per_patient
     labelled = patient >= params.patients - math.ceil(share * params.patients - 1e-9)
-    return slide if labelled else labels.without_rare(slide)
+    return slide if labelled else units.without_rare(slide)
 
 
 def _stream(params: SimulationParams, name: str, slide: RawSlide) -> Stream:

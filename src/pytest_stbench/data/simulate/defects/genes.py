@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_matrix, hstack
 
-from pytest_stbench.data.simulate.background import FAMILIES
 from pytest_stbench.kernels.streams import stream
-from pytest_stbench.resources import gene_aliases, housekeeping, lr_pairs, signatures
+from pytest_stbench.resources import background_families, gene_aliases, housekeeping, lr_pairs, signatures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,8 +87,7 @@ def _lost(params: SimulationParams, slide_id: str, genes: Sequence[str]) -> set[
         there = [gene for gene in genes if gene in asked]
         lost |= set(chosen_genes(params.seed, "task_gene_coverage", there, defects["task_gene_coverage"]))
     if "housekeeping_only_panel" in defects:
-        families = {f"{stem}{end}" for stem in ("RPL", "RPS") for end in FAMILIES[stem].split()}
-        everywhere = housekeeping() | families
+        everywhere = housekeeping().union(*(background_families()[stem] for stem in ("RPL", "RPS")))
         n_kept = sum(gene in everywhere for gene in genes)
         others = [gene for gene in genes if gene not in everywhere]
         allowed = round(n_kept / defects["housekeeping_only_panel"]) - n_kept

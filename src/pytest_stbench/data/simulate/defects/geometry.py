@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.data.image import Image
-from pytest_stbench.data.simulate.defects.matrix import some_of
+from pytest_stbench.data.simulate.defects.names import some_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,11 +63,10 @@ def square_lattice(slide: RawSlide) -> RawSlide:
     side = math.ceil(math.sqrt(n))
     row, column = np.divmod(np.arange(n), side)
     xy = np.stack([column, row], axis=1) * SQUARE_PITCH_UM + slide.xy_um.min(axis=0)
-    scale = _px_per_um(slide)
     return replace(
         slide,
         xy_um=xy,
-        xy_px=None if scale is None else xy * scale,
+        xy_px=None if slide.image is None or slide.xy_px is None else xy * (1 / slide.image.mpp),
         array_index=np.stack([row, column], axis=1),
         pitch_um=SQUARE_PITCH_UM,
     )
@@ -124,7 +123,3 @@ def _whiten(pixels: NDArray[np.uint8], share: float) -> NDArray[np.uint8]:
     changed = pixels.copy()
     changed[:, : round(share * pixels.shape[1])] = WHITE
     return changed
-
-
-def _px_per_um(slide: RawSlide) -> float | None:
-    return None if slide.image is None or slide.xy_px is None else 1 / slide.image.mpp

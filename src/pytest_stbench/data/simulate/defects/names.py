@@ -7,7 +7,15 @@ cohort.
 
 from __future__ import annotations
 
+import math
 from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pytest_stbench.kernels.streams import Stream
 
 DEFECTS = MappingProxyType(
     {
@@ -95,3 +103,13 @@ NOT_IN_DATA = MappingProxyType(
     }
 )
 """Checks whose defect lies in parameters, task file or results, and what to do instead."""
+
+
+def last_share(share: float, number: int) -> range:
+    """Return the places of the last `share` of `number` things, at least one."""
+    return range(number - math.ceil(share * number - 1e-9), number)
+
+
+def some_of(rng: Stream, number: int, share: float) -> NDArray[np.int64]:
+    """Return random places of `share` of `number` things, at least one if there are any."""
+    return rng.sample(number, len(last_share(share, number)))

@@ -1,4 +1,4 @@
-"""Defects of genes and of what their variance means: sparse, flat, noisy, bound to depth or panel."""
+"""Defects of the matrix: of single counts, and of what the variance of genes means."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_matrix, hstack
+from scipy.sparse import csr_matrix, diags, hstack
 
 from pytest_stbench.data.simulate.defects.genes import chosen_genes
-from pytest_stbench.data.simulate.defects.identity import moved
-from pytest_stbench.data.simulate.defects.matrix import some_of
+from pytest_stbench.data.simulate.defects.names import some_of
 from pytest_stbench.data.simulate.settings import RATE_DECIMALS
 from pytest_stbench.kernels.streams import stream
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.readers.protocol import RawSlide
     from pytest_stbench.kernels.streams import Stream
 
+SCALE = 1e4
 SEEN = 0.02
 EVERYWHERE = 8.0
 """Mean count of a gene that is seen in every unit: it is absent from 1 in 3,000 of median depth."""
@@ -32,6 +32,69 @@ BURST = 0.15
 THINNED = 0.9
 PANEL_SPREAD = 2.0
 BLOCK_ELEMENTS = 1 << 22
+
+
+def empty_units(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
+    """Take all counts from a share of the units."""
+    kept = np.ones(slide.counts.shape[0])
+    kept[some_of(rng, len(kept), share)] = 0
+    return _stored(slide, csr_matrix(diags(kept) @ slide.counts), slide.counts.dtype)
+
+
+def gathered(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
+    """Move a share of the counts of all units to the last one, as of transcripts that lie in none."""
+    counts = slide.counts.tocoo()
+    moved = rng.binomial(counts.data, np.full(len(counts.data), share))
+    last = np.full_like(counts.row, counts.shape[0] - 1)
+    values = np.concatenate([counts.data - moved, moved])
+    places = np.concatenate([counts.row, last]), np.concatenate([counts.col, counts.col])
+    return _stored(slide, csr_matrix((values, places), shape=counts.shape), slide.counts.dtype)
+
+
+def log_values(slide: RawSlide) -> RawSlide:
+    """Replace counts by log1p of counts per 10,000."""
+    values = scaled_values(slide).counts
+    values.data = np.log1p(values.data)
+    return replace(slide, counts=values)
+
+
+def scaled_values(slide: RawSlide) -> RawSlide:
+    """Replace counts by counts per 10,000."""
+    return replace(slide, counts=_per_total(slide.counts))
+
+
+def equal_totals(slide: RawSlide) -> RawSlide:
+    """Round counts per 10,000 to whole numbers."""
+    counts = _per_total(slide.counts)
+    counts.data = np.rint(counts.data)
+    return _stored(slide, counts, slide.counts.dtype)
+
+
+def overwritten(slide: RawSlide, share: float, rng: Stream, *, value: float) -> RawSlide:
+    """Set a share of the stored counts to `value`."""
+    counts = slide.counts.astype(np.float64)
+    counts.data[some_of(rng, len(counts.data), share)] = value
+    return replace(slide, counts=counts)
+
+
+def negative(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
+    """Change the sign of a share of the stored counts."""
+    counts = slide.counts.copy()
+    chosen = some_of(rng, len(counts.data), share)
+    counts.data[chosen] = -counts.data[chosen]
+    return replace(slide, counts=counts)
+
+
+def corrected(slide: RawSlide, share: float, rng: Stream) -> RawSlide:  # noqa: ARG001 - drawn from by the other defects
+    """Replace counts by log values less a share of their mean on the slide, as corrections leave them."""
+    values = log_values(slide).counts.toarray()
+    values -= share * values.mean(axis=0)
+    return replace(slide, counts=csr_matrix(values))
+
+
+def _per_total(counts: csr_matrix) -> csr_matrix:
+    total = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+    return csr_matrix(diags(SCALE / np.maximum(total, 1)) @ counts)
 
 
 def sparse_genes(slide: RawSlide, share: float, rng: Stream, seed: int) -> RawSlide:
@@ -74,14 +137,6 @@ def noisy_genes(slide: RawSlide, share: float, rng: Stream, seed: int) -> RawSli
     return _rewritten(slide, chosen_genes(seed, "hvg_not_svg", slide.genes.tolist(), share), burst)
 
 
-def shuffled_places(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
-    """Let a share of the units change places at random."""
-    rows = np.arange(len(slide.unit_names))
-    chosen = some_of(rng, len(rows), share)
-    rows[chosen] = chosen[rng.permutation(len(chosen))]
-    return moved(slide, rows)
-
-
 def bound_to_depth(slide: RawSlide, share: float, rng: Stream, seed: int) -> RawSlide:
     """Thin half of the genes where depth is low and the others where it is high."""
     total = np.asarray(slide.counts.sum(axis=1), dtype=np.float64).ravel()
@@ -92,7 +147,7 @@ def bound_to_depth(slide: RawSlide, share: float, rng: Stream, seed: int) -> Raw
     depth = rank[counts.row]
     chance = 1 - THINNED * share * np.where(rises[counts.col], 1 - depth, depth)
     kept = rng.binomial(counts.data, np.round(chance, RATE_DECIMALS))
-    return replace(slide, counts=_whole(csr_matrix((kept, (counts.row, counts.col)), shape=counts.shape)))
+    return _stored(slide, csr_matrix((kept, (counts.row, counts.col)), shape=counts.shape))
 
 
 def probes_of_panel(slide: RawSlide, strength: float, rng: Stream, seed: int, panel: int) -> RawSlide:
@@ -105,7 +160,7 @@ def probes_of_panel(slide: RawSlide, strength: float, rng: Stream, seed: int, pa
     )
     counts = slide.counts.tocoo()
     made = rng.poisson(np.round(counts.data * factor[counts.col], RATE_DECIMALS))
-    return replace(slide, counts=_whole(csr_matrix((made, (counts.row, counts.col)), shape=counts.shape)))
+    return _stored(slide, csr_matrix((made, (counts.row, counts.col)), shape=counts.shape))
 
 
 def _rewritten(
@@ -123,9 +178,10 @@ def _rewritten(
     ]
     order = np.argsort(np.concatenate([columns, others]))
     made = hstack([*parts, by_column[:, others]], format="csc")[:, order]
-    return replace(slide, counts=_whole(csr_matrix(made)))
+    return _stored(slide, csr_matrix(made))
 
 
-def _whole(counts: csr_matrix) -> csr_matrix:
+def _stored(slide: RawSlide, counts: csr_matrix, kind: type = np.int32) -> RawSlide:
+    """Return `slide` with `counts`, without stored zeros."""
     counts.eliminate_zeros()
-    return counts.astype(np.int32)
+    return replace(slide, counts=counts.astype(kind))

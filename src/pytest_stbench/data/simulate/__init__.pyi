@@ -1,0 +1,3 @@
+from .source import open_source as open_source
+from .table import simulated_samples as simulated_samples
+from .truth import latent as latent, truth as truth
