@@ -31,7 +31,11 @@ def running_order(records: Iterable[Check]) -> Catalogue[Check]:
     known = Catalogue("check", records)
     for record in known:
         if isinstance(record.after, str):
-            raise StbenchError(f"{record.target}: @check: write `after=({record.after!r},)`: it is a tuple")
+            package = record.target.partition(".")[0]
+            raise StbenchError(
+                f"{record.target}: @check: after is {record.after!r}: give a tuple of names, and write the "
+                f"index of the package anew (`stbench index {package}`)"
+            )
         for name in record.after:
             if name not in known:
                 raise StbenchError(

@@ -80,7 +80,7 @@ def test_a_check_runs_after_those_that_it_names_and_else_as_given():
             made(a=("b",), b=("c",), c=("a",), d=()),
             r"in a circle \((a after b after c|b after c after a|c after a after b) after",
         ),
-        (made(a=(), b="a"), r"lab:b: @check: write `after=\('a',\)`"),
+        (made(a=(), b="a"), "lab:b: @check: after is 'a': give a tuple of names, and write the index"),
         (made(a=()) * 2, "two check records are called 'a'"),
     ],
 )
