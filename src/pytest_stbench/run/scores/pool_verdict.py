@@ -54,7 +54,7 @@ def verdict_of(
     metric: str,
     score: PooledScore,
     *,
-    beside: Mapping[str, PooledScore],
+    yardsticks: Mapping[str, PooledScore],
     floor: Floor,
     comparison: Mapping[str, Any] | None,
     pooled: Callable[[str], tuple[PooledScore, PooledScore | None]],
@@ -67,7 +67,7 @@ def verdict_of(
         What is judged.
     score
         The pooled score of the model.
-    beside
+    yardsticks
         Pooled scores of its yardsticks by name.
     floor
         The least margin of `beats`.
@@ -81,7 +81,7 @@ def verdict_of(
     simple = ladder.simple.name if ladder.simple else SIMPLE
     primary = metric == primary_of(spec, family)
     required = {
-        name: margin for name, margin in required_references(family, simple).items() if name in beside
+        name: margin for name, margin in required_references(family, simple).items() if name in yardsticks
     }
     gate = spec.gates.get(metric)
     rules = rules_for(gate, required=required, primary=primary, resolve={SIMPLE: simple}, floor=floor)
@@ -90,7 +90,7 @@ def verdict_of(
     found = (judge_within if pool.within else judge)(
         score.per_patient, rules, task=spec.name, dataset=pool.dataset, variant=pool.variant,
         split=pool.split, model=contestant.label, metric=metric, better=record.better, bounds=record.bounds,
-        references={name: other.per_patient for name, other in beside.items()},
+        references={name: other.per_patient for name, other in yardsticks.items()},
         baseline=contestant.baseline, primary=primary,
         same_as=tuple(name for name in _same_as(run, contestant, pool) if name in references),
         stored=comparison["per_patient"] if comparison and not comparison["refused"] else None,

@@ -75,7 +75,7 @@ class Recorder:
         """Return the score of one fold, with the trivial and the simple baseline beside it."""
         ladder, patients = self._run.ladder(cell.dataset), self.facts.patients(cell.dataset)
         score = pool_scores([(cell, self._run.scores(contestant, cell))], metric, patients)
-        beside = {
+        yardsticks = {
             record.name: pool_scores([(cell, self._run.baseline_scores(record, cell))], metric, patients)
             for record in (ladder.trivial, ladder.simple)
             if record is not None
@@ -83,8 +83,8 @@ class Recorder:
         return self._record(
             score, self._reported([score], metric)[0], cell, metric, role="model", name=contestant.label,
             contestant=contestant, fold=cell.fold.name, seed=cell.seed if cell.seed_in_id else None,
-            ceiling=self._ceiling([cell], metric), trivial=beside[ladder.trivial.name],
-            simple=beside.get(ladder.simple.name) if ladder.simple else None,
+            ceiling=self._ceiling([cell], metric), trivial=yardsticks[ladder.trivial.name],
+            simple=yardsticks.get(ladder.simple.name) if ladder.simple else None,
         )  # fmt: skip
 
     def pooled(self, contestant: Contestant, pool: Pool, metric: str) -> Pooled:
@@ -92,19 +92,19 @@ class Recorder:
         run, ladder = self._run, self._run.ladder(pool.dataset)
         patients = self.facts.patients(pool.dataset)
         score = self._model(contestant, pool, metric)
-        beside: dict[str, PooledScore] = {
+        yardsticks: dict[str, PooledScore] = {
             record.name: self._yardstick(record, pool, metric) for record in ladder.baselines
         }
         for control in ladder.controls:
             parts = [(cell, run.control_scores(control, contestant, cell)) for cell in pool.cells]
-            beside[control.name] = pool_scores(parts, metric, patients)
+            yardsticks[control.name] = pool_scores(parts, metric, patients)
         controls = {control.name for control in ladder.controls}
-        trivial = beside[ladder.trivial.name]
-        simple = beside[ladder.simple.name] if ladder.simple else None
+        trivial = yardsticks[ladder.trivial.name]
+        simple = yardsticks[ladder.simple.name] if ladder.simple else None
         ceiling = self._ceiling(_first_seed(pool), metric)
         better = run.registry.metrics[metric].better
         floor = floor_of(run, metric, score, trivial, simple, patients)
-        own, *theirs = self._reported([score, *beside.values()], metric)
+        own, *theirs = self._reported([score, *yardsticks.values()], metric)
         found = None
         if simple is not None and not pool.within:
             found = stand(score.per_patient, simple.per_patient, metric=metric, better=better, floor=floor)
@@ -118,7 +118,7 @@ class Recorder:
                 name=f"{name}({contestant.label})" if name in controls else name,
                 trivial=trivial, simple=simple, ceiling=ceiling,
             )
-            for (name, other), reported in zip(beside.items(), theirs, strict=True)
+            for (name, other), reported in zip(yardsticks.items(), theirs, strict=True)
         )  # fmt: skip
         comparison = self._stored.comparison(self.facts, record, pool, better) if self._stored else None
         self._headlines[_headline_key(contestant, pool, metric)] = (record.value, record.baseline)
@@ -128,7 +128,7 @@ class Recorder:
             return self._model(contestant, pool, name), yardstick
 
         verdict = verdict_of(
-            run, contestant, pool, metric, score, beside=beside, floor=floor, comparison=comparison,
+            run, contestant, pool, metric, score, yardsticks=yardsticks, floor=floor, comparison=comparison,
             pooled=of_both,
         )  # fmt: skip
         return Pooled(scores=(record, *others), verdict=verdict, comparison=comparison)

@@ -37,28 +37,26 @@ class StoredRun:
             "metric": score.metric,
             "pool": pool.id,
             "digests": bool(self._results.digests),
+            "refused": self._why_not(facts, pool),
+            "per_patient": {},
+            "changes": [],
         }
-        refused = self._why_not(facts, pool)
+        if found["refused"]:
+            return found
         try:
-            stored = None if refused else counterpart(score, self._results)
+            stored = counterpart(score, self._results)
         except ResultsError as error:
-            refused, stored = [str(error)], None
-        if refused:
-            return {**found, "refused": refused, "per_patient": {}, "changes": []}
+            return {**found, "refused": [str(error)]}
         if stored is None:
-            return {**found, "refused": [], "per_patient": {}, "changes": []}
-        listed = (
-            changes(score, stored, better=better, patient_of=facts.patients(pool.dataset))
-            if better in ("up", "down")
-            else ()
-        )
+            return found
+        patients = facts.patients(pool.dataset)
+        listed = better in ("up", "down") and changes(score, stored, better=better, patient_of=patients)
         return {
             **found,
-            "refused": [],
             "model": stored.model,
             "value": stored.value,
             "per_patient": dict(stored.per_patient),
-            "changes": [_plain(change) for change in listed],
+            "changes": [_plain(change) for change in listed or ()],
         }
 
     def _why_not(self, facts: TaskRecords, pool: Pool) -> list[str]:
