@@ -12,12 +12,13 @@ import numpy as np
 
 from pytest_stbench.data.build import build_input
 from pytest_stbench.errors import DataError
+from pytest_stbench.families.harmonise import harmonise
 from pytest_stbench.families.predicted_expression import Surroundings
-from pytest_stbench.families.question import Arms, Plan, Question
+from pytest_stbench.families.question import Arms, Plan, Question, Truth
 from pytest_stbench.models.contract_labels import accept_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -32,7 +33,7 @@ MIN_UNITS = 20
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class LabelTruth:
+class LabelTruth(Truth):
     """What one test slide's predicted classes are scored against.
 
     ``labels`` (n,) names the class of each unit, None where it has none or one that no training
@@ -54,10 +55,6 @@ class LabelTruth:
     @cached_property
     def _n_labelled(self) -> int:
         return sum(label is not None for label in self.labels)
-
-    def n_columns(self, record: Metric) -> None:
-        """Return None: no genes are asked for."""
-        del record
 
     def arms(self, record: Metric, predicted: Predicted) -> tuple[Arms, ...]:
         """Return true labels beside probabilities, or beside the most probable class.
@@ -83,7 +80,30 @@ class LabelTruth:
         }
 
 
-class LabelQuestion(Question):
+class UnitQuestion(Question):
+    """A question about units, of which the task file says what models are given: image, counts or both."""
+
+    def observed(self, train: Sequence[Slide]) -> NDArray[np.intp]:
+        """Return the genes whose counts are handed out: all, or none."""
+        return np.arange(len(train[0].genes) if self.settings.own.input != "image" else 0, dtype=np.intp)
+
+    def build_input(self, slide: Slide, fold: FoldData) -> ModelSlide:
+        """Return coordinates, and image, embedding and counts as far as the task file hands them out."""
+        image = self.settings.own.input != "expression"
+        observed = fold.observed if len(fold.observed) else None
+        return build_input(slide, observed=observed, with_image=image, with_embedding=image)
+
+    def named(
+        self, slide: Slide, label: str, ontology: Mapping[str, str] | None, key: str
+    ) -> NDArray[np.object_]:
+        """Return the class of each unit by a label of the data, None where it has none."""
+        found = slide.labels.get(label, np.full(slide.n_units, None, dtype=object))
+        return harmonise(
+            found, self.settings.own.map, ontology, where=f"slide {slide.meta.slide_id}", key=key
+        )
+
+
+class LabelQuestion(UnitQuestion):
     """A question answered by the class of every unit."""
 
     @abstractmethod
@@ -99,10 +119,9 @@ class LabelQuestion(Question):
         if len(counts) < 2:
             raise DataError(self.lacking(counts))
         n_units = sum(slide.n_units for slide in train)
-        given = self.settings.own.input != "image"
         return Plan(
             candidates=None,
-            observed=np.arange(len(train[0].genes)) if given else np.empty(0, np.intp),
+            observed=self.observed(train),
             counted={"training_units_without_label": n_units - sum(counts.values())},
             classes=tuple(sorted(counts)),
         )
@@ -113,12 +132,6 @@ class LabelQuestion(Question):
             "the training slides must have units of two classes or more, found "
             f"{found_alone(found, 'none')}: check `keys` of the data set and `map` of the family"
         )
-
-    def build_input(self, slide: Slide, fold: FoldData) -> ModelSlide:
-        """Return coordinates, and image, embedding and counts as far as the task file hands them out."""
-        image = self.settings.own.input != "expression"
-        observed = fold.observed if len(fold.observed) else None
-        return build_input(slide, observed=observed, with_image=image, with_embedding=image)
 
     def ask(self, model: Any, given: ModelSlide, request: Request, task: TaskInfo) -> object:
         """Call ``predict_labels(slide, classes)``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from pytest_stbench.errors import DataError, StbenchError
 from pytest_stbench.extend import QUESTION
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pytest_stbench.registry import Family, Metric
 
     Predicted = Mapping[str, NDArray[Any]]
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +109,8 @@ class Truth(Protocol):
 
     def n_columns(self, record: Metric) -> int | None:
         """Return the number of genes a metric looks at; None where it looks at none."""
-        ...
+        del record
+        return None
 
     def arms(self, record: Metric, predicted: Predicted) -> Sequence[Arms]:
         """Return what a metric is called with; its values are averaged over several arms.
@@ -115,6 +118,19 @@ class Truth(Protocol):
         `predicted` has all predictions of the fold by the key of their request.
         """
         ...
+
+
+class Latest(Generic[Made]):
+    """What was made of one prediction, until it is asked of another: every metric sees the same."""
+
+    def __init__(self) -> None:
+        self._held: tuple[object, Made] | None = None
+
+    def of(self, thing: object, make: Callable[[], Made]) -> Made:
+        """Return what `make` gives for `thing`, made once."""
+        if self._held is None or self._held[0] is not thing:
+            self._held = (thing, make())
+        return self._held[1]
 
 
 class Anchoring(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.baselines.catalogue import BASELINES
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.families.fold import FoldData
     from pytest_stbench.families.question import FamilySettings, Plan, Predicted, Request, Truth
+    from pytest_stbench.registry import Metric
 
 
 class WrappingQuestion(Question):
@@ -58,6 +60,25 @@ class WrappingQuestion(Question):
     def lessons(self, slide: Slide, fold: FoldData) -> dict[str, Any]:
         """Return what the question inside teaches."""
         return self.inner.lessons(slide, fold)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WrappedTruth:
+    """What the answers to the question inside are scored against, for one test slide."""
+
+    key: str
+    inner: Truth
+    score: InnerScore
+
+    @property
+    def n_units(self) -> int:
+        """Number of units that are scored."""
+        return self.inner.n_units
+
+    def n_columns(self, record: Metric) -> int | None:
+        """Return the number of genes of the metric inside."""
+        del record
+        return self.inner.n_columns(self.score.record)
 
 
 class InnerScore:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.families.harmonise import harmonise
 from pytest_stbench.families.labels import LabelQuestion, LabelTruth
 from pytest_stbench.resources import cell_type_markers, cell_type_ontology, cell_type_parents
 
@@ -33,10 +32,7 @@ class CellTypesQuestion(LabelQuestion):
 
     def labels(self, slide: Slide) -> NDArray[np.object_]:
         """Return the type of each cell under its name in the ontology."""
-        own = self.settings.own
-        found = slide.labels.get("cell_type", np.full(slide.n_units, None, dtype=object))
-        where = f"slide {slide.meta.slide_id}"
-        return harmonise(found, own.map, cell_type_ontology(own.level), where=where, key="cell_types")
+        return self.named(slide, "cell_type", cell_type_ontology(self.settings.own.level), "cell_types")
 
     def truth(self, slide: Slide, fold: FoldData) -> LabelTruth:
         """Return the true types of a test slide, with those that its panel cannot tell merged."""

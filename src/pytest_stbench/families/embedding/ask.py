@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.data.build import build_input
 from pytest_stbench.errors import DataError
-from pytest_stbench.families.harmonise import harmonise
-from pytest_stbench.families.question import Arms, Plan, Question, Request
+from pytest_stbench.families.labels import UnitQuestion
+from pytest_stbench.families.question import Arms, Plan, Request
 from pytest_stbench.models.contract import accept_embedding, refuse
 from pytest_stbench.resources import cell_type_ontology, niche_ontology
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 ONTOLOGY: Mapping[str, Any] = {"niche": niche_ontology, "cell_type": lambda: cell_type_ontology(1)}
 
 
-class EmbeddingQuestion(Question):
+class EmbeddingQuestion(UnitQuestion):
     """Embed units so that neighbours in other patients are of the same niche or type.
 
     All slides of a fold are embedded by the model fitted on its training slides; the units of a
@@ -43,15 +42,7 @@ class EmbeddingQuestion(Question):
                 f"no training unit has a label {own.label!r}: set `keys.{own.label}` of the data set, or "
                 "another `embedding.label`"
             )
-        given = self.settings.own.input != "image"
-        observed = np.arange(len(train[0].genes)) if given else np.empty(0, np.intp)
-        return Plan(candidates=None, observed=observed, counted={})
-
-    def build_input(self, slide: Slide, fold: FoldData) -> ModelSlide:
-        """Return coordinates, and image, embedding and counts as far as the task file hands them out."""
-        image = self.settings.own.input != "expression"
-        observed = fold.observed if len(fold.observed) else None
-        return build_input(slide, observed=observed, with_image=image, with_embedding=image)
+        return Plan(candidates=None, observed=self.observed(train), counted={})
 
     def requests(self, fold: FoldData) -> tuple[Request, ...]:
         """Return all slides of the fold: neighbours of test units are training units."""
@@ -91,11 +82,8 @@ class EmbeddingQuestion(Question):
         )
 
     def _labels(self, slide: Slide) -> NDArray[np.object_]:
-        own = self.settings.own
-        found = slide.labels.get(own.label, np.full(slide.n_units, None, dtype=object))
-        table = ONTOLOGY[own.label]() if own.label in ONTOLOGY else None
-        where = f"slide {slide.meta.slide_id}"
-        return harmonise(found, own.map, table, where=where, key="embedding")
+        label = self.settings.own.label
+        return self.named(slide, label, ONTOLOGY[label]() if label in ONTOLOGY else None, "embedding")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

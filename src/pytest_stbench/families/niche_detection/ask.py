@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.families.harmonise import harmonise, plain
+from pytest_stbench.families.harmonise import plain
 from pytest_stbench.families.labels import LabelQuestion, LabelTruth, found_alone
 from pytest_stbench.families.niche_detection.rules import InflamedRule, LymphoidRule
 from pytest_stbench.kernels.graph import lattice_graph
@@ -61,9 +61,7 @@ class NicheDetectionQuestion(LabelQuestion):
             if units is None:
                 return np.full(slide.n_units, None, dtype=object)
             return np.where(units, self.target, OTHER).astype(object)
-        found = slide.labels.get(own.label, np.full(slide.n_units, None, dtype=object))
-        where = f"slide {slide.meta.slide_id}"
-        names = harmonise(found, own.map, None, where=where, key="niche_detection")
+        names = self.named(slide, own.label, None, "niche_detection")
         return self._named(names, {plain(name) for name in own.positive})
 
     def _named(self, names: NDArray[np.object_], positive: set[str]) -> NDArray[np.object_]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.families.harmonise import harmonise
 from pytest_stbench.families.labels import LabelQuestion, LabelTruth
-from pytest_stbench.families.question import Arms
+from pytest_stbench.families.question import Arms, Latest
 from pytest_stbench.kernels.clustering import kmeans, ward
 from pytest_stbench.models.contract import accept_embedding
 from pytest_stbench.resources import niche_ontology
@@ -36,10 +34,7 @@ class NichesQuestion(LabelQuestion):
 
     def labels(self, slide: Slide) -> NDArray[np.object_]:
         """Return the niche of each unit under its name in the ontology."""
-        own = self.settings.own
-        found = slide.labels.get("niche", np.full(slide.n_units, None, dtype=object))
-        table = niche_ontology() if own.ontology else None
-        return harmonise(found, own.map, table, where=f"slide {slide.meta.slide_id}", key="niches")
+        return self.named(slide, "niche", niche_ontology() if self.settings.own.ontology else None, "niches")
 
     @property
     def _clustered(self) -> bool:
@@ -81,26 +76,19 @@ class ClusterTruth(LabelTruth):
     """What clusters of one test slide's embedding are scored against; made by ``method``."""
 
     method: str
+    _latest: Latest[NDArray[np.str_]] = field(default_factory=Latest, init=False)
 
     def arms(self, record: Metric, predicted: Predicted) -> tuple[Arms, ...]:
         """Return true labels beside every clustering; their scores are averaged."""
         del record
-        clusterings = self._clusterings(predicted[self.key])
+        embedding = predicted[self.key]
+        clusterings = self._latest.of(embedding, lambda: self._cluster(embedding))
         return tuple(
             Arms(truth=self.labels, prediction=clusters, offered=self.offered) for clusters in clusterings
         )
 
-    @cached_property
-    def _latest(self) -> list[tuple[NDArray[Any], NDArray[np.str_]]]:
-        return []
-
-    def _clusterings(self, embedding: NDArray[Any]) -> NDArray[np.str_]:
-        """Return clusterings of an embedding, (m, n); every metric of a prediction sees the same ones."""
-        if not (self._latest and self._latest[0][0] is embedding):
-            self._latest[:] = [(embedding, self._cluster(embedding))]
-        return self._latest[0][1]
-
     def _cluster(self, embedding: NDArray[Any]) -> NDArray[np.str_]:
+        """Return clusterings of an embedding, (m, n)."""
         k = len({label for label in self.labels if label is not None})
         # In the order of their names, so that a file sorted otherwise has the same clusters.
         order = np.argsort(self.surroundings.slide.unit_names, kind="stable")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.data.build import build_input
 from pytest_stbench.errors import DataError
 from pytest_stbench.families.harmonise import harmonise
-from pytest_stbench.families.question import Arms, Plan, Question
+from pytest_stbench.families.labels import UnitQuestion
+from pytest_stbench.families.question import Arms, Plan, Truth
 from pytest_stbench.models.contract_labels import accept_proportions
 from pytest_stbench.resources import cell_type_ontology
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PREFIX = "type:"
 
 
-class ProportionsQuestion(Question):
+class ProportionsQuestion(UnitQuestion):
     """Predict which share of the cells of a spot is of each type.
 
     The truth is counted where spots were formed of typed cells (at least ``min_cells`` of them),
@@ -45,19 +45,12 @@ class ProportionsQuestion(Question):
                 "`keys.proportions`, or form spots of cells that have a `keys.cell_type` by `bin`"
             )
         known = sum(int(np.isfinite(self._shares(slide, types)).all(axis=1).sum()) for slide in train)
-        given = self.settings.own.input != "image"
         return Plan(
             candidates=None,
-            observed=np.arange(len(train[0].genes)) if given else np.empty(0, np.intp),
+            observed=self.observed(train),
             counted={"training_units_without_proportions": sum(s.n_units for s in train) - known},
             classes=tuple(types),
         )
-
-    def build_input(self, slide: Slide, fold: FoldData) -> ModelSlide:
-        """Return coordinates, and image, embedding and counts as far as the task file hands them out."""
-        image = self.settings.own.input != "expression"
-        observed = fold.observed if len(fold.observed) else None
-        return build_input(slide, observed=observed, with_image=image, with_embedding=image)
 
     def ask(self, model: Any, given: ModelSlide, request: Request, task: TaskInfo) -> object:
         """Call ``predict_proportions(slide, types)``."""
@@ -117,7 +110,7 @@ class ProportionsQuestion(Question):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ProportionTruth:
+class ProportionTruth(Truth):
     """What one test slide's predicted proportions are scored against; unknown units are left out."""
 
     key: str
@@ -129,10 +122,6 @@ class ProportionTruth:
     def n_units(self) -> int:
         """Number of spots whose proportions are known."""
         return int(self._known().sum())
-
-    def n_columns(self, record: Metric) -> None:
-        """Return None: no genes are asked for."""
-        del record
 
     def arms(self, record: Metric, predicted: Predicted) -> tuple[Arms]:
         """Return proportions of the spots where they are known."""

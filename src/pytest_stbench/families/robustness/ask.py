@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.families.question import Arms, Request
+from pytest_stbench.families.question import Arms, Latest, Request
 from pytest_stbench.families.robustness.perturbations import GENE_ORDER, PERTURBATIONS, UNIT_ORDER
-from pytest_stbench.families.wrapping import WrappingQuestion
+from pytest_stbench.families.wrapping import WrappedTruth, WrappingQuestion
 from pytest_stbench.index import loaded
 from pytest_stbench.kernels.streams import stream
 
@@ -22,9 +21,8 @@ if TYPE_CHECKING:
     from pytest_stbench.data.inputs import ModelSlide, TaskInfo
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.families.fold import FoldData
-    from pytest_stbench.families.question import Predicted, Truth
+    from pytest_stbench.families.question import Predicted
     from pytest_stbench.families.robustness.perturbations import Perturbation
-    from pytest_stbench.families.wrapping import InnerScore
     from pytest_stbench.kernels.streams import Stream
     from pytest_stbench.registry import Metric
 
@@ -117,24 +115,12 @@ class RobustnessQuestion(WrappingQuestion):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class RobustTruth:
+class RobustTruth(WrappedTruth):
     """What the predictions of one test slide under all perturbations are scored against."""
 
-    key: str
-    inner: Truth
-    score: InnerScore
     trivial: float
     changes: tuple[Perturbation, ...]
-
-    @property
-    def n_units(self) -> int:
-        """Number of units that are scored."""
-        return self.inner.n_units
-
-    def n_columns(self, record: Metric) -> int | None:
-        """Return the number of genes of the metric inside."""
-        del record
-        return self.inner.n_columns(self.score.record)
+    _latest: Latest[Mapping[str, float]] = field(default_factory=Latest, init=False)
 
     def arms(self, record: Metric, predicted: Predicted) -> tuple[Arms]:
         """Return the clean prediction as truth, the perturbed ones as prediction, all by name."""
@@ -142,7 +128,7 @@ class RobustTruth:
         clean = predicted[self.key]
         perturbed = self._perturbed(predicted)
         offered = {
-            "scores": lambda: self._scores(predicted),
+            "scores": lambda: self._latest.of(clean, lambda: self._scores(predicted)),
             "trivial": lambda: self.trivial,
             "down": lambda: self.score.record.better == "down",
             "expected": lambda: {change.name: (change.measure, change.least) for change in self.changes},
@@ -152,20 +138,10 @@ class RobustTruth:
     def _perturbed(self, predicted: Predicted) -> dict[str, NDArray[Any]]:
         return {change.name: predicted[f"{self.key}{BETWEEN}{change.name}"] for change in self.changes}
 
-    @cached_property
-    def _known(self) -> list[tuple[object, Mapping[str, float]]]:
-        return []
-
     def _scores(self, predicted: Predicted) -> Mapping[str, float]:
         """Return the score of the clean prediction, under an empty name, and of every perturbed one."""
-        clean = predicted[self.key]
-        if not (self._known and self._known[0][0] is clean):
-            scores = {
-                name: self.score(self.inner, {self.key: values})
-                for name, values in self._perturbed(predicted).items()
-            }
-            self._known[:] = [(clean, {"": self.score(self.inner, {self.key: clean}), **scores})]
-        return self._known[0][1]
+        answers = {"": predicted[self.key], **self._perturbed(predicted)}
+        return {name: self.score(self.inner, {self.key: values}) for name, values in answers.items()}
 
 
 def _key(slide: Slide, change: Perturbation) -> str:

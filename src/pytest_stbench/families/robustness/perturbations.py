@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Change = Callable[[ModelSlide, Stream], ModelSlide]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Perturbation:
     """One change of a test input.
 
@@ -44,19 +44,14 @@ class Perturbation:
     change: Change
 
 
+def _on_image(**changes: object) -> Change:
+    """Return the change of what is read from an image."""
+    return lambda given, _: _image(given, **changes)
+
+
 def _image(given: ModelSlide, **changes: object) -> ModelSlide:
     assert given.image is not None  # the caller has looked
     return replace(given, image=AlteredImage(given.image, **changes))  # type: ignore[arg-type]  # as AlteredImage says
-
-
-def _stain(factor: float, given: ModelSlide, rng: Stream) -> ModelSlide:
-    del rng
-    return _image(given, pixels=partial(scale_stains, factor=factor))
-
-
-def _brightness(factor: float, given: ModelSlide, rng: Stream) -> ModelSlide:
-    del rng
-    return _image(given, pixels=partial(_brighter, factor=factor))
 
 
 def _brighter(pixels: Pixels, *, factor: float) -> Pixels:
@@ -64,32 +59,12 @@ def _brighter(pixels: Pixels, *, factor: float) -> Pixels:
     return np.asarray(table[pixels])
 
 
-def _turn(times: int, given: ModelSlide, rng: Stream) -> ModelSlide:
-    del rng
-    return _image(given, patch=partial(_turned, times=times))
-
-
 def _turned(patches: Pixels, *, times: int) -> Pixels:
     return np.ascontiguousarray(np.rot90(patches, times, axes=(1, 2)))
 
 
-def _mirror(given: ModelSlide, rng: Stream) -> ModelSlide:
-    del rng
-    return _image(given, patch=_mirrored)
-
-
 def _mirrored(patches: Pixels) -> Pixels:
     return np.ascontiguousarray(patches[:, :, ::-1])
-
-
-def _wrong_mpp(factor: float, given: ModelSlide, rng: Stream) -> ModelSlide:
-    del rng
-    return _image(given, scale=factor)
-
-
-def _jpeg(quality: int, given: ModelSlide, rng: Stream) -> ModelSlide:
-    del rng
-    return _image(given, pixels=partial(_compressed, quality=quality))
 
 
 def _compressed(pixels: Pixels, *, quality: int) -> Pixels:
@@ -102,11 +77,6 @@ def _compressed(pixels: Pixels, *, quality: int) -> Pixels:
         PIL.Image.fromarray(picture).save(buffer, "JPEG", quality=quality)
         result[place] = np.asarray(PIL.Image.open(buffer))
     return result.reshape(pixels.shape)
-
-
-def _blur(given: ModelSlide, rng: Stream) -> ModelSlide:
-    del rng
-    return _image(given, pixels=_blurred)
 
 
 def _blurred(pixels: Pixels) -> Pixels:
@@ -182,37 +152,64 @@ GENE_ORDER, UNIT_ORDER = "gene_order", "unit_order"
 """Orders are changed where the model is asked, since names go with them."""
 
 
-def _of(
-    name: str,
-    group: str,
-    needs: Literal["image", "counts", ""],
-    measure: Literal["retained", "consistency", "same"],
-    least: float,
-    change: Change,
-) -> Perturbation:
-    return Perturbation(name=name, group=group, needs=needs, measure=measure, least=least, change=change)
-
+GENE_ORDER, UNIT_ORDER = "gene_order", "unit_order"
+"""Orders are changed where the model is asked, since names go with them."""
 
 PERTURBATIONS: tuple[Perturbation, ...] = (
-    *(_of(f"stain_{f}", "stain", "image", "retained", 0.9, partial(_stain, f)) for f in (0.8, 0.9, 1.1, 1.2)),
-    *(_of(f"brightness_{f}", "stain", "image", "retained", 0.9, partial(_brightness, f)) for f in (0.9, 1.1)),
     *(
-        _of(f"rotate_{90 * k}", "orientation", "image", "consistency", 0.95, partial(_turn, k))
+        Perturbation(
+            f"stain_{f}", "stain", "image", "retained", 0.9, _on_image(pixels=partial(scale_stains, factor=f))
+        )
+        for f in (0.8, 0.9, 1.1, 1.2)
+    ),
+    *(
+        Perturbation(
+            f"brightness_{f}",
+            "stain",
+            "image",
+            "retained",
+            0.9,
+            _on_image(pixels=partial(_brighter, factor=f)),
+        )
+        for f in (0.9, 1.1)
+    ),
+    *(
+        Perturbation(
+            f"rotate_{90 * k}",
+            "orientation",
+            "image",
+            "consistency",
+            0.95,
+            _on_image(patch=partial(_turned, times=k)),
+        )
         for k in (1, 2, 3)
     ),
-    _of("mirror", "orientation", "image", "consistency", 0.95, _mirror),
-    *(_of(f"jitter_{s}um", "place", "", "retained", 0.9, partial(_jitter, float(s))) for s in (5, 10, 25)),
-    _of("rotate_slide", "place", "", "same", 1e-3, _rotate),
-    _of("translate_slide", "place", "", "same", 1e-3, _translate),
-    *(_of(f"mpp_{f}", "scale", "image", "retained", 0.8, partial(_wrong_mpp, f)) for f in (0.9, 1.1)),
-    *(_of(f"jpeg_{q}", "compression", "image", "retained", 0.9, partial(_jpeg, q)) for q in (90, 50)),
-    _of("blur_1px", "compression", "image", "retained", 0.9, _blur),
+    Perturbation("mirror", "orientation", "image", "consistency", 0.95, _on_image(patch=_mirrored)),
     *(
-        _of(f"dropout_{round(100 * s)}", "dropout", "counts", "retained", 0.0, partial(_dropout, s))
+        Perturbation(f"jitter_{s}um", "place", "", "retained", 0.9, partial(_jitter, float(s)))
+        for s in (5, 10, 25)
+    ),
+    Perturbation("rotate_slide", "place", "", "same", 1e-3, _rotate),
+    Perturbation("translate_slide", "place", "", "same", 1e-3, _translate),
+    *(Perturbation(f"mpp_{f}", "scale", "image", "retained", 0.8, _on_image(scale=f)) for f in (0.9, 1.1)),
+    *(
+        Perturbation(
+            f"jpeg_{q}",
+            "compression",
+            "image",
+            "retained",
+            0.9,
+            _on_image(pixels=partial(_compressed, quality=q)),
+        )
+        for q in (90, 50)
+    ),
+    Perturbation("blur_1px", "compression", "image", "retained", 0.9, _on_image(pixels=_blurred)),
+    *(
+        Perturbation(f"dropout_{round(100 * s)}", "dropout", "counts", "retained", 0.0, partial(_dropout, s))
         for s in (0.1, 0.25, 0.5)
     ),
-    _of("dropout_housekeeping", "dropout", "counts", "retained", 0.0, _housekeeping),
-    _of("thinning_50", "dropout", "counts", "retained", 0.0, _thin),
-    _of(GENE_ORDER, "order", "counts", "same", 1e-4, _unchanged),
-    _of(UNIT_ORDER, "order", "", "same", 1e-4, _unchanged),
+    Perturbation("dropout_housekeeping", "dropout", "counts", "retained", 0.0, _housekeeping),
+    Perturbation("thinning_50", "dropout", "counts", "retained", 0.0, _thin),
+    Perturbation(GENE_ORDER, "order", "counts", "same", 1e-4, _unchanged),
+    Perturbation(UNIT_ORDER, "order", "", "same", 1e-4, _unchanged),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from pytest_stbench.data.build import build_input
 from pytest_stbench.data.features import GENE
 from pytest_stbench.errors import DataError
-from pytest_stbench.families.question import Arms, Plan, Question, Request
+from pytest_stbench.families.question import Arms, Latest, Plan, Question, Request, Truth
 from pytest_stbench.families.segmentation.tiles import region_of, tiles_of
 from pytest_stbench.metrics.assignment import Molecules
 from pytest_stbench.metrics.masks import without_border
@@ -137,7 +137,7 @@ class SegmentationQuestion(Question):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class MaskTruth:
+class MaskTruth(Truth):
     """What the predicted masks of the tiles of one slide are scored against.
 
     ``tiles`` are by the key of their request, ``masks`` in the same order. Instances that touch
@@ -148,6 +148,7 @@ class MaskTruth:
     tiles: Mapping[str, Tile]
     masks: Masks
     transcripts: Transcripts | None
+    _latest: Latest[Masks] = field(default_factory=Latest, init=False)
 
     @property
     def n_units(self) -> int:
@@ -159,18 +160,13 @@ class MaskTruth:
         """Number of true instances that touch the edge of their tile."""
         return self._inner[1]
 
-    def n_columns(self, record: Metric) -> None:
-        """Return None: no genes are asked for."""
-        del record
-
     def arms(self, record: Metric, predicted: Predicted) -> tuple[Arms, ...]:
         """Return true and predicted masks of all tiles: together they make one score."""
         masks = [predicted[key] for key in self.tiles]
         if "transcripts" in record.inputs:
             return (Arms(truth=self.masks, prediction=masks, offered=self.offered),)
-        if not (self._latest and self._latest[0][0] is masks[0]):
-            self._latest[:] = [(masks[0], _inner(masks)[0])]
-        return (Arms(truth=self._inner[0], prediction=self._latest[0][1], offered={}),)
+        inner = self._latest.of(masks[0], lambda: _inner(masks)[0])
+        return (Arms(truth=self._inner[0], prediction=inner, offered={}),)
 
     @cached_property
     def offered(self) -> dict[str, Callable[[], Any]]:
@@ -180,10 +176,6 @@ class MaskTruth:
     @cached_property
     def _inner(self) -> tuple[Masks, int]:
         return _inner(self.masks)
-
-    @cached_property
-    def _latest(self) -> list[tuple[NDArray[np.int32], Masks]]:
-        return []
 
     @cached_property
     def _molecules(self) -> list[Molecules]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from pytest_stbench.data.gmt import read_gmt
 from pytest_stbench.errors import DataError
 from pytest_stbench.families.derived import Derived
 from pytest_stbench.families.predicted_expression import ExpressionTruth
-from pytest_stbench.families.question import Arms
+from pytest_stbench.families.question import Arms, Latest
 from pytest_stbench.models.contract import accept_signatures
 from pytest_stbench.preprocess.signature_sets import choose_signatures
 from pytest_stbench.registry import nearest
@@ -52,6 +52,7 @@ class SignatureTruth:
 
     expression: ExpressionTruth
     sets: SignatureSets
+    _latest: Latest[_Predicted] = field(default_factory=Latest, init=False)
 
     @property
     def n_units(self) -> int:
@@ -70,7 +71,7 @@ class SignatureTruth:
         """
         (under,) = self.expression.arms(record, predicted)
         prediction = predicted[self.expression.surroundings.slide.meta.slide_id]
-        found = self._predicted(prediction)
+        found = self._latest.of(prediction, lambda: self._score(prediction))
         offered = {name: give for name, give in under.offered.items() if name not in PER_GENE}
         offered |= {
             "genes": lambda: np.array(self.sets.names, dtype=np.str_),
@@ -82,16 +83,6 @@ class SignatureTruth:
     @cached_property
     def _true(self) -> Scorer:
         return self.sets.scorer(self.expression.values, self.expression.measured)
-
-    @cached_property
-    def _latest(self) -> list[tuple[NDArray[Any], _Predicted]]:
-        return []
-
-    def _predicted(self, prediction: NDArray[Any]) -> _Predicted:
-        """Return the scores of a prediction; every metric of a prediction sees the same ones."""
-        if not (self._latest and self._latest[0][0] is prediction):
-            self._latest[:] = [(prediction, self._score(prediction))]
-        return self._latest[0][1]
 
     def _score(self, prediction: NDArray[Any]) -> _Predicted:
         g = len(self.expression.genes)

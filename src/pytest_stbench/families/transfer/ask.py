@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pytest_stbench.errors import DataError
-from pytest_stbench.families.question import Arms, Course, Request
-from pytest_stbench.families.wrapping import WrappingQuestion
+from pytest_stbench.families.question import Arms, Course, Latest, Request
+from pytest_stbench.families.wrapping import WrappedTruth, WrappingQuestion
 from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.families.fold import FoldData
-    from pytest_stbench.families.question import Predicted, Truth
-    from pytest_stbench.families.wrapping import InnerScore
+    from pytest_stbench.families.question import Predicted
     from pytest_stbench.registry import Metric
 
 WITHIN = "@within"
@@ -70,42 +68,22 @@ class TransferQuestion(WrappingQuestion):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class TransferTruth:
+class TransferTruth(WrappedTruth):
     """What both predictions of one test slide are scored against."""
 
-    key: str
-    inner: Truth
-    score: InnerScore
-
-    @property
-    def n_units(self) -> int:
-        """Number of units that are scored."""
-        return self.inner.n_units
-
-    def n_columns(self, record: Metric) -> int | None:
-        """Return the number of genes of the metric inside."""
-        del record
-        return self.inner.n_columns(self.score.record)
+    _latest: Latest[tuple[float, float]] = field(default_factory=Latest, init=False)
 
     def arms(self, record: Metric, predicted: Predicted) -> tuple[Arms]:
         """Return the score within as truth and the score across as prediction."""
         del record
-        across, within = self._scores(predicted)
+        across, within = self._latest.of(predicted[self.key], lambda: self._scores(predicted))
         down = self.score.record.better == "down"
         return (Arms(truth=within, prediction=across, offered={"down": lambda: down}),)
 
-    @cached_property
-    def _known(self) -> list[tuple[object, tuple[float, float]]]:
-        return []
-
     def _scores(self, predicted: Predicted) -> tuple[float, float]:
-        """Return the scores across and within; every metric of a prediction asks for both."""
-        values = predicted[self.key]
-        if not (self._known and self._known[0][0] is values):
-            across = self.score(self.inner, {self.key: values})
-            within = self.score(self.inner, {self.key: predicted[self.key + WITHIN]})
-            self._known[:] = [(values, (across, within))]
-        return self._known[0][1]
+        """Return the scores across and within."""
+        both = (self.score(self.inner, {self.key: predicted[key]}) for key in (self.key, self.key + WITHIN))
+        return next(both), next(both)
 
 
 def drawn(slides: Sequence[Slide], n: int) -> tuple[Slide, ...]:
