@@ -15,7 +15,7 @@ from pytest_stbench.collection.reports import (
     save_path,
     told_of,
 )
-from pytest_stbench.gate.within_slide import LABEL
+from pytest_stbench.gate.wording import WITHIN_SLIDE
 from pytest_stbench.report.depth import depth_lines
 from pytest_stbench.report.findings import (
     SAVED,
@@ -120,7 +120,7 @@ def _write_table(
     scored = "signatures" if family.predicts == "signatures" else "genes"
     head += [f"{genes} {scored}"] if genes is not None else []
     within = any(lock.split == split and set(lock.train) & set(lock.test) for lock in results.lock)
-    reporter.write_line(", ".join([*head, f"{split} ({LABEL})" if within else split]))
+    reporter.write_line(", ".join([*head, f"{split} ({WITHIN_SLIDE})" if within else split]))
     ladder_names = {name for scores in table.ladder.values() for name in scores}
     simple = next((name for name in family.simple if name in ladder_names), "")
     reporter.write_line(f"model {_model(table.model, results)}   T = {family.trivial}   S = {simple}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stbench import __version__
 from pytest_stbench.checks.wording import count
-from pytest_stbench.gate.within_slide import LABEL
+from pytest_stbench.gate.wording import WITHIN_SLIDE
 from pytest_stbench.report.findings import concession_lines, counted
 from pytest_stbench.report.page.boards import Board, Entry, boards_of
 from pytest_stbench.report.page.dots import Dots, dots_of
@@ -203,7 +203,7 @@ def _facts(board: Board, head: Sequence[Entry]) -> str:
         ]
     if board.task and board.task.primary != board.primary:
         parts.append(f"the primary metric {board.task.primary} was not scored")
-    parts.append(f"split {board.split}" + (f" ({LABEL})" if board.within else ""))
+    parts.append(f"split {board.split}" + (f" ({WITHIN_SLIDE})" if board.within else ""))
     return " · ".join(parts)
 
 
