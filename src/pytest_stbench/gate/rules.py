@@ -149,10 +149,7 @@ class Scored(TypedDict, total=False):
 
 
 def apply_rule(
-    rule: Rule,
-    model: PatientValues,
-    reference: PatientValues | None = None,
-    **scored: Unpack[Scored],
+    rule: Rule, model: PatientValues, reference: PatientValues | None = None, **scored: Unpack[Scored]
 ) -> GateRecord:
     """Hold the values of a model to one rule.
 
