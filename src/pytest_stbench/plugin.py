@@ -27,68 +27,61 @@ MARKERS = (
 )
 
 
+OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("--stbench-model", {
+        "action": "append", "default": [], "metavar": "NAME",
+        "help": "model to score: a fixture, a built-in baseline (ridge, train_mean ...), an entry point, or "
+        "import:PACKAGE.MODULE:ATTRIBUTE; may be given several times",
+    }),
+    ("--stbench-data", {
+        "metavar": "DIR",
+        "help": "folder that paths in task files are relative to (default: $STBENCH_DATA, then the task "
+        "file's folder)",
+    }),
+    ("--stbench-store", {
+        "metavar": "DIR", "default": ".stbench",
+        "help": "folder of computed predictions, reused by later runs (default: .stbench)",
+    }),
+    ("--stbench-save", {
+        "metavar": "FILE", "help": "write the results as JSON, merged with what the file holds",
+    }),
+    ("--stbench-keep", {
+        "choices": ("scores", "maps", "all"),
+        "help": "what is kept beside the results of --stbench-save, in NAME.kept: every single score as "
+        "parquet (scores, the default), with it truth and predictions as h5ad (maps: genes of the headline, "
+        "at most 200 MB; all: every gene asked)",
+    }),
+    ("--stbench-report", {
+        "metavar": "FILE",
+        "help": "write a report as one HTML file that opens offline: verdicts, leaderboard, patients, checks",
+    }),
+    ("--stbench-compare", {
+        "metavar": "FILE", "help": "results of an earlier run to compare with (gate not_worse_than)",
+    }),
+    ("--stbench-gate", {
+        "action": "append", "default": [], "metavar": "METRIC.RULE=VALUE",
+        "help": "gate a metric as `gates:` of a task file does, such as spearman_gene.min=0.2, in every task "
+        "that scores it; may be given several times",
+    }),
+    ("--stbench-plan", {
+        "action": "store_true", "help": "print what would run and which gates could be decided, and stop",
+    }),
+    ("--stbench-retry", {
+        "action": "store_true", "help": "run cells again in which a model ended the process",
+    }),
+    ("--stbench-no-skip", {
+        "action": "store_true",
+        "help": "fail where data or a method of the model is missing, instead of skipping, and fit one fold "
+        "again in a fresh process",
+    }),
+)  # fmt: skip
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of the plugin."""
     group = parser.getgroup("stbench", "benchmarks of spatial-transcriptomics models")
-    add = group.addoption
-    add(
-        "--stbench-model",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="model to score: a fixture, a built-in baseline (ridge, train_mean ...), an entry point, or "
-        "import:PACKAGE.MODULE:ATTRIBUTE; may be given several times",
-    )
-    add(
-        "--stbench-data",
-        metavar="DIR",
-        help="folder that paths in task files are relative to (default: $STBENCH_DATA, then the task "
-        "file's folder)",
-    )
-    add(
-        "--stbench-store",
-        metavar="DIR",
-        default=".stbench",
-        help="folder of computed predictions, reused by later runs (default: .stbench)",
-    )
-    add("--stbench-save", metavar="FILE", help="write the results as JSON, merged with what the file holds")
-    add(
-        "--stbench-keep",
-        choices=("scores", "maps", "all"),
-        help="what is kept beside the results of --stbench-save, in NAME.kept: every single score as parquet "
-        "(scores, the default), with it truth and predictions as h5ad (maps: genes of the headline, at most "
-        "200 MB; all: every gene asked)",
-    )
-    add(
-        "--stbench-report",
-        metavar="FILE",
-        help="write a report as one HTML file that opens offline: verdicts, leaderboard, patients, checks",
-    )
-    add(
-        "--stbench-compare",
-        metavar="FILE",
-        help="results of an earlier run to compare with (gate not_worse_than)",
-    )
-    add(
-        "--stbench-gate",
-        action="append",
-        default=[],
-        metavar="METRIC.RULE=VALUE",
-        help="gate a metric as `gates:` of a task file does, such as spearman_gene.min=0.2, in every task "
-        "that scores it; may be given several times",
-    )
-    add(
-        "--stbench-plan",
-        action="store_true",
-        help="print what would run and which gates could be decided, and stop",
-    )
-    add("--stbench-retry", action="store_true", help="run cells again in which a model ended the process")
-    add(
-        "--stbench-no-skip",
-        action="store_true",
-        help="fail where data or a method of the model is missing, instead of skipping, and fit one fold "
-        "again in a fresh process",
-    )
+    for name, how in OPTIONS:
+        group.addoption(name, **how)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -135,7 +128,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
         check_files(config)
     if config.getoption("stbench_report"):
-        from pytest_stbench.collection.report_file import check_report
+        from pytest_stbench.collection.reports import check_report
 
         check_report(config)
 
@@ -171,7 +164,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Under ``-n``, tell a worker the command line of the run."""
-    from pytest_stbench.collection.keeping import FOLDER, PARTS
+    from pytest_stbench.collection.keep_option import FOLDER, PARTS
     from pytest_stbench.collection.session import ARGUMENTS
 
     if FOLDER in node.config.stash:
@@ -211,7 +204,7 @@ def pytest_report_teststatus(report: pytest.TestReport) -> Any:
     """Give blocked, underpowered and not evaluable items letters of their own."""
     if not hasattr(report, "stbench"):
         return None
-    from pytest_stbench.collection.outcomes import status
+    from pytest_stbench.collection.item_outcomes import status
 
     return status(report)
 
@@ -222,15 +215,15 @@ class Reporting:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._started = time.time()
-        self._heard = False
+        self._reported = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Gather what an item told."""
         if hasattr(report, "stbench"):
-            from pytest_stbench.collection.reports import hear
+            from pytest_stbench.collection.reports import take_report
 
-            self._heard = True
-            hear(self._config, report)
+            self._reported = True
+            take_report(self._config, report)
 
     @pytest.hookimpl(trylast=True)
     def pytest_warning_recorded(self, warning_message: Any) -> None:
@@ -248,12 +241,12 @@ class Reporting:
         """Write the results file, once for all workers; a gate that was asked must have been applied."""
         if hasattr(self._config, "workerinput"):
             return
-        if self._heard and self._config.getoption("stbench_save"):
+        if self._reported and self._config.getoption("stbench_save"):
             from pytest_stbench.collection.reports import save
 
             save(session, self._started)
-        if self._heard and self._config.getoption("stbench_report"):
-            from pytest_stbench.collection.report_file import write_report
+        if self._reported and self._config.getoption("stbench_report"):
+            from pytest_stbench.collection.reports import write_report
 
             write_report(session, self._started)
         if self._config.getoption("stbench_gate"):
@@ -263,12 +256,12 @@ class Reporting:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show tables, checks and verdicts."""
-        if self._heard or self._config.getoption("stbench_gate"):
+        if self._reported or self._config.getoption("stbench_gate"):
             from pytest_stbench.collection.terminal import write_summary
 
             write_summary(terminalreporter, self._config)
-        if self._heard and self._config.getoption("stbench_report"):
-            from pytest_stbench.collection.report_file import tell_report
+        if self._reported and self._config.getoption("stbench_report"):
+            from pytest_stbench.collection.reports import tell_report
 
             tell_report(terminalreporter, self._config)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_stbench.gate import beats
+from pytest_stbench.gate import apply_rule, beats
 from pytest_stbench.kernels.guarded import spread
 
 GATES, PATIENTS, DRAWS = 1_000, 12, 10_000
@@ -29,9 +29,9 @@ def at_once(d):
 def records(d):
     """Whole records with messages, as a run makes them."""
     names = [f"P{number}" for number in range(PATIENTS)]
-    zero = dict.fromkeys(names, 0.0)
+    rule, zero = beats("S"), dict.fromkeys(names, 0.0)
     return [
-        beats(dict(zip(names, row, strict=True)), zero, metric="m", against="S", better="up", bounds=(-1, 1))
+        apply_rule(rule, dict(zip(names, row, strict=True)), zero, metric="m", better="up", bounds=(-1, 1))
         for row in d.tolist()
     ]
 

@@ -432,7 +432,7 @@ def test_a_report_after_which_an_item_is_run_again_counts_for_nothing():
     """As pytest-rerunfailures marks it; what it tells of data and models is told once, and stays."""
     from types import SimpleNamespace
 
-    from pytest_stbench.collection.outcomes import status
+    from pytest_stbench.collection.item_outcomes import status
     from pytest_stbench.collection.reports import hear, told_of
 
     config = SimpleNamespace(stash=pytest.Stash())

@@ -80,7 +80,7 @@ def test_collecting_the_shipped_tasks_imports_nothing_heavy(tmp_path, config, op
 
 def test_a_run_that_makes_no_input_does_without_tables_of_others(tmp_path):
     """Where every prediction is stored nothing is handed to a model: scores need arrays alone."""
-    modules = ("collection.perform", "collection.about", "run.runner", "data.simulate.source")
+    modules = ("collection.perform", "collection.model_checks", "run.runner", "data.simulate.source")
     code = f"import sys, {', '.join(f'pytest_stbench.{name}' for name in modules)}"
     code, out, imported = start(code, cwd=tmp_path)
     assert code == 0, out

@@ -82,9 +82,8 @@ def check(
 
 
 def _checked(several: Sequence[Any], options: Mapping[str, Any]) -> RunResults:
-    from pytest_stbench.cli.judged import judged
-    from pytest_stbench.report.lint import lint_data
-    from pytest_stbench.report.lint_text import lint_text
+    from pytest_stbench.cli.check import judged
+    from pytest_stbench.report.lint import lint_data, lint_text
     from pytest_stbench.results.schema import Results
     from pytest_stbench.run.provenance.environment import run_record
 

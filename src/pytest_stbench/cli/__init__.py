@@ -23,16 +23,16 @@ COMMANDS: Mapping[str, str] = {
     "describe": "pytest_stbench.cli.describe:describe",
     "export-inputs": "pytest_stbench.cli.export_inputs:export_inputs",
     "figures": "pytest_stbench.cli.figures:figures",
-    "index": "pytest_stbench.cli.index:index",
+    "index": "pytest_stbench.cli.documents:index",
     "new": "pytest_stbench.cli.new:new",
-    "reference": "pytest_stbench.cli.reference:reference",
-    "report": "pytest_stbench.cli.report:report",
-    "schema": "pytest_stbench.cli.schema:schema",
-    "seal": "pytest_stbench.cli.seal:seal",
+    "reference": "pytest_stbench.cli.documents:reference",
+    "report": "pytest_stbench.cli.documents:report",
+    "schema": "pytest_stbench.cli.documents:schema",
+    "seal": "pytest_stbench.cli.documents:seal",
     "selftest": "pytest_stbench.cli.selftest:selftest",
     "store": "pytest_stbench.cli.store:store",
     "tasks": "pytest_stbench.cli.tasks:tasks",
-    "validate": "pytest_stbench.cli.validate:validate",
+    "validate": "pytest_stbench.cli.tasks:validate",
 }
 
 

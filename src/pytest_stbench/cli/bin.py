@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_stbench.cli.options import PATH
 from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.errors import StbenchError
 from pytest_stbench.report.live import is_live, working
@@ -33,8 +34,8 @@ FATES = {
 
 
 @click.command(name="bin")
-@click.argument("table", metavar="IN", type=click.Path(path_type=Path))
-@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("table", metavar="IN", type=PATH)
+@click.argument("out", metavar="OUT", type=PATH)
 @click.option(
     "--geometry",
     type=click.Choice(("visium", "tiled", "square")),

@@ -1,20 +1,34 @@
-"""``stbench check``: data judged by the data-quality checks, without a model and without pytest."""
+"""``stbench check``: data judged by the data-quality checks, without a model and without pytest.
+
+A source is judged as what it is: a task file, a sheet, files or a folder of a reader.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pytest_stbench.cli.judged import judged
-from pytest_stbench.cli.said import of_data
+from pytest_stbench.cli.options import PATH, left_out, of_data, said_of, unused, waivers, with_waivers
+from pytest_stbench.errors import StbenchError
+from pytest_stbench.report.live import working
+from pytest_stbench.spec import TASK_SUFFIX
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_stbench.data.propose.for_check import Said
+    from pytest_stbench.registry import Registry
     from pytest_stbench.report.lint import Report
+    from pytest_stbench.run.quality.data_checks import Judged
+    from pytest_stbench.spec.model import CheckSpec
+    from pytest_stbench.splits.table import Sample
 
 EXIT_FAILED, EXIT_UNREADABLE = 1, 2
 
@@ -24,7 +38,7 @@ EXIT_FAILED, EXIT_UNREADABLE = 1, 2
 @click.option(
     "--format", "form", type=click.Choice(("text", "json", "html")), default="text", show_default=True
 )
-@click.option("--output", type=click.Path(path_type=Path), help="Write to this file.")
+@click.option("--output", type=PATH, help="Write to this file.")
 @click.option(
     "--claim",
     type=click.Choice(("population", "exploratory")),
@@ -80,6 +94,167 @@ def _rendered(reports: list[Report], form: str, started: float) -> str:
         from pytest_stbench.report.lint_page import lint_page
 
         return lint_page(reports)
-    from pytest_stbench.report.lint_text import lint_text
+    from pytest_stbench.report.lint import lint_text
 
     return lint_text(reports)
+
+
+def judged(
+    sources: tuple[str, ...], options: Mapping[str, Any], *, unread: bool, pictures: bool = False
+) -> tuple[list[Report], list[str]]:
+    """Return a report of each source, and why others could not be read.
+
+    `unread`: these get a report as well; `pictures`: what maps are made of is kept.
+    """
+    from pytest_stbench.run.installed import builtin_registry
+
+    registry = builtin_registry()
+    chosen = left_out(options["select"], options["skip"], registry)
+    waived, said = waivers(options["waive"], registry), said_of(options)
+    asked = _Asked(chosen, waived, said, registry, options, pictures=pictures)
+    reports: list[Report] = []
+    errors: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="stbench-") as store:
+        for group in grouped(sources):
+            try:
+                reports += _judge(group, asked, Path(store))
+            except StbenchError as error:
+                errors.append(str(error))
+                if unread:
+                    reports.append(_unread(group, str(error)))
+    return reports, errors
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the command line asks: checks left out with reasons, waivers, what it says of the data."""
+
+    left_out: Mapping[str, str]
+    waivers: Mapping[str, CheckSpec]
+    said: Said
+    registry: Registry
+    options: Mapping[str, Any]
+    pictures: bool = False
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The checks to run."""
+        return frozenset(self.registry.checks.names) - self.left_out.keys()
+
+    def parts(self, found: Judged) -> dict[str, Any]:
+        """Return what a report takes from what was judged."""
+        kinds = ("checks", "datasets", "tasks", "unreadable", "views")
+        not_run = {**self.left_out, **found.not_run}
+        return {"not_run": not_run, **{kind: getattr(found, kind) for kind in kinds}}
+
+
+def grouped(sources: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Return the sources; h5ad files of one folder, as a shell expands a pattern, are one."""
+    groups: dict[object, list[str]] = {}
+    for source in sources:
+        path = Path(source)
+        alone = path.suffix != ".h5ad" or not path.is_file()
+        groups.setdefault(source if alone else path.resolve().parent, []).append(source)
+    return [tuple(group) for group in groups.values()]
+
+
+def _unread(group: tuple[str, ...], why: str) -> Report:
+    """Return a report that says why a source cannot be read; as text the message alone tells it."""
+    from pytest_stbench.report.lint import Report
+
+    return Report(title=group[0], what="cannot be read", unreadable={group[0]: why})
+
+
+def _judge(group: tuple[str, ...], asked: _Asked, store: Path) -> list[Report]:
+    """Return what was found in one source, a report for each of its data sets or task files."""
+    from pytest_stbench.data.propose.sheet import SUFFIXES
+
+    path = Path(group[0])
+    if path.name.endswith(TASK_SUFFIX):
+        return [_task(path, asked, store)]
+    if path.suffix.lower() in SUFFIXES:
+        return _sheet(path, asked, store)
+    return [_files(group, asked, store)]
+
+
+def _task(path: Path, asked: _Asked, store: Path) -> Report:
+    from pytest_stbench.data.roots import data_roots
+    from pytest_stbench.report.lint import Report
+    from pytest_stbench.run.quality.data_checks import check_data
+    from pytest_stbench.run.separate_panels import task_and_grid
+    from pytest_stbench.spec.validate import load_task
+
+    registry = asked.registry
+    roots = data_roots(path.resolve().parent, asked.options["data_root"])
+    task, grid = task_and_grid(load_task(path, registry), roots, registry, store)
+    task = with_waivers(task, asked.waivers)
+    with working("reading") as progress:
+        found = check_data(
+            task, grid, roots, registry, store=store, names=asked.names, whole=True,
+            pictures=asked.pictures, progress=progress,
+        )  # fmt: skip
+    words = ("samples", "patient", "slide", "by", "split", "settings")
+    notes = unused(asked.options, words, "a task file says it itself")
+    return Report(title=task.spec.name, what=f"task file {path}", notes=tuple(notes), **asked.parts(found))
+
+
+def _files(group: tuple[str, ...], asked: _Asked, store: Path) -> Report:
+    from pytest_stbench.data.dataset import Dataset
+    from pytest_stbench.data.propose.for_check import describe_files
+    from pytest_stbench.report.lint import Report
+    from pytest_stbench.run.quality.data_checks import check_data, task_of_data, unreadable_slides
+
+    registry, several = asked.registry, len(group) > 1
+    pattern = str(Path(group[0]).parent / "*.h5ad") if several else group[0]
+    described = describe_files(pattern, asked.said, [Path(source) for source in group] if several else ())
+    name, roots = described.name, (described.root,)
+
+    def run(samples: tuple[Sample, ...]) -> Judged:
+        task, grid = task_of_data(name, described.config, samples, None, asked.options["claim"])
+        task = with_waivers(task, asked.waivers)
+        with working("reading") as progress:
+            return check_data(
+                task, grid, roots, registry, store=store, names=asked.names, pictures=asked.pictures,
+                progress=progress,
+            )  # fmt: skip
+
+    found = run(described.samples)
+    broken: dict[str, str] = {}
+    if found.unreadable:
+        broken = unreadable_slides(
+            Dataset(name, described.config, described.samples, roots, readers=registry.readers)
+        )
+        rest = tuple(sample for sample in described.samples if sample.slide not in broken)
+        # The others are judged without the slides that cannot be read.
+        found = run(rest) if rest and broken else found
+    slides = len(described.samples)
+    what = f"{described.what} at {pattern}, {slides} slide{'' if slides == 1 else 's'}"
+    parts = {**asked.parts(found), "unreadable": broken or found.unreadable}
+    notes = (*described.notes, *unused(asked.options, ("by", "split"), "they are for sheets"))
+    return Report(title=name, what=what, notes=notes, **parts)
+
+
+def _sheet(path: Path, asked: _Asked, store: Path) -> list[Report]:
+    from pytest_stbench.data.propose.for_check import config_of
+    from pytest_stbench.data.propose.sheet import read_sheet
+    from pytest_stbench.report.lint import Report
+    from pytest_stbench.run.quality.data_checks import check_data, task_of_data, validation_note
+
+    options, said = asked.options, asked.said
+    sheets = read_sheet(
+        path, patient=said.patient, slide=said.slide, by=options["by"], split=options["split"]
+    )
+    config = config_of({"source": "h5ad"}, said)
+    unread = unused(options, ("samples",), "a sheet is a samples table itself")
+    reports = []
+    for sheet in sheets:
+        task, grid = task_of_data(sheet.name, config, sheet.samples, sheet.folds or None, options["claim"])
+        task = with_waivers(task, asked.waivers)
+        found = check_data(
+            task, grid, (path.parent,), asked.registry, store=store, names=asked.names, counts=False
+        )
+        slides = len(sheet.samples)
+        what = f"metadata of {slides} slide{'' if slides == 1 else 's'} in {path}"
+        notes = (*sheet.notes, *validation_note(sheet.samples, sheet.parts, sheet.name), *unread)
+        reports.append(Report(title=sheet.name, what=what, notes=notes, **asked.parts(found)))
+    return reports

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_stbench.cli.options import PATH, data_root_option
 from pytest_stbench.report.live import working
+from pytest_stbench.report.width import flush_left
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_stbench.spec.dataset_entry import DatasetEntry
 
 HEADER = ("NAME", "TECHNOLOGY", "INDICATION", "SLIDES", "PATIENTS", "CHECKSUMS", "ON THIS MACHINE")
@@ -42,9 +45,7 @@ def list_data() -> None:
         )
         for entry in entries()
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    click.echo("\n".join(flush_left(rows)))
 
 
 @data.command()
@@ -83,7 +84,7 @@ def show(name: str) -> None:
 
 @data.command()
 @click.argument("name")
-@click.option("--to", "folder", type=click.Path(path_type=Path), help="Put NAME below this folder.")
+@click.option("--to", "folder", type=PATH, help="Put NAME below this folder.")
 def fetch(name: str, folder: Path | None) -> None:
     """Download a data set; a transfer that was cut off goes on where it stopped."""
     from pytest_stbench.data.catalog.entries import cache_dir, entry_called
@@ -115,13 +116,7 @@ def fetch(name: str, folder: Path | None) -> None:
 
 @data.command()
 @click.argument("name")
-@click.option(
-    "--stbench-data",
-    "--data-root",
-    "data_root",
-    type=click.Path(path_type=Path),
-    help="The folder that holds NAME; default: $STBENCH_DATA, then the cache.",
-)
+@data_root_option("The folder that holds NAME; default: $STBENCH_DATA, then the cache.")
 def verify(name: str, data_root: Path | None) -> None:
     """Compare the files of a data set with their checksums; record them where there are none."""
     from datetime import UTC, datetime

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from pytest_stbench.cli.options import PATH, data_root_option
+from pytest_stbench.report.width import flush_left
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from pytest_stbench.data.simulate.describe import Description
 
@@ -35,14 +38,8 @@ COLUMNS = {
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--stbench-data",
-    "--data-root",
-    "data_root",
-    type=click.Path(path_type=Path),
-    help="Look for data in this folder; default: $STBENCH_DATA, then the folder of the file.",
-)
+@click.argument("files", nargs=-1, required=True, type=PATH)
+@data_root_option("Look for data in this folder; default: $STBENCH_DATA, then the folder of the file.")
 def describe(files: tuple[Path, ...], data_root: Path | None) -> None:
     """Print one line of numbers for every data set of task files.
 
@@ -52,7 +49,7 @@ def describe(files: tuple[Path, ...], data_root: Path | None) -> None:
     a gene's variance between patients. Where outlines lie on several planes, a line below says how many
     were read of which. Data sets that are not on this machine are named and left out.
     """
-    from pytest_stbench.cli.validate import task_files
+    from pytest_stbench.cli.tasks import task_files
     from pytest_stbench.data.dataset import Dataset
     from pytest_stbench.data.roots import data_roots
     from pytest_stbench.data.samples import load_samples
@@ -76,9 +73,8 @@ def describe(files: tuple[Path, ...], data_root: Path | None) -> None:
                 continue
             rows.append((f"{task.name}: {name}", *cells_of(found)))
             planes += [f"{task.name}: {name}: {text}" for text in planes_of(dataset.notes)]
-    if rows:
-        _print(rows)
-    for line in planes:
+    lines = flush_left([("DATA SET", *COLUMNS), *rows], right_from=1) if rows else []
+    for line in (*lines, *planes):
         click.echo(line)
 
 
@@ -99,11 +95,3 @@ def cells_of(found: Description) -> tuple[str, ...]:
     """Return the numbers of a description as text; a dash where one is not defined."""
     values = [(getattr(found, field), form) for field, form in COLUMNS.values()]
     return tuple("-" if math.isnan(value) else format(value, form) for value, form in values)
-
-
-def _print(rows: list[tuple[str, ...]]) -> None:
-    table = [("DATA SET", *COLUMNS), *rows]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for first, *others in table:
-        aligned = [text.rjust(width) for text, width in zip(others, widths[1:], strict=True)]
-        click.echo("  ".join([first.ljust(widths[0]), *aligned]))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pytest_stbench.cli.files import new_folder
+from pytest_stbench.cli.options import PATH
 from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.errors import DataError, StbenchError
 
@@ -57,7 +58,7 @@ slides of others. The checks of the data are not run here: pytest TASKFILE -m st
 
 @click.command(name="export-inputs")
 @click.argument("taskfile", type=click.Path(dir_okay=False, path_type=Path))
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=PATH)
 @click.option(
     "--stbench-data", "data", type=click.Path(file_okay=False, path_type=Path), help="Folder of the data."
 )
@@ -90,11 +91,9 @@ def _export(taskfile: Path, out: Path, data: Path | None) -> int:
 
 def _task_run(taskfile: Path, store: Path, data: Path | None) -> TaskRun:
     from pytest_stbench.data.roots import data_roots
-    from pytest_stbench.data.samples import load_samples
-    from pytest_stbench.run.cells import make_grid
     from pytest_stbench.run.installed import builtin_registry
     from pytest_stbench.run.runner import Runner
-    from pytest_stbench.run.separate_panels import separate_panels
+    from pytest_stbench.run.separate_panels import task_and_grid
     from pytest_stbench.run.settings import RunSettings
     from pytest_stbench.spec.defaults import family_of, metrics_of
     from pytest_stbench.spec.validate import load_task
@@ -102,12 +101,7 @@ def _task_run(taskfile: Path, store: Path, data: Path | None) -> TaskRun:
     registry = builtin_registry()
     task = load_task(taskfile, registry)
     roots = data_roots(taskfile.resolve().parent, data)
-
-    def samples(name: str, config: Any) -> Any:
-        return load_samples(config, name, roots, readers=registry.readers)
-
-    task = separate_panels(task, samples)
-    grid = make_grid(task, samples, registry.splits)
+    task, grid = task_and_grid(task, roots, registry)
     settings = RunSettings(data=data, store=store, retry=False, no_skip=False, compare=None, run_id=None)
     metrics = metrics_of(task.spec, family_of(task.spec, registry))
     run, _ = Runner(settings, registry).task_run(task, grid, metrics, roots)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_stbench.cli.check import grouped
 from pytest_stbench.cli.files import new_folder
-from pytest_stbench.cli.judged import grouped
-from pytest_stbench.cli.said import of_data, said_of
+from pytest_stbench.cli.options import PATH, of_data, said_of
 from pytest_stbench.errors import StbenchError
 from pytest_stbench.spec import TASK_SUFFIX
 
@@ -24,10 +24,10 @@ EXIT_NONE = 1
 
 @click.command()
 @click.argument("sources", metavar="DATA...", nargs=-1, required=True)
-@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("out", metavar="OUT", type=PATH)
 @click.option(
     "--results",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Draw predictions that this results file kept (--stbench-keep=maps or all), not a baseline's.",
 )
 @of_data

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pytest_stbench.cli.files import write_all
-from pytest_stbench.cli.said import PARAM
+from pytest_stbench.cli.options import PARAM, data_root_option
 from pytest_stbench.errors import StbenchError
 from pytest_stbench.spec import TASK_SUFFIX
 
@@ -25,13 +25,10 @@ MAX_BYTES = 200_000_000
 @click.command()
 @click.argument("name")
 @click.option("--data", "pattern", required=True, help="Files or folders, such as 'slides/*.h5ad'.")
-@click.option(
-    "--stbench-data",
-    "--data-root",
-    "data_root",
+@data_root_option(
+    "The folder that --data is relative to; default: this one.",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     default=Path(),
-    help="The folder that --data is relative to; default: this one.",
 )
 @click.option("--patient-from-name", is_flag=True, help="Guess patients from the names of the slides.")
 @click.option(
@@ -150,10 +147,9 @@ def _files_of(name: str, proposal: Proposal) -> dict[str, bytes]:
 
 def _unusable(path: Path, root: Path, *, tried: bool) -> dict[str, str]:
     """Return the slides that the task at `path` cannot use, each with the reason; see that it is valid."""
-    from pytest_stbench.data.samples import load_samples
-    from pytest_stbench.run.cells import make_grid
     from pytest_stbench.run.installed import builtin_registry
     from pytest_stbench.run.quality.usable_slides import unusable
+    from pytest_stbench.run.separate_panels import task_and_grid
     from pytest_stbench.spec.validate import load_task
 
     registry = builtin_registry()
@@ -161,11 +157,7 @@ def _unusable(path: Path, root: Path, *, tried: bool) -> dict[str, str]:
     if not tried:
         return {}
     roots = (root, path.parent)
-    grid = make_grid(
-        task,
-        lambda name, config: load_samples(config, name, roots, readers=registry.readers),
-        registry.splits,
-    )
+    task, grid = task_and_grid(task, roots, registry)
     (pool,) = grid.pools
     return unusable(task.spec, grid.samples[pool.dataset], pool, roots, registry)
 

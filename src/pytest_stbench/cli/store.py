@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from pytest_stbench.report.width import flush_left
+
 HEADER = ("MODEL", "TASK", "FILES", "SIZE", "COMPUTED IN", "LAST USED")
 UNITS = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
@@ -51,9 +53,7 @@ def list_store(root: Path) -> None:
         seconds = f"{cost.seconds:,.0f} s" if cost.seconds else ""
         day = datetime.fromtimestamp(cost.used, UTC).date().isoformat()
         rows.append((model, task, f"{cost.files:,}", byte_size(cost.size), seconds, day))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    click.echo("\n".join(flush_left(rows)))
     click.echo(f"{root}: {byte_size(total)}; its disk is {disk_share(root):.0%} full")
 
 

@@ -1,15 +1,20 @@
-"""``stbench tasks``: the task files that come with the package."""
+"""``stbench tasks`` and ``stbench validate``: task files that come with the package; mistakes in any."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pytest_stbench.cli.files import write_all
-from pytest_stbench.errors import StbenchError
+from pytest_stbench.cli.options import PATH
+from pytest_stbench.errors import Problem, StbenchError, TaskFileError
+from pytest_stbench.report.width import flush_left
 from pytest_stbench.resources import tasks_dir
 from pytest_stbench.spec import TASK_SUFFIX
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HEADER = ("NAME", "FAMILY", "CLAIM", "DATASETS", "NEEDS DATA")
 
@@ -33,13 +38,11 @@ def list_tasks() -> None:
         rows.append(
             (spec.name, spec.family, spec.claim, ", ".join(spec.datasets), "no" if embedded else "yes")
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    click.echo("\n".join(flush_left(rows)))
 
 
 @tasks.command(name="copy")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=PATH)
 @click.option("--force", is_flag=True, help="Overwrite files that differ.")
 def copy_tasks(folder: Path, force: bool) -> None:  # noqa: FBT001  # click passes options by keyword
     """Copy the shipped task files and their fragments to DIR, to run and change them there."""
@@ -69,3 +72,48 @@ def _differs(path: Path, data: bytes) -> bool:
     if path.is_symlink() or path.is_file():
         return not path.is_file() or path.read_bytes() != data
     return path.exists()
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=PATH)
+def validate(files: tuple[Path, ...]) -> None:
+    """Check task files, or all task files in folders, and print every mistake.
+
+    Exit code 2 if there is one.
+    """
+    from pytest_stbench.run.installed import builtin_registry
+    from pytest_stbench.spec.validate import load_task
+
+    registry = builtin_registry()
+    problems: list[Problem] = []
+    for path in task_files(files):
+        try:
+            load_task(path, registry)
+        except TaskFileError as error:
+            problems.extend(problem for problem in error.problems if problem not in problems)
+        else:
+            click.echo(f"{path}: valid")
+    if problems:
+        raise TaskFileError(problems)
+
+
+def task_files(paths: tuple[Path, ...]) -> list[Path]:
+    """Return the task files among `paths` and below the folders among them.
+
+    Raises ``StbenchError`` for a file that pytest would not collect, and a folder without any.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            below = sorted(path.rglob(f"*{TASK_SUFFIX}"))
+            if not below:
+                raise StbenchError(f"{path} has no task files (NAME{TASK_SUFFIX})")
+            found.extend(below)
+        elif path.exists() and not path.name.endswith(TASK_SUFFIX):
+            raise StbenchError(
+                f"{path} is no task file: pytest collects NAME{TASK_SUFFIX}; "
+                "fragments are checked with the files that extend them"
+            )
+        else:
+            found.append(path)
+    return list(dict.fromkeys(found))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_stbench.collection.keeping import FOLDER
+from pytest_stbench.collection.keep_option import FOLDER
 from pytest_stbench.errors import StbenchError
 from pytest_stbench.run.settings import IN_PROCESS_PLUGIN
 

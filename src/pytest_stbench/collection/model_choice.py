@@ -126,9 +126,8 @@ def _refuse_same_labels(choices: list[str]) -> None:
         label = model_label(choice)
         if label in seen:
             raise pytest.UsageError(
-                f"--stbench-model={seen[label]} and --stbench-model={choice} are both called {label!r} "
-                "in ids and results: give one of them another name, for example by a fixture, or run "
-                "them apart"
+                f"--stbench-model={seen[label]} and --stbench-model={choice} are both called {label!r} in "
+                "ids and results: give one of them another name, for example by a fixture, or run them apart"
             )
         seen[label] = choice
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_stbench.calls.failures import Blocked, CellFailed, NotSupported
-from pytest_stbench.collection.model_choice import NOT_GIVEN
-from pytest_stbench.collection.outcomes import (
+from pytest_stbench.collection.item_outcomes import (
     NOT_EVALUABLE,
     BlockedItem,
     GateNotMet,
@@ -18,7 +17,8 @@ from pytest_stbench.collection.outcomes import (
     ItemFailed,
     payload,
 )
-from pytest_stbench.collection.plan_items import CELL, CONTRACT
+from pytest_stbench.collection.model_choice import NOT_GIVEN
+from pytest_stbench.collection.plan_items import CELL, CONTRACT, function_of, items_of
 from pytest_stbench.collection.project import call_hook
 from pytest_stbench.collection.properties import add_properties, gate_properties, score_properties
 from pytest_stbench.collection.remarks import warn
@@ -255,10 +255,9 @@ def _tell_once(item: pytest.Item, kind: str, key: str, make: Callable[[], Any]) 
 
 def parts(item: pytest.Item) -> tuple[TaskItems, ItemFunction, TaskRun, Recorder]:
     """Return all that an item belongs to: items of its file, function, run, recorder."""
-    items: TaskItems = item.getparent(pytest.Module).obj.__stbench__  # type: ignore[union-attr]  # items always have a module
-    function = items.functions[item.originalname]  # type: ignore[attr-defined]  # items are functions
+    items = items_of(item)
     try:
-        return items, function, *task_run_of(item.config, items)
+        return items, function_of(item), *task_run_of(item.config, items)
     except StbenchError as error:
         raise ItemFailed(str(error)) from None
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_stbench.collection.item_outcomes import GateNotMet
 from pytest_stbench.collection.model_choice import model_label
-from pytest_stbench.collection.outcomes import GateNotMet
 from pytest_stbench.run.cells import Pool
 
 if TYPE_CHECKING:
@@ -33,6 +33,17 @@ _FIXTURES = {
 }
 _OF_MODEL = ("stbench_model_item", "stbench_about_item")
 _LAST = 1_000_000
+
+
+def items_of(item: pytest.Item) -> TaskItems:
+    """Return the items of the task file that an item is of."""
+    items: TaskItems = item.getparent(pytest.Module).obj.__stbench__  # type: ignore[union-attr]  # items always have a module
+    return items
+
+
+def function_of(item: pytest.Item) -> ItemFunction:
+    """Return the test function that an item of a task file is of."""
+    return items_of(item).functions[item.originalname]  # type: ignore[attr-defined]  # items are functions
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pytest_stbench.checks.wording import count
 from pytest_stbench.collection.plan_items import CELL
 from pytest_stbench.gate import margin_floor, plan_gates, required_references, rules_for
 from pytest_stbench.gate.margins import NO_FLOOR
-from pytest_stbench.gate.within_slide import LABEL
+from pytest_stbench.gate.wording import WITHIN_SLIDE
 from pytest_stbench.registry import SIMPLE
 from pytest_stbench.run.cells import Cell, Pool
 from pytest_stbench.spec.defaults import family_of, primary_of
@@ -83,7 +83,10 @@ def _pool_lines(items: TaskItems, pool: Pool, stored: Results | None) -> list[st
     folds, slides = count(len(pool.folds), "fold"), count(len(pool.test_slides), "test slide")
     lines = [f"  {pool.id}: {folds}, {slides} of {count(len(tested), 'patient')}"]
     if pool.within:
-        return [*lines, f"    {LABEL}: no comparison can be decided; add a split by patient (lopo, pgkf)"]
+        return [
+            *lines,
+            f"    {WITHIN_SLIDE}: no comparison can be decided; add a split by patient (lopo, pgkf)",
+        ]
     primary = primary_of(spec, family)
     for metric in dict.fromkeys([primary, *spec.gates]):
         sd, floor = _known(stored, pool, metric, items)

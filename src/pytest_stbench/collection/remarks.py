@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_stbench.collection.outcomes import ItemFailed
+from pytest_stbench.collection.item_outcomes import ItemFailed
 from pytest_stbench.errors import CheckWarning, StbenchWarning
 from pytest_stbench.report.width import wrapped
 from pytest_stbench.spec import TASK_SUFFIX

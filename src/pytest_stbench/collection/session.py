@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_stbench.collection.keeping import level_of, parts_of
+from pytest_stbench.collection.keep_option import level_of, parts_of
 from pytest_stbench.collection.plan_items import TaskItems
 from pytest_stbench.collection.progress import progress_of
 from pytest_stbench.collection.skips import keep_exits_honest
 from pytest_stbench.data.roots import data_roots
-from pytest_stbench.data.samples import load_samples
-from pytest_stbench.run.cells import make_grid
 from pytest_stbench.run.installed import builtin_registry
-from pytest_stbench.run.separate_panels import separate_panels
+from pytest_stbench.run.separate_panels import task_and_grid
 from pytest_stbench.run.settings import AFRESH_PLUGIN, RunSettings
 from pytest_stbench.spec.defaults import family_of, metrics_of
 from pytest_stbench.spec.given_gates import metric_of
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
     from pytest_stbench.run.runner import Runner
     from pytest_stbench.run.scores.recorder import Recorder
     from pytest_stbench.run.task_run import TaskRun
-    from pytest_stbench.spec.model import DatasetSpec
-    from pytest_stbench.splits.table import Sample
 
 RUNNER: pytest.StashKey[Runner] = pytest.StashKey()
 ARGUMENTS = "stbench_arguments"
@@ -75,12 +71,7 @@ def load_items(path: Path, config: pytest.Config) -> TaskItems:
 
     # What was learnt of a file under its size and times is no proof of what it says.
     kept = None if settings.no_skip else settings.store
-
-    def samples(name: str, config: DatasetSpec) -> tuple[Sample, ...]:
-        return load_samples(config, name, roots, kept, readers=registry.readers)
-
-    task = separate_panels(task, samples)
-    grid = make_grid(task, samples, registry.splits)
+    task, grid = task_and_grid(task, roots, registry, kept)
     choices = list(config.getoption("stbench_model")) or (
         [f"fixture:{task.spec.model}"] if task.spec.model else []
     )

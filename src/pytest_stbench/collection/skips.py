@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_stbench.calls.process_end import HonestExits
-from pytest_stbench.collection.outcomes import BlockedItem, GateNotMet, payload
+from pytest_stbench.collection.item_outcomes import BlockedItem, GateNotMet, payload
+from pytest_stbench.collection.plan_items import function_of, items_of
 from pytest_stbench.collection.remarks import AS_ERROR
 from pytest_stbench.errors import StbenchWarning
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-
-    from pytest_stbench.collection.plan_items import TaskItems
 
 MODEL_FIXTURE = "stbench_model"
 RAISED_BY = "_stbench_raised_by"
@@ -103,7 +102,7 @@ def own_outcome(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.T
     if isinstance(error, StbenchWarning):
         _fail(report, f"{error} {AS_ERROR}")
     if isinstance(error, BlockedItem):
-        task = item.getparent(pytest.Module).obj.__stbench__.task.spec.name  # type: ignore[union-attr]  # items always have a module
+        task = items_of(item).task.spec.name
         payload(item).update(outcome="blocked", task=task, cause=error.cause, detail=error.detail)
     if not report.skipped or "skipped" in payload(item) or _expected(item, error):
         return
@@ -115,9 +114,7 @@ def own_outcome(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.T
 
 def _expected(item: pytest.Item, error: object) -> bool:
     """Tell whether the task file knows its gate to fail."""
-    items: TaskItems = item.getparent(pytest.Module).obj.__stbench__  # type: ignore[union-attr]  # items always have a module
-    function = items.functions[item.originalname]  # type: ignore[attr-defined]  # items are functions
-    return isinstance(error, GateNotMet) and function.name in items.task.spec.xfail
+    return isinstance(error, GateNotMet) and function_of(item).name in items_of(item).task.spec.xfail
 
 
 def _fail(report: pytest.TestReport, message: str) -> None:

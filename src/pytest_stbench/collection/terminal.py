@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.calls.failures import first_line
 from pytest_stbench.checks.wording import count
-from pytest_stbench.collection.keeping import KEEP_ERROR
+from pytest_stbench.collection.keep_option import KEEP_ERROR
 from pytest_stbench.collection.reports import (
     SAVE_ERROR,
     UNAPPLIED,
     UPDATE_ERROR,
+    gathered_of,
     results_of,
     save_path,
-    told_of,
 )
-from pytest_stbench.gate.within_slide import LABEL
+from pytest_stbench.gate.wording import WITHIN_SLIDE
 from pytest_stbench.report.depth import depth_lines
 from pytest_stbench.report.findings import (
     SAVED,
@@ -26,8 +26,7 @@ from pytest_stbench.report.findings import (
     finding_line,
     further_lines,
 )
-from pytest_stbench.report.in_words import in_words
-from pytest_stbench.report.tables import make_tables, table_lines, undefined_line
+from pytest_stbench.report.tables import in_words, make_tables, table_lines, undefined_line
 from pytest_stbench.report.verdicts import PASSED, several_lines, shown, verdict_lines
 from pytest_stbench.report.width import terminal_width, wrapped
 from pytest_stbench.results.checklist import checklist_of
@@ -37,7 +36,7 @@ from pytest_stbench.run.settings import IN_PROCESS_PLUGIN
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_stbench.collection.collector import Told
+    from pytest_stbench.collection.reports import Gathered
     from pytest_stbench.report.tables import Table
     from pytest_stbench.results.check_record import CheckRecord
     from pytest_stbench.results.provenance import TaskRecord
@@ -51,8 +50,8 @@ def write_summary(reporter: Any, config: pytest.Config) -> None:
     """Write tables, verdicts, checks, comparisons and what the store did."""
     width = terminal_width() if reporter.isatty else None
     reporter = _Wrapped(reporter) if reporter.isatty else reporter
-    told = told_of(config)
-    results = results_of(told)
+    gathered = gathered_of(config)
+    results = results_of(gathered)
     tasks = {task.name: task for task in results.tasks}
     tables = make_tables(results)
     titled = ""
@@ -63,24 +62,24 @@ def write_summary(reporter: Any, config: pytest.Config) -> None:
         if task.name != titled:
             reporter.section(f"stbench: {task.name} v{task.version}")
             titled = task.name
-        _write_table(reporter, table, task, results, told, width)
+        _write_table(reporter, table, task, results, gathered, width)
     for line in several_lines(results.verdicts):
         reporter.write_line(line)
     if not tables:
         reporter.section("stbench")
     for line in depth_lines(results.datasets, width):
         reporter.write_line(line)
-    _write_checks(reporter, results.checks, told)
+    _write_checks(reporter, results.checks, gathered)
     if not tables:
         for line in checklist_lines(checklist_of(results)):
             reporter.write_line(line)
-    _write_blocked(reporter, told, results.checks)
-    for reason, n in told.skipped.items():
+    _write_blocked(reporter, gathered, results.checks)
+    for reason, n in gathered.skipped.items():
         reporter.write_line(f"skipped {count(n, 'item')}: {first_line(reason)}")
-    _write_comparisons(reporter, told)
+    _write_comparisons(reporter, gathered)
     for text in config.stash.get(UNAPPLIED, []):
         reporter.write_line(f"gate    {text} was applied to no score of this run: it is not passed", red=True)
-    _write_store(reporter, config, told)
+    _write_store(reporter, config, gathered)
     asked = config.getoption("stbench_save") or config.getoption("stbench_report")
     if tables and not asked:
         reporter.write_line(AS_PAGE)
@@ -101,7 +100,7 @@ class _Wrapped:
 
 
 def _write_table(
-    reporter: Any, table: Table, task: TaskRecord, results: Results, told: Told, width: int | None
+    reporter: Any, table: Table, task: TaskRecord, results: Results, gathered: Gathered, width: int | None
 ) -> None:
     registry = builtin_registry()
     family = registry.families[task.wraps or task.family]
@@ -120,11 +119,11 @@ def _write_table(
     scored = "signatures" if family.predicts == "signatures" else "genes"
     head += [f"{genes} {scored}"] if genes is not None else []
     within = any(lock.split == split and set(lock.train) & set(lock.test) for lock in results.lock)
-    reporter.write_line(", ".join([*head, f"{split} ({LABEL})" if within else split]))
+    reporter.write_line(", ".join([*head, f"{split} ({WITHIN_SLIDE})" if within else split]))
     ladder_names = {name for scores in table.ladder.values() for name in scores}
     simple = next((name for name in family.simple if name in ladder_names), "")
     reporter.write_line(f"model {_model(table.model, results)}   T = {family.trivial}   S = {simple}")
-    ended = told.ended
+    ended = gathered.ended
     for line in table_lines(table, task.primary, family.trivial, simple, ended, width and width - 2):
         reporter.write_line(f"  {line}")
     for verdict in table.verdicts.values():
@@ -148,11 +147,11 @@ def _model(name: str, results: Results) -> str:
     return f"{named} (names of units {record.unit_names})" if record.unit_names else named
 
 
-def _write_checks(reporter: Any, checks: tuple[CheckRecord, ...], told: Told) -> None:
+def _write_checks(reporter: Any, checks: tuple[CheckRecord, ...], gathered: Gathered) -> None:
     if not checks:
         return
     reporter.write_line(f"checks  {counted(checks)}")
-    blocked = told.blocked
+    blocked = gathered.blocked
     several = len({check.task for check in checks}) > 1
     for check in checks:
         if check.status == "pass":
@@ -171,11 +170,11 @@ def _write_checks(reporter: Any, checks: tuple[CheckRecord, ...], told: Told) ->
         reporter.write_line(f"  {line}", yellow=True)
 
 
-def _write_blocked(reporter: Any, told: Told, checks: tuple[CheckRecord, ...]) -> None:
+def _write_blocked(reporter: Any, gathered: Gathered, checks: tuple[CheckRecord, ...]) -> None:
     """One line per cause that no line above stands for; a cause of several tasks is one."""
     shown = {(check.task, check_name(check)) for check in checks if check.status != "pass"}
     counts: dict[tuple[str, str], int] = {}
-    for (task, cause), (detail, n) in told.blocked.items():
+    for (task, cause), (detail, n) in gathered.blocked.items():
         if (task, cause) not in shown:
             key = (cause, first_line(detail))
             counts[key] = counts.get(key, 0) + n
@@ -183,15 +182,15 @@ def _write_blocked(reporter: Any, told: Told, checks: tuple[CheckRecord, ...]) -
         reporter.write_line(f"blocked {count(n, 'item')} by {cause}: {detail}", red=True)
 
 
-def _write_comparisons(reporter: Any, told: Told) -> None:
+def _write_comparisons(reporter: Any, gathered: Gathered) -> None:
     refused: dict[str, list[str]] = {}
-    without = {found["name"] for found in told.records["comparisons"] if not found["digests"]}
+    without = {found["name"] for found in gathered.records["comparisons"] if not found["digests"]}
     for name in sorted(without):
         reporter.write_line(
             f"compare {name}: has no digests (an older version wrote it, or another tool): its scores follow "
-            "from their patients, but whether a record was changed cannot be told"
+            "from their patients, but whether a record was changed cannot be gathered"
         )
-    for found in told.records["comparisons"]:
+    for found in gathered.records["comparisons"]:
         place = f"{found['metric']}[{found['pool']}]"
         if found["refused"]:
             why = f"not comparable with {found['name']}: {'; '.join(found['refused'])}"
@@ -220,8 +219,10 @@ def _change(change: dict[str, Any]) -> str:
     return f"{change['patient']} {change['difference']:+.3f}{worst}"
 
 
-def _write_store(reporter: Any, config: pytest.Config, told: Told) -> None:
-    computed, found, memory_only = (told.tally.get(k, set()) for k in ("computed", "reused", "memory_only"))
+def _write_store(reporter: Any, config: pytest.Config, gathered: Gathered) -> None:
+    computed, found, memory_only = (
+        gathered.tally.get(k, set()) for k in ("computed", "reused", "memory_only")
+    )
     # What one process of the run has computed and another one has read is none of an earlier run.
     reused = found - computed
     store = config.getoption("stbench_store")

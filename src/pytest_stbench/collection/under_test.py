@@ -10,11 +10,10 @@ from pytest_stbench.calls.contestants import Contestant, user_contestant
 from pytest_stbench.calls.failures import Blocked
 from pytest_stbench.calls.model_calls import built
 from pytest_stbench.collection.model_choice import BaselineChoice, NoModel, model_label
-from pytest_stbench.collection.plan_items import MODEL_NAME
+from pytest_stbench.collection.plan_items import MODEL_NAME, items_of
 from pytest_stbench.errors import ModelError
 
 if TYPE_CHECKING:
-    from pytest_stbench.collection.plan_items import TaskItems
     from pytest_stbench.run.task_run import TaskRun
 
 LATEST: pytest.StashKey[dict[str, tuple[object, Contestant]]] = pytest.StashKey()
@@ -47,7 +46,7 @@ def _from_user(config: pytest.Config, label: str, given: object, timeout: float 
 
 def label_of(item: pytest.Item, cell: str) -> str:
     """Return the name of the model, with the parameter of its fixture where there is one."""
-    items: TaskItems = item.getparent(pytest.Module).obj.__stbench__  # type: ignore[union-attr]  # items always have a module
+    items = items_of(item)
     callspec = getattr(item, "callspec", None)  # a check of the only model has no parameter
     if callspec is None:
         return model_label(items.choices[0])

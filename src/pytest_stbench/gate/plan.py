@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_stbench.gate.intervals import MIN_INTERVAL
-from pytest_stbench.gate.wording import by, number, patients
-from pytest_stbench.kernels.guarded import MIN_PATIENTS, detectable_effect, steps
+from pytest_stbench.gate.wording import asked, number, patients
+from pytest_stbench.kernels.guarded import detectable_effect, steps
 
 if TYPE_CHECKING:
+    from pytest_stbench.gate.rules import Rule
     from pytest_stbench.gate.ruleset import Rules
 
 
@@ -58,64 +58,48 @@ def plan_gates(
     sd
         SD over patients, in the units of the metric, of an earlier run if there is one.
     """
-    wanted: list[tuple[str, str | None, int, float, float, str]] = [
-        ("beats", name, MIN_PATIENTS, margin, detectable_effect(n), f"beats {name}{by(margin)}")
-        for name, margin in ((name, max(own, rules.floor.value)) for name, own in rules.references.items())
-    ]
-    wanted += [
-        ("min_patient_difference", name, 1, limit, _any(n), f"min_patient_difference {limit:g} to {name}")
-        for name, limit in rules.min_patient_difference.items()
-    ]
-    if rules.not_worse_than is not None:
-        margin = rules.not_worse_than
-        text = f"not_worse_than the stored run{by(margin)}"
-        wanted.append(("not_worse_than", None, MIN_PATIENTS, -margin, detectable_effect(n), text))
-    if rules.min_lower is not None:
-        text = f"min_lower {rules.min_lower:g}"
-        wanted.append(("min_lower", None, MIN_INTERVAL, rules.min_lower, _interval_distance(n), text))
-    for kind, limit in (("min", rules.min), ("min_patient", rules.min_patient), ("max", rules.max)):
-        if limit is not None:
-            wanted.append((kind, None, 1, limit, _any(n), f"{kind} {limit:g}"))
     then = f"{claim} claim: {'fails as underpowered' if claim == 'population' else 'shown only'}"
     then = then if rules.gated else "no gate in the file: shown only"
-    return tuple(
-        PlannedGate(
-            kind=kind,
-            reference=reference,
-            n=n,
-            needs=needs,
-            decidable=n >= needs,
-            offset=offset,
-            effect_sd=effect,
-            effect=offset + effect * sd if sd is not None and math.isfinite(effect) else None,
-            message=f"{metric} {text}: {_finding(n, needs, kind, offset, effect, then, sd)}",
-        )
-        for kind, reference, needs, offset, effect, text in wanted
+    return tuple(_planned(rule, n, metric, then, sd) for rule in rules.each())
+
+
+def _planned(rule: Rule, n: int, metric: str, then: str, sd: float | None) -> PlannedGate:
+    effect = _effect(rule, n)
+    return PlannedGate(
+        kind=rule.kind,
+        reference=rule.reference,
+        n=n,
+        needs=rule.needs,
+        decidable=n >= rule.needs,
+        offset=rule.limit,
+        effect_sd=effect,
+        effect=rule.limit + effect * sd if sd is not None and math.isfinite(effect) else None,
+        message=f"{metric} {asked(rule)}: {_finding(rule, n, effect, then, sd)}",
     )
 
 
-def _any(n: int) -> float:
-    """Rules on estimates need one patient, and ask for no distance from their limit."""
+def _effect(rule: Rule, n: int) -> float:
+    """Return how many SDs above the limit an estimate of `n` patients must lie."""
+    if rule.strict:
+        return detectable_effect(n)
+    if rule.judges == "bound":
+        return float(steps(n)) / math.sqrt(n) if n >= rule.needs else math.inf
     return 0.0 if n else math.inf
 
 
-def _interval_distance(n: int) -> float:
-    return float(steps(n)) / math.sqrt(n) if n >= MIN_INTERVAL else math.inf
-
-
-def _finding(n: int, needs: int, kind: str, offset: float, effect: float, then: str, sd: float | None) -> str:
-    if n < needs:
-        text = f"cannot be decided, {n} of the {needs} patients needed ({then})"
-        if kind != "beats":
+def _finding(rule: Rule, n: int, effect: float, then: str, sd: float | None) -> str:
+    if n < rule.needs:
+        text = f"cannot be decided, {n} of the {rule.needs} patients needed ({then})"
+        if rule.kind != "beats":
             return text
-        return f"{text}; {_smallest(kind, offset, detectable_effect(needs), needs, sd)}"
+        return f"{text}; {_smallest(rule, detectable_effect(rule.needs), rule.needs, sd)}"
     if not effect:
         return f"can be decided with {patients(n)}"
-    return f"can be decided; {_smallest(kind, offset, effect, n, sd)}"
+    return f"can be decided; {_smallest(rule, effect, n, sd)}"
 
 
-def _smallest(kind: str, offset: float, effect: float, n: int, sd: float | None) -> str:
-    what = "value" if kind == "min_lower" else "mean paired difference"
-    start = f"{offset:g} + " if offset else ""
-    units = f" = {number(offset + effect * sd)} at SD {number(sd)}" if sd is not None else ""
+def _smallest(rule: Rule, effect: float, n: int, sd: float | None) -> str:
+    what = "mean paired difference" if rule.paired else "value"
+    start = f"{rule.limit:g} + " if rule.limit else ""
+    units = f" = {number(rule.limit + effect * sd)} at SD {number(sd)}" if sd is not None else ""
     return f"the smallest {what} that could pass with {patients(n)} is {start}{effect:.2f} SD{units}"

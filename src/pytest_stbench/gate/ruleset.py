@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_stbench.gate.margins import NO_FLOOR, Floor
+from pytest_stbench.gate.rules import (
+    Rule,
+    at_least,
+    at_most,
+    beats,
+    lower_at_least,
+    not_worse_than,
+    patient_difference_at_least,
+    worst_at_least,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +50,30 @@ class Rules:
     def references(self) -> dict[str, float]:
         """Every reference that is compared with, and its margin."""
         return {**self.beats, **self.shown}
+
+    @property
+    def compares(self) -> bool:
+        """Whether a rule is asked that needs patients as replicates."""
+        return bool(self.beats or self.min_patient_difference) or not (
+            self.not_worse_than is None and self.min_lower is None
+        )
+
+    def each(self) -> list[Rule]:
+        """Return the rules one by one, those that decide first."""
+        asked = [beats(name, margin, self.floor) for name, margin in self.beats.items()]
+        asked += [patient_difference_at_least(*limit) for limit in self.min_patient_difference.items()]
+        limits = (
+            (not_worse_than, self.not_worse_than),
+            (at_least, self.min),
+            (lower_at_least, self.min_lower),
+            (worst_at_least, self.min_patient),
+            (at_most, self.max),
+        )
+        asked += [rule(limit) for rule, limit in limits if limit is not None]
+        shown = [
+            replace(beats(name, margin, self.floor), declared=False) for name, margin in self.shown.items()
+        ]
+        return [*(replace(rule, declared=self.gated) for rule in asked), *shown]
 
 
 def required_references(family: Family, simple: str) -> dict[str, float]:

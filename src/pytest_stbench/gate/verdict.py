@@ -1,23 +1,22 @@
-"""From the rules on a metric to its verdict."""
+"""From the rules on a metric to its verdict; within slides limits alone decide, never a comparison."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Unpack
 
 from pytest_stbench.gate.intervals import ANY
-from pytest_stbench.gate.limits import at_least, at_most, lower_at_least, worst_at_least
 from pytest_stbench.gate.pairing import PatientValues, defined
-from pytest_stbench.gate.rules import beats, not_worse_than, patient_difference_at_least
-from pytest_stbench.gate.wording import headline
+from pytest_stbench.gate.rules import apply_rule
+from pytest_stbench.gate.wording import WITHIN_SLIDE, headline, number
 from pytest_stbench.results.record import GateRecord, Outcome, Verdict, VerdictRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pytest_stbench.gate.rules import Rule, Scored
     from pytest_stbench.gate.ruleset import Rules
-    from pytest_stbench.kernels.mean_interval import Range
 
 # What is decided against the model comes first; a rule that could not be applied is never a pass.
 ORDER: tuple[Outcome, ...] = ("fail", "not_evaluable", "underpowered", "pass")
@@ -44,13 +43,9 @@ def apply_rules(
     values: PatientValues,
     rules: Rules,
     *,
-    metric: str,
-    better: str,
     references: Mapping[str, PatientValues],
     stored: PatientValues | None = None,
-    stored_name: str = "the stored run",
-    refused: str = "",
-    bounds: Range = ANY,
+    **scored: Unpack[Scored],
 ) -> tuple[GateRecord, ...]:
     """Apply every rule that is asked, and compare with the references that are shown.
 
@@ -60,19 +55,13 @@ def apply_rules(
         Values of the model by patient.
     rules
         The rules on the metric.
-    metric, better
-        Name and direction (``up``, ``down`` or ``context``) of the metric.
     references
         Values by patient of every reference; a missing one is not evaluable.
     stored
         Values by patient of the stored run; None when no run is compared with, and
         ``not_worse_than`` is then not evaluable. Empty when that run lacks the metric.
-    stored_name
-        What the message calls the stored run.
-    refused
-        Why a stored run that was given cannot be compared with.
-    bounds
-        Lower and upper end of the metric, None for no end.
+    metric, better, bounds, stored_name, refused
+        As in :func:`~pytest_stbench.gate.rules.apply_rule`.
 
     Returns
     -------
@@ -85,40 +74,12 @@ def apply_rules(
         For a comparison on a metric without a better direction.
     """
 
-    def beaten(name: str, margin: float) -> GateRecord:
-        return beats(
-            values, references.get(name, {}), metric=metric, against=name, better=better, margin=margin,
-            floor=rules.floor, bounds=bounds,
-        )  # fmt: skip
+    def reference(rule: Rule) -> PatientValues | None:
+        if not rule.paired:
+            return None
+        return stored if rule.reference is None else references.get(rule.reference, {})
 
-    gates = [beaten(name, margin) for name, margin in rules.beats.items()]
-    gates += [
-        patient_difference_at_least(
-            values, references.get(name, {}), metric=metric, against=name, better=better, threshold=limit,
-            bounds=bounds,
-        )
-        for name, limit in rules.min_patient_difference.items()
-    ]  # fmt: skip
-    if rules.not_worse_than is not None:
-        gates.append(
-            not_worse_than(
-                values, stored, metric=metric, against=stored_name, better=better,
-                margin=rules.not_worse_than, refused=refused, bounds=bounds,
-            )
-        )  # fmt: skip
-    limits = (
-        (at_least, rules.min),
-        (lower_at_least, rules.min_lower),
-        (worst_at_least, rules.min_patient),
-        (at_most, rules.max),
-    )
-    gates += [
-        rule(values, metric=metric, threshold=limit, bounds=bounds)
-        for rule, limit in limits
-        if limit is not None
-    ]
-    gates = [replace(gate, declared=rules.gated) for gate in gates]
-    return (*gates, *(replace(beaten(*item), declared=False) for item in rules.shown.items()))
+    return tuple(apply_rule(rule, values, reference(rule), **scored) for rule in rules.each())
 
 
 def judge(
@@ -129,23 +90,19 @@ def judge(
     dataset: str,
     split: str,
     model: str,
-    metric: str,
-    better: str,
     references: Mapping[str, PatientValues],
+    stored: PatientValues | None = None,
     variant: str = "",
     baseline: str | None = None,
     same_as: tuple[str, ...] = (),
     primary: bool = False,
-    stored: PatientValues | None = None,
-    stored_name: str = "the stored run",
-    refused: str = "",
-    bounds: Range = ANY,
+    **scored: Unpack[Scored],
 ) -> VerdictRecord | None:
     """Return the verdict on one metric of one model, or None when nothing is asked of it.
 
     Parameters
     ----------
-    values, rules, metric, better, references, stored, stored_name, refused, bounds
+    values, rules, references, stored, metric, better, bounds, stored_name, refused
         As in :func:`apply_rules`.
     task, dataset, variant, split, model
         Where the score belongs.
@@ -163,50 +120,34 @@ def judge(
         ``reference``; ``not_evaluable`` when no patient has a value; else what all rules that decide come
         to together, with the message of the rule that decided by the least or failed by the most.
     """
-    gates = apply_rules(
-        values, rules, metric=metric, better=better, references=references, stored=stored,
-        stored_name=stored_name, refused=refused, bounds=bounds,
-    )  # fmt: skip
-    deciding = [gate for gate in gates if gate.declared == rules.gated]
-    if not deciding:
+    gates = apply_rules(values, rules, references=references, stored=stored, **scored)
+    if all(gate.declared != rules.gated for gate in gates):
         return None
-    verdict: Verdict
+    metric = scored["metric"]
+    head = headline(metric, values.values(), scored.get("bounds", ANY))
+    verdict: Verdict = "reference"
     p = None
     if baseline is not None and baseline in rules.references:
-        verdict, gates = "reference", ()
-        message = (
-            f"{headline(metric, values.values(), bounds)}: {baseline} is itself one of the baselines that "
-            "the rule compares with, so there is nothing to decide"
-        )
+        why = "is itself one of the baselines that the rule compares with, so there is nothing to decide"
+        message, gates = f"{head}: {baseline} {why}", ()
     elif same_as:
-        verdict, gates = "reference", ()
-        message = (
-            f"{headline(metric, values.values(), bounds)}: reference, its predictions are those of "
-            f"{' and '.join(same_as)}"
-        )
+        message, gates = f"{head}: reference, its predictions are those of {' and '.join(same_as)}", ()
     elif defined(values):
-        verdict = aggregate(deciding)
-        message = min((gate for gate in deciding if gate.outcome == verdict), key=_slack).message
-        known = [gate.p for gate in deciding if gate.kind == "beats"]
-        p = max((value for value in known if value is not None), default=None) if None not in known else None
+        verdict, message, p = _decided([gate for gate in gates if gate.declared == rules.gated])
     else:
-        verdict, gates = "not_evaluable", ()
-        message = f"{metric}: not evaluable, no patient has a value"
+        verdict, gates, message = "not_evaluable", (), f"{metric}: not evaluable, no patient has a value"
     return VerdictRecord(
-        task=task,
-        dataset=dataset,
-        variant=variant,
-        split=split,
-        model=model,
-        metric=metric,
-        verdict=verdict,
-        gated=rules.gated,
-        primary=primary,
-        p=p,
-        same_as=same_as,
-        gates=gates,
-        message=message,
-    )
+        task=task, dataset=dataset, variant=variant, split=split, model=model, metric=metric, verdict=verdict,
+        gated=rules.gated, primary=primary, p=p, same_as=same_as, gates=gates, message=message,
+    )  # fmt: skip
+
+
+def _decided(gates: list[GateRecord]) -> tuple[Outcome, str, float | None]:
+    """Return what the rules that decide come to, the message of the one that did, and the largest p."""
+    verdict = aggregate(gates)
+    message = min((gate for gate in gates if gate.outcome == verdict), key=_slack).message
+    known = [gate.p for gate in gates if gate.kind == "beats"]
+    return verdict, message, None if None in known else max((p for p in known if p is not None), default=None)
 
 
 def _slack(gate: GateRecord) -> float:
@@ -214,3 +155,51 @@ def _slack(gate: GateRecord) -> float:
     if gate.kind != "beats" or gate.low is None or gate.margin is None:
         return math.inf
     return gate.low - gate.margin
+
+
+def judge_within(values: PatientValues, rules: Rules, **facts: Any) -> VerdictRecord | None:
+    """Return the verdict on a score of a split within slides, or None when nothing is asked.
+
+    Train and test units lie on one slide, so patients are no replicates of what is asked: rules that
+    compare, and ``min_lower``, cannot be decided and come out as ``underpowered`` (unless the model is a
+    reference itself); limits on the estimate and on patients hold as elsewhere. `facts` are the further
+    arguments of :func:`judge`.
+    """
+    head = f"{facts['metric']} {_mean(values)} ({WITHIN_SLIDE})"
+    if facts.get("baseline") in rules.references or facts.get("same_as"):
+        return _without_interval(judge(values, rules, **facts), head)
+    limits = replace(
+        rules, beats={}, shown={}, min_patient_difference={}, not_worse_than=None, min_lower=None
+    )
+    found = _without_interval(judge(values, limits, **facts), head)
+    if not rules.compares or (found is not None and found.verdict != "pass"):
+        return found
+    return VerdictRecord(
+        **{name: facts[name] for name in ("task", "dataset", "split", "model", "metric")},
+        variant=facts.get("variant", ""),
+        verdict="underpowered" if defined(values) else "not_evaluable",
+        gated=rules.gated,
+        primary=facts.get("primary", False),
+        gates=found.gates if found is not None else (),
+        message=f"{head}: no comparison can be decided; add a split by patient (lopo, pgkf)",
+    )
+
+
+def _mean(values: PatientValues) -> str:
+    known = list(defined(values).values())
+    return number(sum(known) / len(known)) if known else "undefined"
+
+
+def _without_interval(verdict: VerdictRecord | None, head: str) -> VerdictRecord | None:
+    """Return the verdict with `head` in the place of a headline that shows an interval."""
+    if verdict is None:
+        return None
+
+    def headed(message: str) -> str:
+        return f"{head}: {message.partition(': ')[2]}"
+
+    gates = tuple(
+        replace(gate, low=None, high=None, ci_method=None, message=headed(gate.message))
+        for gate in verdict.gates
+    )
+    return replace(verdict, gates=gates, message=headed(verdict.message))

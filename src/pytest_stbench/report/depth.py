@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from statistics import median
 from typing import TYPE_CHECKING
 
 from pytest_stbench.report.width import fitted, left_out_line
+from pytest_stbench.results.checklist import depth_median
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,21 +44,15 @@ def depth_lines(datasets: Iterable[DatasetRecord], width: int | None = None) -> 
 def _row(view: DatasetRecord) -> list[str]:
     cells = [view.name, view.resolution or "-", f"{view.n_units:,}"]
     for column in COLUMNS:
-        middle = _middle(view, column)
+        middle = depth_median(view.depth.values(), column)
         cells.append(
             "-" if middle is None else f"{middle:.2f}" if column == "zero_share" else f"{middle:,.0f}"
         )
-    own, here, there = (
-        _middle(view, name) for name in ("follows_depth", "follows_depth_paired", "follows_depth_first")
-    )
+    follows = ("follows_depth", "follows_depth_paired", "follows_depth_first")
+    own, here, there = (depth_median(view.depth.values(), name) for name in follows)
     cells.append("-" if own is None else f"{own:.2f}")
     cells.append("-" if here is None or there is None else f"{here:.2f}, was {there:.2f}")
     return [*cells, _transcripts(view.notes)]
-
-
-def _middle(view: DatasetRecord, name: str) -> float | None:
-    values = [value for found in view.depth.values() if (value := found.get(name)) is not None]
-    return median(values) if values else None
 
 
 def _transcripts(notes: Mapping[str, int]) -> str:

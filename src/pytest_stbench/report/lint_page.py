@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from pytest_stbench import __version__
 from pytest_stbench.report.findings import concession_lines, counted
+from pytest_stbench.report.page.checks import Kind, Path, kinds_of, passed_of, paths_of
 from pytest_stbench.report.page.glossary import of_checks
-from pytest_stbench.report.page.judged import Kind, Path, kinds_of, passed_of, paths_of
 from pytest_stbench.report.page.pictures import Picture, Slide, limits, outlined
 from pytest_stbench.report.page.render import anchor, page, shown
 from pytest_stbench.results.checklist import checklist_of
-from pytest_stbench.results.schema import Results
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,19 +84,15 @@ def _headline(reports: Sequence[Report]) -> str:
 
 def _section(report: Report, number: int, before: int) -> Section:
     checks = [(check, f"0:checks.{before + place}") for place, check in enumerate(report.checks)]
-    results = Results(checks=report.checks, datasets=report.datasets, tasks=report.tasks)
-    not_run: dict[str, list[str]] = {}
-    for name, reason in report.not_run.items():
-        not_run.setdefault(reason, []).append(name)
     return Section(
         report=report,
         id=anchor("source", number, report.title),
         counted=counted(report.checks),
-        paths=paths_of(checklist_of(results), tasks=False),
+        paths=paths_of(checklist_of(report.results), tasks=False),
         kinds=kinds_of(checks, section=number),
         passed=passed_of(report.checks),
         conceded=concession_lines(report.checks),
-        not_run=not_run,
+        not_run=report.not_run_by_reason,
         views=[_view(seen) for seen in report.views],
     )
 

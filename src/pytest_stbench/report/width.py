@@ -41,6 +41,19 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
+def flush_left(rows: Sequence[Sequence[str]], right_from: int | None = None) -> list[str]:
+    """Return rows of cells as lines, flush left; columns from `right_from` on flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    right = len(widths) if right_from is None else right_from
+    return [
+        "  ".join(
+            cell.ljust(width) if column < right else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
 def fitted(
     rows: Sequence[Sequence[str]], first: Sequence[str], width: int | None
 ) -> tuple[list[str], list[str]]:

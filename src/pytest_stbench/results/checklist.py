@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pytest_stbench.results.stored import Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_stbench.results.check_record import CheckRecord
     from pytest_stbench.results.provenance import DatasetRecord
@@ -88,13 +88,7 @@ def checklist_of(results: Results) -> tuple[ChecklistRecord, ...]:
 
 
 def _step(
-    task: str,
-    dataset: str,
-    step: Step,
-    checks: Sequence[CheckRecord],
-    figures: dict[str, Any],
-    *,
-    read: bool,
+    task: str, dataset: str, step: Step, checks: Sequence[CheckRecord], figures: dict[str, Any], *, read: bool
 ) -> ChecklistRecord:
     question, items = STEPS[step]
     asked = [check for check in checks if set(check.checklist) & set(items)]
@@ -119,14 +113,9 @@ def _figures(record: DatasetRecord | None, checks: Sequence[CheckRecord]) -> dic
     splits = list(dict.fromkeys(check.split for check in checks if check.split))
     people = next((check.statistic for check in checks if check.name == "too_few_patients"), None)
     if record is None:
-        patients = None if people is None else int(people)
-        return {
-            "resolution": {},
-            "sample size": {"patients": patients},
-            "panels": {},
-            "preprocessing": {},
-            "splits": {"splits": splits},
-        }
+        known: dict[Step, dict[str, Any]] = {step: {} for step in STEPS}
+        sample_size = {"patients": None if people is None else int(people)}
+        return {**known, "sample size": sample_size, "splits": {"splits": splits}}
     depth = list(record.depth.values())
     areas = [area for slide in depth if (area := slide.get("area_mm2")) is not None]
     return {
@@ -143,9 +132,9 @@ def _figures(record: DatasetRecord | None, checks: Sequence[CheckRecord]) -> dic
         },
         "panels": {"panels": list(record.panels), "genes": record.n_genes or None},
         "preprocessing": {
-            "counts_per_unit": _median(depth, "libsize_median"),
-            "genes_per_unit": _median(depth, "genes_median"),
-            "zero_share": _median(depth, "zero_share"),
+            "counts_per_unit": depth_median(depth, "libsize_median"),
+            "genes_per_unit": depth_median(depth, "genes_median"),
+            "zero_share": depth_median(depth, "zero_share"),
         },
         "splits": {"splits": splits},
     }
@@ -156,7 +145,8 @@ def _of_task(name: str, results: Results) -> dict[str, Any]:
     return {} if task is None else {"family": task.family, "claim": task.claim, "primary": task.primary}
 
 
-def _median(depth: Sequence[Mapping[str, float | None]], name: str) -> float | None:
+def depth_median(depth: Iterable[Mapping[str, float | None]], name: str) -> float | None:
+    """Return the median over slides of a figure of their depth; None where no slide has it."""
     values = [value for slide in depth if (value := slide.get(name)) is not None]
     return median(values) if values else None
 

@@ -10,7 +10,7 @@ from pytest_stbench.errors import ResultsError
 from pytest_stbench.spec.numbers import moves
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_stbench.results.provenance import DatasetRecord, LockRecord, TaskRecord
     from pytest_stbench.results.record import ScoreRecord
@@ -41,10 +41,7 @@ class PatientChange:
 
 
 def why_not_comparable(
-    task: TaskRecord,
-    datasets: Iterable[DatasetRecord],
-    stored: Results,
-    lock: Iterable[LockRecord] = (),
+    task: TaskRecord, datasets: Iterable[DatasetRecord], stored: Results, lock: Iterable[LockRecord] = ()
 ) -> list[str]:
     """Return every reason not to compare a run with a stored one; empty when they compare.
 
@@ -99,7 +96,14 @@ def task_differences(current: TaskRecord, stored: TaskRecord, *, there: str = TH
         )
         if here != before
     ]
-    lines += _part_differences(current.fingerprint_parts, stored.fingerprint_parts, there)
+
+    def part(name: str, here: str | None, before: str | None) -> str:
+        # The digests would tell nobody anything.
+        if before is None:
+            return f"{name} is set here and not {there}"
+        return f"{name} is set {there} and not here" if here is None else f"{name} differs from that {there}"
+
+    lines += _mapping_differences(current.fingerprint_parts, stored.fingerprint_parts, part)
     if not lines and current.fingerprint != stored.fingerprint:
         lines.append(
             f"fingerprint {current.fingerprint} here, {stored.fingerprint} {there}, with equal parts: "
@@ -110,7 +114,12 @@ def task_differences(current: TaskRecord, stored: TaskRecord, *, there: str = TH
 
 def dataset_differences(current: DatasetRecord, stored: DatasetRecord, *, there: str = THERE) -> list[str]:
     """Return what differs between two records of one data set: checksum, patients of slides."""
-    lines = _mapping_differences(current.patients, stored.patients, there, "patient of slide ")
+
+    def patient(slide: str, here: str | None, before: str | None) -> str:
+        ours, theirs = ("absent" if who is None else _short(who) for who in (here, before))
+        return f"patient of slide {slide}: {ours} here, {theirs} {there}"
+
+    lines = _mapping_differences(current.patients, stored.patients, patient)
     if current.checksum != stored.checksum:
         lines.insert(0, f"checksum {current.checksum} here, {stored.checksum} {there}")
     return lines
@@ -234,30 +243,12 @@ def _defined(value: float | None) -> float:
 
 
 def _mapping_differences(
-    current: Mapping[str, str], stored: Mapping[str, str], there: str, prefix: str = ""
+    current: Mapping[str, str], stored: Mapping[str, str], said: Callable[[str, str | None, str | None], str]
 ) -> list[str]:
-    lines: list[str] = []
-    for name in sorted(current.keys() | stored.keys()):
-        if name not in stored:
-            lines.append(f"{prefix}{name}: {_short(current[name])} here, absent {there}")
-        elif name not in current:
-            lines.append(f"{prefix}{name}: absent here, {_short(stored[name])} {there}")
-        elif current[name] != stored[name]:
-            lines.append(f"{prefix}{name}: {_short(current[name])} here, {_short(stored[name])} {there}")
-    return lines
-
-
-def _part_differences(current: Mapping[str, str], stored: Mapping[str, str], there: str) -> list[str]:
-    """Name the settings that differ; their digests would tell nobody anything."""
-    lines: list[str] = []
-    for name in sorted(current.keys() | stored.keys()):
-        if name not in stored:
-            lines.append(f"{name} is set here and not {there}")
-        elif name not in current:
-            lines.append(f"{name} is set {there} and not here")
-        elif current[name] != stored[name]:
-            lines.append(f"{name} differs from that {there}")
-    return lines
+    """Return what is `said` of each name whose values differ: here and there, None where one has none."""
+    names = sorted(current.keys() | stored.keys())
+    values = ((name, current.get(name), stored.get(name)) for name in names)
+    return [said(name, here, before) for name, here, before in values if here != before]
 
 
 def _fold_differences(current: LockRecord, stored: LockRecord) -> list[str]:

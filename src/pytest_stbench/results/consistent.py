@@ -8,27 +8,33 @@ import math
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.results.check_record import CheckRecord, LeftOutRecord
+from pytest_stbench.results.checklist import ChecklistRecord
+from pytest_stbench.results.provenance import DatasetRecord, LockRecord, ModelRecord, TaskRecord
+from pytest_stbench.results.record import ContaminationRecord, ScoreRecord, VerdictRecord
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pytest_stbench.results.record import GateRecord, ScoreRecord, VerdictRecord
+    from pytest_stbench.results.record import GateRecord
     from pytest_stbench.results.schema import Results
     from pytest_stbench.results.stored import Stored
 
 RELATIVE, ABSOLUTE = 1e-9, 1e-12
 """How far a mean may be off: other tools write floats with 15 digits, and sum in another order."""
-KINDS = (
-    "models",
-    "tasks",
-    "datasets",
-    "checks",
-    "checklist",
-    "scores",
-    "verdicts",
-    "lock",
-    "contamination",
-    "left_out",
-)
+KINDS: Mapping[str, type[Stored]] = {
+    "models": ModelRecord,
+    "tasks": TaskRecord,
+    "datasets": DatasetRecord,
+    "checks": CheckRecord,
+    "checklist": ChecklistRecord,
+    "scores": ScoreRecord,
+    "verdicts": VerdictRecord,
+    "lock": LockRecord,
+    "contamination": ContaminationRecord,
+    "left_out": LeftOutRecord,
+}
+"""The records of a results file that have a digest, by the name of their field."""
 DIGITS = 16
 """Hexadecimal digits kept of a digest: they find accidents, and stop nobody who means to deceive."""
 

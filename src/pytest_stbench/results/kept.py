@@ -218,12 +218,7 @@ def _maps(
 
     Return the records of all, what is left out, and whose layers this run brought to which slides.
     """
-    from pytest_stbench.results.kept_maps import (
-        BUDGET,
-        file_name,
-        read_map,
-        write_map,
-    )
+    from pytest_stbench.results.kept_maps import BUDGET, file_name, read_map, write_map
     from pytest_stbench.results.kept_parts import joined, parts_by_slide
 
     found = {record.key: (record, path) for record, path in there.items() if path is not None}

@@ -36,6 +36,9 @@ ROWS = 1 << 20
 SLIDE, PATIENT = "slide", "patient"
 
 
+OF_BLOCK = (SLIDE, PATIENT, "metric", "level", NICHE)
+
+
 class Place(NamedTuple):
     """Whose scores a part holds, and of which cell; in this order they stand in the file.
 
@@ -118,22 +121,12 @@ class Encoder:
         names = [self._encoded(block.names) for block in blocks]
         seeds = np.full(total, place.seed, dtype=np.int32)
         columns = {
-            "model": one(place.model),
-            "task": one(place.task),
-            "dataset": one(place.dataset),
-            "variant": one(place.variant),
-            "fold": one(place.fold),
-            "slide": each([block.slide for block in blocks]),
-            "patient": each([block.patient for block in blocks]),
-            "metric": each([block.metric for block in blocks]),
-            "level": each([block.level for block in blocks]),
+            **{name: one(text) for name, text in place._asdict().items() if name != "seed"},
+            **{name: each([getattr(block, name) for block in blocks]) for name in OF_BLOCK},
             "name": pa.chunked_array(names, type=schema().field("name").type),
             "value": np.concatenate([np.empty(0), *(block.values for block in blocks)]),
             "reason": _reasons([block.reasons for block in blocks]),
-            "role": one(place.role),
-            "split": one(place.split),
             "seed": pa.array(seeds, mask=seeds < 0),
-            NICHE: each([block.niche for block in blocks]),
         }
         table = pa.table(columns, schema=schema()).unify_dictionaries().combine_chunks()
         return table.replace_schema_metadata({PLACE: json.dumps(place).encode()})

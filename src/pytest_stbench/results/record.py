@@ -7,13 +7,7 @@ from typing import ClassVar, Literal
 
 from pytest_stbench.results.stored import Stored, to_builtin
 
-__all__ = [
-    "ContaminationRecord",
-    "GateRecord",
-    "ScoreRecord",
-    "VerdictRecord",
-    "to_builtin",
-]
+__all__ = ["ContaminationRecord", "GateRecord", "ScoreRecord", "VerdictRecord", "to_builtin"]
 
 Outcome = Literal["pass", "fail", "underpowered", "not_evaluable"]
 Verdict = Literal["pass", "fail", "underpowered", "reference", "not_evaluable"]

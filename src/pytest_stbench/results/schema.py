@@ -20,7 +20,7 @@ from pytest_stbench.results.check_record import (  # noqa: TC001  # as above
 from pytest_stbench.results.checklist import ChecklistRecord, checklist_of
 from pytest_stbench.results.consistent import digests_of, first_of, mistakes
 from pytest_stbench.results.kept import KeptRecord, Staged  # noqa: TC001  # as above
-from pytest_stbench.results.merge import conflicts, merged
+from pytest_stbench.results.merge import conflicts, merged, settled
 from pytest_stbench.results.provenance import (  # noqa: TC001  # pydantic reads the annotations when it runs
     DatasetRecord,
     LockRecord,
@@ -33,7 +33,6 @@ from pytest_stbench.results.record import (  # noqa: TC001  # as above
     ScoreRecord,
     VerdictRecord,
 )
-from pytest_stbench.results.several import settled
 from pytest_stbench.results.stored import Stored, adapter, parse
 
 if TYPE_CHECKING:
@@ -127,9 +126,7 @@ def _no_results_file(content: bytes) -> str:
 
 
 def save(
-    path: str | Path,
-    results: Results,
-    keep: Callable[[KeptRecord | None], Staged | None] | None = None,
+    path: str | Path, results: Results, keep: Callable[[KeptRecord | None], Staged | None] | None = None
 ) -> Results:
     """Merge `results` into the file at `path`, or write a new one; return what is in it then.
 

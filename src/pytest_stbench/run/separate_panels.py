@@ -1,4 +1,4 @@
-"""Data sets whose panels are evaluated apart: one data set for each panel."""
+"""The grid of a task, after data sets whose panels are evaluated apart became one for each panel."""
 
 from __future__ import annotations
 
@@ -6,13 +6,34 @@ import contextlib
 import re
 from typing import TYPE_CHECKING
 
+from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import DataError, DataMissing
+from pytest_stbench.run.cells import make_grid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
+    from pytest_stbench.registry import Registry
+    from pytest_stbench.run.cells import Grid
     from pytest_stbench.spec.model import DatasetSpec, TaskFile
     from pytest_stbench.splits.table import Sample
+
+
+def task_and_grid(
+    task: TaskFile, roots: Sequence[Path], registry: Registry, store: Path | None = None
+) -> tuple[TaskFile, Grid]:
+    """Return a task with its panels apart, and the grid of its cells.
+
+    Data are looked for below `roots`; `store` holds what is known of their files. Raises ``DataError`` as
+    :func:`separate_panels` does.
+    """
+
+    def samples(name: str, config: DatasetSpec) -> tuple[Sample, ...]:
+        return load_samples(config, name, roots, store, readers=registry.readers)
+
+    task = separate_panels(task, samples)
+    return task, make_grid(task, samples, registry.splits)
 
 
 def separate_panels(

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_stbench.collection import keeping
-from pytest_stbench.collection.keeping import FOLDER, KEEP_ERROR, PARTS, begin, files, level_of, parts_of
+from pytest_stbench.collection import keep_option
+from pytest_stbench.collection.keep_option import FOLDER, KEEP_ERROR, PARTS, begin, files, level_of, parts_of
 from pytest_stbench.store.lock import locked
 
 
@@ -111,6 +111,6 @@ def test_a_folder_that_cannot_be_made_stops_nothing_yet(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     config = config_of()
     begin(config, tmp_path / "file" / "v1.json")
-    assert config.stash[keeping.FOLDER].parent == tmp_path / "file"
+    assert config.stash[keep_option.FOLDER].parent == tmp_path / "file"
     for cleanup in config.cleanups:
         cleanup()

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from pytest_stbench.gate import beats, margin_floor, stand
+from pytest_stbench.gate import apply_rule, beats, margin_floor, stand
 from pytest_stbench.gate.margins import NO_FLOOR, Floor
 
 UNIT = (0.0, 1.0)
@@ -42,9 +42,12 @@ def test_noise_of_draws_raises_it():
 def test_a_copy_plus_a_millionth_does_not_beat():
     simple = {name: 0.3 + 0.01 * place for place, name in enumerate("ABCDEF")}
     copy = {name: value + 1e-6 + 1e-8 * place for place, (name, value) in enumerate(simple.items())}
-    said = {"metric": "m", "against": "S", "better": "up"}
-    assert beats(copy, simple, **said).outcome == "pass", "without the least margin it would"
-    assert beats(copy, simple, floor=margin_floor(0.0, 0.325, (-1, 1)), **said).outcome == "fail"
+    least = margin_floor(0.0, 0.325, (-1, 1))
+    bare, held = (
+        apply_rule(r, copy, simple, metric="m", better="up") for r in (beats("S"), beats("S", 0, least))
+    )
+    assert bare.outcome == "pass", "without the least margin it would"
+    assert held.outcome == "fail"
 
 
 SIMPLE = dict.fromkeys("ABCDEFGH", 0.5)

@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 from scipy import stats
 
 from pytest_stbench.errors import StbenchError
-from pytest_stbench.gate import Floor, beats, not_worse_than, patient_difference_at_least
+from pytest_stbench.gate import Floor, apply_rule, beats, not_worse_than, patient_difference_at_least
 from pytest_stbench.kernels.guarded import smallest_detectable, spread, wilcoxon_p
 from pytest_stbench.kernels.mean_interval import mean_interval
 
@@ -26,14 +26,12 @@ def against_ridge(differences, *, better="up", margin=0.0, **changes):
     n = len(differences)
     sign = 1 if better == "up" else -1
     model = np.add(RIDGE[:n], np.multiply(sign, differences))
-    return beats(
+    return apply_rule(
+        beats("ridge", margin, **changes),
         by_patient(model.tolist()),
         by_patient(RIDGE[:n]),
         metric="spearman_gene" if better == "up" else "rmse",
-        against="ridge",
         better=better,
-        margin=margin,
-        **changes,
     )
 
 
@@ -83,13 +81,12 @@ class TestBeats:
 
 def test_message_has_the_form_of_the_report():
     values = (0.01, 0.15, 0.03, 0.12, 0.04, 0.136)
-    gate = beats(
+    gate = apply_rule(
+        beats("ridge", 0.02),
         by_patient(values),
         by_patient([0.08] * 6),
         metric="spearman_gene",
-        against="ridge",
         better="up",
-        margin=0.02,
     )
     head, _, finding = gate.message.partition(": ")
     interval = mean_interval(values)
@@ -161,43 +158,36 @@ def test_patients_without_a_value_are_left_out_and_named(side, missing):
     model = by_patient(np.add(RIDGE[:7], 0.03).tolist())
     reference = by_patient(RIDGE[:7])
     (model if side == "model" else reference)["P3"] = missing
-    gate = beats(model, reference, metric="spearman_gene", against="ridge", better="up")
+    gate = apply_rule(beats("ridge"), model, reference, metric="spearman_gene", better="up")
     assert (gate.outcome, gate.n, gate.excluded) == ("pass", 6, ("P3",))
     assert gate.message.endswith("; 1 patient without a value left out: P3")
 
 
 def test_patients_of_one_side_only_are_left_out():
     model = by_patient(np.add(RIDGE[:6], 0.03).tolist()) | {"X": 0.5}
-    gate = beats(model, by_patient(RIDGE), metric="spearman_gene", against="ridge", better="up")
+    gate = apply_rule(beats("ridge"), model, by_patient(RIDGE), metric="spearman_gene", better="up")
     assert (gate.n, gate.excluded) == (6, ("P7", "P8", "X"))
 
 
 def test_no_common_patient_is_not_evaluable():
-    gate = beats({"A": 0.1}, {"B": 0.1}, metric="spearman_gene", against="ridge", better="up")
+    gate = apply_rule(beats("ridge"), {"A": 0.1}, {"B": 0.1}, metric="spearman_gene", better="up")
     assert (gate.outcome, gate.n, gate.estimate) == ("not_evaluable", 0, None)
     assert "no patient has a value on both sides" in gate.message
-    empty = beats({}, {}, metric="spearman_gene", against="ridge", better="up")
+    empty = apply_rule(beats("ridge"), {}, {}, metric="spearman_gene", better="up")
     assert empty.outcome == "not_evaluable"
 
 
 def test_order_of_the_patients_does_not_matter():
     model, reference = by_patient(np.add(RIDGE[:6], GOLDEN).tolist()), by_patient(RIDGE[:6])
     turned = dict(reversed(model.items()))
-    first = beats(model, reference, metric="m", against="ridge", better="up")
-    assert beats(turned, reference, metric="m", against="ridge", better="up").low == first.low
+    first = apply_rule(beats("ridge"), model, reference, metric="m", better="up")
+    assert apply_rule(beats("ridge"), turned, reference, metric="m", better="up").low == first.low
 
 
-@pytest.mark.parametrize("rule", [beats, not_worse_than])
+@pytest.mark.parametrize("rule", [beats("ridge"), not_worse_than(0.0)])
 def test_a_metric_of_context_cannot_be_compared(rule):
     with pytest.raises(StbenchError, match="calibration_slope gives context and has no better direction"):
-        rule(
-            by_patient(RIDGE),
-            by_patient(RIDGE),
-            metric="calibration_slope",
-            against="ridge",
-            better="context",
-            margin=0.0,
-        )
+        apply_rule(rule, by_patient(RIDGE), by_patient(RIDGE), metric="calibration_slope", better="context")
 
 
 differences = st.lists(st.integers(-50, 100).map(lambda k: k / 1000), min_size=6, max_size=8)
@@ -234,13 +224,13 @@ def not_worse(differences, *, margin=0.01, better="up"):
     n = len(differences)
     sign = 1 if better == "up" else -1
     model = np.add(RIDGE[:n], np.multiply(sign, differences)).tolist()
-    return not_worse_than(
+    return apply_rule(
+        not_worse_than(margin),
         by_patient(model),
         by_patient(RIDGE[:n]),
         metric="spearman_gene",
-        against="runs/v1.json",
+        stored_name="runs/v1.json",
         better=better,
-        margin=margin,
     )
 
 
@@ -277,17 +267,15 @@ def test_not_worse_than_has_the_p_of_its_margin():
 
 
 def test_without_a_stored_run_not_worse_than_is_not_decided():
-    gate = not_worse_than(
-        by_patient(RIDGE), None, metric="m", against="the stored run", better="up", margin=0.01
-    )
+    gate = apply_rule(not_worse_than(0.01), by_patient(RIDGE), None, metric="m", better="up")
     assert (gate.outcome, gate.reference, gate.excluded) == ("not_evaluable", None, ())
     assert "not_worse_than by 0.01 is not decided, no earlier run was given" in gate.message
     assert "--stbench-compare=FILE" in gate.message
 
 
 def test_a_refused_run_says_why():
-    gate = not_worse_than(
-        by_patient(RIDGE), None, metric="m", against="v1.json", better="up", margin=0.01,
+    gate = apply_rule(
+        not_worse_than(0.01), by_patient(RIDGE), None, metric="m", stored_name="v1.json", better="up",
         refused="version 2 here, 1 in the stored run",
     )  # fmt: skip
     assert gate.outcome == "not_evaluable"
@@ -301,7 +289,7 @@ def test_the_same_run_again_is_not_worse_by_any_margin_above_zero():
 
 
 def test_not_worse_than_without_common_patients():
-    gate = not_worse_than({"A": 0.1}, {}, metric="m", against="v1", better="up", margin=0.01)
+    gate = apply_rule(not_worse_than(0.01), {"A": 0.1}, {}, metric="m", stored_name="v1", better="up")
     assert (gate.outcome, gate.excluded) == ("not_evaluable", ("A",))
 
 
@@ -341,9 +329,8 @@ def loss(differences, threshold, *, better="up", **changes):
     sign = 1 if better == "up" else -1
     n = len(differences)
     model = by_patient(np.add(RIDGE[:n], np.multiply(sign, differences)).tolist()) | changes
-    return patient_difference_at_least(
-        model, by_patient(RIDGE[:n]), metric="m", against="ridge", better=better, threshold=threshold
-    )
+    rule = patient_difference_at_least("ridge", threshold)
+    return apply_rule(rule, model, by_patient(RIDGE[:n]), metric="m", better=better)
 
 
 @pytest.mark.parametrize("better", ["up", "down"])
@@ -371,9 +358,8 @@ class TestMinPatientDifference:
         assert loss((0.1, 0.1, -0.1), -0.05, better=better, P2=math.nan).outcome == "fail"
 
     def test_no_common_patient_is_not_evaluable(self, better):
-        gate = patient_difference_at_least(
-            {"A": 0.1}, {}, metric="m", against="ridge", better=better, threshold=0.0
-        )
+        rule = patient_difference_at_least("ridge", 0.0)
+        gate = apply_rule(rule, {"A": 0.1}, {}, metric="m", better=better)
         assert gate.outcome == "not_evaluable"
 
     @given(d=differences, limits=st.tuples(st.floats(-0.2, 0.2), st.floats(-0.2, 0.2)))
@@ -392,7 +378,7 @@ def test_a_metric_of_context_has_no_patient_who_loses():
 
 def test_the_headline_of_a_message_stays_in_the_range():
     high = (0.95, 0.97, 0.62, 0.91, 0.88, 0.99)
-    gate = beats(
-        by_patient(high), by_patient([0.1] * 6), metric="m", against="ridge", better="up", bounds=(-1, 1)
+    gate = apply_rule(
+        beats("ridge"), by_patient(high), by_patient([0.1] * 6), metric="m", better="up", bounds=(-1, 1)
     )
     assert gate.message.startswith("m 0.887 [0.63, 0.97] n=6 patients: ")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_stbench.gate import Rules, judge, judge_within
-from pytest_stbench.gate.within_slide import LABEL
+from pytest_stbench.gate.wording import WITHIN_SLIDE
 
 VALUES = {name: 0.5 + 0.01 * place for place, name in enumerate("ABCDEF")}
 REFERENCE = {"train_mean": dict.fromkeys("ABCDEF", 0.0)}
@@ -23,7 +23,7 @@ def test_what_passes_over_patients_cannot_pass_within_slides():
     assert judge(VALUES, rules, **FACTS).verdict == "pass"
     found = judge_within(VALUES, rules, **FACTS)
     assert found.verdict == "underpowered"
-    assert found.message.startswith(f"pearson_gene 0.525 ({LABEL}): no comparison")
+    assert found.message.startswith(f"pearson_gene 0.525 ({WITHIN_SLIDE}): no comparison")
     assert found.gates == ()
 
 

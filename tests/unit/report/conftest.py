@@ -23,7 +23,7 @@ from pytest_stbench.results import (
     VerdictRecord,
     save,
 )
-from pytest_stbench.results.several import settled
+from pytest_stbench.results.merge import settled
 
 EVIL = "<img src=x onerror=\"document.title='run'\"> ' & </script><!--"
 LONG = "L" * 5000

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_stbench.report.docstrings import to_markdown
+from pytest_stbench.report.reference import to_markdown
 
 WHOLE = """Summary line.
 

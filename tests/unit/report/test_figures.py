@@ -29,10 +29,9 @@ from pytest_stbench.report.figures import (
     resolution,
     variable_genes,
 )
+from pytest_stbench.report.figures.figure import PAGE, CannotDraw, styled, written
 from pytest_stbench.report.figures.folder import Figures
-from pytest_stbench.report.figures.made import CannotDraw
 from pytest_stbench.report.figures.opened import open_task
-from pytest_stbench.report.figures.style import PAGE, styled, written
 from pytest_stbench.report.figures.variable_genes import gene_table, shown_genes
 from pytest_stbench.resources import landscape_page
 from pytest_stbench.results.checklist import ChecklistRecord

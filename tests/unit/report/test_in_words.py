@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_stbench.report.in_words import in_words
-from pytest_stbench.report.tables import Table
+from pytest_stbench.report.tables import Table, in_words
 from pytest_stbench.results.record import ScoreRecord, VerdictRecord
 
 PLACE = ("t", "d", "", "lopo")

@@ -15,12 +15,11 @@ from PIL import Image
 
 from pytest_stbench.report.page import report_page as module
 from pytest_stbench.report.page.boards import boards_of
-from pytest_stbench.report.page.kept import open_kept, read_named
 from pytest_stbench.report.page.maps import sheets_of
 from pytest_stbench.report.page.named import Tables
 from pytest_stbench.report.page.pictures import MOST_BYTES, Slide, limits, matrix, tissue
 from pytest_stbench.report.page.report_page import report_page
-from pytest_stbench.report.page.sources import source_of
+from pytest_stbench.report.page.sources import open_kept, read_named, source_of
 from pytest_stbench.results import KeptRecord
 
 EVIL = "</script><img src=x onerror=alert(1)>"

@@ -11,10 +11,9 @@ import pytest
 
 from pytest_stbench.report.page import report_page as module
 from pytest_stbench.report.page.boards import boards_of
-from pytest_stbench.report.page.kept import Kept
 from pytest_stbench.report.page.markers import signatures_of
 from pytest_stbench.report.page.report_page import report_page
-from pytest_stbench.report.page.sources import source_of
+from pytest_stbench.report.page.sources import Kept, source_of
 
 LISTS = {
     "core": (["A", "B", "C"], ["C", "X", "A"]),

@@ -6,10 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_stbench.collection import report_file
-from pytest_stbench.collection.collector import Told
-from pytest_stbench.collection.report_file import REPORT_ERROR, tell_report, write_report
-from pytest_stbench.collection.reports import TOLD
+from pytest_stbench.collection import reports
+from pytest_stbench.collection.reports import GATHERED, REPORT_ERROR, Gathered, tell_report, write_report
 
 
 @pytest.fixture
@@ -17,7 +15,7 @@ def session(tmp_path):
     """A session that ran one item, without a results file."""
     options = {"stbench_report": "r.html", "stbench_save": None}
     stash = pytest.Stash()
-    stash[TOLD] = Told(_heard=[{"order": ["t"]}])
+    stash[GATHERED] = Gathered(_reported=[{"order": ["t"]}])
     config = SimpleNamespace(
         stash=stash,
         getoption=options.__getitem__,
@@ -47,7 +45,7 @@ def test_a_full_disk_fails_the_run_in_one_sentence_and_leaves_the_old_page(sessi
 
 
 def test_a_run_without_items_has_no_report(session, tmp_path):
-    session.config.stash[TOLD] = Told()
+    session.config.stash[GATHERED] = Gathered()
     write_report(session, 0.0)
     assert "nothing to report" in session.config.stash[REPORT_ERROR]
     assert not (tmp_path / "r.html").exists()
@@ -57,4 +55,4 @@ def test_the_page_is_written(session, tmp_path):
     write_report(session, 0.0)
     assert "r.html" in said(session)
     assert (tmp_path / "r.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-    assert report_file.report_path(session.config) == (tmp_path / "r.html").resolve()
+    assert reports.report_path(session.config) == (tmp_path / "r.html").resolve()

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_stbench.kernels.agreement import holm
 from pytest_stbench.results import Results, ScoreRecord, VerdictRecord, load, save
-from pytest_stbench.results.several import settled
+from pytest_stbench.results.merge import settled
 
 PLACE = {"task": "t", "dataset": "d", "split": "lopo", "metric": "spearman_gene"}
 

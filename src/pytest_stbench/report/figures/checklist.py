@@ -5,8 +5,10 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.report.figures.made import CannotDraw, Made
-from pytest_stbench.report.figures.style import (
+import pandas as pd
+from matplotlib.patches import Circle, FancyBboxPatch
+
+from pytest_stbench.report.figures.figure import (
     INK,
     MARKS,
     PAGE,
@@ -14,6 +16,8 @@ from pytest_stbench.report.figures.style import (
     SMALL,
     STATUSES,
     TEXT,
+    CannotDraw,
+    Made,
     page,
 )
 from pytest_stbench.results.checklist import APPROXIMATE_MAX, EXPLORATORY_MAX
@@ -21,7 +25,6 @@ from pytest_stbench.results.checklist import APPROXIMATE_MAX, EXPLORATORY_MAX
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import pandas as pd
     from matplotlib.figure import Figure
 
     from pytest_stbench.results.checklist import ChecklistRecord
@@ -58,11 +61,10 @@ def checklist(steps: Sequence[ChecklistRecord], name: str) -> Made:
         name=NAME,
         title=TITLE,
         caption=(
-            f"The design checklist of {name}, in the order in which its steps decide. Filled: the "
-            "way that the "
-            "data take; colour and word: the gravest result of the checks that answer the step, "
-            "those that did "
-            "not pass by name. `stbench check` prints the same path with every finding and how to mend it."
+            f"The design checklist of {name}, in the order in which its steps decide. Filled: the way that "
+            "the data take; colour and word: the gravest result of the checks that answer the step, those "
+            "that did not pass by name. `stbench check` prints the same path with every finding and how to "
+            "mend it."
         ),
         tables={"": table},
         draw=lambda: _draw(table, name),
@@ -71,8 +73,6 @@ def checklist(steps: Sequence[ChecklistRecord], name: str) -> Made:
 
 def path_table(steps: Sequence[ChecklistRecord]) -> pd.DataFrame:
     """Return a row a step: question, the ways there are and the one taken, answer, status, findings."""
-    import pandas as pd
-
     return pd.DataFrame(
         [
             {
@@ -138,8 +138,6 @@ def _height(row: Any) -> float:
 
 
 def _draw_step(ax: Any, number: int, top: float, row: Any) -> None:
-    from matplotlib.patches import Circle
-
     colour = STATUSES[row["status"]]
     question, answer, word = _texts(row)
     ax.add_patch(Circle((LEFT, top + 4), 3.2, facecolor=colour, edgecolor="white", linewidth=1))
@@ -154,8 +152,6 @@ def _draw_step(ax: Any, number: int, top: float, row: Any) -> None:
 
 
 def _draw_way(ax: Any, x: float, y: float, way: str, *, taken: bool, status: str) -> float:
-    from matplotlib.patches import FancyBboxPatch
-
     width = 1.45 * len(way) + 4
     colour = STATUSES[status]
     box = FancyBboxPatch(

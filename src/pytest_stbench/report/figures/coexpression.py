@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from pytest_stbench.metrics.coexpression import MIN_GENES, leaf_order, score_ssim
 from pytest_stbench.metrics.coexpression_arms import MIN_UNITS, compare_coexpression
-from pytest_stbench.report.figures.made import CannotDraw, Made
-from pytest_stbench.report.figures.style import PAGE, SMALL, letter, page
+from pytest_stbench.report.figures.figure import PAGE, SMALL, CannotDraw, Made, letter, page
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
     from pytest_stbench.metrics.coexpression_arms import CoexpressionArms
@@ -61,8 +60,6 @@ def compared(pair: Pair) -> tuple[CoexpressionArms, Scores]:
 
 def matrix_table(arms: CoexpressionArms) -> pd.DataFrame:
     """Return a row for each pair of genes in the order of the picture, the diagonal included."""
-    import pandas as pd
-
     order = leaf_order(arms.truth)
     genes = arms.genes[order].tolist()
     n = len(genes)
@@ -77,8 +74,6 @@ def matrix_table(arms: CoexpressionArms) -> pd.DataFrame:
 
 
 def _summary(pair: Pair, score: Scores) -> pd.DataFrame:
-    import pandas as pd
-
     found: dict[str, Any] = {"slide": pair.slide, "model": pair.who, "units": len(pair.truth)}
     found |= {METRIC: float(score.values[0])}
     found |= {name: float(values[0]) for name, values in score.extras.items()}
@@ -108,19 +103,16 @@ def _draw(arms: CoexpressionArms, pair: Pair, score: Scores) -> Figure:
 
 def _caption(pair: Pair, name: str, arms: CoexpressionArms, score: Scores) -> str:
     told = (
-        f"Correlation of {len(arms.genes)} genes over {len(pair.truth):,} units of slide "
-        f"{pair.slide} of {name}, "
-        "genes in the order of a tree (average linkage) of the truth, diagonal 0 in both. "
+        f"Correlation of {len(arms.genes)} genes over {len(pair.truth):,} units of slide {pair.slide} of "
+        f"{name}, genes in the order of a tree (average linkage) of the truth, diagonal 0 in both. "
         f"{pair.how}. Structural similarity ({METRIC}) {score.values[0]:.3f}; a matrix of zeros reaches "
-        f"{score.extras['zero_matrix'][0]:.3f}. Genes left out: "
-        f"{int(score.extras['n_missing'][0])} not measured, "
-        f"{int(score.extras['n_constant'][0])} that do not vary."
+        f"{score.extras['zero_matrix'][0]:.3f}. Genes left out: {int(score.extras['n_missing'][0])} not "
+        f"measured, {int(score.extras['n_constant'][0])} that do not vary."
     )
     if METRIC in pair.scores:
         told += (
-            f" The results file says {pair.scores[METRIC]:.3f} over all genes of the task; here "
-            "are the genes "
-            "that were kept."
+            f" The results file says {pair.scores[METRIC]:.3f} over all genes of the task; here are the "
+            "genes that were kept."
         )
     if "rank_one" in arms.flags:
         told += " One axis holds more than 0.9 of the predicted variance."

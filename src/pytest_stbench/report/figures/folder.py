@@ -21,9 +21,8 @@ from pytest_stbench.report.figures import (
     resolution as units,
     variable_genes as genes,
 )
-from pytest_stbench.report.figures.made import CannotDraw, Made, NotMade
+from pytest_stbench.report.figures.figure import CannotDraw, Made, NotMade, styled, written
 from pytest_stbench.report.figures.opened import reason_of
-from pytest_stbench.report.figures.style import styled, written
 from pytest_stbench.results.checklist import checklist_of
 from pytest_stbench.results.schema import Results
 

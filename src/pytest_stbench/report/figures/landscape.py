@@ -6,14 +6,14 @@ import re
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.report.figures.made import Made
-from pytest_stbench.report.figures.style import INK, PAGE, PALE, QUIET, SMALL, page
+import pandas as pd
+
+from pytest_stbench.report.figures.figure import INK, PAGE, PALE, QUIET, SMALL, Made, page
 from pytest_stbench.resources import landscape_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
     from matplotlib.figure import Figure
 
     from pytest_stbench.results.provenance import DatasetRecord
@@ -36,13 +36,11 @@ def landscape(records: Sequence[DatasetRecord] = ()) -> Made:
         name=NAME,
         title=TITLE,
         caption=(
-            "Data, splits, genes and metrics of published benchmarks, as docs/landscape.md of "
-            "this package states "
-            "them with links and snapshots. [C] read in code or data files, [D] in README, data card or "
-            "abstract, [I] in an issue, [R] computed, [?] not found or not verified"
-            f"{'; the last column is what the checks read of your data' if records else ''}. "
-            "Projects change: check "
-            "the current version before you rely on a cell."
+            "Data, splits, genes and metrics of published benchmarks, as docs/landscape.md of this package "
+            "states them with links and snapshots. [C] read in code or data files, [D] in README, data card "
+            "or abstract, [I] in an issue, [R] computed, [?] not found or not verified"
+            f"{'; the last column is what the checks read of your data' if records else ''}. Projects "
+            "change: check the current version before you rely on a cell."
         ),
         tables={"": table},
         draw=lambda: _draw(table),
@@ -51,8 +49,6 @@ def landscape(records: Sequence[DatasetRecord] = ()) -> Made:
 
 def landscape_table(text: str, records: Sequence[DatasetRecord] = ()) -> pd.DataFrame:
     """Return aspects by benchmarks out of the tables of the page, cells as plain text."""
-    import pandas as pd
-
     parts: list[pd.DataFrame] = []
     for section in SECTIONS:
         (_, *heads), *rows = _table_below(text, section)

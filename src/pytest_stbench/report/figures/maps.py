@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.collections import EllipseCollection, PolyCollection
 
-from pytest_stbench.report.figures.style import INK, PALE, SMALL
+from pytest_stbench.report.figures.figure import INK, PALE, SMALL
 from pytest_stbench.report.page.pictures import BARS_UM, limits
 
 if TYPE_CHECKING:
@@ -76,8 +77,6 @@ def draw_map(
 
 def _units(ax: Axes, places: Floats, shape: str, size_um: float, **how: Any) -> Any:
     """Return units as one collection of pixels; a PDF with each of them as a path is huge."""
-    from matplotlib.collections import EllipseCollection, PolyCollection
-
     how = {"linewidths": 0, "rasterized": True, "antialiaseds": len(places) < 20_000, **how}
     if shape == "circle":
         sizes = np.full(len(places), size_um)

@@ -5,15 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+from matplotlib.lines import Line2D
 
 from pytest_stbench.metrics.niche_arms import MIN_UNITS, N_TOP, compare_niches
 from pytest_stbench.metrics.niche_lists import jaccard, score_lists
-from pytest_stbench.report.figures.made import CannotDraw, Made
+from pytest_stbench.report.figures.figure import (
+    BLUE,
+    INK,
+    ORANGE,
+    PAGE,
+    QUIET,
+    SMALL,
+    CannotDraw,
+    Made,
+    letter,
+    page,
+)
 from pytest_stbench.report.figures.pairs import niches_of
-from pytest_stbench.report.figures.style import BLUE, INK, ORANGE, PAGE, QUIET, SMALL, letter, page
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
     from pytest_stbench.data.slide import Slide
@@ -86,8 +97,6 @@ def compared(pair: Pair) -> tuple[Arms, Scores]:
 
 def niche_table(arms: Arms, score: Scores, pair: Pair) -> pd.DataFrame:
     """Return a row a niche: units, lengths of both lists, common genes, Jaccard index, chance, reason."""
-    import pandas as pd
-
     sizes = niches_of(pair.niches)
     true, guess = (arms.lists(N_TOP, predicted=predicted)[0] for predicted in (False, True))
     return pd.DataFrame(
@@ -107,8 +116,6 @@ def niche_table(arms: Arms, score: Scores, pair: Pair) -> pd.DataFrame:
 
 def gene_table(arms: Arms) -> pd.DataFrame:
     """Return the marker genes of each niche: place in both lists, log2 fold changes, and which has it."""
-    import pandas as pd
-
     rows = []
     lists = zip(arms.lists(N_TOP, predicted=False)[0], arms.lists(N_TOP, predicted=True)[0], strict=True)
     for row, (true, guess) in enumerate(lists):
@@ -130,8 +137,6 @@ def gene_table(arms: Arms) -> pd.DataFrame:
 
 
 def _draw(table: pd.DataFrame, genes: pd.DataFrame, pair: Pair) -> Figure:
-    from matplotlib.lines import Line2D
-
     defined = table[table["niche_jaccard"].notna()].sort_values("units", ascending=False)
     drawn = defined.head(NICHES)
     columns = [_shown(genes, niche) for niche in drawn["niche"]]
@@ -195,15 +200,13 @@ def _caption(pair: Pair, name: str, table: pd.DataFrame) -> str:
         for _, row in table[table["niche_jaccard"].notna()].iterrows()
     )
     told = (
-        f"Marker genes of niches on slide {pair.slide} of {name}, {int(table['units'].sum()):,} "
-        "labelled units of "
-        f"{len(pair.truth):,}: niche against all other labelled units (Wilcoxon rank-sum; up to "
-        f"{N_TOP} genes, at "
-        f"most a quarter of those detected in it). {pair.how}. (A) Jaccard index (niche_jaccard) "
-        "of the lists of "
-        f"truth and prediction, with what random lists of these lengths reach: {named} (common genes of the "
-        f"lengths of both lists). (B) The first {SHOWN} genes of the true list: filled, in both lists; open, "
-        f"in the truth only; below, in orange, the first {SHOWN // 3} of the predicted list only."
+        f"Marker genes of niches on slide {pair.slide} of {name}, {int(table['units'].sum()):,} labelled "
+        f"units of {len(pair.truth):,}: niche against all other labelled units (Wilcoxon rank-sum; up to "
+        f"{N_TOP} genes, at most a quarter of those detected in it). {pair.how}. (A) Jaccard index "
+        "(niche_jaccard) of the lists of truth and prediction, with what random lists of these lengths "
+        f"reach: {named} (common genes of the lengths of both lists). (B) The first {SHOWN} genes of the "
+        "true list: filled, in both lists; open, in the truth only; below, in orange, the first "
+        f"{SHOWN // 3} of the predicted list only."
     )
     if "niche_jaccard" in pair.scores:
         told += f" The results file says {pair.scores['niche_jaccard']:.3f} over all genes of the task."

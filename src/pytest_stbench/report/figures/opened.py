@@ -9,15 +9,14 @@ import numpy as np
 
 from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.roots import data_roots
-from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import DataError, DataMissing, StbenchError
 from pytest_stbench.families.imputation.declare import HideSpec, Imputation
-from pytest_stbench.report.figures.made import CannotDraw
-from pytest_stbench.run.cells import Grid, make_grid, view_id
+from pytest_stbench.report.figures.figure import CannotDraw
+from pytest_stbench.run.cells import Grid, view_id
 from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.run.quality.data_checks import check_data, grid_of_data, task_of_data, unreadable_slides
 from pytest_stbench.run.runner import Runner
-from pytest_stbench.run.separate_panels import separate_panels
+from pytest_stbench.run.separate_panels import task_and_grid
 from pytest_stbench.run.settings import RunSettings
 from pytest_stbench.spec.defaults import metrics_of
 from pytest_stbench.spec.model import BinSpec, MetricSpec, TaskFile, VariantSpec
@@ -187,12 +186,8 @@ def open_task(path: Path, data_root: Path | None, store: Path) -> Opened:
     """Return a task file with its own data sets, splits and preprocessing. Raises ``StbenchError``."""
     registry = builtin_registry()
     roots = data_roots(path.resolve().parent, data_root)
-
-    def samples(name: str, config: Any) -> Any:
-        return load_samples(config, name, roots, store, readers=registry.readers)
-
-    task = separate_panels(load_task(path, registry), samples)
-    return Opened(task=task, grid=make_grid(task, samples, registry.splits), roots=roots, whole=True)
+    task, grid = task_and_grid(load_task(path, registry), roots, registry, store)
+    return Opened(task=task, grid=grid, roots=roots, whole=True)
 
 
 def open_files(described: Described) -> Opened:

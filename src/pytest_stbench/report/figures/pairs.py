@@ -10,9 +10,8 @@ import numpy as np
 from pytest_stbench.calls.failures import Blocked, CellFailed
 from pytest_stbench.errors import ResultsError
 from pytest_stbench.families.predicted_expression import ExpressionTruth
-from pytest_stbench.report.figures.made import CannotDraw
-from pytest_stbench.report.page.kept import kept_of
-from pytest_stbench.report.page.sources import read_sources
+from pytest_stbench.report.figures.figure import CannotDraw
+from pytest_stbench.report.page.sources import kept_of, read_sources
 from pytest_stbench.results.kept_maps import read_map
 
 if TYPE_CHECKING:

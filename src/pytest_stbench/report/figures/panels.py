@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from pytest_stbench.checks.panel import shared_part
 from pytest_stbench.checks.subject import is_whole_transcriptome, panel_of
 from pytest_stbench.errors import DataError
-from pytest_stbench.report.figures.made import CannotDraw, Made
+from pytest_stbench.report.figures.figure import PAGE, SMALL, CannotDraw, Made, letter, page
 from pytest_stbench.report.figures.maps import draw_map
 from pytest_stbench.report.figures.resolution import half_of
-from pytest_stbench.report.figures.style import PAGE, SMALL, letter, page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
     from matplotlib.figure import Figure
 
     from pytest_stbench.data.dataset import Dataset
@@ -112,8 +111,6 @@ def _profile(subject: Subject, slides: Sequence[str]) -> Profile | None:
 
 def panels(found: Sequence[Panel]) -> Made:
     """Return the figure of the panels of all data sets. Raises ``CannotDraw`` where there is one alone."""
-    import pandas as pd
-
     if len(found) < 2:
         one = (
             f"all slides measured one panel ({len(found[0].genes):,} genes)" if found else "no panel was read"
@@ -150,8 +147,6 @@ def panels(found: Sequence[Panel]) -> Made:
 
 def overlap_table(found: Sequence[Panel]) -> pd.DataFrame:
     """Return for each pair the genes of both and their share of the smaller panel, as ``panel_mismatch``."""
-    import pandas as pd
-
     rows = []
     for a in found:
         for b in found:
@@ -167,8 +162,6 @@ def shared_gene(found: Sequence[Panel]) -> tuple[Panel, Panel, str, pd.DataFrame
 
     With a table of all genes that count in both: detection and Moran's I under each.
     """
-    import pandas as pd
-
     best: tuple[float, Panel, Panel, str, pd.DataFrame] | None = None
     for place, a in enumerate(found):
         for b in found[place + 1 :]:
@@ -190,8 +183,6 @@ def shared_gene(found: Sequence[Panel]) -> tuple[Panel, Panel, str, pd.DataFrame
 
 
 def _map_table(panel: Panel, gene: str) -> pd.DataFrame:
-    import pandas as pd
-
     assert panel.profile is not None  # it was chosen by its profile
     half, profile = panel.profile.half, panel.profile
     return pd.DataFrame(
@@ -263,21 +254,17 @@ def _draw_overlap(ax: Any, found: Sequence[Panel], overlap: pd.DataFrame) -> Non
 def _caption(found: Sequence[Panel], chosen: Any) -> str:
     everywhere, smallest, share = shared_part({panel.label: panel.genes for panel in found})
     told = (
-        f"(A) Genes that {len(found)} panels share (number in the cell, and by colour as a share "
-        "of the smaller "
-        "panel, as the check panel_mismatch counts it); in brackets the genes of the panel. All "
-        "of them have "
-        f"{len(everywhere):,} genes in common, {share:.0%} of the smallest ({smallest})."
+        f"(A) Genes that {len(found)} panels share (number in the cell, and by colour as a share of the "
+        "smaller panel, as the check panel_mismatch counts it); in brackets the genes of the panel. All of "
+        f"them have {len(everywhere):,} genes in common, {share:.0%} of the smallest ({smallest})."
     )
     if chosen is not None:
         first, second, gene, genes = chosen
         told += (
             f" (B, C) {gene} on slide {first.profile.slide} of {first.label} and on slide "
             f"{second.profile.slide} of {second.label}, each on the scale of its own data set and in colours "
-            f"of its own (1% to 99% quantile). Of {len(genes):,} genes of both it is the one whose "
-            "lower Moran's I "
-            "is the highest. The slides are of different sections unless the labels say "
-            "otherwise: what differs "
-            "is panel, tissue and patient together."
+            f"of its own (1% to 99% quantile). Of {len(genes):,} genes of both it is the one whose lower "
+            "Moran's I is the highest. The slides are of different sections unless the labels say otherwise: "
+            "what differs is panel, tissue and patient together."
         )
     return told

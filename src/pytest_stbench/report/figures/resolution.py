@@ -5,19 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from pytest_stbench.data.binning.units import bin_cells
 from pytest_stbench.data.technology import lattice_of
 from pytest_stbench.kernels.lattice import DISC_UM
-from pytest_stbench.report.figures.made import CannotDraw, Made
+from pytest_stbench.report.figures.figure import BLUE, ORANGE, PAGE, SMALL, CannotDraw, Made, letter, page
 from pytest_stbench.report.figures.maps import draw_map, spacing
 from pytest_stbench.report.figures.opened import CELLS, FORMS_UNITS
-from pytest_stbench.report.figures.style import BLUE, ORANGE, PAGE, SMALL, letter, page
 from pytest_stbench.run.cells import view_parts
 from pytest_stbench.spec.model import BinSpec
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
     from pytest_stbench.data.slide import Slide
@@ -45,8 +44,6 @@ class Half:
 
     def table(self) -> pd.DataFrame:
         """Return a row a unit."""
-        import pandas as pd
-
         return pd.DataFrame(
             {"units": self.units, "x_um": self.xy_um[:, 0], "y_um": self.xy_um[:, 1], "counts": self.counts}
         )
@@ -54,8 +51,6 @@ class Half:
 
 def resolution(subject: Subject) -> Made:
     """Return the figure of the largest slide. Raises ``CannotDraw`` and ``DataError``."""
-    import pandas as pd
-
     main = subject.largest()
     slide_id = main.meta.slide_id
     follows: dict[str, dict[str, float]] = {}
@@ -124,8 +119,6 @@ def coarser(slide: Slide) -> Half:
 
 def depth_table(follows: dict[str, dict[str, float]]) -> pd.DataFrame:
     """Return |Spearman| of each gene with the total count of the unit, on genes that all halves count."""
-    import pandas as pd
-
     shared = sorted(set.intersection(*map(set, follows.values()))) if follows else []
     return pd.DataFrame({"gene": shared, **{name: [own[g] for g in shared] for name, own in follows.items()}})
 

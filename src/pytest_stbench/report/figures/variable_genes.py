@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+from matplotlib.ticker import PercentFormatter
 
 from pytest_stbench.checks.sparsity import ROUNDING, thresholds_of
 from pytest_stbench.preprocess.genes import hvg, svg
 from pytest_stbench.preprocess.statistics import slide_statistics
-from pytest_stbench.report.figures.made import Made
-from pytest_stbench.report.figures.maps import draw_map
-from pytest_stbench.report.figures.resolution import half_of
-from pytest_stbench.report.figures.style import (
+from pytest_stbench.report.figures.figure import (
     BLUE,
     GREEN,
     ORANGE,
@@ -20,12 +19,14 @@ from pytest_stbench.report.figures.style import (
     QUIET,
     RED,
     SMALL,
+    Made,
     letter,
     page,
 )
+from pytest_stbench.report.figures.maps import draw_map
+from pytest_stbench.report.figures.resolution import half_of
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
     from pytest_stbench.data.slide import Slide
@@ -40,19 +41,11 @@ N = 50
 SVG_DETECTION = 0.1
 SHOWN = 2
 """Maps of each kind."""
-KINDS = {
-    "HVG, sparse": RED,
-    "HVG, everywhere": ORANGE,
-    "HVG": QUIET,
-    "HVG and SVG": GREEN,
-    "SVG": BLUE,
-}
+KINDS = {"HVG, sparse": RED, "HVG, everywhere": ORANGE, "HVG": QUIET, "HVG and SVG": GREEN, "SVG": BLUE}
 
 
 def variable_genes(subject: Subject) -> Made:
     """Return the figure of the largest slide. Raises ``CannotDraw`` and ``DataError``."""
-    import pandas as pd
-
     slide = subject.largest()
     measured = subject.run.views.measured(subject.name)
     method, scale = measured.normalisation()
@@ -83,8 +76,6 @@ def gene_table(slide: Slide, found: SlideStatistics) -> pd.DataFrame:
     variance, and the kind, by the thresholds of the checks ``gene_sparsity`` and
     ``ubiquitous_low_variability``.
     """
-    import pandas as pd
-
     variable = hvg([slide], [found], N, 0.0).columns
     spatial = svg([slide], [found], N, SVG_DETECTION).columns
     columns = np.unique(np.concatenate([variable, spatial]))
@@ -112,8 +103,6 @@ def gene_table(slide: Slide, found: SlideStatistics) -> pd.DataFrame:
 
 def shown_genes(table: pd.DataFrame) -> pd.DataFrame:
     """Return the genes that are drawn as maps: the most variable of each kind, then the most spatial."""
-    import pandas as pd
-
     parts = [
         table[table["kind"] == kind].sort_values("hvg_rank").head(SHOWN)
         for kind in ("HVG, sparse", "HVG, everywhere")
@@ -151,8 +140,6 @@ def _draw(table: pd.DataFrame, shown: pd.DataFrame, half: Half, values: Any, sli
 
 
 def _draw_genes(ax: Any, table: pd.DataFrame, shown: pd.DataFrame) -> None:
-    from matplotlib.ticker import PercentFormatter
-
     for kind, colour in KINDS.items():
         own = table[table["kind"] == kind]
         if len(own):

@@ -52,6 +52,17 @@ class Entry:
         at = self.source.at("scores", self.place, f"per_patient.{name}")
         return Number(self.score.per_patient.get(name), at)
 
+    def slide(self, name: str) -> Number:
+        """Return the value of a slide."""
+        at = self.source.at("scores", self.place, f"per_slide.{name}")
+        return Number((self.score.per_slide or {}).get(name), at)
+
+    def typical(self, slides: Sequence[str]) -> list[str]:
+        """Return the slide whose value is the median one; the first where none is known."""
+        values = self.score.per_slide or {}
+        known = sorted((value, slide) for slide in slides if (value := values.get(slide)) is not None)
+        return [known[(len(known) - 1) // 2][1]] if known else list(slides[:1])
+
     def skill_end(self, name: str) -> Number:
         """Return an end of the interval of skill, which follows from values of patients."""
         at = f"{self.source.number}:scores.{self.place}#{name}"

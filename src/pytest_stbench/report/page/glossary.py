@@ -28,8 +28,7 @@ WORDS = {
     ),
     "interval": (
         "A nominal 95% interval over patients. Below four patients there is none, with four or five it is "
-        "approximate. The interval of skill is that of the paired difference to S, in units of ceiling - "
-        "S."
+        "approximate. The interval of skill is that of the paired difference to S, in units of ceiling - S."
     ),
     "rank": (
         "Place among the models and baselines that were given the same kind of input, on the same version "

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.report.page.pictures import AMOUNT, CHANGE, Slide, limits, matrix, outlined, tissue
-from pytest_stbench.report.page.render import Number, shown
+from pytest_stbench.report.page.render import shown
 from pytest_stbench.results.kept_parts import outlines_from
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from pytest_stbench.report.page.boards import Board, Entry
-    from pytest_stbench.report.page.kept import Kept, KeptMap
     from pytest_stbench.report.page.pictures import Picture
+    from pytest_stbench.report.page.render import Number
+    from pytest_stbench.report.page.sources import Kept, KeptMap
 
     Floats = NDArray[np.float64]
 
@@ -132,14 +133,15 @@ def _element(stored: Any) -> Any:
     return read_elem(stored)
 
 
-def sheets_of(board: Board, kept: dict[int, Kept], *, every: bool = False) -> Iterator[Sheet]:
+def sheets_of(board: Board, kept: Mapping[int, Kept], *, every: bool = False) -> Iterator[Sheet]:
     """Yield the sheets of a board: of each model one slide with a few genes, or with `every` all there is."""
     for entry in board.head():
         if entry.score.role != "model":
             continue
         own = kept.get(entry.source.number)
         maps = [m for m in own.maps if (m.task, m.dataset) == (board.name, board.dataset)] if own else []
-        asked = maps if every else _typical(entry, maps)
+        typical = entry.typical([found.slide for found in maps])
+        asked = maps if every else [found for found in maps if found.slide in typical]
         for found in asked:
             try:
                 sheet = _sheet(board, entry, found, len(maps), every=every)
@@ -151,13 +153,6 @@ def sheets_of(board: Board, kept: dict[int, Kept], *, every: bool = False) -> It
                 continue
             if sheet is not None:
                 yield sheet
-
-
-def _typical(entry: Entry, maps: Sequence[KeptMap]) -> list[KeptMap]:
-    """Return the slide whose value is the median one of the model; the first where none is known."""
-    values = entry.score.per_slide or {}
-    known = sorted((v, m.slide, m) for m in maps if (v := values.get(m.slide)) is not None)
-    return [known[(len(known) - 1) // 2][2]] if known else list(maps[:1])
 
 
 def _sheet(board: Board, entry: Entry, found: KeptMap, of: int, *, every: bool) -> Sheet | None:
@@ -264,8 +259,7 @@ def _matrices(board: Board, entry: Entry, slide: str, file: _File, spread: Float
     leaves = leaves_list(linkage(np.nan_to_num(true), "average"))
     said = f"Correlation of {len(genes)} genes on slide {slide}"
     found = next((e for e in board.of("", metric) if e.label == entry.label), None)
-    at = found.source.at("scores", found.place, f"per_slide.{slide}") if found else ""
-    values = (found.score.per_slide or {}) if found else {}
+    value = found.slide(slide) if found else None
     return Matrices(
         genes=len(genes),
         pictures=(
@@ -273,7 +267,7 @@ def _matrices(board: Board, entry: Entry, slide: str, file: _File, spread: Float
             matrix(other[np.ix_(leaves, leaves)], f"{said}, prediction"),
         ),
         metric=metric,
-        slide=Number(values[slide], at) if values.get(slide) is not None else None,
+        slide=value if value is not None and value.value is not None else None,
         mean=found.number("value") if found else None,
         ceiling=found.number("ceiling") if found else None,
     )

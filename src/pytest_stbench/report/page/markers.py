@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_stbench.report.page.render import Number
 from pytest_stbench.results.kept_scores import PREDICTED_MARKERS, TRUE_MARKERS
 
 if TYPE_CHECKING:
@@ -13,7 +12,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pytest_stbench.report.page.boards import Board, Entry
+    from pytest_stbench.report.page.boards import Board
+    from pytest_stbench.report.page.render import Number
 
 METRICS = (TRUE_MARKERS, PREDICTED_MARKERS)
 INDEX = "niche_jaccard"
@@ -70,12 +70,13 @@ def signatures_of(
         if entry.score.role != "model" or table is None:
             continue
         score = entry.score
+        index = next((e for e in board.of(board.variants[0], INDEX) if e.label == entry.label), None)
         own = table[
             (table["task"] == board.name) & (table["dataset"] == board.dataset)
             & (table["split"] == board.split) & (table["role"] == "model") & (table["model"] == score.model)
         ]  # fmt: skip
         slides = list(dict.fromkeys(own["slide"]))
-        for slide in slides if every else _typical(entry, slides):
+        for slide in slides if every else entry.typical(slides):
             part = own[own["slide"] == slide]
             first = part.iloc[0]
             cell = (part["fold"] == first["fold"]) & _same_seed(part["seed"], first["seed"])
@@ -84,19 +85,13 @@ def signatures_of(
                 entry.label,
                 str(slide),
                 tuple(_niches(part)),
-                _mean(board, entry, str(slide)) if whole else None,
+                index.slide(str(slide)) if whole and index is not None else None,
                 0 if every else len(slides) - 1,
             )
 
 
 def _same_seed(seeds: pd.Series, seed: float) -> pd.Series:
     return seeds.isna() if seed != seed else seeds == seed
-
-
-def _typical(entry: Entry, slides: list[str]) -> list[str]:
-    values = entry.score.per_slide or {}
-    known = sorted((value, slide) for slide in slides if (value := values.get(slide)) is not None)
-    return [known[(len(known) - 1) // 2][1]] if known else slides[:1]
 
 
 def _niches(part: pd.DataFrame) -> Iterator[NicheMarkers]:
@@ -111,12 +106,3 @@ def _niches(part: pd.DataFrame) -> Iterator[NicheMarkers]:
             tuple(gene for gene in true if gene not in set(predicted)),
             tuple(gene for gene in predicted if gene not in set(true)),
         )
-
-
-def _mean(board: Board, entry: Entry, slide: str) -> Number | None:
-    """Return the value of the slide in the results file."""
-    found = next((e for e in board.of(board.variants[0], INDEX) if e.label == entry.label), None)
-    if found is None:
-        return None
-    at = found.source.at("scores", found.place, f"per_slide.{slide}")
-    return Number((found.score.per_slide or {}).get(slide), at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -148,12 +148,10 @@ def _within(table: Named, most: int) -> Named:
     order = np.argsort(mean, kind="stable")
     half = rows // 2
     chosen = sorted({*order[:half].tolist(), *order[len(order) - (rows - half) :].tolist()})
-    return Named(
-        table.metric,
-        table.level,
-        table.columns,
-        tuple(table.names[i] for i in chosen),
-        tuple(tuple(column[i] for i in chosen) for column in table.values),
-        tuple(table.missing[i] for i in chosen),
-        len(table.names) - len(chosen),
+    return replace(
+        table,
+        names=tuple(table.names[i] for i in chosen),
+        values=tuple(tuple(column[i] for i in chosen) for column in table.values),
+        missing=tuple(table.missing[i] for i in chosen),
+        left_out=len(table.names) - len(chosen),
     )

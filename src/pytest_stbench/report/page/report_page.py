@@ -7,30 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stbench import __version__
 from pytest_stbench.checks.wording import count
-from pytest_stbench.gate.within_slide import LABEL
+from pytest_stbench.gate.wording import WITHIN_SLIDE
 from pytest_stbench.report.findings import concession_lines, counted
 from pytest_stbench.report.page.boards import Board, Entry, boards_of
+from pytest_stbench.report.page.checks import kinds_of, passed_of, paths_of
 from pytest_stbench.report.page.dots import Dots, dots_of
 from pytest_stbench.report.page.glossary import glossary_of
-from pytest_stbench.report.page.judged import kinds_of, passed_of, paths_of
-from pytest_stbench.report.page.kept import kept_of, read_markers, read_named
 from pytest_stbench.report.page.maps import sheets_of
 from pytest_stbench.report.page.markers import signatures_of
 from pytest_stbench.report.page.named import Tables
+from pytest_stbench.report.page.ranks import varied_of
 from pytest_stbench.report.page.render import page
 from pytest_stbench.report.page.resolutions import resolutions_of
-from pytest_stbench.report.page.sources import apart, unscored
-from pytest_stbench.report.page.variants import varied_of
+from pytest_stbench.report.page.sources import apart, kept_of, read_markers, read_named, unscored
 from pytest_stbench.report.page.words import headline, said_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_stbench.report.page.kept import Kept
     from pytest_stbench.report.page.maps import Sheet
     from pytest_stbench.report.page.markers import Signatures
     from pytest_stbench.report.page.named import Named
-    from pytest_stbench.report.page.sources import Source
+    from pytest_stbench.report.page.sources import Kept, Source
 
 LARGE = 1500
 """Pooled scores above which a page makes its parts when they are looked at."""
@@ -74,44 +72,19 @@ def report_page(sources: Sequence[Source], *, every: bool = False) -> str:
 
     With `every`, all kept slides and genes have their maps, not a few of them.
     """
-    found = boards_of(sources)
     kept = {source.number: kept_of(source) for source in sources}
-    tables = _tables(kept, found)
-    markers = {
-        number: table
-        for number, own in kept.items()
-        if own.scores is not None and (table := read_markers(own.scores)) is not None
-    }
-    boards = [
-        _section(
-            board,
-            tables,
-            list(sheets_of(board, kept, every=every)),
-            list(signatures_of(board, markers, every=every)),
-        )
-        for board in found
-    ]
+    boards = _sections(boards_of(sources), kept, every=every)
     said = said_of(sources)
-    checks = [
-        (check, source.at("checks", place, "")[:-1])
-        for source in sources
-        for place, check in enumerate(source.results.checks)
-    ]
-    steps = [step for source in sources for step in source.results.checklist]
-    records = [check for check, _ in checks]
-    several_tasks = len({check.task for check in records}) > 1
-    several = len(sources) > NAMED
-    names = f"{len(sources)} runs" if several else ", ".join(source.name for source in sources)
-    columns = dict.fromkeys(label for section in boards for label in section.cells)
-    metrics = {metric for section in boards for metric in section.board.metrics}
+    columns = list(dict.fromkeys(label for section in boards for label in section.cells))
+    names = ", ".join(source.name for source in sources)
     return page(
         "report.html.j2",
-        title=f"Report of {names}",
+        title=f"Report of {f'{len(sources)} runs' if len(sources) > NAMED else names}",
         version=__version__,
         sources=sources,
         not_kept={number: own.left_out for number, own in kept.items()},
         headline=headline(said),
-        counts=_counts(sources, boards, list(columns)),
+        counts=_counts(sources, boards, columns),
         notices=[
             *apart(sources),
             *unscored(sources),
@@ -121,18 +94,51 @@ def report_page(sources: Sequence[Source], *, every: bool = False) -> str:
         boards=boards,
         held=sum(len(found) for board in boards for found in board.board.entries.values()) > LARGE,
         most_said=MOST_SAID,
-        columns=list(columns),
+        columns=columns,
         varied=varied_of(section.board for section in boards),
         resolutions=resolutions_of(sources),
-        kinds=kinds_of(checks),
-        passed=passed_of(records),
-        several_tasks=several_tasks,
-        counted_checks=counted(records) if records else "No check stands here",
-        conceded=concession_lines(records),
-        left_out=[record for source in sources for record in source.results.left_out],
-        paths=paths_of(steps, tasks=several_tasks),
-        words=glossary_of(metrics),
+        words=glossary_of({metric for section in boards for metric in section.board.metrics}),
+        **_checks(sources),
     )
+
+
+def _sections(found: Sequence[Board], kept: Mapping[int, Kept], *, every: bool) -> list[Section]:
+    tables = _tables(kept, found)
+    markers = {
+        number: table
+        for number, own in kept.items()
+        if own.scores is not None and (table := read_markers(own.scores)) is not None
+    }
+    return [
+        _section(
+            board,
+            tables,
+            list(sheets_of(board, kept, every=every)),
+            list(signatures_of(board, markers, every=every)),
+        )
+        for board in found
+    ]
+
+
+def _checks(sources: Sequence[Source]) -> dict[str, Any]:
+    """Return what the page shows of checks and of the design checklist."""
+    checks = [
+        (check, source.at("checks", place, "")[:-1])
+        for source in sources
+        for place, check in enumerate(source.results.checks)
+    ]
+    records = [check for check, _ in checks]
+    several_tasks = len({check.task for check in records}) > 1
+    steps = [step for source in sources for step in source.results.checklist]
+    return {
+        "kinds": kinds_of(checks),
+        "passed": passed_of(records),
+        "several_tasks": several_tasks,
+        "counted_checks": counted(records) if records else "No check stands here",
+        "conceded": concession_lines(records),
+        "left_out": [record for source in sources for record in source.results.left_out],
+        "paths": paths_of(steps, tasks=several_tasks),
+    }
 
 
 def _tables(kept: Mapping[int, Kept], boards: Sequence[Board]) -> Tables:
@@ -183,8 +189,7 @@ def _ordered(group: Sequence[Entry]) -> list[Entry]:
     places = {entry.label: entry.rank.place for entry in group if entry.rank}
     last = len(group) + 1
     return sorted(
-        group,
-        key=lambda e: (places.get(e.same_as if e.same_as else e.label, last), e.score.role != "model"),
+        group, key=lambda e: (places.get(e.same_as if e.same_as else e.label, last), e.score.role != "model")
     )
 
 
@@ -203,7 +208,7 @@ def _facts(board: Board, head: Sequence[Entry]) -> str:
         ]
     if board.task and board.task.primary != board.primary:
         parts.append(f"the primary metric {board.task.primary} was not scored")
-    parts.append(f"split {board.split}" + (f" ({LABEL})" if board.within else ""))
+    parts.append(f"split {board.split}" + (f" ({WITHIN_SLIDE})" if board.within else ""))
     return " · ".join(parts)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_stbench.collection.outcomes import payload
+from pytest_stbench.collection.item_outcomes import payload
 from pytest_stbench.collection.perform import Preparing, judged, parts
 from pytest_stbench.collection.progress import progress_of
 from pytest_stbench.collection.session import ARGUMENTS

@@ -1,16 +1,25 @@
-"""How figures look and are written: sizes of a paper, text that stays text, the same bytes every time."""
+"""A figure: its numbers, caption and drawing, how it looks and is written.
+
+Sizes are those of a paper, text stays text, and the same numbers give the same bytes.
+"""
 
 from __future__ import annotations
 
 import io
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+import matplotlib as mpl
+from matplotlib.figure import Figure
 
+from pytest_stbench.errors import StbenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 COLUMN, PAGE = 85.0, 180.0
 """Width of one and of two columns of a journal, in mm."""
@@ -48,11 +57,48 @@ RC: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """One figure.
+
+    ``tables`` hold every number that ``draw`` shows, the main one under the empty name; ``caption`` says
+    what was measured, ``left_out`` what a part of the figure lacks, each with the reason.
+    """
+
+    name: str
+    title: str
+    caption: str
+    tables: Mapping[str, pd.DataFrame]
+    draw: Callable[[], Figure]
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotMade:
+    """A figure that cannot be made of the data, why, and what to do."""
+
+    name: str
+    why: str
+    fix: str
+
+    @property
+    def line(self) -> str:
+        """All of it in one line."""
+        return f"{self.name}: not made: {self.why}: {self.fix}"
+
+
+class CannotDraw(StbenchError):
+    """The data lack what a figure, or a part of one, shows."""
+
+    def __init__(self, why: str, fix: str) -> None:
+        super().__init__(f"{why}: {fix}")
+        self.why = why
+        self.fix = fix
+
+
 @contextmanager
 def styled() -> Iterator[None]:
     """Draw in the style of these figures, whatever the settings of matplotlib are."""
-    import matplotlib as mpl
-
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(RC)  # type: ignore[arg-type,unused-ignore]  # newer versions name every key
@@ -61,9 +107,7 @@ def styled() -> Iterator[None]:
 
 def page(width_mm: float, height_mm: float) -> Figure:
     """Return an empty figure that no window shows."""
-    from matplotlib.figure import Figure as Drawing
-
-    return Drawing(figsize=(width_mm * MM, height_mm * MM), layout="constrained")
+    return Figure(figsize=(width_mm * MM, height_mm * MM), layout="constrained")
 
 
 def letter(ax: Axes, text: str, *, outside: bool = False) -> None:

@@ -26,12 +26,16 @@ NUMBER_KEYS = ("um_per_px", "pitch_um")
 PARAM = "params."
 """Before the name of one of the reader's own settings."""
 
+PATH = click.Path(path_type=Path)
+
+
+def data_root_option(explained: str, **how: Any) -> Callable[[Command], Command]:
+    """Return the option that names the folder of the data; `how` goes to click."""
+    return click.option("--stbench-data", "--data-root", "data_root", help=explained, **{"type": PATH, **how})
+
+
 OF_DATA = (
-    click.option(
-        "--samples",
-        type=click.Path(path_type=Path),
-        help="Table that says who is who: csv, one row per slide.",
-    ),
+    click.option("--samples", type=PATH, help="Table that says who is who: csv, one row per slide."),
     click.option("--patient", help="Column that names the patient."),
     click.option("--slide", help="Column that names the slide."),
     click.option(
@@ -42,13 +46,7 @@ OF_DATA = (
         help=f"What the files do not say: {', '.join((*TEXT_KEYS, *NUMBER_KEYS))}, or params.NAME, a setting "
         "of the reader, such as params.table of SpatialData stores.",
     ),
-    click.option(
-        "--stbench-data",
-        "--data-root",
-        "data_root",
-        type=click.Path(path_type=Path),
-        help="Folder of the data of task files.",
-    ),
+    data_root_option("Folder of the data of task files."),
 )
 
 SELECTED = "--select names others"
