@@ -8,15 +8,13 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pytest_stbench.data.aliases import AliasedSource
-from pytest_stbench.data.align import align_columns, measured_of, totals, universe_of
+from pytest_stbench.data.align import AliasedSource, align_columns, measured_of, totals, universe_of
 from pytest_stbench.data.catalogue import READERS
-from pytest_stbench.data.checksums import Checksums
+from pytest_stbench.data.checksums import Checksums, load_manifest
 from pytest_stbench.data.label_tables import LabelledSource, find_tables
-from pytest_stbench.data.links import refuse_links_out
-from pytest_stbench.data.manifest import load_manifest
 from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.data.slide import Slide, SlideMeta
+from pytest_stbench.data.untrusted import refuse_links_out
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError, DataMissing
 from pytest_stbench.index import loaded

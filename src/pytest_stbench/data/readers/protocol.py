@@ -2,8 +2,14 @@
 
 A reader is a function ``open_source(config, samples, roots)`` named by a
 :class:`~pytest_stbench.registry.Reader` record. It finds the slides without reading them and
-returns a :class:`SlideSource`. Readers keep what they find: they never judge, repair or make up a
-value, so that checks can judge the data as it is.
+returns a :class:`SlideSource`; of several `roots` the first that has them wins. It raises
+``DataMissing`` when nothing is there, ``DataError`` when what is there cannot be used. A second
+function, ``index_source(config, roots, store)``, lists the slides where no samples table is given: one
+:class:`~pytest_stbench.splits.table.Sample` a slide with what its files say of it; the rest stays
+None. What is dear to look up is kept in ``store/index``.
+
+Readers keep what they find: they never judge, repair or make up a value, so that checks can judge the
+data as it is.
 """
 
 from __future__ import annotations
@@ -12,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import numpy as np
@@ -20,10 +26,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     from pytest_stbench.data.image import Image
-    from pytest_stbench.data.molecules import Transcripts
-    from pytest_stbench.data.segmentation import Segmentation
-    from pytest_stbench.spec.model import DatasetSpec
-    from pytest_stbench.splits.table import Sample
+    from pytest_stbench.data.slide import Segmentation, Transcripts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,29 +104,5 @@ class KeepsCounts(Protocol):
         """Return the counts called `name`, equal to what `make` returns, kept or made.
 
         The name says everything they depend on beside the code of the package.
-        """
-        ...
-
-
-class IndexSource(Protocol):
-    """The function of a reader record that lists slides where no samples table is given."""
-
-    def __call__(self, config: DatasetSpec, roots: Sequence[Path], store: Path | None) -> Iterable[Sample]:
-        """Return one sample per slide with what its files say of it; the rest stays None.
-
-        Raises ``DataMissing`` when nothing is there, ``DataError`` when what is there cannot be
-        used. What is dear to look up is kept in ``store/index``.
-        """
-        ...
-
-
-class OpenSource(Protocol):
-    """The function a reader record points at."""
-
-    def __call__(self, config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]) -> SlideSource:
-        """Find the slides `samples` below `roots` (first root that has them wins).
-
-        Raises ``DataMissing`` when nothing is there, ``DataError`` when what is there cannot be
-        used.
         """
         ...
