@@ -102,26 +102,18 @@ class SlideMeta:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Slide:
-    """One tissue section: units, counts, coordinates, image and labels.
+class Measured:
+    """What was measured on a slide: n units with their counts, and what else its source has.
 
-    ``counts`` has one column per gene of the data set (the same genes and order on all its
-    slides); ``measured`` says which of them this slide measured: all of them where the data set
-    declares that an absent gene was measured and not seen (``absent_gene: zero``). ``libsize`` is the
-    total count of a unit over all genes that its file measured, whether or not they are columns
-    here.
-    ``measures`` are further numbers of each unit, such as ``cells`` and ``tissue_share`` of a spot;
-    ``transcripts`` and ``segmentations`` are of the whole slide, whichever units are chosen.
-    ``counts`` is as read: checks, not readers, judge whether it holds counts.
+    ``labels`` maps ``niche`` and ``cell_type`` to (n,) objects: str, or None where the unit has no
+    label; other names may be added. ``measures`` holds further numbers of each unit, such as ``cells``
+    and ``tissue_share`` of a spot, (n,) float64 with nan where unknown. ``transcripts`` and
+    ``segmentations``, named by what they outline, are of the whole slide, whichever units are chosen.
     """
 
-    meta: SlideMeta
     unit_names: NDArray[np.str_]
     genes: NDArray[np.str_]
-    measured: NDArray[np.bool_]
     counts: csr_matrix
-    libsize: NDArray[np.float64]
-    n_detected: NDArray[np.int64]
     xy_um: NDArray[np.float64]
     xy_px: NDArray[np.float64] | None = None
     array_index: NDArray[np.int64] | None = None
@@ -131,6 +123,24 @@ class Slide:
     measures: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     transcripts: Transcripts | None = None
     segmentations: dict[str, Segmentation] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Slide(Measured):
+    """One tissue section: units, counts, coordinates, image and labels.
+
+    ``counts`` has one column per gene of the data set (the same genes and order on all its
+    slides); ``measured`` says which of them this slide measured: all of them where the data set
+    declares that an absent gene was measured and not seen (``absent_gene: zero``). ``libsize`` is the
+    total count of a unit over all genes that its file measured, whether or not they are columns
+    here.
+    ``counts`` is as read: checks, not readers, judge whether it holds counts.
+    """
+
+    meta: SlideMeta
+    measured: NDArray[np.bool_]
+    libsize: NDArray[np.float64]
+    n_detected: NDArray[np.int64]
 
     @property
     def n_units(self) -> int:
