@@ -33,7 +33,7 @@ class Drawn:
         self.kinds = np.full(N_GENES, "gene")
 
     def batches(self, *, cells=False):
-        from pytest_stbench.data.molecules import TranscriptBatch
+        from pytest_stbench.data.slide import TranscriptBatch
 
         x, y, gene, qv = (self.frame[name].to_numpy() for name in ("x", "y", "gene", "qv"))
         for start in range(0, len(x), BATCH):

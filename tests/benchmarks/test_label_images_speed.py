@@ -15,9 +15,9 @@ import pytest
 
 pytest.importorskip("zarr")
 
-from pytest_stbench.data.readers.spatialdata import labels as reading
+from pytest_stbench.data.readers.spatialdata import images as reading
 from pytest_stbench.data.readers.spatialdata.frame import Frame, Said
-from pytest_stbench.data.readers.spatialdata.labels import Labels
+from pytest_stbench.data.readers.spatialdata.images import Labels
 from pytest_stbench.data.readers.spatialdata.store import Store
 from pytest_stbench.kernels.label_sums import label_sums
 

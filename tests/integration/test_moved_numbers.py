@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from pytest_stbench.data import filecache
+from pytest_stbench.data import checksums
 from pytest_stbench.run.provenance import task_records
 from pytest_stbench.spec.numbers import NUMBERS
 from pytest_stbench.store import keys
@@ -38,7 +38,7 @@ def lab(make_bench):
         metrics=["pearson_gene", "rmse"],
     )
     with pytest.MonkeyPatch.context() as patch:
-        for module in (keys, task_records, filecache):
+        for module in (keys, task_records, checksums):
             patch.setattr(module, "NUMBERS", NUMBERS - 1)
         keys.code_version.cache_clear()
         run = bench.run(*OWN, "--stbench-save=older.json", *SCORES)

@@ -14,8 +14,7 @@ from scipy.sparse import csr_matrix
 
 from pytest_stbench.data.areas import areas_of
 from pytest_stbench.data.image import Image
-from pytest_stbench.data.input_digest import digest_of
-from pytest_stbench.data.inputs import ModelSlide, TaskInfo
+from pytest_stbench.data.inputs import ModelSlide, TaskInfo, digest as digest_of
 from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.families.cell_types.declare import CellTypes
 from pytest_stbench.families.embedding.declare import Embedding

@@ -8,7 +8,7 @@ import numpy as np
 
 from pytest_stbench.baselines.families import READ_OUT
 from pytest_stbench.baselines.linear import LinearBaseline
-from pytest_stbench.data.recent import RecentArrays
+from pytest_stbench.data.encoded import RecentArrays
 from pytest_stbench.errors import ModelError
 from pytest_stbench.extend import baseline
 from pytest_stbench.kernels.stain import STAINS, density_table

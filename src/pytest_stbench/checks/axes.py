@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_stbench.checks.result import Finding, worst_slide
 from pytest_stbench.checks.values import as_numbers
 from pytest_stbench.checks.wording import percent, ranked
-from pytest_stbench.data.readers.fields import OVERLAP, WHOLE
+from pytest_stbench.data.readers.slide_rows import OVERLAP, WHOLE
 from pytest_stbench.data.readers.units import DISAGREES
 from pytest_stbench.data.sections import MIXED
 from pytest_stbench.data.technology import lattice_of

@@ -10,7 +10,7 @@ from pytest_stbench.checks.result import CheckResult, Finding, conclude, nothing
 from pytest_stbench.checks.subject import known
 from pytest_stbench.checks.values import as_numbers
 from pytest_stbench.checks.wording import others, percent, ranked
-from pytest_stbench.data.corrections import names_correction
+from pytest_stbench.data.column_names import names_correction
 from pytest_stbench.extend import check
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_stbench.checks.result import CheckResult, Finding, conclude
 from pytest_stbench.checks.subject import known
 from pytest_stbench.checks.wording import count, on_slides
-from pytest_stbench.data.corrections import names_correction
+from pytest_stbench.data.column_names import names_correction
 from pytest_stbench.extend import check
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pytest_stbench.checks.label_signal import beaten_by, coherence
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, limited, over, worst_slide
 from pytest_stbench.checks.subject import known, normalised
 from pytest_stbench.checks.wording import count, on_slides, percent, some
-from pytest_stbench.data.readers.codes import NOTE as CODES
+from pytest_stbench.data.readers.slide_rows import UNNAMED_CODES as CODES
 from pytest_stbench.extend import check
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_stbench.checks.result import CheckResult, Finding, conclude, nothing_to_judge
 from pytest_stbench.checks.subject import known
 from pytest_stbench.checks.wording import count, percent, some
-from pytest_stbench.data.index import CODE
+from pytest_stbench.data.h5ad_samples import CODE
 from pytest_stbench.extend import check
 
 if TYPE_CHECKING:

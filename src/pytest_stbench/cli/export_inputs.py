@@ -118,7 +118,7 @@ class _Export:
 
     def manifest(self) -> dict[str, Any]:
         """Return what is copied beside the predictions: the state of the task they are for."""
-        from pytest_stbench.data.arrangement import SCHEME
+        from pytest_stbench.data.build import SCHEME
         from pytest_stbench.spec.defaults import with_defaults
         from pytest_stbench.spec.fingerprint import fingerprint
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.data.rasterise import blank
+from pytest_stbench.data.region import blank
 from pytest_stbench.kernels.inside import grid_of, inside
 from pytest_stbench.kernels.scanline import draw
 
@@ -26,6 +27,7 @@ POLYGON = 3
 """Type of a geometry, as shapely numbers them; larger ones have parts."""
 
 
+@dataclass(eq=False)
 class Areas:
     """Polygons of n instances, disjoint within one; an instance may have none.
 
@@ -44,21 +46,12 @@ class Areas:
         Area of each polygon in um2, (p,).
     """
 
-    def __init__(
-        self,
-        n: int,
-        owner: NDArray[np.intp],
-        xy: Floats,
-        rings: NDArray[np.int64],
-        polygons: NDArray[np.int64],
-        size: Floats,
-    ) -> None:
-        self.n = n
-        self.owner = owner
-        self.xy = xy
-        self.rings = rings
-        self.polygons = polygons
-        self.size = size
+    n: int
+    owner: NDArray[np.intp]
+    xy: Floats
+    rings: NDArray[np.int64]
+    polygons: NDArray[np.int64]
+    size: Floats
 
     @property
     def um2(self) -> Floats:

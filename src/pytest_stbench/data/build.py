@@ -1,10 +1,15 @@
-"""Building what models are given out of slides: whitelisted fields, copied one by one."""
+"""Building what models are given out of slides: whitelisted fields, copied one by one, in an order.
+
+Places decide the order and the names of units, so that neither tells a label.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -12,16 +17,20 @@ from pytest_stbench.data.inputs import ModelSlide, TrainSlide, TruthSlide
 from pytest_stbench.data.later import Later
 from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.errors import DataError
+from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
     from pytest_stbench.data.region import Region
     from pytest_stbench.data.slide import Slide
+
+    Given = TypeVar("Given", bound=ModelSlide)
 
 
 def build_input(
@@ -129,3 +138,127 @@ def _refuse_rows(slide: Slide, given: ModelSlide, n_rows: int) -> None:
             f"slide {slide.meta.slide_id} has {slide.n_units} units, "
             f"its input {given.n_units}, its truth {n_rows}"
         )
+
+
+SCHEME = "by place, 1"
+"""Names this order and these names in the manifest of exported inputs; another rule is another number."""
+
+ROW_UM = 1000.0
+_KNOWN: WeakKeyDictionary[Slide, dict[bool, Arrangement]] = WeakKeyDictionary()
+SEED = 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Arrangement:
+    """How the units of a slide stand in the input of a model.
+
+    ``rows`` (n,) is the row of the slide at each place of the input, ``names`` (n,) what the unit there
+    is called. It stays with whoever asks: an input holds neither it nor anything that leads to it.
+    """
+
+    rows: NDArray[np.intp]
+    names: NDArray[np.str_]
+
+    @cached_property
+    def _index(self) -> pd.Index[str]:
+        import pandas as pd
+
+        index: pd.Index[str] = pd.Index(self.names.astype(object))
+        return index
+
+    def arranged(self, given: Given) -> Given:
+        """Return an input of the slide in this order, under these names.
+
+        `given` was built for this and is used up: its units are put in order where they stand.
+        """
+        changes: dict[str, Any] = {
+            "units": _arranged(given.units, self.rows, self._index),
+            "image": None if given.image is None else given.image.in_order(self.rows),
+        }
+        if isinstance(given, TrainSlide):
+            changes |= {
+                "target": given.target[self.rows],
+                "labels": None if given.labels is None else given.labels[self.rows],
+                "proportions": None if given.proportions is None else given.proportions[self.rows],
+                "make_counts": Later(partial(_counts, given.make_counts, self.rows, self._index)),
+            }
+        return replace(given, **changes)
+
+    def back(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return what was predicted, (n, ...), in the order of the slide."""
+        own = np.empty_like(values)
+        own[self.rows] = values
+        return own
+
+    @property
+    def names_by_row(self) -> NDArray[np.str_]:
+        """What each unit is called, in the order of the slide."""
+        return self.back(self.names)
+
+
+def arrange(slide: Slide, *, own_names: bool = False) -> Arrangement:
+    """Return how models get the units of `slide`.
+
+    Units come in rows of 1 mm from the top, by x, then y; those on one place, and those without
+    coordinates, which come last, in an order drawn with a key that nobody knows who does not have the
+    slide. Names count the places (``unit0000001``), or are the slide's own with `own_names`. Made once for
+    a slide: every model is asked of it.
+    """
+    known = _KNOWN.setdefault(slide, {})
+    if own_names not in known:
+        known[own_names] = _made(slide, own_names=own_names)
+    return known[own_names]
+
+
+def _made(slide: Slide, *, own_names: bool) -> Arrangement:
+    n = slide.n_units
+    x, y = np.asarray(slide.xy_um, dtype=np.float64).reshape(n, 2).T
+    placed = np.isfinite(x) & np.isfinite(y)
+    x, y = np.where(placed, x, 0.0), np.where(placed, y, 0.0)
+    row = np.floor((y - y[placed].min()) / ROW_UM) if placed.any() else y
+    rows = np.lexsort((y, x, row, ~placed))
+    if not placed.all() or _shared(x[rows], y[rows]):
+        rows = np.lexsort((stream(SEED, "units", _key(slide)).permutation(n), y, x, row, ~placed))
+    names = slide.unit_names[rows] if own_names else neutral_names(n)
+    for values in (rows, names):
+        values.setflags(write=False)
+    return Arrangement(rows=rows, names=names)
+
+
+def neutral_names(n: int) -> NDArray[np.str_]:
+    """Return the names of `n` units in the order in which models get them."""
+    return np.array([f"unit{place:07d}" for place in range(1, n + 1)], dtype=np.str_)
+
+
+def _counts(make: Callable[[], AnnData], rows: NDArray[np.intp], index: pd.Index[str]) -> AnnData:
+    return _arranged(make(), rows, index)
+
+
+@quiet_anndata()
+def _arranged(units: AnnData, rows: NDArray[np.intp], index: pd.Index[str]) -> AnnData:
+    further = units.raw is not None or len(units.obsp) or any(name is not None for name in units.layers)
+    if units.is_view or further:
+        units = units[rows].copy()
+    else:  # what inputs of this package have; a view and its copy take ten times as long
+        if units.X is not None:
+            units.X = units.X[rows]
+        for name, values in dict(units.obsm).items():
+            units.obsm[name] = values[rows]
+        if len(units.obs.columns):
+            units.obs = units.obs.iloc[rows]
+    # A view: what a model names its index reaches no other input.
+    units.obs_names = index.view()  # type: ignore[assignment]
+    return units
+
+
+def _shared(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
+    """Return whether two of the sorted places are one."""
+    return bool(((x[1:] == x[:-1]) & (y[1:] == y[:-1])).any())
+
+
+def _key(slide: Slide) -> str:
+    """Return a checksum of places and of what was counted there."""
+    checksum = hashlib.blake2b(slide.meta.slide_id.encode(), digest_size=16)
+    for values in (slide.xy_um, slide.libsize, slide.n_detected):
+        checksum.update(np.ascontiguousarray(values).tobytes())
+    return checksum.hexdigest()

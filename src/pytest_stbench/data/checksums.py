@@ -1,21 +1,82 @@
-"""The sha256 of files, computed once per version of a file."""
+"""What was learnt of a file once, kept on disk until it changes: its sha256; manifests to compare it with.
+
+An entry is one JSON file, named by the file's path and trusted only while path, size, times (of the
+content, and of the inode, which no tool that copies sets back) and inode are the same, and only by the
+version of the numbers that wrote it. An entry that cannot be read, or was damaged, counts as absent.
+Manifests have the format of ``sha256sum``.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
+import time
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.data.filecache import FileCache, state_of
+from pytest_stbench.data.atomic import unsealed, write_sealed
+from pytest_stbench.data.roots import relative
 from pytest_stbench.data.wording import byte_size
 from pytest_stbench.errors import DataError
+from pytest_stbench.spec.numbers import NUMBERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    import os
+    from collections.abc import Callable, Iterable, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
+
+# A file that is written twice within the clock's resolution keeps its time: what was learnt of a
+# file as young as this is not kept.
+_SETTLED_NS = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class FileCache:
+    """Facts of files below `folder`; without a folder nothing is kept."""
+
+    folder: Path | None
+
+    def get(self, path: Path) -> dict[str, Any] | None:
+        """Return what is known of `path` as it is now, or None."""
+        if self.folder is None:
+            return None
+        try:
+            known, facts = unsealed(self._place(path), self._entry(path).read_bytes())
+            found: dict[str, Any] | None = facts if known == [NUMBERS, *state_of(path.stat())] else None
+        except (OSError, ValueError):
+            return None
+        return found
+
+    def put(self, path: Path, facts: dict[str, Any], stat: os.stat_result) -> None:
+        """Keep `facts` of `path`, learnt while it had `stat` (taken before it was read).
+
+        Not kept where the folder cannot be written or the file was changed just now.
+        """
+        if self.folder is None or time.time_ns() - stat.st_mtime_ns < _SETTLED_NS:
+            return
+        # A store that cannot be written costs time, never correctness.
+        with contextlib.suppress(OSError):
+            write_sealed(
+                self._entry(path), self._place(path), [[NUMBERS, *state_of(stat)], facts], durable=False
+            )
+
+    def _place(self, path: Path) -> str:
+        assert self.folder is not None
+        return f"{self.folder.name} {path.resolve()}"
+
+    def _entry(self, path: Path) -> Path:
+        assert self.folder is not None
+        digest = hashlib.sha256(str(path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()
+        return self.folder / f"{digest[:32]}.json"
+
+
+def state_of(stat: os.stat_result) -> tuple[int, ...]:
+    """Return what changes with the content of a file, also where a tool puts its time back."""
+    return (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 _READ: dict[tuple[Path, tuple[int, ...]], str] = {}
@@ -91,3 +152,75 @@ def file_sha256(path: Path, store: Path | None = None) -> str:
     Raises ``DataError`` when the file cannot be read.
     """
     return Checksums(store=store).of([path])[path]
+
+
+_LINE = re.compile(r"([0-9A-Fa-f]{64}) [ *](.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Expected sha256 by path, relative to the manifest's own folder."""
+
+    path: Path
+    expected: Mapping[str, str]
+
+    def lists(self, path: Path) -> bool:
+        """Return whether `path` stands in the manifest."""
+        return self._name(path) != ""
+
+    def verify(self, files: Iterable[Path], checksums: Checksums | None = None) -> None:
+        """Compare the content of `files` with the manifest; read in this process, not remembered.
+
+        Raises ``DataError`` for the first file that is not listed or differs.
+        """
+        names = {path: self._name(path) for path in files}
+        read = replace(checksums or Checksums(), anew=True)
+        for path, name in names.items():
+            if not name:
+                raise DataError(
+                    f"{path}: not listed in {self.path}; add its line (`sha256sum FILE`), "
+                    "or leave out `sha256` if the data has no manifest"
+                )
+        for path, found in read.of(names).items():
+            name = names[path]
+            if found != self.expected[name]:
+                raise DataError(
+                    f"{path}: sha256 differs from {self.path}: expected {self.expected[name]}, "
+                    f"found {found}; get the file again, or update the manifest if the change is meant"
+                )
+
+    def _name(self, path: Path) -> str:
+        # As it is written first: a link inside the folder is listed under its own name.
+        for file, home in (
+            (path.absolute(), self.path.absolute().parent),
+            (path.resolve(), self.path.resolve().parent),
+        ):
+            if file.is_relative_to(home) and file.relative_to(home).as_posix() in self.expected:
+                return file.relative_to(home).as_posix()
+        return ""
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Read a manifest.
+
+    Raises ``DataError`` with file and line for what is not ``sha256sum`` format, for paths that
+    are absolute or leave the manifest's folder, and for a path listed with two values.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as a sha256 manifest ({error})") from error
+    expected: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        match = _LINE.fullmatch(line.rstrip())
+        if match is None:
+            raise DataError(
+                f"{path}:{number}: not a line of `sha256sum` (64 hex digits, two spaces, path): {line[:80]!r}"
+            )
+        name = relative(match[2], f"{path}:{number}: path")
+        value = match[1].lower()
+        if expected.setdefault(name, value) != value:
+            raise DataError(f"{path}:{number}: {name} is listed twice with different values")
+    return Manifest(path, expected)

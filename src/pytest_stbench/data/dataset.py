@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pytest_stbench.data.aliases import AliasedSource
-from pytest_stbench.data.align import align_columns, measured_of, totals, universe_of
+from pytest_stbench.data.align import AliasedSource, align_columns, measured_of, totals, universe_of
 from pytest_stbench.data.catalogue import READERS
-from pytest_stbench.data.checksums import Checksums
+from pytest_stbench.data.checksums import Checksums, load_manifest
 from pytest_stbench.data.label_tables import LabelledSource, find_tables
-from pytest_stbench.data.links import refuse_links_out
-from pytest_stbench.data.manifest import load_manifest
 from pytest_stbench.data.roots import resolve_one
-from pytest_stbench.data.slide import Slide, SlideMeta
+from pytest_stbench.data.slide import Measured, Slide, SlideMeta
+from pytest_stbench.data.untrusted import refuse_links_out
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError, DataMissing
 from pytest_stbench.index import loaded
@@ -256,23 +254,14 @@ class Dataset:
         }
         for note, number in found.items():
             self._notes.setdefault(note, {})[raw.slide_id] = number
+        own = {field.name: getattr(raw, field.name) for field in fields(Measured)}
+        own |= {"genes": self.genes, "counts": align_columns(raw.counts, raw.genes, self.genes)}
         return Slide(
+            **own,
             meta=self._meta(raw, sample),
-            unit_names=raw.unit_names,
-            genes=self.genes,
             measured=listed | zero,
-            counts=align_columns(raw.counts, raw.genes, self.genes),
             libsize=libsize,
             n_detected=n_detected,
-            xy_um=raw.xy_um,
-            xy_px=raw.xy_px,
-            array_index=raw.array_index,
-            image=raw.image,
-            embedding=raw.embedding,
-            labels=raw.labels,
-            measures=raw.measures,
-            transcripts=raw.transcripts,
-            segmentations=raw.segmentations,
         )
 
     def _meta(self, raw: RawSlide, sample: Sample) -> SlideMeta:

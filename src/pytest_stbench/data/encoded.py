@@ -1,4 +1,4 @@
-"""Encoded images: decoding to RGB, and the bytes of an image without what is not pixels."""
+"""Encoded images: decoding to RGB, the bytes of an image without what is not pixels, arrays used last."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import io
 import re
 import struct
 import threading
+from collections import OrderedDict
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import PIL.Image
 
-from pytest_stbench.data.declared import refuse_hollow
+from pytest_stbench.data.untrusted import refuse_hollow
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Hashable, Iterator
 
     from numpy.typing import NDArray
 
@@ -48,10 +49,14 @@ def decode(source: Path | bytes, name: str) -> NDArray[np.uint8]:
     """
     with _opened(source, name) as image:
         if image.mode in _TRANSPARENT or "transparency" in image.info:
-            colours = image.convert("RGBA")
-            canvas = PIL.Image.new("RGBA", colours.size, (255, 255, 255, 255))
-            return np.array(PIL.Image.alpha_composite(canvas, colours).convert("RGB"))
+            return on_white(image.convert("RGBA"))
         return np.array(image.convert("RGB"))
+
+
+def on_white(colours: PIL.Image.Image) -> NDArray[np.uint8]:
+    """Return the pixels of an image of mode RGBA as (H, W, 3); transparent parts become white."""
+    canvas = PIL.Image.new("RGBA", colours.size, (255, 255, 255, 255))
+    return np.array(PIL.Image.alpha_composite(canvas, colours).convert("RGB"))
 
 
 def pixels_only(path: Path) -> bytes | None:
@@ -130,3 +135,27 @@ def _bare_png(data: bytes) -> bytes:
         if kind == b"IEND":
             return b"".join(kept)
         at = end
+
+
+class RecentArrays:
+    """Keeps read-only arrays by key, those used last, up to `budget` bytes and two at the least."""
+
+    def __init__(self, budget: int) -> None:
+        self._budget = budget
+        self._arrays: OrderedDict[Hashable, NDArray[Any]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        """Return the array of `key`, made if it is not among the recent ones."""
+        with self._lock:
+            if key in self._arrays:
+                self._arrays.move_to_end(key)
+                return self._arrays[key]
+        made = make().view()
+        made.setflags(write=False)
+        with self._lock:
+            self._arrays[key] = made
+            # The array in use and what is made of it stay, however large they are.
+            while len(self._arrays) > 2 and sum(a.nbytes for a in self._arrays.values()) > self._budget:
+                self._arrays.popitem(last=False)
+        return made

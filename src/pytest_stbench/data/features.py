@@ -150,7 +150,12 @@ def kinds_of(
     return np.array(kinds, dtype=np.str_)
 
 
-def said_in(
+def genes_in(names: NDArray[np.str_], kinds: NDArray[np.str_]) -> tuple[str, ...]:
+    """Return the names of the genes among features, each once, in their order."""
+    return tuple(dict.fromkeys(names[kinds == GENE].tolist()))
+
+
+def kinds_column(
     columns: Collection[str], read: Callable[[str], Iterable[object]]
 ) -> tuple[object | None, ...] | None:
     """Return what a table of features says of each, by the first of :data:`TYPE_COLUMNS` with a known word.

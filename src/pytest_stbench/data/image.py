@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import PIL.Image
 
-from pytest_stbench.data.encoded import decode, pixels_only, size_of
-from pytest_stbench.data.recent import RecentArrays
+from pytest_stbench.data.encoded import RecentArrays, decode, pixels_only, size_of
 from pytest_stbench.errors import DataError, ModelError
 
 if TYPE_CHECKING:

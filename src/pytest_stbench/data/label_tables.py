@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.data.delimited import before_header
-from pytest_stbench.data.labels import class_name, labels_of, whole
+from pytest_stbench.data.labels import class_name, label_columns, labels_of, whole_number
 from pytest_stbench.data.roots import resolve, resolve_one
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
@@ -75,8 +75,7 @@ class LabelledSource:
         Raises ``DataError`` where the table cannot be read, lacks a column or names a unit twice.
         """
         raw = self._source.read(slide_id)
-        columns = {"niche": self._labels.niche, "cell_type": self._labels.cell_type}
-        wanted = {label: column for label, column in columns.items() if column is not None}
+        wanted = label_columns(self._labels)
         path = self._tables.get(slide_id)
         if path is None:
             none = {label: np.full(len(raw.unit_names), None, dtype=object) for label in wanted}
@@ -97,13 +96,9 @@ class LabelledSource:
         return replace(raw, labels={**raw.labels, **labels}, notes={**raw.notes, **notes})
 
     def _units(self, table: pd.DataFrame, path: Path) -> NDArray[np.object_]:
-        column = self._labels.unit
-        cells = (
-            _cells(table, path, str(table.columns[0]))
-            if column is None
-            else _cells(table, path, column, "change `labels.unit`")
-        )
-        return np.array([whole(cell) for cell in cells], dtype=object)
+        column = str(table.columns[0]) if self._labels.unit is None else self._labels.unit
+        cells = _cells(table, path, column, "change `labels.unit`")
+        return np.array([whole_number(cell) for cell in cells], dtype=object)
 
     def genes(self, slide_id: str) -> tuple[str, ...]:
         """Return the symbols of a slide."""

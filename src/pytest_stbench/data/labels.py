@@ -9,8 +9,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
     from numpy.typing import NDArray
+
+    from pytest_stbench.spec.model import KeysSpec, LabelsSpec
 
 MISSING = frozenset({"", "na", "n/a", "nan", "none", "null", "<na>", "#n/a", "#na", "nat"})
 """Words for "no value", in lower case: of R, pandas, spreadsheets."""
@@ -33,10 +37,10 @@ def class_name(value: Any) -> str | None:
     low = text.casefold()
     if low in MISSING:
         return None
-    return low.capitalize() if low in ("true", "false") else whole(text)
+    return low.capitalize() if low in ("true", "false") else whole_number(text)
 
 
-def whole(text: str) -> str:
+def whole_number(text: str) -> str:
     """Return `text`, without the point where it is a whole number: ``1.0`` is ``1``, ``01.0`` is ``01``.
 
     The rule for names of cells, classes, slides and patients alike; what has no point stays as it is.
@@ -58,3 +62,14 @@ def labels_of(values: Any) -> NDArray[np.object_]:
     names = np.array([*map(class_name, levels), None], dtype=object)
     found: NDArray[np.object_] = names[codes]
     return found
+
+
+def text(values: Iterable[object]) -> list[str]:
+    """Return values as text; bytes are decoded."""
+    return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
+
+
+def label_columns(keys: KeysSpec | LabelsSpec) -> dict[str, str]:
+    """Return the columns of labels that a data set names, by label (``niche``, ``cell_type``)."""
+    named = {"niche": keys.niche, "cell_type": keys.cell_type}
+    return {label: column for label, column in named.items() if column is not None}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.data.labels import MISSING, whole
+from pytest_stbench.data.labels import MISSING, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable
@@ -147,7 +147,7 @@ def cells_of(values: Any, known: Container[object] = frozenset(), slides: set[st
     codes, names = coded(values)
     doubtful = AMBIGUOUS | _largest(values)
     found = names.tolist()
-    for place in _but(names, _A_CELL, NOWHERE | doubtful):
+    for place in _unusual(names, _A_CELL, NOWHERE | doubtful):
         name = found[place]
         nowhere = _nowhere(name) or (name in doubtful and name not in known)
         found[place] = None if nowhere else _in_field(name, slides)
@@ -229,12 +229,12 @@ def _texts(levels: Any) -> list[str | None]:
         limit = EXACT.get(held.dtype.itemsize, EXACT[8])
         return [_number(value, limit) for value in held.tolist()]
     found = levels.tolist() if hasattr(levels, "tolist") else list(levels)
-    for place in _but(found, _AS_IT_IS, MISSING):
+    for place in _unusual(found, _AS_IT_IS, MISSING):
         found[place] = _text(found[place])
     return found
 
 
-def _but(names: Any, usual: str, words: frozenset[str]) -> list[int]:
+def _unusual(names: Any, usual: str, words: frozenset[str]) -> list[int]:
     """Return the places of names that are not as `usual`, a pattern, or are one of `words` in any case.
 
     They are few where names are many, so that nothing is done for each name; of what is no text, all.
@@ -269,4 +269,4 @@ def _text(value: Any) -> str | None:
     if isinstance(value, float | np.floating):
         return _number(float(value), EXACT[8])
     text = (value.decode() if isinstance(value, bytes) else str(value)).strip()
-    return None if text.casefold() in MISSING else whole(text)
+    return None if text.casefold() in MISSING else whole_number(text)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pytest_stbench.data.catalogue import READERS
 from pytest_stbench.data.delimited import separator_in
-from pytest_stbench.data.labels import class_name, whole
+from pytest_stbench.data.labels import class_name, whole_number
 from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError, TaskFileError
@@ -206,7 +206,7 @@ def _in_header(header: list[str], config: DatasetSpec) -> Iterator[str]:
 
 def _filled(sample: Sample, config: DatasetSpec, name: str, record: Reader) -> Sample:
     constants: dict[str, Any] = {
-        field: whole(getattr(config, field))
+        field: whole_number(getattr(config, field))
         for field in CONSTANTS
         if getattr(sample, field) is None and getattr(config, field) is not None
     }

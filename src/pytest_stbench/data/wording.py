@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_stbench.registry import nearest
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 
 def listing(names: Iterable[object], limit: int = 12) -> str:
@@ -16,6 +18,11 @@ def listing(names: Iterable[object], limit: int = 12) -> str:
     shown = ", ".join(all_names[:limit])
     rest = len(all_names) - limit
     return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+def absent(what: str, name: str, key: str, there: Collection[str]) -> str:
+    """Return that `what` has no column `name`, which `key` asks for, and which it has."""
+    return f"{what} has no column {name!r} ({key}); its columns are {listing(there)}{nearest(name, there)}"
 
 
 def byte_size(number: float) -> str:

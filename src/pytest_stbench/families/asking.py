@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.data.arrangement import arrange
+from pytest_stbench.data.build import arrange
 from pytest_stbench.models.contract import ContractError
 
 if TYPE_CHECKING:

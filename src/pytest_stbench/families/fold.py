@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.data.arrangement import arrange
-from pytest_stbench.data.build import build_train, build_truth
+from pytest_stbench.data.build import arrange, build_train, build_truth
 from pytest_stbench.families.asking import Asking
 from pytest_stbench.families.question import refuse_unless
 
@@ -69,7 +68,7 @@ class FoldData:
         """Return newly built training slides as models get them: inputs, targets and training counts.
 
         Those of `slides`, whatever side they stand on, instead of the fold's own where given. Units are
-        arranged as :func:`~pytest_stbench.data.arrangement.arrange` says.
+        arranged as :func:`~pytest_stbench.data.build.arrange` says.
         """
         return [
             arrange(slide, own_names=own_names).arranged(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from pytest_stbench.data.aliases import current_symbols
+from pytest_stbench.data.align import current_symbols
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.families.communication.declare import BUILTIN, LIANA

@@ -12,8 +12,8 @@ import numpy as np
 
 from pytest_stbench.data.atomic import write_atomically
 from pytest_stbench.data.checksums import Checksums
-from pytest_stbench.data.declared import refuse_hollow_zip
 from pytest_stbench.data.quiet import quiet_anndata
+from pytest_stbench.data.untrusted import refuse_hollow_zip
 from pytest_stbench.errors import DataError, ModelError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from pytest_stbench.data.arrangement import SCHEME, arrange
+from pytest_stbench.data.build import SCHEME, arrange
 from pytest_stbench.data.checksums import Checksums
 from pytest_stbench.errors import ModelError
 from pytest_stbench.models.identity import AS_GIVEN

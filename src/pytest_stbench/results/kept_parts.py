@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.data.atomic import write_atomically
-from pytest_stbench.data.outlines import Outlines
+from pytest_stbench.data.region import Outlines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_stbench.data.aliases import current_symbols
+from pytest_stbench.data.align import current_symbols
 from pytest_stbench.data.gene_lists import read_gene_list
 from pytest_stbench.data.inputs import TaskInfo
 from pytest_stbench.data.roots import resolve_one

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.data.atomic import write_atomically
-from pytest_stbench.data.sealed import sealed, unsealed
+from pytest_stbench.data.atomic import sealed, unsealed, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

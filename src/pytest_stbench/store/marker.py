@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.data.sealed import unsealed, write_sealed
+from pytest_stbench.data.atomic import unsealed, write_sealed
 from pytest_stbench.errors import ModelError
 
 if TYPE_CHECKING:

@@ -17,8 +17,7 @@ import warnings
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_stbench.data.atomic import write_atomically
-from pytest_stbench.data.sealed import unsealed, write_sealed
+from pytest_stbench.data.atomic import unsealed, write_atomically, write_sealed
 from pytest_stbench.errors import StbenchWarning
 from pytest_stbench.store.archive import read_archive, write_archive
 from pytest_stbench.store.housekeeping import DAY, FOLDERS, FULL, disk_share

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from pytest_stbench.cli import UserError
 from pytest_stbench.cli.bin import _rows, bin_table
-from pytest_stbench.data.molecules import TranscriptBatch
+from pytest_stbench.data.slide import TranscriptBatch
 from pytest_stbench.errors import DataError, StbenchError
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from pytest_stbench.collection.session import load_items
-from pytest_stbench.data.sealed import sealed, unsealed
+from pytest_stbench.data.atomic import sealed, unsealed
 
 TASK = """
 stbench: 1

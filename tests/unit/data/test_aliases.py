@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from pytest_stbench.data.aliases import AliasedSource, current_symbols, renamed_symbols
+from pytest_stbench.data.align import AliasedSource, current_symbols, renamed_symbols
 from pytest_stbench.data.readers.protocol import RawSlide
 from pytest_stbench.resources import gene_aliases
 

@@ -8,7 +8,7 @@ from matplotlib.path import Path
 from shapely import GeometryCollection, LineString, MultiPolygon, Point, Polygon
 
 from pytest_stbench.data.areas import areas_of
-from pytest_stbench.data.rasterise import blank
+from pytest_stbench.data.region import blank
 from pytest_stbench.errors import DataError
 
 SQUARE = np.array([[1.0, 1.0], [3.0, 1.0], [3.0, 3.0], [1.0, 3.0]])

@@ -9,10 +9,9 @@ from anndata import AnnData
 from hypothesis import given, settings, strategies as st
 from scipy.sparse import csr_matrix
 
-from pytest_stbench.data.arrangement import _arranged, arrange, neutral_names
-from pytest_stbench.data.build import build_input, build_train
+from pytest_stbench.data.build import _arranged, arrange, build_input, build_train, neutral_names
 from pytest_stbench.data.image import Image
-from pytest_stbench.data.input_digest import digest_of
+from pytest_stbench.data.inputs import digest as digest_of
 from pytest_stbench.data.later import Later
 from pytest_stbench.data.slide import Slide, SlideMeta
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from pytest_stbench.data.features import ANTIBODIES, CONTROLS, GENE, kinds_of, said_in
+from pytest_stbench.data.features import ANTIBODIES, CONTROLS, GENE, kinds_column, kinds_of
 from pytest_stbench.data.readers.counts import only_genes
 from pytest_stbench.resources import gene_aliases, gene_symbols
 
@@ -90,8 +90,8 @@ def test_a_column_without_a_known_word_tells_nothing():
     biotypes = ["protein_coding", "lncRNA", "artifact"]
     assert kinds_of(["A", "B", "C"], biotypes).tolist() == ["gene"] * 3
     table = {"feature_type": biotypes, "modality": ["rna", None, "protein"]}
-    assert said_in(table, table.__getitem__) == ("rna", None, "protein")
-    assert said_in({"feature_type": biotypes}, table.__getitem__) is None
+    assert kinds_column(table, table.__getitem__) == ("rna", None, "protein")
+    assert kinds_column({"feature_type": biotypes}, table.__getitem__) is None
 
 
 def test_an_id_names_what_a_name_does_not():

@@ -17,16 +17,16 @@ import pyarrow.parquet as pq
 import pytest
 from scipy import sparse
 
-from pytest_stbench.data import declared
+from pytest_stbench.data import untrusted
 from pytest_stbench.data.catalog.fetch import unpack
 from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.encoded import decode, size_of
-from pytest_stbench.data.links import refuse_links_in, refuse_links_out
 from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.data.readers.imaging.tables import columns_of, matrix_of, numbers_of
 from pytest_stbench.data.readers.tenx import read_matrix
 from pytest_stbench.data.readers.transcripts import open_transcripts
 from pytest_stbench.data.samples import load_samples
+from pytest_stbench.data.untrusted import refuse_links_in, refuse_links_out
 from pytest_stbench.errors import DataError
 from pytest_stbench.spec.model import DatasetSpec
 
@@ -37,7 +37,7 @@ LINKS = pytest.mark.skipif(os.name == "nt", reason="links need rights there")
 @pytest.fixture
 def small(monkeypatch):
     """Nothing is free: what is declared must be held."""
-    monkeypatch.setattr(declared, "FREE_BYTES", 1000)
+    monkeypatch.setattr(untrusted, "FREE_BYTES", 1000)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_stbench.data.gmt import read_gmt
+from pytest_stbench.data.gene_lists import read_gmt
 from pytest_stbench.errors import DataError
 
 

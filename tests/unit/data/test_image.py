@@ -8,8 +8,8 @@ import skimage.transform
 from PIL import Image as PillowImage, PngImagePlugin
 
 from pytest_stbench.data import image as image_module
+from pytest_stbench.data.encoded import RecentArrays
 from pytest_stbench.data.image import Image, InputImage, resample
-from pytest_stbench.data.recent import RecentArrays
 from pytest_stbench.errors import DataError, ModelError
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pytest_stbench.data.labels import class_name, labels_of, whole
+from pytest_stbench.data.labels import class_name, labels_of, whole_number
 
 NUMBERS = ["1", "2", None, "1"]
 TRUTH = ["True", "False", None, "True"]
@@ -69,7 +69,13 @@ def test_names_of_values(value, name):
 
 
 def test_whole_numbers_lose_their_point_alone():
-    assert [whole(text) for text in ("12.0", "12.", "12.5", "a.0", "12")] == ["12", "12", "12.5", "a.0", "12"]
+    assert [whole_number(text) for text in ("12.0", "12.", "12.5", "a.0", "12")] == [
+        "12",
+        "12",
+        "12.5",
+        "a.0",
+        "12",
+    ]
 
 
 def test_no_value_at_all():

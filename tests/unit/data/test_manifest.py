@@ -8,9 +8,8 @@ import time
 import pytest
 
 from pytest_stbench.data import checksums
-from pytest_stbench.data.checksums import Checksums, file_sha256
-from pytest_stbench.data.manifest import load_manifest
-from pytest_stbench.data.sealed import sealed, unsealed
+from pytest_stbench.data.atomic import sealed, unsealed
+from pytest_stbench.data.checksums import Checksums, file_sha256, load_manifest
 from pytest_stbench.errors import DataError
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from pytest_stbench.data.outlines import ACROSS, SIDE, outlines_of
+from pytest_stbench.data.region import ACROSS, SIDE, outlines_of
 from pytest_stbench.errors import DataError
 from pytest_stbench.report.page.pictures import BLACK, GREY, MOST_BYTES, WHITE, outlined
 

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
+from pytest_stbench.data.atomic import sealed, unsealed
 from pytest_stbench.data.samples import load_samples
-from pytest_stbench.data.sealed import sealed, unsealed
 from pytest_stbench.errors import DataError, DataMissing
 from pytest_stbench.registry import Reader
 from pytest_stbench.spec.model import DatasetSpec

@@ -11,9 +11,8 @@ from scipy.sparse import csr_matrix
 
 from pytest_stbench.data.areas import areas_of
 from pytest_stbench.data.image import Image
-from pytest_stbench.data.molecules import TranscriptBatch
 from pytest_stbench.data.region import cut
-from pytest_stbench.data.slide import Slide, SlideMeta
+from pytest_stbench.data.slide import Slide, SlideMeta, TranscriptBatch
 from pytest_stbench.errors import DataError
 from pytest_stbench.families.question import FamilySettings
 from pytest_stbench.families.segmentation.ask import SegmentationQuestion

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from pytest_stbench.data.aliases import current_symbols
+from pytest_stbench.data.align import current_symbols
 from pytest_stbench.data.inputs import TaskInfo
 from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.errors import DataError

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 
-from pytest_stbench.data.arrangement import SCHEME
+from pytest_stbench.data.build import SCHEME
 from pytest_stbench.data.checksums import Checksums
 from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.data.slide import Slide, SlideMeta

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from pytest_stbench.data.outlines import Outlines
+from pytest_stbench.data.region import Outlines
 from pytest_stbench.results import ModelRecord, Results, kept_maps, load, save
 from pytest_stbench.results.kept import stage, unanswered
 from pytest_stbench.results.kept_maps import file_name, from_anndata, read_map, to_anndata, write_map

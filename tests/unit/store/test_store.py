@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from pytest_stbench.data.sealed import sealed
+from pytest_stbench.data.atomic import sealed
 from pytest_stbench.store import archive
 from pytest_stbench.store.archive import write_archive
 from pytest_stbench.store.keys import cell_key

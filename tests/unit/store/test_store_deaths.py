@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from pytest_stbench.data.sealed import unsealed, write_sealed
+from pytest_stbench.data.atomic import unsealed, write_sealed
 from pytest_stbench.store import marker, store
 from pytest_stbench.store.keys import cell_key
 from pytest_stbench.store.marker import ModelEndedProcess

@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 import pytest
 
-from pytest_stbench.data.filecache import FileCache
+from pytest_stbench.data.checksums import FileCache
 from pytest_stbench.errors import ModelError
 from pytest_stbench.models.predictions import Place, PredictionFolder
 from pytest_stbench.preprocess.statistics import SlideStatistics, StatisticsKey

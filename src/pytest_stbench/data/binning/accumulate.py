@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.binning.tissue import Tissue
-    from pytest_stbench.data.molecules import Transcripts
+    from pytest_stbench.data.slide import Transcripts
     from pytest_stbench.kernels.lattice import Lattice
     from pytest_stbench.spec.model import BinSpec
 

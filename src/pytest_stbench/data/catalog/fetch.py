@@ -22,7 +22,7 @@ from pytest_stbench.data.atomic import write_atomically
 from pytest_stbench.data.catalog.download import download
 from pytest_stbench.data.catalog.entries import cache_dir, note
 from pytest_stbench.data.checksums import file_sha256
-from pytest_stbench.data.declared import refuse_hollow_zip
+from pytest_stbench.data.untrusted import refuse_hollow_zip
 from pytest_stbench.errors import DataError
 from pytest_stbench.spec.catalog_entries import how_to_get
 from pytest_stbench.spec.dataset_entry import SAMPLES

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_stbench.data.atomic import write_atomically
 from pytest_stbench.data.catalog.entries import cache_dir, note, read_lock
 from pytest_stbench.data.catalog.fetch import write_samples
-from pytest_stbench.data.checksums import file_sha256
-from pytest_stbench.data.manifest import load_manifest
+from pytest_stbench.data.checksums import file_sha256, load_manifest
 from pytest_stbench.errors import DataError
 from pytest_stbench.spec.dataset_entry import MANIFEST
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.data.index import CODE
+from pytest_stbench.data.h5ad_samples import CODE
 from pytest_stbench.data.propose import vocabulary
 from pytest_stbench.data.propose.detect import Detected, detect, is_guessed
 from pytest_stbench.data.propose.from_h5ad import said_by_all, shared_column

@@ -24,9 +24,9 @@ from pytest_stbench.data.readers.spatialdata.choice import (
 )
 from pytest_stbench.data.readers.spatialdata.frame import Frame
 from pytest_stbench.data.readers.spatialdata.images import level_of
-from pytest_stbench.data.readers.spatialdata.places import extent_of
 from pytest_stbench.data.readers.spatialdata.source import opened
 from pytest_stbench.data.readers.spatialdata.store import last, open_store
+from pytest_stbench.data.readers.spatialdata.table import extent_of
 from pytest_stbench.data.readers.visium_outs import CELLS, HD_DEFAULT, others_in
 from pytest_stbench.data.samples import refuse_settings
 from pytest_stbench.data.wording import listing
@@ -81,7 +81,7 @@ def choices(paths: Sequence[Path], said: Mapping[str, Any]) -> tuple[dict[str, A
 def scale_in(path: Path, config: DatasetSpec) -> str:
     """Return what a store says of its unit, as a sentence. Raises ``DataError`` where it says nothing."""
     frame = opened(path, config).frame
-    return f"a unit of coordinate system {frame.system!r} is {frame.said.um:.4g} um by {frame.said.by}"
+    return f"a unit of coordinate system {frame.system!r} is {frame.said.um:.4g} um by {frame.said.where}"
 
 
 def _of_store(store: Store, params: dict[str, Any]) -> dict[str, tuple[str, str]]:

@@ -10,15 +10,12 @@ import numpy as np
 from pytest_stbench.data.column_names import SLIDE
 from pytest_stbench.data.features import GENE
 from pytest_stbench.data.propose import vocabulary
-from pytest_stbench.data.readers import codes, hdf5
-from pytest_stbench.data.readers.axes import axes_of
-from pytest_stbench.data.readers.geometry import places_of
-from pytest_stbench.data.readers.libraries import libraries, positive
-from pytest_stbench.data.readers.matrices import Counts, counts_of, matrices
-from pytest_stbench.data.readers.obsm import entries_of
-from pytest_stbench.data.readers.slide_rows import on_tissue, signs_in
-from pytest_stbench.data.readers.symbols import features_of, symbol_column
-from pytest_stbench.data.readers.units import KEYS, Said, pitch_said, unit_of
+from pytest_stbench.data.readers import hdf5
+from pytest_stbench.data.readers.annotations import entries_of, libraries, positive
+from pytest_stbench.data.readers.geometry import axes_of, places_of
+from pytest_stbench.data.readers.matrices import Counts, counts_of, features_of, matrices, symbol_column
+from pytest_stbench.data.readers.slide_rows import codes_without_name, on_tissue, signs_in
+from pytest_stbench.data.readers.units import KEYS, UnitSize, pitch_in_file, unit_of
 from pytest_stbench.errors import DataError
 from pytest_stbench.kernels.graph import median_nn_distance
 from pytest_stbench.spec.model import DatasetSpec, KeysSpec
@@ -72,7 +69,7 @@ class H5adFacts:
     texts: dict[str, str]
     scales: tuple[str, ...]
     image_scale: str | None
-    _units: dict[Any, dict[str, Said | None]] = field(default_factory=dict)
+    _units: dict[Any, dict[str, UnitSize | None]] = field(default_factory=dict)
 
     def is_code(self, column: str, *, several: bool) -> bool:
         """Return whether a column is codes without names, in one file or in `several`."""
@@ -115,7 +112,7 @@ class H5adFacts:
                 found[slide] = signs_in(file, None if xy is None else xy[rows], rows, names[rows])
         return found
 
-    def units(self, by: str | None, lattice: Lattice | None) -> dict[str, Said | None]:
+    def units(self, by: str | None, lattice: Lattice | None) -> dict[str, UnitSize | None]:
         """Return the size of the unit of the coordinates of each slide that the file says, None for none.
 
         Raises ``DataError`` where it says two for one slide.
@@ -138,7 +135,7 @@ class H5adFacts:
     def pitch_um(self) -> float | None:
         """Return the distance of neighbouring bins that the file says."""
         with hdf5.opened(self.path) as file:
-            return pitch_said(file, next(iter(libraries(file).values()), {}))
+            return pitch_in_file(file, next(iter(libraries(file).values()), {}))
 
     def spacing(self, by: str | None) -> float:
         """Return the median distance of a unit to the nearest one of its slide, in the unit of the file."""
@@ -178,7 +175,7 @@ def read_facts(path: Path, further: Collection[str] = ()) -> H5adFacts:
         names, kinds = features_of(file, var, gene)
         uns: Any = file.get("uns", {})
         named = [column for column in (*further, *labels) if column in there]
-        alone = frozenset(c for c in named if codes.without_name(obs, c, several=False))
+        alone = frozenset(c for c in named if codes_without_name(obs, c, several=False))
         return H5adFacts(
             path=path,
             n_units=int(inside.sum()),
@@ -189,7 +186,7 @@ def read_facts(path: Path, further: Collection[str] = ()) -> H5adFacts:
             counts=counts,
             columns={name: hdf5.categories(obs, name) for name in there if name in wanted},
             all_columns=there,
-            bare=(alone, frozenset(c for c in named if codes.without_name(obs, c, several=True))),
+            bare=(alone, frozenset(c for c in named if codes_without_name(obs, c, several=True))),
             array=array,
             even=index is not None and _is_even(index),
             place=_place(file, path, there, index, n_rows),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.column_names import SLIDE
 from pytest_stbench.data.propose import vocabulary
-from pytest_stbench.data.readers.libraries import EXACT
+from pytest_stbench.data.readers.annotations import EXACT
 from pytest_stbench.data.readers.units import NEIGHBOURS
 from pytest_stbench.data.technology import lattice_of
 from pytest_stbench.data.wording import listing

@@ -19,37 +19,22 @@ out and counted.
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from pytest_stbench.data.features import GENE, kinds_of
-from pytest_stbench.data.labels import labels_of
 from pytest_stbench.data.naming import cells_in_fields, spread
-from pytest_stbench.data.readers.cosmx_scale import FIELD_FILES, um_per_px
-from pytest_stbench.data.readers.counts import only_genes
-from pytest_stbench.data.readers.imaging.cells import CellTable
+from pytest_stbench.data.readers.files import companion
+from pytest_stbench.data.readers.imaging.cells import CellTable, counts_in_text, genes_in_text, listed_cells
 from pytest_stbench.data.readers.imaging.outlines import LabelImage, Polygons
-from pytest_stbench.data.readers.imaging.scale import of_table
+from pytest_stbench.data.readers.imaging.scale import FIELD_FILES, of_table, um_per_px
 from pytest_stbench.data.readers.imaging.source import (
     Bundle,
     ImagingSource,
-    companion,
     index_bundles,
     is_table,
     open_bundles,
-    outlines_beside,
+    outlines_of_table,
     stem_of,
-)
-from pytest_stbench.data.readers.imaging.tables import (
-    features_of,
-    ids_of,
-    matrix_of,
-    numbers_of,
-    rows_of,
-    whole,
 )
 from pytest_stbench.data.readers.transcripts import open_transcripts
 from pytest_stbench.errors import DataError
@@ -62,23 +47,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pytest_stbench.data.naming import Coded
-    from pytest_stbench.data.segmentation import Segmentation
+    from pytest_stbench.data.slide import Segmentation
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample
 
 RULES = "cosmx/3"
 KEYS = ("fov", "cell_ID")
 CENTRE = ("CenterX_global_px", "CenterY_global_px")
-NUMBER = re.compile(r"c_\d+_\d+_(?=\d+$)")
-"""Before the number of a cell where ``cell_ID`` names it as text: slide and field of view."""
 NO_GENE = frozenset({*KEYS, "cell", "cell_id"})
 
 
-def index_source(
-    config: DatasetSpec,
-    roots: Sequence[Path],
-    store: Path | None,  # noqa: ARG001 - named by the reader protocol; the names of files are enough
-) -> list[Sample]:
+def index_source(config: DatasetSpec, roots: Sequence[Path], store: Path | None) -> list[Sample]:  # noqa: ARG001  # the signature of an index
     """Return one sample per folder or table."""
     return index_bundles(find_bundle, config, roots)
 
@@ -128,7 +107,7 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
         files=tuple(file for file in (transcripts, matrix, cells, polygons, fields) if file is not None),
         transcripts=None if transcripts is None else partial(open_transcripts, transcripts, um_per_px=scale),
         cells=partial(_cells, matrix, cells, scale, config) if with_matrix else None,  # type: ignore[arg-type]  # both are there
-        genes=partial(_genes, matrix) if with_matrix else None,  # type: ignore[arg-type]  # it is there
+        genes=partial(genes_in_text, matrix, NO_GENE) if with_matrix else None,  # type: ignore[arg-type]  # it is there
         segmentations={} if polygons is None else {"cell": Polygons(polygons, "cell", scale)},
     )
 
@@ -136,7 +115,7 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
 def _table(path: Path, config: DatasetSpec) -> Bundle:
     scale = of_table(path, config, "CosMx")
     name = stem_of(path)
-    outlines = outlines_beside(path)
+    outlines = outlines_of_table(path)
     image = companion(path.parent.parent / "labels", f"{name}.npz")
     segmentations: dict[str, Segmentation] = {}
     if outlines is not None:
@@ -151,35 +130,22 @@ def _table(path: Path, config: DatasetSpec) -> Bundle:
     )
 
 
-def _genes(matrix: Path) -> tuple[str, ...]:
-    names, _ = features_of(matrix, NO_GENE)
-    return tuple(dict.fromkeys(np.array(names, dtype=np.str_)[kinds_of(names) == GENE].tolist()))
-
-
 def _cells(matrix: Path, cells: Path, scale: float, config: DatasetSpec) -> CellTable:
-    features, numbers = features_of(matrix, NO_GENE)
     slides: set[str] = set()
 
     def named(table: pd.DataFrame) -> Coded:
         field, number = KEYS
         return cells_in_fields(table[field], table[number], slides)
 
-    names, found, background = matrix_of(matrix, features, KEYS, named)
-    measured = only_genes(found, np.array(features, dtype=np.str_), kinds_of(features))
-    labels = {k: c for k, c in (("niche", config.keys.niche), ("cell_type", config.keys.cell_type)) if c}
-    table = whole(cells, [*KEYS, *CENTRE, *labels.values()], [*KEYS, *labels.values()])
-    with ids_of(cells):
-        rows = rows_of(names, spread(*named(table)), cells, matrix.name)
-    return CellTable(
-        names=names,
-        genes=measured.genes,
-        counts=measured.counts,
-        xy_um=numbers_of(table, CENTRE, cells)[rows] * scale,
-        labels={key: labels_of(table[column])[rows] for key, column in labels.items()},
-        measures=measured.measures,
-        notes={
-            **measured.notes,
-            "background_rows": background,
-            **({"row_number_columns": numbers} if numbers else {}),
-        },
+    names, measured = counts_in_text(matrix, KEYS, NO_GENE, named)
+    return listed_cells(
+        names,
+        measured,
+        cells,
+        config,
+        of=matrix.name,
+        ids=KEYS,
+        listed=lambda table: spread(*named(table)),
+        centre=CENTRE,
+        scale=scale,
     )

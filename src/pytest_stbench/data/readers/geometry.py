@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,22 +11,63 @@ import numpy as np
 
 from pytest_stbench.data.image import Image
 from pytest_stbench.data.readers import hdf5, units
-from pytest_stbench.data.readers.axes import axes_of
-from pytest_stbench.data.readers.obsm import entries_of, matrix, ordered
+from pytest_stbench.data.readers.annotations import entries_of, matrix, ordered
 from pytest_stbench.data.technology import lattice_of
-from pytest_stbench.data.wording import listing
+from pytest_stbench.data.wording import absent, listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.registry import nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import h5py
     from numpy.typing import NDArray
 
+    from pytest_stbench.data.readers.hdf5 import Rows
     from pytest_stbench.data.technology import Lattice
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample
+
+# Names of x and of y without case and punctuation, most telling first: pixels before grid indices.
+_PAIRS = (
+    (r"pxlcol(.*)", r"pxlrow\1"),
+    (r"imagecol(.*)", r"imagerow\1"),
+    (r"pixelx", r"pixely"),
+    (r"xpixel", r"ypixel"),
+    (r"xpx", r"ypx"),
+    (r"xum", r"yum"),
+    (r"xcentroid", r"ycentroid"),
+    (r"centroidx", r"centroidy"),
+    (r"xlocation", r"ylocation"),
+    (r"centerxglobalpx", r"centeryglobalpx"),
+    (r"xglobalpx", r"yglobalpx"),
+    (r"centerx", r"centery"),
+    (r"globalx", r"globaly"),
+    (r"spatialx", r"spatialy"),
+    (r"xcoord(inate)?", r"ycoord\1"),
+    (r"coordx", r"coordy"),
+    (r"x", r"y"),
+)
+_GRID = ((r"arraycol", r"arrayrow"), (r"col(umn)?", r"row"))
+
+
+def axes_of(names: Sequence[str], *, grid: bool = False) -> tuple[str, str] | None:
+    """Return the names of x and y among `names`, whatever their order; None where no pair is known.
+
+    x is counted along the columns of an image (``pxl_col_in_fullres``, ``imagecol``), y along its
+    rows. With `grid`, rows and columns of an array are known too, after everything else.
+    """
+    plain: dict[str, str] = {}
+    for name in names:
+        plain.setdefault(re.sub(r"[^a-z0-9]", "", name.casefold()), name)
+    for x, y in (*_PAIRS, *(_GRID if grid else ())):
+        for bare, name in plain.items():
+            found = re.fullmatch(x, bare)
+            other = None if found is None else plain.get(found.expand(y) if "\\" in y else y)
+            if other is not None:
+                return name, other
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,7 +90,7 @@ def coordinates(
     path: Path,
     config: DatasetSpec,
     sample: Sample,
-    rows: NDArray[np.intp] | None,
+    rows: Rows,
     n_units: int,
 ) -> Geometry:
     """Return the coordinates of the units in um.
@@ -69,8 +111,7 @@ def coordinates(
     if keys.array_row is not None and keys.array_col is not None:
         named = "keys.array_row, keys.array_col"
         axes = [numbers_of(file, path, column, named) for column in (keys.array_row, keys.array_col)]
-        index = np.column_stack(axes)
-        index = index if rows is None else index[rows]
+        index = np.column_stack(axes)[rows]
     pitch, notes = config.pitch_um, {}
     if _by_index(file, config, index):
         if index is None:
@@ -78,8 +119,7 @@ def coordinates(
             raise DataError(message)
         xy = _from_index(index, lattice, path, sample)
     else:
-        xy = places_of(file, path, config, n_units)
-        xy = xy if rows is None else xy[rows]
+        xy = places_of(file, path, config, n_units)[rows]
         scaled = units.scaled(file, path, config.scale, sample.slide, xy, index, lattice, rows)
         xy, notes = xy * scaled.um, scaled.notes
         pitch = pitch or scaled.pitch_um
@@ -123,7 +163,7 @@ def image_of(
     path: Path,
     config: DatasetSpec,
     image: Path | None,
-    rows: NDArray[np.intp] | None,
+    rows: Rows,
     n_units: int,
 ) -> tuple[Image | None, NDArray[np.float64] | None]:
     """Return the slide's image and the units' coordinates in its pixels, or (None, None).
@@ -137,8 +177,7 @@ def image_of(
         message = f"{path}: image.um_per_px is missing: write the um per pixel of the image, or uns:KEY"
         raise DataError(message)
     scale = units.um_of(file, path, "image.um_per_px", config.image.um_per_px)
-    xy_px = entry_of(file, path, "image.spatial", config.image.spatial, n_units)
-    xy_px = xy_px if rows is None else xy_px[rows]
+    xy_px = entry_of(file, path, "image.spatial", config.image.spatial, n_units)[rows]
     found = Image(image, mpp=scale, target_mpp=config.image.mpp)
     found.check()
     return found, xy_px
@@ -177,10 +216,7 @@ def numbers_of(file: h5py.File, path: Path, name: str, key: str) -> NDArray[np.f
     """Return a column of ``obs`` that holds numbers, (n,). Raises ``DataError`` naming `key`."""
     there = hdf5.columns(file["obs"])
     if name not in there:
-        raise DataError(
-            f"{path}: obs has no column {name!r} ({key}); "
-            f"its columns are {listing(there)}{nearest(name, there)}"
-        )
+        raise DataError(absent(f"{path}: obs", name, key, there))
     try:
         return hdf5.numbers(file["obs"], name)
     except ValueError as error:

@@ -6,22 +6,28 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.data.corrections import names_correction
-from pytest_stbench.data.features import GENE
-from pytest_stbench.data.index import index_source
-from pytest_stbench.data.readers import codes, hdf5
+from pytest_stbench.data.column_names import names_correction
+from pytest_stbench.data.features import genes_in
+from pytest_stbench.data.h5ad_samples import index_source
+from pytest_stbench.data.labels import label_columns
+from pytest_stbench.data.readers import hdf5
+from pytest_stbench.data.readers.annotations import embedding_of, formed_units, proportions_of
 from pytest_stbench.data.readers.counts import only_genes, read_rows, shape_of
-from pytest_stbench.data.readers.fields import notes_of_fields
-from pytest_stbench.data.readers.formed import formed_units
+from pytest_stbench.data.readers.files import of_slide
 from pytest_stbench.data.readers.geometry import coordinates, image_of
-from pytest_stbench.data.readers.matrices import matrices
-from pytest_stbench.data.readers.obsm import embedding_of, proportions_of
+from pytest_stbench.data.readers.matrices import features_of, matrices
 from pytest_stbench.data.readers.protocol import RawSlide
-from pytest_stbench.data.readers.slide_rows import notes_of_sections, rows_of, signs_in, slides_in
-from pytest_stbench.data.readers.symbols import features_of
+from pytest_stbench.data.readers.slide_rows import (
+    notes_of_codes,
+    notes_of_fields,
+    notes_of_sections,
+    rows_of,
+    signs_in,
+    slides_in,
+)
 from pytest_stbench.data.readers.tissue import NOTE
-from pytest_stbench.data.roots import resolve, resolve_one
-from pytest_stbench.data.wording import listing
+from pytest_stbench.data.roots import resolve
+from pytest_stbench.data.wording import absent, listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.extend import reader
 from pytest_stbench.registry import nearest
@@ -35,6 +41,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from pytest_stbench.data.readers.counts import GeneCounts
+    from pytest_stbench.data.readers.hdf5 import Rows
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample
 
@@ -42,7 +50,7 @@ READING_RULES = "h5ad/4"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
+class Place:
     """Where a slide stands: in one file, alone or under its name in `column`."""
 
     path: Path
@@ -59,12 +67,7 @@ class _Place:
     files="the h5ad files named by `path`, and an image per slide where `image` is declared",
     source="https://anndata.readthedocs.io/en/stable/fileformat-prose.html",
 )
-def open_source(
-    config: DatasetSpec,
-    samples: Sequence[Sample],
-    roots: Sequence[Path],
-    scales: Mapping[str, float | None] = MappingProxyType({}),
-) -> H5adSource:
+def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]) -> H5adSource:
     """AnnData files: one slide a file, or several slides in one file told apart by `keys.slide`.
 
     Find the slides `samples` in the files of ``config.path``.
@@ -80,6 +83,11 @@ def open_source(
         A slide that no file or more than one file holds, an unreadable file, an image that is
         declared and absent.
     """
+    return H5adSource(config, samples, find_places(config, samples, roots))
+
+
+def find_places(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]) -> dict[str, Place]:
+    """Return where each of the slides `samples` stands; errors as those of :func:`open_source`."""
     if config.path is None:
         raise DataError(
             "source h5ad needs `path`, the files relative to the data folder (for example 'slides/*.h5ad')"
@@ -105,8 +113,9 @@ def open_source(
                 f"the files hold {listing(found)}{nearest(sample.slide, found)}"
             )
         path, name = found[sample.slide]
-        places[sample.slide] = _Place(path=path, column=name, image=_image_path(config, sample.slide, roots))
-    return H5adSource(config, samples, places, scales)
+        image = None if config.image is None else of_slide(sample.slide, config.image.path, roots)
+        places[sample.slide] = Place(path=path, column=name, image=image)
+    return places
 
 
 class H5adSource:
@@ -116,8 +125,8 @@ class H5adSource:
         self,
         config: DatasetSpec,
         samples: Sequence[Sample],
-        places: dict[str, _Place],
-        scales: Mapping[str, float | None],
+        places: dict[str, Place],
+        scales: Mapping[str, float | None] = MappingProxyType({}),
     ) -> None:
         self._config = config
         self._samples = {sample.slide: sample for sample in samples}
@@ -141,8 +150,7 @@ class H5adSource:
     def genes(self, slide_id: str) -> tuple[str, ...]:
         """Return the symbols of the genes of the slide, each once, in the order of the file."""
         with hdf5.opened(self._places[slide_id].path) as file:
-            symbols, kinds = features_of(file, self._matrix(file)[1], self._config.keys.gene)
-            return tuple(dict.fromkeys(symbols[kinds == GENE].tolist()))
+            return genes_in(*features_of(file, self._matrix(file)[1], self._config.keys.gene))
 
     def read(self, slide_id: str) -> RawSlide:
         """Read one slide.
@@ -153,20 +161,13 @@ class H5adSource:
         with hdf5.opened(place.path) as file:
             names = hdf5.index_of(file["obs"])
             found = rows_of(file, place.path, place.column, slide_id)
-            rows = found.rows
-            if not len(names if rows is None else rows):
+            rows, unit_names = found.rows, names[found.rows]
+            if not len(unit_names):
                 off = (
                     f": all {found.off_tissue} lie off tissue (obs['in_tissue'])" if found.off_tissue else ""
                 )
                 raise DataError(f"{place.path}: slide {slide_id} has no units{off}; leave it out by `slides`")
-            node, var = self._matrix(file)
-            symbols, kinds = features_of(file, var, self._config.keys.gene)
-            if shape_of(node) != (len(names), len(symbols)):
-                raise DataError(
-                    f"{place.path}: {node.name}: {shape_of(node)} values for {len(names)} units and "
-                    f"{len(symbols)} features; the file is damaged"
-                )
-            measured = only_genes(read_rows(node, rows), symbols, kinds)
+            measured = self._counts(file, place.path, rows, len(names))
             config, scale = self._config, self._scales.get(slide_id)
             if scale is not None:
                 config = config.model_copy(update={"scale": ScaleSpec(um_per_px=scale)})
@@ -175,14 +176,11 @@ class H5adSource:
             image, xy_px = image_of(file, place.path, config, place.image, rows, len(names))
             labels, label_notes = self._labels(file, place.path, rows)
             embedding = embedding_of(file, place.path, config.keys.embedding, rows, len(names))
-            own = {name: _taken(values, rows) for name, values in formed.measures.items()}
-            measures = (
-                measured.measures | own | proportions_of(file, place.path, config.keys.proportions, rows)
-            )
+            own = {name: values[rows] for name, values in formed.measures.items()}
+            shares = proportions_of(file, place.path, config.keys.proportions, rows)
             recorded = {f"records:{name}": 1 for name in file.get("uns", ()) if names_correction(name)}
-            unit_names = _taken(names, rows)
             signs, apart = signs_in(file, where.xy_um, rows, unit_names)
-            fields = notes_of_fields(file, where.xy_um, rows)
+            notes = notes_of_fields(file, where.xy_um, rows) | recorded
             sections = notes_of_sections(file, signs, apart, len(unit_names)) if place.column is None else {}
         return RawSlide(
             slide_id=slide_id,
@@ -195,7 +193,7 @@ class H5adSource:
             image=image,
             embedding=embedding,
             labels=labels,
-            measures=measures,
+            measures=measured.measures | own | shares,
             pitch_um=config.pitch_um or formed.pitch_um or where.pitch_um,
             notes={
                 **measured.notes,
@@ -204,23 +202,28 @@ class H5adSource:
                 **where.notes,
                 **label_notes,
                 **sections,
-                **fields,
-                **recorded,
+                **notes,
             },
         )
 
+    def _counts(self, file: h5py.File, path: Path, rows: Rows, n_units: int) -> GeneCounts:
+        node, var = self._matrix(file)
+        symbols, kinds = features_of(file, var, self._config.keys.gene)
+        if shape_of(node) != (n_units, len(symbols)):
+            raise DataError(
+                f"{path}: {node.name}: {shape_of(node)} values for {n_units} units and {len(symbols)} "
+                "features; the file is damaged"
+            )
+        return only_genes(read_rows(node, None if isinstance(rows, slice) else rows), symbols, kinds)
+
     def _labels(
-        self, file: h5py.File, path: Path, rows: NDArray[np.intp] | None
+        self, file: h5py.File, path: Path, rows: Rows
     ) -> tuple[dict[str, NDArray[np.object_]], dict[str, int]]:
         """Return the labels of the rows, and notes on classes that are codes without names."""
-        keys = {"niche": self._config.keys.niche, "cell_type": self._config.keys.cell_type}
-        columns = {label: column for label, column in keys.items() if column is not None}
-        labels = {
-            label: _taken(_label(file, path, f"keys.{label}", column), rows)
-            for label, column in columns.items()
-        }
+        columns = label_columns(self._config.keys)
+        labels = {label: _label(file, path, f"keys.{label}", c)[rows] for label, c in columns.items()}
         several = len({place.path for place in self._places.values()}) > 1
-        return labels, codes.notes_of(file["obs"], columns, several=several)
+        return labels, notes_of_codes(file["obs"], columns, several=several)
 
     def _matrix(self, file: h5py.File) -> tuple[Any, Any]:
         name, known = self._config.keys.counts, matrices(file)
@@ -235,29 +238,5 @@ class H5adSource:
 def _label(file: h5py.File, path: Path, key: str, column: str) -> NDArray[np.object_]:
     there = hdf5.columns(file["obs"])
     if column not in there:
-        raise DataError(
-            f"{path}: obs has no column {column!r} ({key}); "
-            f"its columns are {listing(there)}{nearest(column, there)}"
-        )
+        raise DataError(absent(f"{path}: obs", column, key, there))
     return hdf5.column(file["obs"], column)
-
-
-def _taken(values: NDArray[Any], rows: NDArray[np.intp] | None) -> NDArray[Any]:
-    return values if rows is None else values[rows]
-
-
-def _image_path(config: DatasetSpec, slide: str, roots: Sequence[Path]) -> Path | None:
-    if config.image is None:
-        return None
-    from glob import escape
-
-    from pytest_stbench.errors import DataMissing
-
-    pattern = config.image.path.replace("{slide}", escape(slide))
-    try:
-        return resolve_one(pattern, roots, what="image.path")
-    except DataMissing as error:
-        raise DataError(
-            f"slide {slide}: its image is not there: {error}; restrict `slides` to those with an image, "
-            "or leave out `image`"
-        ) from error

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from pytest_stbench.data.labels import class_name
+from pytest_stbench.data.labels import class_name, text as text_of
 from pytest_stbench.data.readers.hdf5_bounds import check_bounds, length_of
 from pytest_stbench.errors import DataError
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    Rows = NDArray[np.intp] | slice
 
 CATEGORIES = "__categories"
 """Group beside the columns of a frame with the names of factors, by column."""
@@ -222,7 +224,7 @@ def strings(node: Any) -> list[str]:
     if isinstance(node, h5py.Group):
         return [str(value) for value in flat(node)]
     values = node[()] if isinstance(node, h5py.Dataset) else node
-    return [value.decode() if isinstance(value, bytes) else str(value) for value in values.tolist()]
+    return text_of(values.tolist())
 
 
 def _names_of_codes(frame: h5py.Group | h5py.Dataset, name: str, raw: Any) -> NDArray[Any] | None:

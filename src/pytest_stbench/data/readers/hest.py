@@ -19,12 +19,12 @@ is asked for; units without a patch see white.
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.labels import class_name
-from pytest_stbench.data.readers import h5ad
+from pytest_stbench.data.readers.files import read_json
+from pytest_stbench.data.readers.h5ad import H5adSource, Place, find_places
 from pytest_stbench.data.readers.patches import image_of_patches
 from pytest_stbench.data.roots import resolve
 from pytest_stbench.data.wording import listing
@@ -33,7 +33,7 @@ from pytest_stbench.extend import reader
 from pytest_stbench.splits.table import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pytest_stbench.data.readers.protocol import RawSlide
@@ -57,11 +57,7 @@ FIELDS = {
 }
 
 
-def index_source(
-    config: DatasetSpec,
-    roots: Sequence[Path],
-    store: Path | None,  # noqa: ARG001 - named by the reader protocol; metadata tables are small
-) -> list[Sample]:
+def index_source(config: DatasetSpec, roots: Sequence[Path], store: Path | None) -> list[Sample]:  # noqa: ARG001  # the signature of an index
     """Return one sample per h5ad file with what metadata and splits say of it."""
     folder = _folder(config, roots)
     facts, folds = _facts(folder), _folds(folder)
@@ -91,33 +87,27 @@ def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[
     inner = config.model_copy(update={"path": f"{config.path}/{kind}/*.h5ad"})
     facts = _facts(folder)
     scales = {sample.slide: _scale(sample.slide, facts.get(sample.slide, {}), config) for sample in samples}
-    return HestSource(
-        h5ad.open_source(inner, samples, roots, scales), scales, config, _patches(folder, samples, config)
-    )
+    places = find_places(inner, samples, roots)
+    return HestSource(inner, samples, places, scales, _patches(folder, samples, config))
 
 
-class HestSource:
-    """Slides in h5ad files whose pixels are scaled by the metadata."""
+class HestSource(H5adSource):
+    """Slides in h5ad files whose pixels are scaled by the metadata, with files of patches by slide."""
 
     def __init__(
         self,
-        source: h5ad.H5adSource,
-        scales: dict[str, float | None],
         config: DatasetSpec,
-        patches: dict[str, Path],
+        samples: Sequence[Sample],
+        places: dict[str, Place],
+        scales: Mapping[str, float | None],
+        patches: Mapping[str, Path],
     ) -> None:
-        self._source = source
-        self._scales = scales
-        self._config = config
+        super().__init__(config, samples, places, scales)
         self._patches = patches
-
-    def genes(self, slide_id: str) -> tuple[str, ...]:
-        """Return the symbols of the slide."""
-        return self._source.genes(slide_id)
 
     def read(self, slide_id: str) -> RawSlide:
         """Read one slide, coordinates in um."""
-        raw = self._source.read(slide_id)
+        raw = super().read(slide_id)
         if slide_id not in self._patches:
             return raw
         um_per_px = self._um_per_px(slide_id)
@@ -139,16 +129,16 @@ class HestSource:
 
     def offers(self) -> frozenset[str]:
         """Return what the data set declares, and ``image`` where there are patches."""
-        return self._source.offers() | ({"image"} if self._patches else set())
+        return super().offers() | ({"image"} if self._patches else set())
 
     def files(self, slide_id: str) -> tuple[Path, ...]:
         """Return the h5ad file, and the image if one is declared, or else the patches."""
         patches = self._patches.get(slide_id)
-        return (*self._source.files(slide_id), *(() if patches is None else (patches,)))
+        return (*super().files(slide_id), *(() if patches is None else (patches,)))
 
     def fingerprint(self) -> str:
         """Return the reading rules with the size of a pixel of every slide."""
-        return f"{RULES} {self._source.fingerprint()} {sorted(self._scales.items())}"
+        return f"{RULES} {super().fingerprint()} {sorted(self._scales.items())}"
 
 
 def _patches(folder: Path, samples: Sequence[Sample], config: DatasetSpec) -> dict[str, Path]:
@@ -184,10 +174,7 @@ def _facts(folder: Path) -> dict[str, dict[str, Any]]:
             known = {name: cell for name, cell in row.items() if class_name(cell) is not None}
             facts.setdefault(row["id"], {}).update(known)
     for path in sorted((folder / "metadata").glob("*.json")):
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path}: cannot be read as JSON ({error}); copy the file anew") from error
+        found = read_json(path)
         if isinstance(found, dict):
             known = {name: value for name, value in found.items() if value not in (None, "")}
             facts.setdefault(path.stem, {}).update(known)

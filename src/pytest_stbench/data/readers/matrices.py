@@ -1,4 +1,7 @@
-"""The matrices of an AnnData file, and which of them holds the counts."""
+"""The matrices of an AnnData file: which of them holds the counts, and what their columns are called.
+
+Symbols are the index of ``var``, or one of its columns.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.data.features import kinds_column, kinds_of
 from pytest_stbench.data.readers import hdf5
 from pytest_stbench.data.readers.counts import read_rows, shape_of
+from pytest_stbench.data.wording import absent
+from pytest_stbench.errors import DataError
+from pytest_stbench.resources import gene_symbols
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -147,3 +154,70 @@ def _columns(sample: csr_matrix, names: NDArray[np.str_], wanted: list[str]) -> 
     """Return the columns of the genes `wanted`, the first of each name, in that order."""
     unique, first = np.unique(names, return_index=True)
     return sample[:, first[np.searchsorted(unique, wanted)]].astype(np.float64)
+
+
+SAMPLED = 2_000
+MIN_KNOWN, MIN_GAIN = 0.3, 0.2
+"""A column names genes where so many of its values are symbols, and so many more than of the index."""
+
+
+def symbols_of(file: h5py.File, var: Any, column: str | None) -> NDArray[np.str_]:
+    """Return the symbols of the rows of `var`, (g,): its index, or `column` where that is given.
+
+    A gene without a value there keeps its name of the index. The table of ``raw`` may lack the
+    column: then it is that of ``var``, by the name of the index. Raises ``DataError`` where
+    neither has it.
+    """
+    names = hdf5.index_of(var)
+    if column is None:
+        return names
+    if column in hdf5.columns(var):
+        values = hdf5.column(var, column)
+    elif column in hdf5.columns(file["var"]):
+        index, known = hdf5.index_of(file["var"]), hdf5.column(file["var"], column)
+        by_name = dict(zip(index.tolist(), known.tolist(), strict=True))
+        values = np.array([by_name.get(name) for name in names.tolist()], dtype=object)
+    else:
+        there = hdf5.columns(var)
+        raise DataError(absent(f"{file.filename}: var", column, "keys.gene", there))
+    missing = np.array([value is None for value in values], dtype=bool)
+    return np.asarray(np.where(missing, names, values), dtype=np.str_)
+
+
+def features_of(file: h5py.File, var: Any, column: str | None) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
+    """Return the names of the features of `var`, see :func:`symbols_of`, and what each is, both (f,)."""
+    names = symbols_of(file, var, column)
+    said = kinds_column(hdf5.columns(var), lambda known: hdf5.column(var, known))
+    return names, kinds_of(names, said, hdf5.index_of(var))
+
+
+def symbol_column(file: h5py.File, var: Any) -> str | None:
+    """Return the column of a table of genes that holds symbols where its index does not; else None.
+
+    Ensembl ids and numbers are no symbols. Of the columns of text the one with most known symbols
+    is taken, the first of equal ones; upper and lower case do not matter.
+    """
+    indexed = _known(hdf5.index_of(var))
+    if indexed > 1 - MIN_GAIN:
+        return None
+    shares = {}
+    for frame in (file["var"], var):
+        for column in hdf5.columns(frame):
+            if hdf5.is_discrete(frame, column) and not hdf5.is_number(frame, column):
+                shares[column] = _known(hdf5.column(frame, column))
+    best = max(shares, key=lambda column: (shares[column], column in hdf5.columns(var)), default=None)
+    if best is None or shares[best] < max(MIN_KNOWN, indexed + MIN_GAIN):
+        return None
+    return best
+
+
+def _known(values: NDArray[Any]) -> float:
+    symbols = gene_symbols()
+    some = _some(np.array([value for value in values if value is not None], dtype=object))
+    return float(np.mean([str(value).upper() in symbols for value in some])) if len(some) else 0.0
+
+
+def _some(values: NDArray[Any]) -> list[Any]:
+    """Return evenly spread values."""
+    chosen = np.linspace(0, len(values) - 1, min(len(values), SAMPLED)).astype(np.intp)
+    return list(values[chosen].tolist())

@@ -22,20 +22,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from pytest_stbench.data.features import GENE, kinds_of
-from pytest_stbench.data.labels import labels_of
 from pytest_stbench.data.naming import cells_of, names_of
-from pytest_stbench.data.readers.counts import only_genes
-from pytest_stbench.data.readers.imaging.cells import CellTable
+from pytest_stbench.data.readers.files import companion
+from pytest_stbench.data.readers.imaging.cells import CellTable, counts_in_text, genes_in_text, listed_cells
 from pytest_stbench.data.readers.imaging.outlines import Polygons
 from pytest_stbench.data.readers.imaging.pictures import of_mosaic
 from pytest_stbench.data.readers.imaging.scale import of_table, of_um
 from pytest_stbench.data.readers.imaging.source import (
     Bundle,
     ImagingSource,
-    companion,
     index_bundles,
     is_table,
     open_bundles,
@@ -43,13 +38,8 @@ from pytest_stbench.data.readers.imaging.source import (
 )
 from pytest_stbench.data.readers.imaging.tables import (
     columns_of,
-    features_of,
-    ids_of,
+    first_of,
     known_cells,
-    matrix_of,
-    numbers_of,
-    rows_of,
-    whole,
 )
 from pytest_stbench.data.readers.transcripts import open_transcripts
 from pytest_stbench.errors import DataError
@@ -65,13 +55,10 @@ if TYPE_CHECKING:
 RULES = "merscope/2"
 CELL, ENTITY = "cell", "EntityID"
 CENTRE = ("center_x", "center_y")
+VOLUME = {"volume": "volume_um3"}
 
 
-def index_source(
-    config: DatasetSpec,
-    roots: Sequence[Path],
-    store: Path | None,  # noqa: ARG001 - named by the reader protocol; the names of files are enough
-) -> list[Sample]:
+def index_source(config: DatasetSpec, roots: Sequence[Path], store: Path | None) -> list[Sample]:  # noqa: ARG001  # the signature of an index
     """Return one sample per folder or table."""
     return index_bundles(find_bundle, config, roots)
 
@@ -133,41 +120,30 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
     )
 
 
-def _genes(matrix: Path) -> tuple[str, ...]:
-    names, _ = features_of(matrix, {_key(matrix), CELL, ENTITY})
-    return tuple(dict.fromkeys(np.array(names, dtype=np.str_)[kinds_of(names) == GENE].tolist()))
-
-
 def _key(matrix: Path) -> str:
     """Return the column that names the cell, else the first, which older files leave unnamed."""
     columns = columns_of(matrix)
-    return next((name for name in (CELL, ENTITY) if name in columns), columns[0])
+    return first_of((CELL, ENTITY), columns) or columns[0]
+
+
+def _genes(matrix: Path) -> tuple[str, ...]:
+    return genes_in_text(matrix, {_key(matrix), CELL, ENTITY})
 
 
 def _cells(matrix: Path, cells: Path, known: Container[object], config: DatasetSpec) -> CellTable:
-    key = _key(matrix)
-    features, numbers = features_of(matrix, {key, CELL, ENTITY})
-    names, found, background = matrix_of(matrix, features, [key], lambda part: cells_of(part[key], known))
-    measured = only_genes(found, np.array(features, dtype=np.str_), kinds_of(features))
-    labels = {k: c for k, c in (("niche", config.keys.niche), ("cell_type", config.keys.cell_type)) if c}
-    there = columns_of(cells)
-    identifier = ENTITY if ENTITY in there else there[0]
-    with_volume = "volume" in there
-    wanted = [identifier, *CENTRE, *(["volume"] if with_volume else []), *labels.values()]
-    table = whole(cells, wanted, [identifier, *labels.values()])
-    with ids_of(cells):
-        rows = rows_of(names, names_of(table[identifier]), cells, matrix.name)
-    volume = {"volume_um3": numbers_of(table, ["volume"], cells)[rows, 0]} if with_volume else {}
-    return CellTable(
-        names=names,
-        genes=measured.genes,
-        counts=measured.counts,
-        xy_um=numbers_of(table, CENTRE, cells)[rows],
-        labels={k: labels_of(table[column])[rows] for k, column in labels.items()},
-        measures={**measured.measures, **volume},
-        notes={
-            **measured.notes,
-            "background_rows": background,
-            **({"row_number_columns": numbers} if numbers else {}),
-        },
+    key, there = _key(matrix), columns_of(cells)
+    named = ENTITY if ENTITY in there else there[0]
+    names, measured = counts_in_text(
+        matrix, [key], {key, CELL, ENTITY}, lambda part: cells_of(part[key], known)
+    )
+    return listed_cells(
+        names,
+        measured,
+        cells,
+        config,
+        of=matrix.name,
+        ids=[named],
+        listed=lambda table: names_of(table[named]),
+        centre=CENTRE,
+        measures=VOLUME,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.data.image import Image
+from pytest_stbench.data.labels import text
 from pytest_stbench.data.readers import hdf5
 from pytest_stbench.errors import DataError
 
@@ -128,9 +129,8 @@ def _read(path: Path, um_per_px: float) -> tuple[list[str], NDArray[np.float64],
         )
     if not np.isfinite(coords).all():
         raise DataError(f"{path}: coords are not all finite numbers; copy the file anew")
-    names = [name.decode() if isinstance(name, bytes) else str(name) for name in barcodes]
     said = float(side[0]) * um_per_px if len(side) == 1 and side.dtype.kind in "iuf" and side[0] > 0 else None
-    return names, coords * um_per_px, int(shape[1]), said
+    return text(barcodes), coords * um_per_px, int(shape[1]), said
 
 
 def _mosaic(path: Path, corner: NDArray[np.int64], shape: tuple[int, int]) -> NDArray[np.uint8]:

@@ -2,8 +2,14 @@
 
 A reader is a function ``open_source(config, samples, roots)`` named by a
 :class:`~pytest_stbench.registry.Reader` record. It finds the slides without reading them and
-returns a :class:`SlideSource`. Readers keep what they find: they never judge, repair or make up a
-value, so that checks can judge the data as it is.
+returns a :class:`SlideSource`; of several `roots` the first that has them wins. It raises
+``DataMissing`` when nothing is there, ``DataError`` when what is there cannot be used. A second
+function, ``index_source(config, roots, store)``, lists the slides where no samples table is given: one
+:class:`~pytest_stbench.splits.table.Sample` a slide with what its files say of it; the rest stays
+None. What is dear to look up is kept in ``store/index``.
+
+Readers keep what they find: they never judge, repair or make up a value, so that checks can judge the
+data as it is.
 """
 
 from __future__ import annotations
@@ -11,48 +17,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from pytest_stbench.data.slide import Measured
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
-    from pytest_stbench.data.image import Image
-    from pytest_stbench.data.molecules import Transcripts
-    from pytest_stbench.data.segmentation import Segmentation
-    from pytest_stbench.spec.model import DatasetSpec
-    from pytest_stbench.splits.table import Sample
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RawSlide:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RawSlide(Measured):
     """One slide as its source has it.
 
     ``counts`` (n, g) CSR has one column per entry of ``genes``, the slide's own unique symbols:
     int32 where every value is integral, else float as read. Library sizes and detection counts
     are made from it by the data set, so it must hold **all** genes that were measured.
-    ``labels`` maps ``niche`` and ``cell_type`` to (n,) objects: str, or None where the unit has no
-    label; other names may be added. ``measures`` holds further numbers of each unit (``cells``,
-    ``tissue_share``, ``area_um2``, ``control_counts``), (n,) float64 with nan where unknown.
-    ``segmentations`` are named by what they outline. Fields the source does not have stay None.
-    ``notes`` counts what was done on the way (``duplicate_symbols_summed``).
+    Fields the source does not have stay None. ``notes`` counts what was done on the way
+    (``duplicate_symbols_summed``).
     """
 
     slide_id: str
-    unit_names: NDArray[np.str_]
-    genes: NDArray[np.str_]
-    counts: csr_matrix
-    xy_um: NDArray[np.float64]
-    xy_px: NDArray[np.float64] | None = None
-    array_index: NDArray[np.int64] | None = None
-    image: Image | None = None
-    embedding: NDArray[np.float32] | None = None
-    labels: dict[str, NDArray[np.object_]] = field(default_factory=dict)
-    measures: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-    transcripts: Transcripts | None = None
-    segmentations: dict[str, Segmentation] = field(default_factory=dict)
     pitch_um: float | None = None
     notes: Mapping[str, int] = field(default_factory=dict)
 
@@ -101,29 +86,5 @@ class KeepsCounts(Protocol):
         """Return the counts called `name`, equal to what `make` returns, kept or made.
 
         The name says everything they depend on beside the code of the package.
-        """
-        ...
-
-
-class IndexSource(Protocol):
-    """The function of a reader record that lists slides where no samples table is given."""
-
-    def __call__(self, config: DatasetSpec, roots: Sequence[Path], store: Path | None) -> Iterable[Sample]:
-        """Return one sample per slide with what its files say of it; the rest stays None.
-
-        Raises ``DataMissing`` when nothing is there, ``DataError`` when what is there cannot be
-        used. What is dear to look up is kept in ``store/index``.
-        """
-        ...
-
-
-class OpenSource(Protocol):
-    """The function a reader record points at."""
-
-    def __call__(self, config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]) -> SlideSource:
-        """Find the slides `samples` below `roots` (first root that has them wins).
-
-        Raises ``DataMissing`` when nothing is there, ``DataError`` when what is there cannot be
-        used.
         """
         ...

@@ -6,19 +6,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import h5py
 import numpy as np
 
-from pytest_stbench.data.features import GENE, kinds_of
+from pytest_stbench.data.features import genes_in, kinds_of
+from pytest_stbench.data.labels import text
+from pytest_stbench.data.readers import hdf5
 from pytest_stbench.data.readers.counts import checked
-from pytest_stbench.data.readers.hdf5 import READ_ERRORS
-from pytest_stbench.data.readers.hdf5_bounds import check_bounds
-from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import h5py
     from numpy.typing import NDArray
     from scipy import sparse
 
@@ -37,7 +36,7 @@ class Features:
     @property
     def genes(self) -> tuple[str, ...]:
         """Names of the genes, each once."""
-        return tuple(dict.fromkeys(self.names[self.kinds == GENE].tolist()))
+        return genes_in(self.names, self.kinds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,14 +71,8 @@ def read_matrix(path: Path) -> Matrix:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[h5py.Group]:
-    try:
-        with h5py.File(path, "r", locking="best-effort") as file:
-            check_bounds(file, path)
-            yield file["matrix"]
-    except READ_ERRORS as error:
-        raise DataError(
-            f"{path}: no readable feature-barcode matrix (truncated, damaged or another format): {error}"
-        ) from error
+    with hdf5.opened(path, required=("matrix",), what="a feature-barcode matrix") as file:
+        yield file["matrix"]
 
 
 def _features(group: h5py.Group) -> Features:
@@ -99,6 +92,4 @@ def _text(node: h5py.Dataset) -> NDArray[np.str_]:
     values = node[()]
     if values.dtype.kind == "S" and not (values.view(np.uint8) > ASCII).any():
         return np.asarray(values, dtype=np.str_)
-    return np.array(
-        [value.decode() if isinstance(value, bytes) else str(value) for value in values], dtype=np.str_
-    )
+    return np.array(text(values.tolist()), dtype=np.str_)

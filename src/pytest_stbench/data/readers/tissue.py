@@ -55,10 +55,3 @@ def inside(values: Any, where: str) -> NDArray[np.bool_]:
 
     codes, levels = pd.factorize(values)
     return under_tissue(levels, codes, where)
-
-
-def inside_of(obs: Any, rows: NDArray[np.intp], where: str) -> NDArray[np.bool_]:
-    """Return which of the `rows` of a pandas table lie under tissue; all where the table does not say it."""
-    if COLUMN not in obs:
-        return np.ones(len(rows), dtype=bool)
-    return inside(obs[COLUMN].iloc[rows], f"{where}[{COLUMN!r}]")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.data.features import kinds_of
-from pytest_stbench.data.labels import class_name
-from pytest_stbench.data.molecules import TranscriptBatch
+from pytest_stbench.data.labels import class_name, text
 from pytest_stbench.data.naming import cells_in_fields, cells_of, spread
-from pytest_stbench.data.readers.imaging.tables import columns_of, ids_of, numbers_of, parts_of
+from pytest_stbench.data.readers.imaging.tables import columns_of, first_of, ids_of, numbers_of, parts_of
+from pytest_stbench.data.slide import TranscriptBatch
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.registry import nearest
@@ -116,7 +116,7 @@ def columns_for(path: Path, there: Sequence[str], named: Mapping[str, str] | Non
     Raises ``DataError`` where there is none for the place or the feature of a transcript.
     """
     names = {**SYNONYMS, **{role: (name,) for role, name in (named or {}).items()}}
-    found = {role: next((name for name in of if name in there), None) for role, of in names.items()}
+    found = {role: first_of(of, there) for role, of in names.items()}
     for role in ("x", "y", "feature"):
         if found[role] is None:
             raise DataError(
@@ -125,20 +125,11 @@ def columns_for(path: Path, there: Sequence[str], named: Mapping[str, str] | Non
             )
     if "cell" not in (named or {}) and {NUMBERED, found["fov"]} <= set(there):
         found["cell"] = NUMBERED
-    return Columns(
-        x=str(found["x"]),
-        y=str(found["y"]),
-        feature=str(found["feature"]),
-        qv=found["qv"],
-        cell=found["cell"],
-        fov=found["fov"],
-        kind=found["kind"],
-        times=found["times"],
-    )
+    return Columns(**found)  # type: ignore[arg-type]  # the three that must be there are
 
 
 class TranscriptTable:
-    """The transcripts of one table; see :class:`~pytest_stbench.data.molecules.Transcripts`."""
+    """The transcripts of one table; see :class:`~pytest_stbench.data.slide.Transcripts`."""
 
     def __init__(
         self, path: Path, columns: Columns, um_per_px: float, known: Container[object] = frozenset()
@@ -275,8 +266,7 @@ def _factorised(values: Any) -> tuple[NDArray[np.intp], list[str]]:
     import pandas as pd
 
     codes, levels = _categories(values) or pd.factorize(values, use_na_sentinel=False)
-    names = [name.decode() if isinstance(name, bytes) else str(name) for name in np.asarray(levels).tolist()]
-    return codes, names
+    return codes, text(np.asarray(levels).tolist())
 
 
 def _categories(values: Any) -> tuple[NDArray[np.intp], Any] | None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from pytest_stbench.data.readers import hdf5
-from pytest_stbench.data.readers.libraries import EXACT, factors_of, positive
+from pytest_stbench.data.readers.annotations import EXACT, factors_of, positive
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.kernels.grid_fit import MAX_RESIDUAL, grid_fit, lattice_spacing
@@ -21,13 +22,14 @@ from pytest_stbench.registry import nearest
 from pytest_stbench.spec.part import FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import h5py
     import numpy as np
     from numpy.typing import NDArray
 
+    from pytest_stbench.data.readers.hdf5 import Rows
     from pytest_stbench.data.technology import Lattice
     from pytest_stbench.spec.model import ScaleSpec
 
@@ -54,11 +56,17 @@ VISIUM_PITCH_UM = 100.0
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class UnitSize:
     """A size of the unit in um, and where it stands."""
 
     um: float
     where: str
+
+
+def contradiction(said: Sequence[UnitSize]) -> tuple[UnitSize, UnitSize] | None:
+    """Return the smallest and the largest size of one unit; None where they differ by 5 % at most."""
+    low, high = min(said, key=attrgetter("um")), max(said, key=attrgetter("um"))
+    return (low, high) if high.um / low.um - 1 > EXACT else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +87,7 @@ def scaled(
     xy: NDArray[np.float64],
     index: NDArray[np.float64] | None,
     lattice: Lattice | None,
-    rows: NDArray[np.intp] | None = None,
+    rows: Rows,
 ) -> Scaled:
     """Return how the coordinates `xy` (n, 2) of a slide become um.
 
@@ -93,7 +101,7 @@ def scaled(
         nothing, or contradicts itself.
     """
     factors = factors_of(file, slide, rows)
-    said, spot = exactly(file, factors), _spot(factors, lattice)
+    said, spot = exact_sizes(file, factors), _spot(factors, lattice)
     where = "scale.um_per_px"
     if scale is not None and scale.um_per_px == FILE:
         found = unit_of(file, path, slide, xy, index, lattice, rows)
@@ -115,7 +123,7 @@ def scaled(
         notes[f"{DISAGREES}a unit is {um:.4g} um ({where}), and {spot}"] = 1
     if where.startswith(NEIGHBOURS) and spot is None:
         notes[MEASURED] = 1
-    return Scaled(um=um, where=where, pitch_um=pitch_said(file, factors), notes=notes)
+    return Scaled(um=um, where=where, pitch_um=pitch_in_file(file, factors), notes=notes)
 
 
 def um_of(file: h5py.File, path: Path, key: str, scale: float | str) -> float:
@@ -138,19 +146,19 @@ def um_of(file: h5py.File, path: Path, key: str, scale: float | str) -> float:
     return value
 
 
-def exactly(file: h5py.File, factors: Mapping[str, float]) -> tuple[Said, ...]:
+def exact_sizes(file: h5py.File, factors: Mapping[str, float]) -> tuple[UnitSize, ...]:
     """Return every exact size of the unit that the file has."""
     uns = file.get("uns", {})
-    found = [Said(value, f"uns[{key!r}]") for key in KEYS if (value := positive(uns, key)) is not None]
+    found = [UnitSize(value, f"uns[{key!r}]") for key in KEYS if (value := positive(uns, key)) is not None]
     nm = positive(uns, "resolution")
     nm = nm if nm is not None and NM[0] <= nm <= NM[1] else None
     stereo = hdf5.text(uns, "bin_type") in BIN_TYPES
     if nm is not None:
-        found.append(Said(nm / 1000, f"uns['resolution'], {nm:g} nm"))
+        found.append(UnitSize(nm / 1000, f"uns['resolution'], {nm:g} nm"))
     elif stereo:
-        found.append(Said(DNB_NM / 1000, f"uns['bin_type']: Stereo-seq, {DNB_NM:g} nm"))
+        found.append(UnitSize(DNB_NM / 1000, f"uns['bin_type']: Stereo-seq, {DNB_NM:g} nm"))
     if "microns_per_pixel" in factors:
-        found.append(Said(factors["microns_per_pixel"], "microns_per_pixel of its scale factors"))
+        found.append(UnitSize(factors["microns_per_pixel"], "microns_per_pixel of its scale factors"))
     return tuple(found)
 
 
@@ -191,17 +199,17 @@ def unit_of(
     xy: NDArray[np.float64],
     index: NDArray[np.float64] | None,
     lattice: Lattice | None,
-    rows: NDArray[np.intp] | None = None,
-) -> Said | None:
+    rows: Rows,
+) -> UnitSize | None:
     """Return the size of the unit of a slide that its file says, None where it says none.
 
     Raises ``DataError`` where it says two that differ.
     """
     factors = factors_of(file, slide, rows)
-    said, spot = exactly(file, factors), _spot(factors, lattice)
+    said, spot = exact_sizes(file, factors), _spot(factors, lattice)
     if said:
-        low, high = (min(said, key=lambda one: one.um), max(said, key=lambda one: one.um))
-        if high.um / low.um - 1 > EXACT:
+        if apart := contradiction(said):
+            low, high = apart
             raise DataError(
                 f"{path}: two sizes of one unit: {low.um:.4g} um ({low.where}) and {high.um:.4g} um "
                 f"({high.where}): correct the file, or write the right one as `scale: UM_PER_UNIT`"
@@ -218,7 +226,7 @@ def unit_of(
 
 def by_pitch(
     xy: NDArray[np.float64], index: NDArray[np.float64] | None, lattice: Lattice | None
-) -> Said | None:
+) -> UnitSize | None:
     """Return the size of the unit by the pitch of the technology.
 
     Array indices say how many pitches two units are apart. Where there are none it is the distance
@@ -229,25 +237,25 @@ def by_pitch(
     if index is not None:
         fit = grid_fit(xy, index, hexagonal=lattice.kind == "hex")
         if fit is not None and fit.residual <= MAX_RESIDUAL:
-            return Said(
+            return UnitSize(
                 lattice.pitch_um / fit.pitch,
                 f"array indices: neighbours are {fit.pitch:.4g} units apart, {lattice.pitch_um:g} um",
             )
     spacing = lattice_spacing(xy, hexagonal=lattice.kind == "hex")
     if spacing is None:
         return None
-    return Said(
+    return UnitSize(
         lattice.pitch_um / spacing,
         f"{NEIGHBOURS}, {spacing:.4g} units apart: {lattice.pitch_um:g} um",
     )
 
 
-def pitch_said(file: h5py.File, factors: Mapping[str, float]) -> float | None:
+def pitch_in_file(file: h5py.File, factors: Mapping[str, float]) -> float | None:
     """Return the distance of neighbouring bins in um that the file says."""
     if "bin_size_um" in factors:
         return factors["bin_size_um"]
     uns = file.get("uns", {})
     size = positive(uns, "bin_size")
-    unit = next((said.um for said in exactly(file, {}) if "nm" in said.where), None)
+    unit = next((said.um for said in exact_sizes(file, {}) if "nm" in said.where), None)
     squares = hdf5.text(uns, "bin_type") in (None, "bins", "bin")
     return size * unit if size is not None and unit is not None and squares else None

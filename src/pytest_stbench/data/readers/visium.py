@@ -17,22 +17,28 @@ and columns; the others are counted.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_stbench.data.image import Image
 from pytest_stbench.data.readers.counts import only_genes
+from pytest_stbench.data.readers.files import json_of, of_slide, refuse_absent
 from pytest_stbench.data.readers.protocol import RawSlide
 from pytest_stbench.data.readers.tenx import read_features, read_matrix
 from pytest_stbench.data.readers.tissue import NOTE
-from pytest_stbench.data.readers.visium_cells import WITHOUT_OUTLINE, outlines_of, placed
-from pytest_stbench.data.readers.visium_outs import find_outs, with_image
-from pytest_stbench.data.readers.visium_places import pixel_size, positions_of, positive, scales_of
-from pytest_stbench.data.wording import listing
+from pytest_stbench.data.readers.visium_outs import find_outs
+from pytest_stbench.data.readers.visium_places import (
+    WITHOUT_OUTLINE,
+    outlines_of,
+    pixel_size,
+    placed,
+    positions_of,
+    positive,
+)
 from pytest_stbench.errors import DataError
 from pytest_stbench.extend import reader
-from pytest_stbench.registry import nearest
 from pytest_stbench.splits.table import Sample
 
 if TYPE_CHECKING:
@@ -47,11 +53,7 @@ if TYPE_CHECKING:
 RULES = "visium/3"
 
 
-def index_source(
-    config: DatasetSpec,
-    roots: Sequence[Path],
-    store: Path | None,  # noqa: ARG001 - named by the reader protocol; the names of files are enough
-) -> list[Sample]:
+def index_source(config: DatasetSpec, roots: Sequence[Path], store: Path | None) -> list[Sample]:  # noqa: ARG001  # the signature of an index
     """Return one sample per folder."""
     return [
         Sample(
@@ -87,13 +89,12 @@ def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[
         A folder that is no output of Space Ranger, a slide without one, a missing image.
     """
     found = find_outs(config, roots)
-    for sample in samples:
-        if sample.slide not in found:
-            raise DataError(
-                f"path {config.path!r}: no folder is slide {sample.slide!r}; there are {listing(found)}"
-                f"{nearest(sample.slide, found)}: correct the samples table, or set `slides`"
-            )
-    return VisiumSource(config, {s.slide: with_image(found[s.slide], config, roots) for s in samples})
+    refuse_absent(config, samples, tuple(found), "folder")
+    chosen = {sample.slide: found[sample.slide] for sample in samples}
+    if config.image is not None:
+        path = config.image.path
+        chosen = {s: replace(outs, image=of_slide(s, path, roots)) for s, outs in chosen.items()}
+    return VisiumSource(config, chosen)
 
 
 class VisiumSource:
@@ -137,7 +138,7 @@ class VisiumSource:
             )
         rows = np.array([place[name] for name in matrix.barcodes[known].tolist()], dtype=np.intp)
         found = only_genes(matrix.counts[np.flatnonzero(known)], matrix.features.names, matrix.features.kinds)
-        scales = scales_of(outs.scales)
+        scales = json_of(outs.scales)
         um_per_px, pitch = pixel_size(outs, scales, pixels, index)
         image, xy_px = self._image(outs, scales, pixels[rows], um_per_px)
         return RawSlide(
@@ -161,7 +162,7 @@ class VisiumSource:
     def _cells(self, outs: Outs) -> RawSlide:
         matrix = read_matrix(outs.matrix)
         found = only_genes(matrix.counts, matrix.features.names, matrix.features.kinds)
-        scales = scales_of(outs.scales)
+        scales = json_of(outs.scales)
         um_per_px = positive(scales, "microns_per_pixel", outs.scales)
         outlines = outlines_of(outs, um_per_px, matrix.barcodes.tolist())
         xy_um, um2, without = placed(outs, outlines["cell"], matrix.barcodes)

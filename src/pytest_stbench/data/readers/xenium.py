@@ -18,34 +18,27 @@ pixels of the H&E to those of the morphology image, whose size ``experiment.xeni
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.data.labels import labels_of
 from pytest_stbench.data.naming import names_of
 from pytest_stbench.data.readers.counts import only_genes
-from pytest_stbench.data.readers.imaging.cells import CellTable
+from pytest_stbench.data.readers.files import companion, json_of
+from pytest_stbench.data.readers.imaging.cells import CellTable, listed_cells
 from pytest_stbench.data.readers.imaging.outlines import Polygons
 from pytest_stbench.data.readers.imaging.pictures import XENIUM_PIXEL_UM, of_explorer
 from pytest_stbench.data.readers.imaging.scale import of_table, of_um
 from pytest_stbench.data.readers.imaging.source import (
     Bundle,
     ImagingSource,
-    companion,
     index_bundles,
     is_table,
     open_bundles,
-    outlines_beside,
+    outlines_of_table,
     stem_of,
 )
 from pytest_stbench.data.readers.imaging.tables import (
-    columns_of,
-    ids_of,
     known_cells,
-    numbers_of,
-    rows_of,
-    whole,
 )
 from pytest_stbench.data.readers.tenx import read_features, read_matrix
 from pytest_stbench.data.readers.transcripts import open_transcripts
@@ -67,11 +60,7 @@ AREAS = {"cell_area": "cell_area_um2", "nucleus_area": "nucleus_area_um2"}
 OUTLINES = {"cell": "cell_boundaries", "nucleus": "nucleus_boundaries"}
 
 
-def index_source(
-    config: DatasetSpec,
-    roots: Sequence[Path],
-    store: Path | None,  # noqa: ARG001 - named by the reader protocol; the names of files are enough
-) -> list[Sample]:
+def index_source(config: DatasetSpec, roots: Sequence[Path], store: Path | None) -> list[Sample]:  # noqa: ARG001  # the signature of an index
     """Return one sample per bundle with the panel that ``experiment.xenium`` names."""
     return index_bundles(find_bundle, config, roots)
 
@@ -107,7 +96,7 @@ def open_source(config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[
 def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
     """Return the bundle at `path`, a folder or a table of transcripts."""
     if is_table(path):
-        beside = outlines_beside(path)
+        beside = outlines_of_table(path)
         outlines = {} if beside is None else {"cell": Polygons(beside, "cell")}
         return Bundle(
             slide_id=stem_of(path),
@@ -156,12 +145,7 @@ def find_bundle(path: Path, config: DatasetSpec) -> Bundle:
 def _experiment(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as JSON ({error}); copy the bundle anew") from error
-    if not isinstance(facts, dict):
-        raise DataError(f"{path}: holds no mapping; copy the bundle anew")
+    facts = json_of(path)
     size = facts.get("pixel_size")
     if size is not None and not (isinstance(size, int | float) and PIXEL_UM[0] <= size <= PIXEL_UM[1]):
         raise DataError(
@@ -177,27 +161,15 @@ def _genes(matrix: Path) -> tuple[str, ...]:
 
 def _cells(matrix: Path, cells: Path, config: DatasetSpec) -> CellTable:
     found = read_matrix(matrix)
-    measured = only_genes(found.counts, found.features.names, found.features.kinds)
-    there = columns_of(cells)
-    labels = {k: c for k, c in (("niche", config.keys.niche), ("cell_type", config.keys.cell_type)) if c}
-    areas = [name for name in AREAS if name in there]
-    table = whole(
+    return listed_cells(
+        found.barcodes,
+        only_genes(found.counts, found.features.names, found.features.kinds),
         cells,
-        ["cell_id", "x_centroid", "y_centroid", *areas, *labels.values()],
-        ["cell_id", *labels.values()],
-    )
-    with ids_of(cells):
-        names = names_of(table["cell_id"])
-    rows = rows_of(found.barcodes, names, cells, matrix.name)
-    return CellTable(
-        names=found.barcodes,
-        genes=measured.genes,
-        counts=measured.counts,
-        xy_um=numbers_of(table, ["x_centroid", "y_centroid"], cells)[rows],
-        labels={key: labels_of(table[column])[rows] for key, column in labels.items()},
-        measures={
-            **measured.measures,
-            **{AREAS[name]: numbers_of(table, [name], cells)[rows, 0] for name in areas},
-        },
-        notes={**measured.notes, "cells_without_counts_in_matrix": len(names) - len(rows)},
+        config,
+        of=matrix.name,
+        ids=["cell_id"],
+        listed=lambda table: names_of(table["cell_id"]),
+        centre=["x_centroid", "y_centroid"],
+        measures=AREAS,
+        uncounted="cells_without_counts_in_matrix",
     )

@@ -23,10 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.inputs import ModelSlide, TaskInfo
-    from pytest_stbench.data.molecules import TranscriptBatch, Transcripts
     from pytest_stbench.data.region import Region
-    from pytest_stbench.data.segmentation import Segmentation
-    from pytest_stbench.data.slide import Slide
+    from pytest_stbench.data.slide import Segmentation, Slide, TranscriptBatch, Transcripts
     from pytest_stbench.families.fold import FoldData
     from pytest_stbench.families.question import Predicted
     from pytest_stbench.families.segmentation.tiles import Tile

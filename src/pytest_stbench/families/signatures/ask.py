@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import hstack
 
-from pytest_stbench.data.gmt import read_gmt
+from pytest_stbench.data.gene_lists import read_gmt
 from pytest_stbench.errors import DataError
 from pytest_stbench.families.derived import Derived
 from pytest_stbench.families.predicted_expression import ExpressionTruth

@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pytest_stbench.data.outlines import Outlines
+    from pytest_stbench.data.region import Outlines
 
     Floats = NDArray[np.float64]
 

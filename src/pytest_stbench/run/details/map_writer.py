@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.calls.failures import CellFailed
-from pytest_stbench.data.outlines import outlines_of
+from pytest_stbench.data.region import outlines_of
 from pytest_stbench.errors import DataError
 from pytest_stbench.families.labels import LabelTruth
 from pytest_stbench.families.niches.ask import ClusterTruth
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.calls.contestants import Contestant
-    from pytest_stbench.data.outlines import Outlines
+    from pytest_stbench.data.region import Outlines
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.families.question import Predicted, Truth
     from pytest_stbench.registry import Metric

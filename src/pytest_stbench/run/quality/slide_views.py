@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.data.outlines import outlines_of
+from pytest_stbench.data.region import outlines_of
 from pytest_stbench.errors import DataError, DataMissing
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.dataset import Dataset
-    from pytest_stbench.data.outlines import Outlines
+    from pytest_stbench.data.region import Outlines
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.results.check_record import CheckRecord
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from pytest_stbench.data.molecules import TranscriptBatch
 from pytest_stbench.data.readers.protocol import RawSlide
+from pytest_stbench.data.slide import TranscriptBatch
 from pytest_stbench.spec.model import BinSpec
 
 

@@ -64,7 +64,7 @@ def test_hexagons_without_gaps_hold_every_transcript(uniform, spec):
     batch=st.integers(1, 4000),
 )
 def test_no_transcript_is_lost(geometry, seed, origin, min_qv, min_tissue, batch):
-    from pytest_stbench.data.molecules import TranscriptBatch
+    from pytest_stbench.data.slide import TranscriptBatch
     from pytest_stbench.spec.model import BinSpec
 
     rng = np.random.default_rng(seed)

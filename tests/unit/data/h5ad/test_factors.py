@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pytest_stbench.data.readers import codes, hdf5
+from pytest_stbench.data.readers import hdf5
+from pytest_stbench.data.readers.slide_rows import UNNAMED_CODES, codes_without_name
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.spec.model import DatasetSpec
 
@@ -173,8 +174,8 @@ def test_numbers_from_zero_are_codes_where_each_file_counts_its_own(tmp_path, va
         made.obs["region"] = values
         made.write_h5ad(tmp_path / f"{name}.h5ad")
     with h5py.File(tmp_path / "A.h5ad") as file:
-        assert codes.without_name(file["obs"], "region", several=True) == N
-        assert codes.without_name(file["obs"], "region", several=False) == 0
+        assert codes_without_name(file["obs"], "region", several=True) == N
+        assert codes_without_name(file["obs"], "region", several=False) == 0
     assert check(tmp_path, select="label_alignment")["label_alignment"]["status"] == "fail"
     (tmp_path / "B.h5ad").unlink()
     assert "codes" not in check(tmp_path, select="label_alignment")["label_alignment"]["message"]
@@ -193,7 +194,7 @@ def test_numbers_that_are_names_are_no_codes(tmp_path, values):
         made.write_h5ad(tmp_path / f"{name}.h5ad")
     found = dataset(tmp_path, keys={"niche": "region"})
     list(found.slides())
-    assert not [note for note in found.notes if note.startswith(codes.NOTE)]
+    assert not [note for note in found.notes if note.startswith(UNNAMED_CODES)]
 
 
 def test_names_of_genes_may_be_factors(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pytest_stbench.data.readers.axes import axes_of
+from pytest_stbench.data.readers.geometry import axes_of
 from pytest_stbench.errors import DataError
 
 from .made import UM, N, check, dataset, lattice, new, section
@@ -192,7 +192,7 @@ def test_exchanged_array_columns_fail(tmp_path):
 
 
 def test_tables_of_anndata_06_are_entries_too(tmp_path):
-    from pytest_stbench.data.readers.obsm import entries_of
+    from pytest_stbench.data.readers.annotations import entries_of
 
     with h5py.File(tmp_path / "f.h5", "w") as file:
         file["obsm"] = np.array([([0.0, 1.0], 5.0)], dtype=[("spatial", "f8", (2,)), ("X_one", "f8")])

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_stbench.checks.genes import gene_ids
 from pytest_stbench.checks.symbols import genomes
-from pytest_stbench.data.readers.symbols import symbol_column
+from pytest_stbench.data.readers.matrices import symbol_column
 from pytest_stbench.errors import DataError
 from pytest_stbench.resources import gene_symbols
 

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_stbench.checks import missing_coords
 from pytest_stbench.data.dataset import Dataset
-from pytest_stbench.data.readers.fields import OVERLAP, WHOLE, within_others
+from pytest_stbench.data.readers.slide_rows import OVERLAP, WHOLE, within_others
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.spec.model import DatasetSpec
 

@@ -13,9 +13,9 @@ from scipy import sparse
 
 from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.quiet import quiet_anndata
-from pytest_stbench.data.readers import hdf5_heaps
+from pytest_stbench.data.readers import hdf5_bounds
 from pytest_stbench.data.readers.counts import checked
-from pytest_stbench.data.readers.hdf5_heaps import SIGNATURE, damaged_heap
+from pytest_stbench.data.readers.hdf5_bounds import SIGNATURE, damaged_heap
 from pytest_stbench.data.readers.tenx import read_matrix
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import DataError
@@ -51,7 +51,7 @@ def test_what_does_not_fill_its_heap_is_found(tmp_path, content, found, monkeypa
     path = tmp_path / "x"
     path.write_bytes(content)
     assert damaged_heap(path, len(content)) == found
-    monkeypatch.setattr(hdf5_heaps, "BLOCK", 9)  # signatures across blocks
+    monkeypatch.setattr(hdf5_bounds, "BLOCK", 9)  # signatures across blocks
     assert damaged_heap(path, len(content)) == found
 
 
@@ -60,7 +60,7 @@ def test_an_empty_file_and_one_that_is_too_large_to_go_through(tmp_path, monkeyp
     path.write_bytes(b"")
     assert damaged_heap(path, 0) is None
     path.write_bytes(heap((1, 99, 8)))
-    monkeypatch.setattr(hdf5_heaps, "LARGEST", 10)
+    monkeypatch.setattr(hdf5_bounds, "LARGEST", 10)
     assert damaged_heap(path, path.stat().st_size) is None
 
 

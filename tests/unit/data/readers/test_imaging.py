@@ -116,7 +116,7 @@ def test_labels_of_cells(tmp_path):
         ),
         (
             lambda f: (f / "cell_feature_matrix.h5").write_bytes(b"nothing"),
-            r"cell_feature_matrix\.h5: no readable feature-barcode matrix",
+            r"cell_feature_matrix\.h5: cannot be read as a feature-barcode matrix",
         ),
         (
             lambda f: pd.read_parquet(f / "cells.parquet").iloc[3:].to_parquet(f / "cells.parquet"),

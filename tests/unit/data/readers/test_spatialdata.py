@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from pytest_stbench.cli import main
 from pytest_stbench.data.dataset import Dataset
-from pytest_stbench.data.readers.spatialdata.transforms import affine_to, matrix_of, transformed, unit_of
+from pytest_stbench.data.readers.spatialdata.frame import affine_to, matrix_of, transformed, unit_of
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import DataError
 from pytest_stbench.run.installed import builtin_registry

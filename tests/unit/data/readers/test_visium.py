@@ -395,7 +395,7 @@ def truncate(folder):
         (spoil_positions, r"tissue_positions\.csv: no column 'in_tissue'.*did you mean 'tissue'"),
         (nothing_inside, "no spot is under tissue"),
         (other_barcodes, "none of its .* barcodes under tissue is in filtered_feature_bc_matrix"),
-        (truncate, "no readable feature-barcode matrix"),
+        (truncate, "cannot be read as a feature-barcode matrix"),
         (lambda f: (f / "spatial" / "scalefactors_json.json").write_text("{"), "cannot be read as JSON"),
         (lambda f: (f / "spatial" / "tissue_positions.csv").unlink(), "it lacks spatial/tissue_positions"),
     ],

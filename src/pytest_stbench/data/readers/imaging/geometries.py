@@ -12,18 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.data.naming import coded
-from pytest_stbench.data.readers.imaging.found import Found, cells_in, planes_in
-from pytest_stbench.data.readers.imaging.keys import keys_of
-from pytest_stbench.data.readers.imaging.tables import missing_in, parts_of, whole
+from pytest_stbench.data.readers.imaging.instances import Found, cells_in, keys_of, planes_in
+from pytest_stbench.data.readers.imaging.tables import missing_in, parts_of, read_table
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from pytest_stbench.data.readers.imaging.keys import Keys
+    from pytest_stbench.data.readers.imaging.instances import Keys
 
     Codes = NDArray[np.intp]
     Geometries = NDArray[np.object_]
@@ -40,11 +39,6 @@ HAVE_AREA = frozenset({3, 6, 7})
 """Types of geometry that may cover something: polygons, several, collections."""
 
 
-def geometry_in(there: Sequence[str]) -> str | None:
-    """Return the column of the geometries, None where there is none."""
-    return next((name for name in GEOMETRY if name in there), None)
-
-
 def is_geojson(path: Path) -> bool:
     """Tell whether a file is GeoJSON by its name."""
     return path.name.casefold().endswith(GEOJSON)
@@ -52,7 +46,7 @@ def is_geojson(path: Path) -> bool:
 
 def read_geometries(path: Path, keys: Keys, column: str, um_per_px: float, known: Container[object]) -> Found:
     """Return the outlines of a table of geometries; of these only those are decoded that are asked for."""
-    table = whole(path, list(keys.columns) or [column], names=keys.columns)
+    table = read_table(path, list(keys.columns) or [column], names=keys.columns)
     found = _found(table, keys, partial(_decoded, path, column, um_per_px), known)
     if found.planes is None:
         return found

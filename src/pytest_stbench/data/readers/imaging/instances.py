@@ -1,26 +1,140 @@
-"""Which outlines of a file are which instances: by cell, plane and label."""
+"""What a file of outlines holds: the columns that tell one from the next, and which are which instances."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_stbench.data.areas import areas_of
-from pytest_stbench.data.naming import spread
-from pytest_stbench.data.readers.imaging.found import numbered
+from pytest_stbench.data.naming import cells_in_fields, cells_of, coded, spread
+from pytest_stbench.data.readers.imaging.tables import first_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from pytest_stbench.data.areas import Areas
-    from pytest_stbench.data.readers.imaging.found import Found
+    from pytest_stbench.data.naming import Coded
 
     Codes = NDArray[np.intp]
+    Blocks = Iterable[tuple[NDArray[np.object_], Codes]]
+
+CELLS = ("cell_id", "cellID", "cell_ID", "cell", "EntityID", "id")
+"""The cell: Xenium and plain tables, CosMx, proseg and Baysor, MERSCOPE."""
+
+FIELDS = ("fov",)
+NUMBERED = ("cellID", "cell_ID")
+"""Columns of CosMx that count cells anew in every field of view."""
+
+OTHERS = {
+    "plane": ("ZIndex", "z_index", "z_plane", "plane", "layer", "ZLevel", "z_level", "z"),
+    "label": ("label_id", "nucleus_id", "instance_id", "label"),
+    "part": ("part", "part_id", "polygon", "polygon_id", "piece"),
+    "ring": ("ring", "ring_id"),
+    "hole": ("hole", "is_hole"),
+}
+"""Names of the other keys; case does not matter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """Names of the columns in one table; None where it has none of the kind."""
+
+    cell: str | None
+    field: str | None
+    plane: str | None
+    label: str | None
+    part: str | None
+    ring: str | None
+    hole: str | None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return those that are there."""
+        return tuple(name for name in astuple(self) if name is not None)
+
+
+def keys_of(there: Sequence[str]) -> Keys:
+    """Return the keys among the columns of a table.
+
+    The numbers of CosMx with their field of view go before other names of the cell. Case does not matter
+    but for the cell, whose ``cell_ID`` and ``cell_id`` are different things.
+    """
+    numbered = first_of(NUMBERED, there)
+    field = first_of(FIELDS, there) if numbered is not None else None
+    lower = {name.casefold(): name for name in reversed(list(there))}
+    folded = {key: first_of(map(str.casefold, names), lower) for key, names in OTHERS.items()}
+    others = {key: None if name is None else lower[name] for key, name in folded.items()}
+    return Keys(cell=numbered if field is not None else first_of(CELLS, there), field=field, **others)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Found:
+    """The outlines of a file in its order, (s,); each says what it belongs to, in codes and names.
+
+    ``cells`` has the code -1 for what is in no cell. Planes are numbered upwards. ``apart`` says that
+    several outlines of a cell without labels are several things, and not its parts. ``build`` yields
+    the geometries of chosen outlines and the outline of each, some at a time. ``empty`` (s,) tells which
+    have nothing that could cover anything; None where none is known to be so.
+    """
+
+    cells: Coded
+    planes: Coded | None
+    labels: Coded | None
+    apart: bool
+    build: Callable[[Codes], Blocks]
+    empty: NDArray[np.bool_] | None = None
+
+
+def cells_in(table: Any, keys: Keys, known: Container[object]) -> Coded:
+    """Return the cell of each row of a table of outlines."""
+    if keys.cell is None:
+        return np.arange(len(table)), np.arange(len(table)).astype(str).astype(object)
+    if keys.field is not None:
+        return cells_in_fields(table[keys.field], table[keys.cell])
+    return cells_of(table[keys.cell], known)
+
+
+def planes_in(table: Any, keys: Keys) -> Coded | None:
+    """Return the plane of each row, numbered upwards; None where the table has no planes.
+
+    A column ``z`` counts only if its values are whole: else it is the height of a vertex.
+    """
+    if keys.plane is None:
+        return None
+    codes, names = coded(table[keys.plane])
+    heights = np.array([_height(name) for name in names.tolist()])
+    if keys.plane.casefold() == "z" and not (heights == np.rint(heights)).all():
+        return None
+    order = np.lexsort((names.astype(str), heights))
+    return np.append(np.argsort(order), -1)[codes], names[order]
+
+
+def _height(name: str) -> float:
+    try:
+        return float(name)
+    except ValueError:
+        return np.inf
+
+
+def numbered(*keys: Codes | None) -> Codes:
+    """Return one number for each combination of codes, in the order in which combinations come."""
+    import pandas as pd
+
+    joint: Codes | None = None
+    for codes in keys:
+        if codes is not None:
+            # -1, no name, is a value like others
+            span = int(np.max(codes, initial=-1)) + 2
+            joint = codes + 1 if joint is None else joint * span + codes + 1
+            joint = pd.factorize(joint)[0]
+    assert joint is not None  # there is always a cell
+    return joint.astype(np.intp)
+
 
 PLANE = "plane:"
 """Before the name of a plane, in the notes."""
@@ -96,7 +210,7 @@ def instances(found: Found, taken: Chosen, kind: str) -> Instances:
     if kind == "nucleus":
         times = np.bincount(owner[owner >= 0], minlength=len(found.cells[1]))
         notes["cells_with_several_nuclei"] = int((times > 1).sum())
-        names = _told_apart(
+        names = _names_of_nuclei(
             found, taken.outlines[first], owners, (owner < 0) | (np.append(times, 0)[owner] > 1)
         )
     return Instances(names=names.astype(np.str_), owners=owners.astype(np.str_), areas=areas, notes=notes)
@@ -113,7 +227,7 @@ def outline_notes(kind: str, areas: Areas, mended: int) -> dict[str, int]:
     }
 
 
-def _told_apart(
+def _names_of_nuclei(
     found: Found, outlines: Codes, owners: NDArray[np.object_], shared: NDArray[np.bool_]
 ) -> NDArray[np.object_]:
     """Return the names of nuclei: that of the cell, with the label behind it where the cell is `shared`."""

@@ -8,19 +8,17 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from pytest_stbench.data.declared import refuse_hollow, refuse_hollow_zip
-from pytest_stbench.data.rasterise import blank
 from pytest_stbench.data.readers.imaging.geometries import (
     GEOMETRY,
-    geometry_in,
     is_geojson,
     read_geojson,
     read_geometries,
 )
-from pytest_stbench.data.readers.imaging.instances import Instances, chosen, instances
-from pytest_stbench.data.readers.imaging.keys import CELLS, keys_of
-from pytest_stbench.data.readers.imaging.tables import columns_of, ids_of
+from pytest_stbench.data.readers.imaging.instances import CELLS, Instances, chosen, instances, keys_of
+from pytest_stbench.data.readers.imaging.tables import columns_of, first_of, ids_of
 from pytest_stbench.data.readers.imaging.vertices import PAIRS, places_in, read_vertices
+from pytest_stbench.data.region import blank
+from pytest_stbench.data.untrusted import refuse_hollow, refuse_hollow_zip
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 
@@ -31,13 +29,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.areas import Areas
-    from pytest_stbench.data.readers.imaging.found import Found
+    from pytest_stbench.data.readers.imaging.instances import Found
 
     Kind = Literal["cell", "nucleus"]
 
 
 class Polygons:
-    """Outlines of one kind in a file; a :class:`~pytest_stbench.data.segmentation.Segmentation`.
+    """Outlines of one kind in a file; a :class:`~pytest_stbench.data.slide.Segmentation`.
 
     An instance is a cell, or, where a key or a row of its own tells them apart, one of the nuclei of a
     cell. Its area is all of its parts without holes. Of outlines on several planes, the lowest plane
@@ -117,7 +115,7 @@ def read_outlines(path: Path, um_per_px: float, known: Container[object]) -> Fou
     if is_geojson(path):
         return read_geojson(path, um_per_px, known)
     there = columns_of(path)
-    keys, places, geometry = keys_of(there), places_in(there), geometry_in(there)
+    keys, places, geometry = keys_of(there), places_in(there), first_of(GEOMETRY, there)
     if geometry is not None:
         return read_geometries(path, keys, geometry, um_per_px, known)
     if places is not None and keys.cell is not None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.data.image import Image
-from pytest_stbench.data.roots import resolve_one
-from pytest_stbench.errors import DataError, DataMissing
+from pytest_stbench.data.readers.files import of_slide
+from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -56,24 +56,13 @@ def find_pictures(config: DatasetSpec, slides: Iterable[str], roots: Sequence[Pa
         return {}
     return {
         slide: Picture(
-            _file(slide, declared.path, "image.path", "its image", roots),
+            of_slide(slide, declared.path, roots),
             None
             if declared.alignment is None
-            else _file(slide, declared.alignment, "image.alignment", "the matrix of its image", roots),
+            else of_slide(slide, declared.alignment, roots, "image.alignment", "the matrix of its image"),
         )
         for slide in slides
     }
-
-
-def _file(slide: str, pattern: str, what: str, called: str, roots: Sequence[Path]) -> Path:
-    from glob import escape
-
-    try:
-        return resolve_one(pattern.replace("{slide}", escape(slide)), roots, what=what)
-    except DataMissing as error:
-        raise DataError(
-            f"slide {slide}: {called} is not there: {error}; leave out `image`, or the slide by `slides`"
-        ) from error
 
 
 def place(

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pytest_stbench.data.align import align_columns
-from pytest_stbench.data.features import GENE
-from pytest_stbench.data.readers.imaging.cells import CellTable, count_cells
-from pytest_stbench.data.readers.imaging.outlined import Located, count_in_outlines, outlines_in
+from pytest_stbench.data.features import genes_in
+from pytest_stbench.data.readers.files import companion, refuse_absent, slide_paths
+from pytest_stbench.data.readers.imaging.cells import (
+    CellTable,
+    Located,
+    count_cells,
+    count_in_outlines,
+    outlines_in,
+)
 from pytest_stbench.data.readers.imaging.pictures import Picture, find_pictures, place
 from pytest_stbench.data.readers.protocol import RawSlide
-from pytest_stbench.data.roots import resolve
-from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
-from pytest_stbench.registry import nearest
 from pytest_stbench.splits.table import Sample
 
 if TYPE_CHECKING:
@@ -27,9 +30,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.image import Image
-    from pytest_stbench.data.molecules import Transcripts
-    from pytest_stbench.data.segmentation import Segmentation
+    from pytest_stbench.data.slide import Segmentation, Transcripts
     from pytest_stbench.spec.model import DatasetSpec
+
+    FindBundle = Callable[[Path, DatasetSpec], "Bundle"]
 
 OUTLINES = (".parquet", ".csv", ".csv.gz", ".geojson", ".geojson.gz")
 TABLES = (".parquet", ".csv", ".csv.gz", ".tsv")
@@ -58,17 +62,6 @@ class Bundle:
     resolution: str | None = None
     image: Callable[[], tuple[Image, NDArray[np.float64]]] | None = None
     alignment: Callable[[Path], NDArray[np.float64]] | None = None
-
-
-class FindBundle(Protocol):
-    """How a technology finds the files of a slide."""
-
-    def __call__(self, path: Path, config: DatasetSpec) -> Bundle:
-        """Return the bundle at `path`, a folder or a table of transcripts.
-
-        Raises ``DataError`` when it is none.
-        """
-        ...
 
 
 class ImagingSource:
@@ -126,7 +119,7 @@ class ImagingSource:
         open_table = self._bundles[slide_id].transcripts
         if slide_id not in self._seen and open_table is not None:
             table = open_table()
-            self._seen[slide_id] = frozenset(table.features[table.kinds == GENE].tolist())
+            self._seen[slide_id] = frozenset(genes_in(table.features, table.kinds))
         return self._seen.get(slide_id, frozenset())
 
     def read(self, slide_id: str) -> RawSlide:
@@ -185,14 +178,13 @@ class ImagingSource:
 def open_bundles(
     find: FindBundle, rules: str, config: DatasetSpec, samples: Sequence[Sample], roots: Sequence[Path]
 ) -> ImagingSource:
-    """Find the bundles of `samples` and the declared images."""
+    """Find the bundles of `samples` and the declared images.
+
+    `find` returns the bundle at a path, a folder or a table of transcripts; it raises ``DataError`` where
+    there is none.
+    """
     bundles = find_bundles(find, config, roots)
-    for sample in samples:
-        if sample.slide not in bundles:
-            raise DataError(
-                f"path {config.path!r}: no bundle is slide {sample.slide!r}; there are {listing(bundles)}"
-                f"{nearest(sample.slide, bundles)}: correct the samples table, or set `slides`"
-            )
+    refuse_absent(config, samples, tuple(bundles), "bundle")
     wanted = {sample.slide: bundles[sample.slide] for sample in samples}
     panels = {sample.slide: sample.panel for sample in samples}
     return ImagingSource(rules, config, wanted, find_pictures(config, wanted, roots), panels)
@@ -209,7 +201,7 @@ def index_bundles(find: FindBundle, config: DatasetSpec, roots: Sequence[Path]) 
 def find_bundles(find: FindBundle, config: DatasetSpec, roots: Sequence[Path]) -> dict[str, Bundle]:
     """Return the bundles that ``config.path`` names, by slide."""
     found: dict[str, Bundle] = {}
-    for path in places_of(config, roots):
+    for path in slide_paths(config, roots):
         bundle = find(path, config)
         if bundle.slide_id in found:
             raise DataError(
@@ -220,33 +212,7 @@ def find_bundles(find: FindBundle, config: DatasetSpec, roots: Sequence[Path]) -
     return found
 
 
-def places_of(config: DatasetSpec, roots: Sequence[Path]) -> list[Path]:
-    """Return what ``config.path`` names.
-
-    Where a pattern matches folders, files beside them (a README, the samples sheet) are no bundles.
-    """
-    matches = resolve(config.path or "", roots, get=config.get, what="path")
-    return [match for match in matches if match.is_dir()] or matches
-
-
-def companion(folder: Path, *patterns: str) -> Path | None:
-    """Return the one file of `folder` that matches the first pattern that any file matches.
-
-    Raises ``DataError`` when several do.
-    """
-    for pattern in patterns:
-        matches = sorted(path for path in folder.glob(pattern) if path.is_file())
-        if len(matches) > 1:
-            raise DataError(
-                f"{folder}: {pattern} should be one file, found {listing(p.name for p in matches)}; "
-                "keep one bundle a folder"
-            )
-        if matches:
-            return matches[0]
-    return None
-
-
-def outlines_beside(table: Path) -> Path | None:
+def outlines_of_table(table: Path) -> Path | None:
     """Return the outlines of cells that go with a table of transcripts, ``../boundaries/NAME``."""
     name = stem_of(table)
     return companion(table.parent.parent / "boundaries", *(f"{name}{ending}" for ending in OUTLINES))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 from scipy import sparse
 
-from pytest_stbench.data.declared import refuse_hollow
 from pytest_stbench.data.delimited import before_header
 from pytest_stbench.data.naming import KnownCells, coded
+from pytest_stbench.data.untrusted import refuse_hollow
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.registry import nearest
@@ -55,6 +55,11 @@ def columns_of(path: Path) -> tuple[str, ...]:
         import pandas as pd
 
         return tuple(pd.read_csv(path, **_layout(path), nrows=0).columns)
+
+
+def first_of(names: Iterable[str], there: Container[str]) -> str | None:
+    """Return the first of several names of a column that a table has; None where it has none."""
+    return next((name for name in names if name in there), None)
 
 
 def features_of(path: Path, keys: Container[str]) -> tuple[list[str], int]:
@@ -160,7 +165,7 @@ def _frame(table: pa.RecordBatch | pa.Table, names: Sequence[str]) -> pd.DataFra
     return frame
 
 
-def whole(path: Path, columns: Sequence[str] | None = None, names: Sequence[str] = ()) -> pd.DataFrame:
+def read_table(path: Path, columns: Sequence[str] | None = None, names: Sequence[str] = ()) -> pd.DataFrame:
     """Return a table, or some of its columns; `names` as for :func:`parts_of`."""
     import pandas as pd
 
@@ -194,7 +199,7 @@ def missing_in(path: Path, column: str) -> NDArray[np.bool_]:
     """Return in which rows a column has no value, (n,); where the file counts none, no value is read."""
     with _readable(path):
         if path.suffix != ".parquet":
-            return np.asarray(whole(path, [column], [column])[column].isna())
+            return np.asarray(read_table(path, [column], [column])[column].isna())
         import pyarrow.parquet as pq
 
         with pq.ParquetFile(path) as file:
@@ -257,7 +262,7 @@ def known_cells(path: Path | None, column: str) -> Container[object]:
     def read() -> Iterable[object]:
         there = columns_of(path)
         name = column if column in there else there[0]
-        table = whole(path, [name], [name])
+        table = read_table(path, [name], [name])
         with ids_of(path):
             return set(coded(table[name])[1].tolist())
 
@@ -279,8 +284,3 @@ def rows_of(
     if absent:
         raise DataError(f"{path}: lacks {len(absent)} cells of {of}, such as {absent[0]!r}; copy both anew")
     return np.array(rows, dtype=np.intp)
-
-
-def text(values: Any) -> list[str]:
-    """Return values as text; bytes are decoded."""
-    return [value.decode() if isinstance(value, bytes) else str(value) for value in values]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.data.naming import coded
-from pytest_stbench.data.readers.imaging.found import Found, cells_in, numbered, planes_in
-from pytest_stbench.data.readers.imaging.tables import numbers_of, whole
+from pytest_stbench.data.readers.imaging.instances import Found, cells_in, numbered, planes_in
+from pytest_stbench.data.readers.imaging.tables import numbers_of, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pytest_stbench.data.readers.imaging.keys import Keys
+    from pytest_stbench.data.readers.imaging.instances import Keys
 
     Codes = NDArray[np.intp]
     Floats = NDArray[np.float64]
@@ -55,7 +55,7 @@ def read_vertices(
     first vertex and what follows is closed as well. A ring is a hole if a column says so, or if it
     lies within the first ring of an outline whose rings are numbered.
     """
-    table = whole(path, [*keys.columns, *places], names=keys.columns)
+    table = read_table(path, [*keys.columns, *places], names=keys.columns)
     xy = numbers_of(table, places, path) * um_per_px
     cells, planes = cells_in(table, keys, known), planes_in(table, keys)
     labels = None if keys.label is None else coded(table[keys.label])

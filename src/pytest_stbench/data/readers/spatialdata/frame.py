@@ -1,17 +1,21 @@
-"""Where the elements of a store lie: its coordinate system, and how that becomes micrometres."""
+"""Where the elements of a store lie: its coordinate systems as affine maps, and how they become micrometres.
+
+Transformations are those of the NGFF drafts that SpatialData writes: ``identity``, ``scale``,
+``translation``, ``affine``, ``mapAxis``, ``sequence`` and ``byDimension``. Only the axes x and y
+matter here.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_stbench.data.readers.spatialdata.store import last
-from pytest_stbench.data.readers.spatialdata.transforms import affine_to, matrix_of, systems_of, unit_of
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
+from pytest_stbench.registry import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,18 +23,138 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.readers.spatialdata.store import Store
+    from pytest_stbench.data.readers.units import UnitSize
 
     Floats = NDArray[np.float64]
 
+PLANE = ("x", "y")
+UM = {
+    "micrometer": 1.0, "micrometers": 1.0, "micron": 1.0, "microns": 1.0, "um": 1.0, "\u03bcm": 1.0,
+    "nanometer": 1e-3, "millimeter": 1e3,
+}  # fmt: skip
+"""Units of an axis, or names of coordinate systems that are units, in um."""
+
+KNOWN = ("affine", "byDimension", "identity", "mapAxis", "scale", "sequence", "translation")
+
+
+def transformed(matrix: Floats, xy: Floats) -> Floats:
+    """Return places (n, 2) under an affine map (3, 3)."""
+    moved: Floats = xy @ matrix[:2, :2].T + matrix[:2, 2]
+    return moved
+
+
+def inverse(matrix: Floats) -> Floats:
+    """Return the map back."""
+    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+
+
+def systems_of(transformations: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the names of the coordinate systems that an element is placed in."""
+    return tuple(str(t["output"]["name"]) for t in transformations)
+
+
+def unit_of(transformations: Sequence[Mapping[str, Any]], system: str) -> float | None:
+    """Return um per unit of `system`: by the unit of its axes, else by its name; None for neither.
+
+    SpatialData writes ``unit`` for an axis of which nothing is known.
+    """
+    for entry in transformations:
+        if str(entry["output"]["name"]) == system:
+            units = {axis.get("unit") for axis in entry["output"].get("axes", ()) if axis["name"] in PLANE}
+            if len(units) == 1 and (um := UM.get(str(units.pop()).casefold())) is not None:
+                return um
+    return UM.get(system.casefold())
+
+
+def affine_to(
+    transformations: Sequence[Mapping[str, Any]], system: str, axes: Sequence[str], where: str
+) -> Floats:
+    """Return the map (3, 3) from x and y of an element to `system`.
+
+    Parameters
+    ----------
+    transformations
+        ``coordinateTransformations`` of the element, one per coordinate system.
+    system
+        Name of the coordinate system.
+    axes
+        Names of the axes of the element, in the order of its numbers.
+    where
+        What is read, for messages.
+
+    Raises
+    ------
+    DataError
+        The element is not placed in `system`, a transformation is of an unknown type or damaged,
+        or not invertible in the plane.
+    """
+    there = systems_of(transformations)
+    if system not in there:
+        raise DataError(
+            f"{where}: not placed in coordinate system {system!r}{nearest(system, there)}; it is in "
+            f"{listing(there)}: write `params: {{coordinates: NAME}}`"
+        )
+    try:
+        matrix = matrix_of(transformations[there.index(system)], axes)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        message = f"{where}: its transformation to {system!r} is damaged or of no known kind ({error})"
+        raise DataError(message) from error
+    if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < np.finfo(np.float64).tiny:
+        raise DataError(f"{where}: its transformation to {system!r} cannot be inverted; write the store anew")
+    return matrix
+
+
+def matrix_of(transformation: Mapping[str, Any], axes: Sequence[str]) -> Floats:
+    """Return a transformation as a map (3, 3) of x and y.
+
+    Raises ``ValueError``, ``KeyError`` or ``TypeError`` where it is not what the format says.
+    """
+    kind = transformation["type"]
+    names = _axes(transformation.get("input"), axes)
+    matrix = np.eye(3)
+    if kind == "identity":
+        return matrix
+    if kind in ("scale", "translation"):
+        values = transformation[kind]
+        if len(values) != len(names):
+            raise ValueError(f"{kind} of {len(values)} numbers for the axes {listing(names)}")
+        for place, axis in enumerate(PLANE):
+            if axis in names:
+                cell = (place, place) if kind == "scale" else (place, 2)
+                matrix[cell] = float(values[names.index(axis)])
+        return matrix
+    if kind == "affine":
+        return _affine(transformation, names)
+    if kind == "mapAxis":
+        source = transformation["mapAxis"]
+        for place, axis in enumerate(PLANE):
+            matrix[place, :2] = [float(source.get(axis, axis) == other) for other in PLANE]
+        return matrix
+    if kind in ("sequence", "byDimension"):
+        for part in transformation["transformations"]:
+            matrix = matrix_of(part, names) @ matrix
+        return matrix
+    raise ValueError(f"type {kind!r}, known are {', '.join(KNOWN)}")
+
+
+def _affine(transformation: Mapping[str, Any], names: Sequence[str]) -> Floats:
+    rows = np.array(transformation["affine"], dtype=np.float64)
+    out = _axes(transformation.get("output"), names)
+    if rows.ndim != 2 or rows.shape[1] != len(names) + 1 or len(rows) < len(out):
+        raise ValueError(f"affine of shape {rows.shape} for the axes {listing(names)}")
+    columns = [names.index("x"), names.index("y"), len(names)]
+    matrix = np.eye(3)
+    matrix[:2] = rows[np.ix_([out.index("x"), out.index("y")], columns)]
+    return matrix
+
+
+def _axes(side: Any, axes: Sequence[str]) -> list[str]:
+    """Return the names of the axes of one side of a transformation; those given where it has none."""
+    found = side.get("axes") if isinstance(side, dict) else None
+    return [str(axis["name"]) for axis in found] if found else list(axes)
+
+
 DEFAULT = "global"
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A size of a unit in um, and what says it."""
-
-    um: float
-    by: str
 
 
 class Frame:
@@ -41,7 +165,7 @@ class Frame:
     """
 
     def __init__(
-        self, store: Store, anchors: Sequence[str], measure: Callable[[Frame], Said] | None = None
+        self, store: Store, anchors: Sequence[str], measure: Callable[[Frame], UnitSize] | None = None
     ) -> None:
         self._store = store
         self._anchors = anchors
@@ -85,7 +209,7 @@ class Frame:
         raise DataError(message)
 
     @cached_property
-    def said(self) -> Said:
+    def said(self) -> UnitSize:
         """The unit of the coordinate system, and what says it."""
         assert self._measure is not None  # nobody asks a frame for um that was made without it
         return self._measure(self)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.data.naming import coded, names_of, spread
-from pytest_stbench.data.readers.imaging.tables import columns_of, ids_of, whole
+from pytest_stbench.data.readers.imaging.tables import columns_of, ids_of, read_table
+from pytest_stbench.data.readers.spatialdata.frame import transformed
 from pytest_stbench.data.readers.spatialdata.store import last
-from pytest_stbench.data.readers.spatialdata.transforms import transformed
 from pytest_stbench.data.readers.transcripts import TranscriptTable, columns_for
 from pytest_stbench.errors import DataError
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pytest_stbench.data.molecules import TranscriptBatch
     from pytest_stbench.data.readers.spatialdata.frame import Frame
     from pytest_stbench.data.readers.spatialdata.store import Store
+    from pytest_stbench.data.slide import TranscriptBatch
 
     Floats = NDArray[np.float64]
     Names = Callable[[], Mapping[str, str]]
@@ -34,7 +34,7 @@ KEYS = "spatialdata_attrs"
 
 
 class Points:
-    """Transcripts of a store, in um; :class:`~pytest_stbench.data.molecules.Transcripts`.
+    """Transcripts of a store, in um; :class:`~pytest_stbench.data.slide.Transcripts`.
 
     Each part has a table, its map to um, and names of the cells that it calls otherwise.
     """
@@ -104,7 +104,7 @@ def places_of_points(store: Store, element: str) -> tuple[NDArray[np.str_], Floa
     """Return the names of points, their index, and x and y in units of the file, (n, 2)."""
     import pandas as pd
 
-    table = pd.concat([whole(path, ["x", "y"]) for path in point_files(store, element)])
+    table = pd.concat([read_table(path, ["x", "y"]) for path in point_files(store, element)])
     with ids_of(store.path / element):
         names = np.array(names_of(table.index), dtype=np.str_)
     return names, table[["x", "y"]].to_numpy(np.float64)

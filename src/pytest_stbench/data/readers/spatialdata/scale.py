@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.data.readers.annotations import EXACT, positive_number
 from pytest_stbench.data.readers.imaging.tables import columns_of
 from pytest_stbench.data.readers.spatialdata.choice import BINS
-from pytest_stbench.data.readers.spatialdata.frame import Frame, Said
 from pytest_stbench.data.readers.spatialdata.points import point_files
 from pytest_stbench.data.readers.spatialdata.shapes import is_circles, read_shapes
 from pytest_stbench.data.readers.spatialdata.store import kind_of, last
-from pytest_stbench.data.readers.units import KEYS
+from pytest_stbench.data.readers.units import KEYS, SPOT_UM, VISIUM_PITCH_UM, UnitSize, contradiction
 from pytest_stbench.errors import DataError
 from pytest_stbench.kernels.grid_fit import MAX_RESIDUAL, grid_fit
 
@@ -36,18 +36,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.readers.spatialdata.choice import Chosen
+    from pytest_stbench.data.readers.spatialdata.frame import Frame
     from pytest_stbench.data.readers.spatialdata.store import Store
     from pytest_stbench.data.readers.spatialdata.table import Table
     from pytest_stbench.spec.model import DatasetSpec
 
     Floats = NDArray[np.float64]
-
-TOLERANCE = 0.05
-"""Relative difference above which two sizes of one unit contradict each other."""
-
-VISIUM_UM = 100.0
-SPOT_UM = (55.0, 65.0)
-"""Diameter of a spot of Visium, and what Space Ranger draws for it."""
 
 MAX_STRETCH = 1.1
 """Ratio of the scales in two directions above which an array is not that of Visium."""
@@ -73,12 +67,12 @@ _TECHNOLOGY = {
 }  # fmt: skip
 
 
-def um_per_unit(store: Store, table: Table | None, config: DatasetSpec, frame: Frame) -> Said:
+def um_per_unit(store: Store, table: Table | None, config: DatasetSpec, frame: Frame) -> UnitSize:
     """Return the unit of the coordinate system: the declared one, else what the store says.
 
     Raises ``DataError`` where neither is there, or two of them differ by more than 5 %.
     """
-    declared = [] if config.scale is None else [Said(float(config.scale.um_per_px), "`scale`")]
+    declared = [] if config.scale is None else [UnitSize(float(config.scale.um_per_px), "`scale`")]
     said = [*declared, *evidence(store, table, frame)]
     if not said:
         what = f"coordinate system {frame.system!r} has"
@@ -88,17 +82,17 @@ def um_per_unit(store: Store, table: Table | None, config: DatasetSpec, frame: F
             f"{store.path}: {what} no unit of length, and nothing in the store tells it: write `scale: "
             "UM_PER_UNIT` (where it is pixels, um per pixel of the image that they are counted in)"
         )
-    low, high = min(said, key=_size), max(said, key=_size)
-    if high.um > low.um * (1 + TOLERANCE):
+    if apart := contradiction(said):
+        low, high = apart
         raise DataError(
-            f"{store.path}: a unit of coordinate system {frame.system!r} is {low.um:.4g} um by {low.by} and "
-            f"{high.um:.4g} um by {high.by}: correct `scale`, name another system by `params: {{coordinates: "
-            "NAME}`, or correct the store"
+            f"{store.path}: a unit of coordinate system {frame.system!r} is {low.um:.4g} um by {low.where} "
+            f"and {high.um:.4g} um by {high.where}: correct `scale`, name another system by `params: "
+            "{coordinates: NAME}`, or correct the store"
         )
     return said[0]
 
 
-def evidence(store: Store, table: Table | None, frame: Frame) -> Iterator[Said]:
+def evidence(store: Store, table: Table | None, frame: Frame) -> Iterator[UnitSize]:
     """Yield every size of the unit that the store tells."""
     if table is None or table.regions or store.elements("points"):
         yield from _by_axes(store, frame)
@@ -138,28 +132,24 @@ def technology_of(store: Store, chosen: Chosen) -> tuple[str | None, str | None]
     return _TECHNOLOGY.get(str(vendor), (None, None))
 
 
-def _size(said: Said) -> float:
-    return said.um
-
-
-def _by_axes(store: Store, frame: Frame) -> Iterator[Said]:
+def _by_axes(store: Store, frame: Frame) -> Iterator[UnitSize]:
     for element in store.elements("shapes", "points", "labels"):
         if frame.has(element):
             um = frame.unit(element)
             if um is not None:
-                yield Said(um, f"the unit of the axes of {element}")
+                yield UnitSize(um, f"the unit of the axes of {element}")
             return
 
 
-def _by_um(store: Store, frame: Frame, names: tuple[str, ...]) -> Iterator[Said]:
+def _by_um(store: Store, frame: Frame, names: tuple[str, ...]) -> Iterator[UnitSize]:
     for element in store.elements("points", "shapes"):
         if last(element).endswith(names) and frame.has(element):
             pixels = np.sqrt(abs(np.linalg.det(frame.raw(element)[:2, :2])))
-            yield Said(float(1 / pixels), f"the transformation of {element}, which is in um")
+            yield UnitSize(float(1 / pixels), f"the transformation of {element}, which is in um")
             return
 
 
-def _by_bins(store: Store, frame: Frame) -> Iterator[Said]:
+def _by_bins(store: Store, frame: Frame) -> Iterator[UnitSize]:
     for element in store.elements("shapes", "labels"):
         named = BINS.search(last(element))
         if named is None or not frame.has(element):
@@ -167,7 +157,7 @@ def _by_bins(store: Store, frame: Frame) -> Iterator[Said]:
         side = np.median(_sides(store, element)) if kind_of(element) == "shapes" else 1.0
         size = side * np.sqrt(abs(np.linalg.det(frame.raw(element)[:2, :2])))
         if np.isfinite(size) and size > 0:
-            yield Said(float(int(named[1]) / size), f"the side of the bins {element}")
+            yield UnitSize(float(int(named[1]) / size), f"the side of the bins {element}")
             return
 
 
@@ -181,7 +171,7 @@ def _sides(store: Store, element: str) -> Floats:
     return np.asarray(np.sqrt(shapely.area(found.shapes)), dtype=np.float64)
 
 
-def _by_lattice(store: Store, table: Table, frame: Frame) -> Iterator[Said]:
+def _by_lattice(store: Store, table: Table, frame: Frame) -> Iterator[UnitSize]:
     """Spots of Visium: circles of one radius on its lattice, whose pitch they fit."""
     circles = [region for region in table.regions if kind_of(region) == "shapes"]
     if len(circles) != 1 or BINS.search(last(circles[0])) or not is_circles(store, circles[0]):
@@ -194,41 +184,33 @@ def _by_lattice(store: Store, table: Table, frame: Frame) -> Iterator[Said]:
     radius = read_shapes(store, circles[0]).radius
     if fit is None or fit.residual > MAX_RESIDUAL or fit.stretch > MAX_STRETCH:
         return
-    if radius is None or np.ptp(radius) > TOLERANCE * radius.max():
+    if radius is None or np.ptp(radius) > EXACT * radius.max():
         return
     diameter = 2 * radius.mean() * np.sqrt(abs(np.linalg.det(frame.raw(circles[0])[:2, :2])))
-    drawn = VISIUM_UM * diameter / fit.pitch
-    if min(abs(drawn / um - 1) for um in SPOT_UM) <= TOLERANCE:
-        yield Said(
-            VISIUM_UM / fit.pitch,
-            f"the pitch of {last(circles[0])!r}, {VISIUM_UM:g} um by array_row and array_col",
+    drawn = VISIUM_PITCH_UM * diameter / fit.pitch
+    if min(abs(drawn / um - 1) for um in SPOT_UM) <= EXACT:
+        yield UnitSize(
+            VISIUM_PITCH_UM / fit.pitch,
+            f"the pitch of {last(circles[0])!r}, {VISIUM_PITCH_UM:g} um by array_row and array_col",
         )
 
 
-def _by_uns(table: Table) -> Iterator[Said]:
+def _by_uns(table: Table) -> Iterator[UnitSize]:
     """Sizes that an AnnData says exactly, as the reader of h5ad files takes them."""
     for key in KEYS:
-        um = _positive(table.uns(key))
+        um = positive_number(table.uns(key))
         if um is not None:
-            yield Said(um, f"uns[{key!r}]")
+            yield UnitSize(um, f"uns[{key!r}]")
     libraries: Any = table.uns("spatial")
     for name, library in libraries.items() if isinstance(libraries, dict) else ():
         factors = library.get("scalefactors") if isinstance(library, dict) else None
-        um = _positive(factors.get("microns_per_pixel")) if isinstance(factors, dict) else None
+        um = positive_number(factors.get("microns_per_pixel")) if isinstance(factors, dict) else None
         if um is not None:
-            yield Said(um, f"microns_per_pixel of library {name!r}")
+            yield UnitSize(um, f"microns_per_pixel of library {name!r}")
 
 
-def _positive(value: Any) -> float | None:
-    """Return a positive number; None for anything else."""
-    found = np.ravel(value)
-    if found.size != 1 or found.dtype.kind not in "iuf" or not 0 < found[0] < np.inf:
-        return None
-    return float(found[0])
-
-
-def _by_resolution(table: Table) -> Iterator[Said]:
+def _by_resolution(table: Table) -> Iterator[UnitSize]:
     attributes: Any = table.uns("cellBin_attrs") or {}
-    nm = _positive(attributes.get("resolution"))
+    nm = positive_number(attributes.get("resolution"))
     if nm is not None:
-        yield Said(nm / 1000, f"uns['cellBin_attrs']['resolution'], {nm:g} nm")
+        yield UnitSize(nm / 1000, f"uns['cellBin_attrs']['resolution'], {nm:g} nm")

@@ -13,7 +13,7 @@ from pytest_stbench.data.areas import areas_of
 from pytest_stbench.data.naming import names_of
 from pytest_stbench.data.readers.imaging.geometries import from_wkb
 from pytest_stbench.data.readers.imaging.instances import outline_notes
-from pytest_stbench.data.readers.imaging.tables import columns_of, ids_of, whole
+from pytest_stbench.data.readers.imaging.tables import columns_of, ids_of, read_table
 from pytest_stbench.data.readers.spatialdata.points import table_files
 from pytest_stbench.data.readers.spatialdata.store import readable
 from pytest_stbench.data.wording import listing
@@ -92,7 +92,7 @@ def read_shapes(store: Store, element: str) -> Geometries:
         raise DataError(f"{path}: no column 'geometry'; it has {listing(there)}: write the store anew")
     # pandas brings the index, which names the instances, along
     wanted = [name for name in (RADIUS, CELL) if name in there]
-    others = whole(path, wanted or [name for name in there if name != GEOMETRY][:1] or [GEOMETRY])
+    others = read_table(path, wanted or [name for name in there if name != GEOMETRY][:1] or [GEOMETRY])
     radius = others[RADIUS].to_numpy(np.float64) if RADIUS in there else None
     with ids_of(path):
         names = np.array(names_of(others.index), dtype=np.str_)
@@ -113,39 +113,31 @@ def index_name(store: Store, element: str) -> str | None:
     return names[0] if len(names) == 1 and isinstance(names[0], str) else None
 
 
+@dataclass(eq=False)
 class Shapes:
-    """Polygons of a store, in um; a :class:`~pytest_stbench.data.segmentation.Segmentation`.
+    """Polygons of a store, in um; a :class:`~pytest_stbench.data.slide.Segmentation`.
 
-    `names` gives those of instances that units call otherwise, `cells` those of the cells in which
-    nuclei lie.
+    `names_of_units` gives those of instances that units call otherwise, `names_of_cells` those of the cells
+    in which nuclei lie.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        frame: Frame,
-        element: str,
-        kind: Kind,
-        names: Callable[[], Mapping[str, str]],
-        cells: Callable[[], Mapping[str, str]] = dict,
-    ) -> None:
-        self._store = store
-        self._frame = frame
-        self._element = element
-        self._names = names
-        self._cells = cells
-        self.kind: Kind = kind
+    store: Store
+    frame: Frame
+    element: str
+    kind: Kind
+    names_of_units: Callable[[], Mapping[str, str]]
+    names_of_cells: Callable[[], Mapping[str, str]] = dict
 
     @cached_property
     def names(self) -> NDArray[np.str_]:
         """Names of the instances: their units, else the index of the shapes."""
-        return _named(self._read[0].names, self._names())
+        return _named(self._read[0].names, self.names_of_units())
 
     @cached_property
     def owners(self) -> NDArray[np.str_]:
         """The cells in which nuclei lie, where a column says it; else the instances themselves."""
         cells = self._read[0].cells
-        return self.names if cells is None or self.kind == "cell" else _named(cells, self._cells())
+        return self.names if cells is None or self.kind == "cell" else _named(cells, self.names_of_cells())
 
     @property
     def areas(self) -> Areas:
@@ -159,12 +151,12 @@ class Shapes:
 
     @cached_property
     def _read(self) -> tuple[Geometries, Areas, int]:
-        found = read_shapes(self._store, self._element)
+        found = read_shapes(self.store, self.element)
         if found.radius is not None:
-            message = f"{self._store.path / self._element}: circles, which are spots and no outlines of cells"
+            message = f"{self.store.path / self.element}: circles, which are spots and no outlines of cells"
             raise DataError(message)
         areas, mended = found.areas()
-        return found, areas.transformed(self._frame.to_um(self._element)), mended
+        return found, areas.transformed(self.frame.to_um(self.element)), mended
 
     def labels(self, um_per_px: float, window_um: tuple[float, float, float, float]) -> NDArray[np.int32]:
         """Return the label image of a window; a pixel belongs to the outline around its centre."""

@@ -30,7 +30,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.data.naming import KnownCells
-from pytest_stbench.data.rasterise import blank
 from pytest_stbench.data.readers.imaging.pictures import of_explorer
 from pytest_stbench.data.readers.imaging.source import (
     Bundle,
@@ -40,13 +39,13 @@ from pytest_stbench.data.readers.imaging.source import (
 )
 from pytest_stbench.data.readers.spatialdata.choice import choose, image_of, outlines_of
 from pytest_stbench.data.readers.spatialdata.frame import Frame
-from pytest_stbench.data.readers.spatialdata.images import morphology_um, open_image
-from pytest_stbench.data.readers.spatialdata.labels import Labels
+from pytest_stbench.data.readers.spatialdata.images import Labels, morphology_um, open_image
 from pytest_stbench.data.readers.spatialdata.points import keys_of, open_points, stem
 from pytest_stbench.data.readers.spatialdata.scale import technology_of, um_per_unit
 from pytest_stbench.data.readers.spatialdata.shapes import CELL, Shapes, index_name
 from pytest_stbench.data.readers.spatialdata.store import kind_of, last, open_store
 from pytest_stbench.data.readers.spatialdata.table import Table
+from pytest_stbench.data.region import blank
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 from pytest_stbench.extend import reader
@@ -61,7 +60,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.readers.imaging.outlines import Kind
     from pytest_stbench.data.readers.spatialdata.choice import Chosen
     from pytest_stbench.data.readers.spatialdata.store import Store
-    from pytest_stbench.data.segmentation import Segmentation
+    from pytest_stbench.data.slide import Segmentation
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample
 
@@ -69,11 +68,7 @@ RULES = "spatialdata/2"
 PARAMS = ("table", "region", "points", "cells", "nuclei", "image", "coordinates")
 
 
-def index_source(
-    config: DatasetSpec,
-    roots: Sequence[Path],
-    store: Path | None,  # noqa: ARG001 - named by the reader protocol; the attributes of stores are enough
-) -> list[Sample]:
+def index_source(config: DatasetSpec, roots: Sequence[Path], store: Path | None) -> list[Sample]:  # noqa: ARG001  # the signature of an index
     """Return one sample per store, with the technology where the store says whose reader made it."""
     return index_bundles(find_bundle, config, roots)
 

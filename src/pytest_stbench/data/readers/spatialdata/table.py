@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from pytest_stbench.data.features import GENE, kinds_of, said_in
-from pytest_stbench.data.labels import labels_of
+from pytest_stbench.data.features import genes_in, kinds_column, kinds_of
+from pytest_stbench.data.labels import label_columns, labels_of
 from pytest_stbench.data.naming import names_of
 from pytest_stbench.data.readers import tissue
 from pytest_stbench.data.readers.counts import only_genes
 from pytest_stbench.data.readers.imaging.cells import CellTable
 from pytest_stbench.data.readers.imaging.tables import ids_of
-from pytest_stbench.data.readers.spatialdata.columns import Annotated
-from pytest_stbench.data.readers.spatialdata.places import instances_of
-from pytest_stbench.data.readers.spatialdata.store import last
+from pytest_stbench.data.readers.spatialdata.frame import transformed
+from pytest_stbench.data.readers.spatialdata.images import Labels, level_of
+from pytest_stbench.data.readers.spatialdata.points import places_of_points
+from pytest_stbench.data.readers.spatialdata.shapes import read_shapes
+from pytest_stbench.data.readers.spatialdata.store import Annotated, kind_of, last
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
 
@@ -29,6 +31,38 @@ if TYPE_CHECKING:
     from pytest_stbench.spec.model import DatasetSpec
 
     Floats = NDArray[np.float64]
+
+
+def instances_of(store: Store, frame: Frame, element: str) -> tuple[NDArray[np.str_], Floats]:
+    """Return names and places of all instances of an element, in units of the coordinate system."""
+    if kind_of(element) == "labels":
+        return Labels(store, frame, element, "cell", dict).raw_centroids()
+    names, xy = _listed(store, element)
+    return names, transformed(frame.raw(element), xy)
+
+
+def extent_of(store: Store, frame: Frame, element: str) -> Floats:
+    """Return the box (x0, y0, x1, y1) of an element in units of the coordinate system, (4,).
+
+    Of labels it is that of the image. Raises ``DataError`` where the element is not in the system.
+    """
+    if kind_of(element) == "labels":
+        array, matrix = level_of(store, element)
+        height, width = array.shape[-2:]
+        corners = transformed(matrix, np.array([(0, 0), (width, 0), (0, height), (width, height)], float))
+    else:
+        corners = _listed(store, element)[1]
+    xy = transformed(frame.raw(element), corners)
+    return np.concatenate([np.nanmin(xy, axis=0), np.nanmax(xy, axis=0)])
+
+
+def _listed(store: Store, element: str) -> tuple[NDArray[np.str_], Floats]:
+    """Return names and places of shapes or points, in units of the file."""
+    if kind_of(element) == "points":
+        return places_of_points(store, element)
+    found = read_shapes(store, element)
+    return found.names, found.centres()
+
 
 RELABELLED = "relabeled_"
 """Before the name of the column that ``rasterize_bins`` makes of the ids of instances."""
@@ -65,13 +99,12 @@ class Table:
 
     def genes(self) -> tuple[str, ...]:
         """Return the symbols of the genes that were measured; no count is read."""
-        features, kinds = self._features()
-        return tuple(dict.fromkeys(features[kinds == GENE].tolist()))
+        return genes_in(*self._features())
 
     def _features(self) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
         """Return the names of the features, and what each is."""
         names = self._data.index("var")
-        said = said_in(self._data.columns("var"), lambda name: labels_of(self._data.part(f"var/{name}")))
+        said = kinds_column(self._data.columns("var"), lambda name: labels_of(self._data.part(f"var/{name}")))
         return names, kinds_of(names, said)
 
     def cells(self, frame: Frame) -> CellTable:
@@ -88,12 +121,8 @@ class Table:
                 f"{self.path}: counts of shape {counts.shape} for {len(units.names)} units and "
                 f"{len(features)} genes; write the store anew"
             )
-        columns = {"niche": self._config.keys.niche, "cell_type": self._config.keys.cell_type}
-        labels = {
-            key: labels_of(self._data.column(column, f"keys.{key}"))
-            for key, column in columns.items()
-            if column
-        }
+        columns = label_columns(self._config.keys)
+        labels = {k: labels_of(self._data.column(c, f"keys.{k}")) for k, c in columns.items()}
         of_regions = np.flatnonzero(units.region >= 0)
         rows = of_regions[self._inside(len(units.names))[of_regions]]
         measured = only_genes(counts[rows], features, kinds)

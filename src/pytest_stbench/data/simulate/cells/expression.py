@@ -9,7 +9,6 @@ import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from pytest_stbench.data.features import GENE, kinds_of
-from pytest_stbench.data.molecules import TranscriptBatch
 from pytest_stbench.data.simulate.cells.types import NAMES, SENDERS, TYPES, marker_rates
 from pytest_stbench.data.simulate.expression import (
     FAILED_SHARE,
@@ -25,6 +24,7 @@ from pytest_stbench.data.simulate.expression import (
 )
 from pytest_stbench.data.simulate.settings import NICHES, RATE_DECIMALS, SETTINGS
 from pytest_stbench.data.simulate.tissue import Fields
+from pytest_stbench.data.slide import TranscriptBatch
 from pytest_stbench.kernels.streams import stream
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ MAX_QV = 40.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CellTranscripts:
-    """Where the counts of a slide lie; a :class:`~pytest_stbench.data.molecules.Transcripts`.
+    """Where the counts of a slide lie; a :class:`~pytest_stbench.data.slide.Transcripts`.
 
     Those of quality 20 and above that name a cell are its counts, one for one, and lie in its
     outline. Beside them there are transcripts of low quality, some in no cell, and controls.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy.spatial import cKDTree
 
-from pytest_stbench.data.rasterise import blank
+from pytest_stbench.data.region import blank
 from pytest_stbench.data.simulate.cells.section import SPACING_UM, TLS
 from pytest_stbench.data.simulate.cells.types import LONG, NAMES, TYPES
 from pytest_stbench.data.simulate.settings import RATE_DECIMALS
@@ -112,7 +112,7 @@ ROWS_AT_ONCE = 256
 class Ellipses:
     """Ellipses that end where a neighbour is nearer.
 
-    A :class:`~pytest_stbench.data.segmentation.Segmentation`.
+    A :class:`~pytest_stbench.data.slide.Segmentation`.
     A place belongs to the cell with the nearest centre if it lies in the ellipse of that cell.
     """
 

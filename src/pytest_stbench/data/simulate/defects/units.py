@@ -167,12 +167,12 @@ def of_others(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
 
 def as_codes(slide: RawSlide) -> RawSlide:
     """Put the number of each class in the place of its name, as a reader finds codes without names."""
-    from pytest_stbench.data.readers.codes import NOTE  # which brings h5py
+    from pytest_stbench.data.readers.slide_rows import UNNAMED_CODES  # which brings h5py
 
     labels, notes = {}, dict(slide.notes)
     for name, values in slide.labels.items():
         known = sorted({value for value in values.tolist() if value is not None})
         code = {value: str(number) for number, value in enumerate(known)}
         labels[name] = np.array([code.get(value) for value in values.tolist()], dtype=object)
-        notes[f"{NOTE}{name}"] = sum(value is not None for value in values.tolist())
+        notes[f"{UNNAMED_CODES}{name}"] = sum(value is not None for value in values.tolist())
     return replace(slide, labels=labels, notes=notes)

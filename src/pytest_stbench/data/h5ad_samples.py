@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.data.filecache import FileCache
+from pytest_stbench.data.checksums import FileCache
 from pytest_stbench.data.roots import resolve
 from pytest_stbench.data.samples import key_columns, make_sample, required_keys
 from pytest_stbench.data.wording import listing
@@ -70,7 +70,8 @@ def _slides(
     path: Path, config: DatasetSpec, columns: dict[str, str], *, several: bool
 ) -> list[dict[str, str]]:
     # h5py brings numpy: collection from a fresh index does not pay for it.
-    from pytest_stbench.data.readers import codes as bare_codes, hdf5
+    from pytest_stbench.data.readers import hdf5
+    from pytest_stbench.data.readers.slide_rows import codes_without_name
 
     with hdf5.opened(path) as file:
         obs = file["obs"]
@@ -91,7 +92,7 @@ def _slides(
             if field in ("slide", "resolution") or column not in there:
                 continue
             names, codes = hdf5.categories(obs, column)
-            unnamed = field == "patient" and bare_codes.without_name(obs, column, several=several)
+            unnamed = field == "patient" and codes_without_name(obs, column, several=several)
             for record, part in zip(records, rows.values(), strict=True):
                 values = sorted({names[code] if code >= 0 else "" for code in set(codes[part].tolist())})
                 if len(values) > 1 and field in wanted:
@@ -112,5 +113,4 @@ def _rows_by_slide(path: Path, file: Any, column: str, there: tuple[str, ...]) -
 
     named = column in there
     slides = slides_in(file, path, column) if named else [path.stem]
-    found = {slide: rows_of(file, path, column if named else None, slide).rows for slide in slides}
-    return {slide: slice(None) if rows is None else rows for slide, rows in found.items()}
+    return {slide: rows_of(file, path, column if named else None, slide).rows for slide in slides}
