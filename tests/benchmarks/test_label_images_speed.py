@@ -16,9 +16,10 @@ import pytest
 pytest.importorskip("zarr")
 
 from pytest_stbench.data.readers.spatialdata import images as reading
-from pytest_stbench.data.readers.spatialdata.frame import Frame, Said
+from pytest_stbench.data.readers.spatialdata.frame import Frame
 from pytest_stbench.data.readers.spatialdata.images import Labels
 from pytest_stbench.data.readers.spatialdata.store import Store
+from pytest_stbench.data.readers.units import UnitSize
 from pytest_stbench.kernels.label_sums import label_sums
 
 FULL = os.environ.get("STBENCH_BENCH") == "full"
@@ -82,7 +83,7 @@ def write_store(path, side, chunk):
 
 
 def labels_of(store):
-    frame = Frame(store, ["labels/cells"], lambda _: Said(0.25, "the test"))
+    frame = Frame(store, ["labels/cells"], lambda _: UnitSize(0.25, "the test"))
     return Labels(store, frame, "labels/cells", "cell", dict)
 
 

@@ -433,7 +433,7 @@ def test_a_report_after_which_an_item_is_run_again_counts_for_nothing():
     from types import SimpleNamespace
 
     from pytest_stbench.collection.item_outcomes import status
-    from pytest_stbench.collection.reports import hear, told_of
+    from pytest_stbench.collection.reports import gathered_of, take_report
 
     config = SimpleNamespace(stash=pytest.Stash())
 
@@ -448,6 +448,6 @@ def test_a_report_after_which_an_item_is_run_again_counts_for_nothing():
     assert status(first) is None
     assert status(last)[0] == "blocked"
     for one in (first, last):
-        hear(config, one)
-    assert told_of(config).blocked == {("t", "contract[m]"): ("it died", 1)}
-    assert len(told_of(config).records["models"]) == 2
+        take_report(config, one)
+    assert gathered_of(config).blocked == {("t", "contract[m]"): ("it died", 1)}
+    assert len(gathered_of(config).records["models"]) == 2

@@ -19,7 +19,7 @@ TASKS = Path(__file__).parents[2] / "tasks"
 @pytest.fixture
 def drawn(tmp_path, monkeypatch):
     """Figures without the checks, which have tests of their own, and with numbers alone."""
-    monkeypatch.setattr("pytest_stbench.report.figures.opened.judge", lambda *args, **kwargs: Judged())
+    monkeypatch.setattr("pytest_stbench.report.figures.opened.check_data", lambda *args, **kwargs: Judged())
     monkeypatch.setattr("pytest_stbench.report.figures.folder.written", lambda drawing: (b"", b""))
 
     def make(*arguments):

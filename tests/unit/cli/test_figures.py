@@ -49,7 +49,7 @@ SPOTS = ("--set", "technology=ST", "--set", "resolution=spot", "--set", "um_per_
 @pytest.fixture
 def quick(monkeypatch):
     """No checks, and pictures that are not written: both take seconds."""
-    monkeypatch.setattr("pytest_stbench.report.figures.opened.judge", lambda *args, **kwargs: Judged())
+    monkeypatch.setattr("pytest_stbench.report.figures.opened.check_data", lambda *args, **kwargs: Judged())
     monkeypatch.setattr("pytest_stbench.report.figures.folder.written", lambda drawing: (b"png", b"pdf"))
 
 
