@@ -67,7 +67,7 @@ from .error import mae as mae, r2 as r2, rmse as rmse
 from .gene_statistics import GeneStatistic as GeneStatistic
 from .hotspots import hotspot_auprc as hotspot_auprc
 from .labels import balanced_accuracy as balanced_accuracy, kappa as kappa, macro_f1 as macro_f1
-from .maps import map_ssim as map_ssim
+from .maps import jsd_map as jsd_map, map_ssim as map_ssim
 from .masks import without_border as without_border
 from .niche_rankings import niche_logfc_spearman as niche_logfc_spearman, niche_rbo as niche_rbo
 from .niche_recluster import niche_jaccard_reclustered as niche_jaccard_reclustered
@@ -101,10 +101,5 @@ from .signatures import (
     signature_specificity as signature_specificity,
     top_decile_jaccard as top_decile_jaccard,
 )
-from .similarity import (
-    concordance as concordance,
-    cosine_gene as cosine_gene,
-    cosine_spot as cosine_spot,
-    jsd_map as jsd_map,
-)
+from .similarity import concordance as concordance, cosine_gene as cosine_gene, cosine_spot as cosine_spot
 from .transfer import transfer_gap as transfer_gap, transfer_score as transfer_score

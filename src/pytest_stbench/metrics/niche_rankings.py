@@ -11,8 +11,14 @@ from pytest_stbench.kernels.moments import pair_moments
 from pytest_stbench.kernels.overlap import rank_biased_overlap
 from pytest_stbench.kernels.ranks import average_ranks
 from pytest_stbench.metrics.comparison import CONSTANT_TOLERANCE, at_least_three, correlation
-from pytest_stbench.metrics.niche_arms import MIN_UNITS, N_TOP, NicheFoldChanges, compare_niches
-from pytest_stbench.metrics.niche_lists import mark, score_lists
+from pytest_stbench.metrics.niche_arms import (
+    MIN_UNITS,
+    N_TOP,
+    NicheFoldChanges,
+    compare_niches,
+    mark,
+    score_lists,
+)
 from pytest_stbench.metrics.niche_reference import niche_metric
 from pytest_stbench.metrics.scores import Scores
 

@@ -11,8 +11,7 @@ from pytest_stbench.extend import metric
 from pytest_stbench.kernels.markers import one_vs_rest
 from pytest_stbench.metrics.comparison import known_genes, matrices
 from pytest_stbench.metrics.labelled import true_codes
-from pytest_stbench.metrics.niche_arms import MIN_UNITS, N_TOP, compare_niches
-from pytest_stbench.metrics.niche_lists import jaccard, score_lists
+from pytest_stbench.metrics.niche_arms import MIN_UNITS, N_TOP, compare_niches, jaccard, score_lists
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -9,8 +9,17 @@ import numpy as np
 
 from pytest_stbench.extend import metric
 from pytest_stbench.kernels.draws import drawn, settled_ceilings
-from pytest_stbench.metrics.niche_arms import MIN_UNITS, N_TOP, NicheFoldChanges, compare_niches, marker_lists
-from pytest_stbench.metrics.niche_lists import MIN_HEADROOM, MIN_LIST, full_length_chance, jaccard
+from pytest_stbench.metrics.niche_arms import (
+    MIN_HEADROOM,
+    MIN_LIST,
+    MIN_UNITS,
+    N_TOP,
+    NicheFoldChanges,
+    compare_niches,
+    full_length_chance,
+    jaccard,
+    marker_lists,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.kernels.draws import ceiling_draws, effects, mean_of_draws
-from pytest_stbench.metrics.niche_arms import MIN_UNITS, N_TOP, NicheFoldChanges, compare_niches
-from pytest_stbench.metrics.niche_lists import jaccard, score_lists
+from pytest_stbench.metrics.niche_arms import (
+    MIN_UNITS,
+    N_TOP,
+    NicheFoldChanges,
+    compare_niches,
+    jaccard,
+    score_lists,
+)
 from pytest_stbench.metrics.niche_reference import niche_metric
 from pytest_stbench.metrics.scores import Scores
 

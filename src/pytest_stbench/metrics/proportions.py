@@ -9,7 +9,7 @@ import numpy as np
 
 from pytest_stbench.extend import metric
 from pytest_stbench.metrics.comparison import compare_units, matrices
-from pytest_stbench.metrics.similarity import jsd_map
+from pytest_stbench.metrics.maps import jsd_map
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -86,44 +86,6 @@ def cosine_spot(
     return _cosine(compare_units(truth, prediction, measured=measured, units=units))
 
 
-@metric("M10", bounds=(0.0, 1.0), better="down", fill=1.0, source="10.1109/18.61115")
-def jsd_map(
-    truth: ArrayLike, prediction: ArrayLike, *, measured: ArrayLike | None = None, genes: Labels = None
-) -> Scores:
-    """Jensen-Shannon divergence in bits between the true and the predicted map of each gene.
-
-    Values are clipped at 0 and divided by their sum over the units of the slide. Range [0, 1],
-    lower is better. The extra ``distance`` is the square root, the Jensen-Shannon distance.
-
-    Parameters and errors as in :func:`cosine_gene`.
-
-    Returns
-    -------
-    Scores
-        One value per gene, undefined as in :func:`cosine_gene`, where empty means that no value
-        is positive.
-
-    References
-    ----------
-    Jensen-Shannon divergence: 10.1109/18.61115.
-    """
-    found = compare_genes(truth, prediction, measured=measured, genes=genes)
-    g = len(found.labels)
-    values = np.zeros(g)
-    empty_truth, empty_prediction = np.zeros(g, bool), np.zeros(g, bool)
-    for columns in found.blocks():
-        mask = found.mask(columns)
-        true, predicted = found.take(columns)
-        true, empty_truth[columns] = _shares(true, mask)
-        predicted, empty_prediction[columns] = _shares(predicted, mask)
-        middle = 0.5 * (true + predicted)
-        divergence = 0.5 * (_kl(true, middle) + _kl(predicted, middle))
-        values[columns] = np.clip(divergence, 0.0, 1.0)
-    found.mark(empty_truth, "empty_truth")
-    found.mark(empty_prediction, "empty_pred")
-    return found.scores(values, extras={"distance": np.sqrt(values)})
-
-
 @metric("M11", bounds=(-1.0, 1.0), better="up", fill=0.0, source="10.2307/2532051")
 def concordance(
     truth: ArrayLike,
@@ -189,21 +151,3 @@ def _cosine(found: Comparison) -> Scores:
         where=found.reasons == "",
     )
     return found.scores(clip(values))
-
-
-def _shares(
-    values: NDArray[Any], mask: NDArray[np.bool_] | None
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return the columns clipped at 0 and divided by their sums, and which have no sum."""
-    positive = np.maximum(values if mask is None else np.where(mask, values, 0.0), 0.0).astype(np.float64)
-    total = positive.sum(axis=0)
-    empty = total <= 0.0
-    return positive / np.where(empty, 1.0, total), empty
-
-
-def _kl(share: NDArray[np.float64], middle: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the Kullback-Leibler divergence of each column in bits; 0 log 0 = 0."""
-    # Where the share is 0 the ratio is replaced by 1, whose logarithm is 0.
-    ratio = np.divide(share, middle, out=np.ones_like(share), where=share > 0.0)
-    divergence: NDArray[np.float64] = np.einsum("ij,ij->j", share, np.log2(ratio))
-    return divergence

@@ -9,8 +9,7 @@ from scipy import stats
 from sklearn.metrics import jaccard_score
 
 from pytest_stbench.kernels.overlap import expected_jaccard, rank_biased_overlap
-from pytest_stbench.metrics.niche_arms import NicheFoldChanges, marker_lists
-from pytest_stbench.metrics.niche_lists import jaccard
+from pytest_stbench.metrics.niche_arms import NicheFoldChanges, jaccard, marker_lists
 from pytest_stbench.metrics.niche_rankings import niche_logfc_spearman, niche_rbo
 from pytest_stbench.metrics.niche_reference import niche_ceiling, niche_fold_changes, niche_markers
 from pytest_stbench.metrics.niche_signatures import (

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from pytest_stbench.metrics.niche_arms import MIN_UNITS, N_TOP, compare_niches
-from pytest_stbench.metrics.niche_lists import jaccard, score_lists
+from pytest_stbench.metrics.niche_arms import MIN_UNITS, N_TOP, compare_niches, jaccard, score_lists
 from pytest_stbench.report.figures.figure import (
     BLUE,
     INK,
