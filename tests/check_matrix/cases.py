@@ -134,7 +134,8 @@ def _judged(
 ) -> tuple[Judged, dict[str, str]]:
     from pytest_stbench.data.samples import load_samples
     from pytest_stbench.run.quality.data_checks import check_data, grid_of_data
-    from pytest_stbench.spec.model import TaskFile, TaskSpec
+    from pytest_stbench.spec.model import TaskFile
+    from pytest_stbench.spec.task_model import task_model
 
     from .model_verdicts import model_verdicts
 
@@ -154,7 +155,7 @@ def _judged(
         params["defects"] = {case.defect: case.strength}
     dataset = {"source": "simulated", "params": params, **cohort.dataset}
     design = {"stbench": 1, "name": "matrix", "version": 1, "datasets": {"cohort": dataset}}
-    spec = TaskSpec.model_validate({**design, **task})
+    spec = task_model(registry).model_validate({**design, **task})
     made = TaskFile(path=Path("matrix"), spec=spec, lines={})
     samples = load_samples(spec.datasets["cohort"], "cohort", ())
     slides = tuple(sample.slide for sample in samples)

@@ -22,12 +22,11 @@ from pytest_stbench.families.fold import FoldData
 from pytest_stbench.families.niche_detection.declare import NicheDetection
 from pytest_stbench.families.niches.declare import Niches
 from pytest_stbench.families.proportions.declare import Proportions
-from pytest_stbench.families.question import FamilySettings
+from pytest_stbench.families.question import FamilySettings, question_of as asks
 from pytest_stbench.families.robustness.declare import Robustness
 from pytest_stbench.families.segmentation.declare import Segmentation
 from pytest_stbench.families.transfer.declare import Transfer
 from pytest_stbench.preprocess.fitted import FittedPreprocess
-from pytest_stbench.registry import load_target
 from pytest_stbench.run.installed import builtin_registry
 
 from .walker import everything
@@ -99,7 +98,7 @@ def slide(name, *, rows=None, word=""):
 
 def question_of(name):
     family = FAMILIES[name]
-    kind = load_target(family.target)
+    kind = asks(family)
     if name in WRAPPING:
         return kind(FamilySettings(own=WRAPPING[name], wraps=FAMILIES["niches"], inner=NICHES))
     return kind(FamilySettings(own=OWN.get(name), imputes=name in IMPUTES))

@@ -16,6 +16,7 @@ from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.run.scores.ceilings import Ceiling
 from pytest_stbench.run.scores.recorder import Recorder
 from pytest_stbench.run.scores.scoring import CellScores
+from pytest_stbench.spec.defaults import family_of
 from pytest_stbench.splits.table import Sample
 
 REGISTRY = builtin_registry()
@@ -45,7 +46,7 @@ class FakeRun:
     def __init__(self, task, samples, values):
         self.spec = task.spec
         self.registry = REGISTRY
-        self.family = REGISTRY.families[task.spec.family]
+        self.family = family_of(task.spec, REGISTRY)
         self.grid = make_grid(task, lambda name, config: samples, REGISTRY.splits)
         self.roots = (task.path.parent,)
         self._values = values
