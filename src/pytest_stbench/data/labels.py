@@ -56,9 +56,10 @@ def labels_of(values: Any) -> NDArray[np.object_]:
     categories (those without a row do not matter), text, bytes.
     """
     import numpy as np
-    import pandas as pd
 
-    codes, levels = pd.factorize(values)
+    from pytest_stbench.kernels.levels import factorized
+
+    codes, levels = factorized(values)
     names = np.array([*map(class_name, levels), None], dtype=object)
     found: NDArray[np.object_] = names[codes]
     return found

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.data.labels import MISSING, whole_number
+from pytest_stbench.kernels.levels import factorized
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable
@@ -99,7 +100,7 @@ def coded(values: Any) -> Coded:
         held: Any = column.array
         codes, levels = np.asarray(held.codes, dtype=np.intp), held.categories
     else:
-        codes, levels = pd.factorize(column)
+        codes, levels = factorized(column)
     names = _texts(levels)
     distinct = names
     if None in names or len(set(names)) < len(names):

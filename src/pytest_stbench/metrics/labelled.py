@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.extend import metric
+from pytest_stbench.kernels.levels import factorized
 from pytest_stbench.metrics.scores import Scores
 
 if TYPE_CHECKING:
@@ -50,12 +51,10 @@ class Labels:
 
 def label_codes(labels: ArrayLike, name: str) -> tuple[NDArray[np.intp], NDArray[np.str_]]:
     """Return an index into the sorted names for each label (n,), -1 where there is none, and the names."""
-    import pandas as pd
-
     values = np.asarray(labels)
     if values.ndim != 1:
         raise ValueError(f"{name} has shape {values.shape}: give one label for each unit")
-    codes, found = pd.factorize(values)
+    codes, found = factorized(values)
     names, place = np.unique(np.asarray(found).astype(np.str_), return_inverse=True)
     return np.append(place, -1)[codes], names
 

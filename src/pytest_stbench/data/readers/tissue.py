@@ -8,6 +8,7 @@ import numpy as np
 
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
+from pytest_stbench.kernels.levels import factorized
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,7 +52,5 @@ def under_tissue(levels: Iterable[object], codes: NDArray[np.intp], where: str) 
 
 def inside(values: Any, where: str) -> NDArray[np.bool_]:
     """Return :func:`under_tissue` of a pandas column."""
-    import pandas as pd
-
-    codes, levels = pd.factorize(values)
+    codes, levels = factorized(values)
     return under_tissue(levels, codes, where)

@@ -15,6 +15,7 @@ from pytest_stbench.data.readers.imaging.tables import columns_of, first_of, ids
 from pytest_stbench.data.slide import TranscriptBatch
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
+from pytest_stbench.kernels.levels import factorized
 from pytest_stbench.registry import nearest
 
 if TYPE_CHECKING:
@@ -263,9 +264,7 @@ class TranscriptTable:
 
 def _factorised(values: Any) -> tuple[NDArray[np.intp], list[str]]:
     """Return codes and the distinct values as text; bytes of old parquet files are decoded."""
-    import pandas as pd
-
-    codes, levels = _categories(values) or pd.factorize(values, use_na_sentinel=False)
+    codes, levels = _categories(values) or factorized(values, use_na_sentinel=False)
     return codes, text(np.asarray(levels).tolist())
 
 
