@@ -24,6 +24,15 @@ class Block(Part):
     missing: ClassVar[str] = ""
 
     @property
+    def named_signatures(self) -> frozenset[str] | None:
+        """The signatures of the package that are asked by name; None for all."""
+        return None
+
+    def gene_sets(self, of_metrics: frozenset[str]) -> frozenset[str]:
+        """Return the sets of genes of the package that a panel must cover, given those of the metrics."""
+        return of_metrics
+
+    @property
     def silver(self) -> bool:
         """Whether an algorithm made the truth from what models may be given."""
         return False

@@ -37,6 +37,11 @@ class Communication(Block):
     pairs: str = BUILTIN
     undirected: StrictBool = False
 
+    def gene_sets(self, of_metrics: frozenset[str]) -> frozenset[str]:
+        """Return those of the metrics; pairs only where they are those of the package."""
+        pairs = {"communication"}
+        return of_metrics | pairs if self.pairs == BUILTIN else of_metrics - pairs
+
     def files(self) -> Iterator[tuple[Key, str]]:
         """Yield the table of pairs."""
         if self.pairs not in (BUILTIN, LIANA):

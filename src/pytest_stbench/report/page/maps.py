@@ -28,12 +28,6 @@ GENES = 4
 FEWEST = 4
 MOST = 40
 """Genes of a matrix: the fewest that have a structure, and the most that can be seen."""
-COLUMNS = {
-    **dict.fromkeys(("niches", "cell_types", "niche_detection"), "classes"),
-    "proportions": "cell types",
-    "signatures": "signatures",
-}
-"""What the columns of a map are, where they are no genes."""
 BLOCK = 512
 """Genes of a map that are in memory at once."""
 
@@ -170,7 +164,7 @@ def _sheet(board: Board, entry: Entry, found: KeptMap, of: int, *, every: bool) 
         matrices = _matrices(board, entry, found.slide, file, spread)
         image, cells = file.image(), file.outlines(found.slide)
     places, genes = file.places, file.genes
-    columns = COLUMNS.get((board.task.wraps or board.task.family) if board.task else "", "genes")
+    columns = board.family.columns if board.family else "genes"
     slide = Slide(places)
     name = f"slide {found.slide}"
     return Sheet(
