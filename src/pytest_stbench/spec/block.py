@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from pytest_stbench.registry import Family
     from pytest_stbench.spec.rules.common import Known, Mistakes
-    from pytest_stbench.spec.source import Key
+    from pytest_stbench.spec.yaml_lines import Key
 
 
 class Block(Part):

@@ -13,7 +13,7 @@ from pytest_stbench.spec.block import Block
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_stbench.spec.source import Key
+    from pytest_stbench.spec.yaml_lines import Key
 
 BUILTIN, LIANA = "builtin", "liana"
 """Ligand-receptor pairs that are no file."""

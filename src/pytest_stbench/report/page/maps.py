@@ -9,7 +9,7 @@ import numpy as np
 
 from pytest_stbench.report.page.pictures import AMOUNT, CHANGE, Slide, limits, matrix, outlined, tissue
 from pytest_stbench.report.page.render import shown
-from pytest_stbench.results.kept_parts import outlines_from
+from pytest_stbench.results.map_parts import outlines_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_stbench.report.page.boards import Board, Entry
     from pytest_stbench.report.page.pictures import Picture
     from pytest_stbench.report.page.render import Number
-    from pytest_stbench.report.page.sources import Kept, KeptMap
+    from pytest_stbench.report.page.sources import Details, SlideMap
 
     Floats = NDArray[np.float64]
 
@@ -127,7 +127,7 @@ def _element(stored: Any) -> Any:
     return read_elem(stored)
 
 
-def sheets_of(board: Board, kept: Mapping[int, Kept], *, every: bool = False) -> Iterator[Sheet]:
+def sheets_of(board: Board, kept: Mapping[int, Details], *, every: bool = False) -> Iterator[Sheet]:
     """Yield the sheets of a board: of each model one slide with a few genes, or with `every` all there is."""
     for entry in board.head():
         if entry.score.role != "model":
@@ -149,7 +149,7 @@ def sheets_of(board: Board, kept: Mapping[int, Kept], *, every: bool = False) ->
                 yield sheet
 
 
-def _sheet(board: Board, entry: Entry, found: KeptMap, of: int, *, every: bool) -> Sheet | None:
+def _sheet(board: Board, entry: Entry, found: SlideMap, of: int, *, every: bool) -> Sheet | None:
     import h5py
 
     with h5py.File(found.path) as opened:
