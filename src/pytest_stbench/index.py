@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
 import pkgutil
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 ENTRY_POINT_GROUP = "pytest_stbench.catalogues"
 NAME = "stbench-index.json"
+WIDTH = 110
+"""Characters of a line of a stub."""
+
 KINDS: dict[str, type[Record]] = {
     "metrics": Metric, "checks": Check, "baselines": Baseline, "families": Family, "splits": Split,
     "readers": Reader,
@@ -140,6 +144,35 @@ def text_of(records: list[Any]) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
+def stub_of(text: str, records: Iterable[Any]) -> str:
+    """Return the text of the stub of a package of functions with what `records` of its modules are.
+
+    `text` is what it has: lines that import names of modules beside it.
+    """
+    offered: dict[str, set[str]] = {}
+    for line in ast.parse(text).body:
+        if isinstance(line, ast.ImportFrom) and line.module:
+            offered.setdefault(line.module, set()).update(alias.name for alias in line.names)
+    for record in records:
+        module, _, name = record.target.partition(":")
+        offered.setdefault(module.rpartition(".")[2], set()).add(name)
+    return "".join(
+        _import(module, sorted(names, key=_as_sorted)) for module, names in sorted(offered.items())
+    )
+
+
+def _as_sorted(name: str) -> tuple[bool, str]:
+    return not name[0].isupper(), name
+
+
+def _import(module: str, names: list[str]) -> str:
+    parts = [f"{name} as {name}" for name in names]
+    line = f"from .{module} import {', '.join(parts)}\n"
+    return (
+        line if len(line) <= WIDTH else f"from .{module} import (\n    {f',{chr(10)}    '.join(parts)},\n)\n"
+    )
+
+
 def path_of(package: str) -> Path:
     """Return where the index of an installed package stands. Raises ``StbenchError`` where it cannot be."""
     try:
@@ -192,6 +225,11 @@ def _modules(package: str) -> Iterator[Any]:
     for found in pkgutil.walk_packages(module.__path__, f"{package}."):
         if not found.name.rpartition(".")[2].startswith("__"):
             yield importlib.import_module(found.name)
+    # A family is a folder of two files: without an __init__.py the walk does not see it.
+    root = Path(module.__file__ or "").parent
+    for file in sorted(root.rglob("declare.py")):
+        if not (file.parent / "__init__.py").exists():
+            yield importlib.import_module(".".join((package, *file.relative_to(root).with_suffix("").parts)))
 
 
 def _declared_in(module: Any) -> Iterator[Any]:

@@ -139,7 +139,8 @@ class Family:
     where the model is worse than the simple baseline by the metric ``constraint``. A family that is
     about the answers to another one ``wraps`` it (see :func:`~pytest_stbench.spec.defaults.family_of`);
     without ``rule`` its primary metric is held to what the task file says alone.
-    ``resolutions`` are the kinds of unit it is asked of; empty: any.
+    ``resolutions`` are the kinds of unit it is asked of; empty: any. ``columns`` says in words what the
+    columns of an answer are.
     """
 
     id: str
@@ -157,6 +158,7 @@ class Family:
     margin: float = 0.0
     input_class: str = ""
     predicts: str = "expression"
+    columns: str = "genes"
     inputs: tuple[str, ...] = ("image",)
     derived: bool = False
     modes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

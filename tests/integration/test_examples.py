@@ -48,7 +48,7 @@ def test_the_example_runs_as_it_is(installed):
         installed, "--stbench-model=train_median", "-m", "not stbench_check and not stbench_model_check"
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    for shown in ("ratios v1", "quantile_error", "train_median", "2 genes, last_out"):
+    for shown in ("ratios v1", "quantile_error", "train_median", "2 ratios, last_out"):
         assert shown in done.stdout
 
 

@@ -109,7 +109,7 @@ def test_a_full_disk_is_one_sentence_and_the_folder_goes_with_the_results(lab, s
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pytest_stbench.results.kept_scores.write_scores", full)
+    monkeypatch.setattr("pytest_stbench.results.single_scores.write_scores", full)
     with pytest.raises(ResultsError, match=r"cannot be written to \(No space left on device\)"):
         found.save(lab.folder / "full" / "out.json")
     assert not (lab.folder / "full" / "out.json").exists()

@@ -23,7 +23,7 @@ OTHERS_DRAW = {
 }
 """Where a library draws for itself, by ``random_state``: from RandomState, which numpy has frozen."""
 
-NOT_NUMBERS = ("collection/keep_option.py", "data/atomic.py", "results/kept.py", "store/store.py")
+NOT_NUMBERS = ("collection/keep_option.py", "data/atomic.py", "results/details.py", "store/store.py")
 """Names of runs and temporary files, which no number depends on."""
 
 

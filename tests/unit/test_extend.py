@@ -28,6 +28,7 @@ from pytest_stbench.index import (
     loaded,
     own,
     read,
+    stub_of,
     text_of,
 )
 from pytest_stbench.registry import Baseline, Catalogue, Check, Family, Metric, Reader, Split
@@ -247,6 +248,48 @@ def test_the_command_writes_the_index_of_a_package(package):
     assert (record.name, record.target) == ("distance", "mypack.deep.ranks:distance")
     assert record.params == {"power": 1.0, "cut": (0.5, None)}
     assert loaded(record)
+
+
+FAMILY = '''
+from pytest_stbench.extend import family
+from pytest_stbench.families import Block
+
+FACTS = {"primary": "rmse", "metrics": ("rmse",), "trivial": "train_mean", "simple": (), "baselines": ()}
+
+@family("X2", method="impute", **FACTS)
+class Again(Block):
+    """Asks again."""
+'''
+
+
+def test_a_family_is_a_folder_of_two_files(package):
+    (package / "deep" / "again").mkdir()
+    (package / "deep" / "again" / "declare.py").write_text(FAMILY)
+    (package / "deep" / "again" / "ask.py").write_text("import nowhere_at_all\n")
+    done = CliRunner().invoke(main, ["index", "mypack"])
+    assert done.exit_code == 0, done.output
+    (record,) = read(package / NAME)[Family]
+    assert (record.name, record.question) == ("again", "mypack.deep.again.ask:AgainQuestion")
+    assert record.columns == "genes"
+
+
+def test_the_stub_of_metrics_is_what_the_command_writes():
+    stub = INDEX.parent / "metrics" / "__init__.pyi"
+    text = stub.read_text(encoding="utf-8")
+    assert stub_of(text, own(Metric)) == text, "run: stbench index"
+
+
+def test_the_stub_offers_a_metric_that_is_added():
+    text = "from .ranks import Ranks as Ranks, rank as rank\nfrom .scores import Scores as Scores\n"
+    added = [
+        Metric(id="X", name=name, summary="", bounds=(0, 1), better="up", target=f"mypack.{module}:{name}")
+        for module, name in [("ranks", "median_rank"), ("error", "squared_error"), ("ranks", "rank")]
+    ]
+    assert stub_of(text, added) == (
+        "from .error import squared_error as squared_error\n"
+        "from .ranks import Ranks as Ranks, median_rank as median_rank, rank as rank\n"
+        "from .scores import Scores as Scores\n"
+    )
 
 
 @pytest.mark.parametrize("broken", ["", "{}", '{"metrics": [{"id": "X"}]}'])

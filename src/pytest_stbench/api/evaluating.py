@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from os import PathLike
 
-    from pytest_stbench.results.kept import Level
+    from pytest_stbench.results.details import Level
 
 
 def evaluate(
@@ -84,7 +84,7 @@ def _run(
 ) -> RunResults:  # fmt: skip
     """Run a task file; what is kept stands in `folder`, parts and all, for as long as the results do."""
     from pytest_stbench.collection.inprocess import run_task
-    from pytest_stbench.results.kept import KeptRecord, Staged, stage
+    from pytest_stbench.results.details import KeptRecord, Staged, stage
     from pytest_stbench.results.schema import load, save
     from pytest_stbench.run.details.writer import not_kept
 

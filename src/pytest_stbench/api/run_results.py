@@ -69,7 +69,7 @@ class RunResults:
 
         Raises ``ResultsError`` where none are kept.
         """
-        from pytest_stbench.results.kept_scores import read_scores
+        from pytest_stbench.results.single_scores import read_scores
 
         kept = self.results.kept
         if kept is None or kept.scores is None or self._place is None:
@@ -82,7 +82,7 @@ class RunResults:
 
         Raises ``ResultsError`` where there is no such map.
         """
-        from pytest_stbench.results.kept_maps import read_h5ad
+        from pytest_stbench.results.slide_maps import read_h5ad
 
         maps = self.results.kept.maps if self.results.kept else ()
         found = [one for one in maps if one.slide == slide and task in (None, one.task)]
@@ -92,7 +92,7 @@ class RunResults:
         return read_h5ad(self._kept(found[0].file, found[0].sha256))
 
     def _kept(self, file: str, sha256: str) -> Path:
-        from pytest_stbench.results.kept import digest_of_file
+        from pytest_stbench.results.details import digest_of_file
 
         assert self._place is not None  # what is kept was found through it
         assert self.results.kept is not None
@@ -188,7 +188,7 @@ class RunResults:
             raise ResultsError(message)
         kept = self.results.kept
         if kept is not None and self._place is not None:
-            from pytest_stbench.results.kept import folder_of
+            from pytest_stbench.results.details import folder_of
 
             there = self._place.with_name(kept.folder)
             if there.is_dir():

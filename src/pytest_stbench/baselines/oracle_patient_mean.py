@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 class OraclePatientMean:
     """Each gene's mean over the test patient: all that can be known without knowing any place.
 
-    A diagnostic: all that can be known of a patient without knowing where anything is. Slides
-    given to :meth:`observe` beforehand are joined by patient; a slide that was not given is
+    Slides given to :meth:`observe` beforehand are joined by patient; a slide that was not given is
     predicted as the mean of its own units.
     """
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pytest_stbench.cli.options import PATH, left_out, of_data, said_of, unused, waivers, with_waivers
+from pytest_stbench.cli.options import PATH, data_options_of, left_out, of_data, unused, waivers, with_waivers
 from pytest_stbench.errors import StbenchError
 from pytest_stbench.report.live import working
 from pytest_stbench.spec import TASK_SUFFIX
@@ -23,7 +23,7 @@ from pytest_stbench.spec import TASK_SUFFIX
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_stbench.data.propose.for_check import Said
+    from pytest_stbench.data.propose.for_check import DataOptions
     from pytest_stbench.registry import Registry
     from pytest_stbench.report.lint import Report
     from pytest_stbench.run.quality.data_checks import Judged
@@ -110,7 +110,7 @@ def judged(
 
     registry = builtin_registry()
     chosen = left_out(options["select"], options["skip"], registry)
-    waived, said = waivers(options["waive"], registry), said_of(options)
+    waived, said = waivers(options["waive"], registry), data_options_of(options)
     asked = _Asked(chosen, waived, said, registry, options, pictures=pictures)
     reports: list[Report] = []
     errors: list[str] = []
@@ -131,7 +131,7 @@ class _Asked:
 
     left_out: Mapping[str, str]
     waivers: Mapping[str, CheckSpec]
-    said: Said
+    said: DataOptions
     registry: Registry
     options: Mapping[str, Any]
     pictures: bool = False

@@ -19,7 +19,8 @@ def index(package: str) -> None:
     Every module of it is imported; the index stands beside its __init__.py and belongs into its wheel.
     """
     from pytest_stbench.errors import StbenchError
-    from pytest_stbench.index import declared, path_of, read, text_of
+    from pytest_stbench.index import declared, path_of, read, stub_of, text_of
+    from pytest_stbench.registry import Metric
 
     path = path_of(package)
     try:
@@ -29,6 +30,11 @@ def index(package: str) -> None:
         path.write_text(text_of([]), encoding="utf-8", newline="\n")
     records = declared(package)
     path.write_text(text_of(records), encoding="utf-8", newline="\n")
+    if package == "pytest_stbench":
+        # `from pytest_stbench.metrics import NAME` holds for every metric.
+        stub = path.parent / "metrics" / "__init__.pyi"
+        metrics = [record for record in records if isinstance(record, Metric)]
+        stub.write_text(stub_of(stub.read_text("utf-8"), metrics), encoding="utf-8", newline="\n")
     click.echo(f"{path}: {len(records)} records")
 
 

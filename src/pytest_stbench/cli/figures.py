@@ -11,7 +11,7 @@ import click
 
 from pytest_stbench.cli.check import grouped
 from pytest_stbench.cli.files import new_folder
-from pytest_stbench.cli.options import PATH, of_data, said_of
+from pytest_stbench.cli.options import PATH, data_options_of, of_data
 from pytest_stbench.errors import StbenchError
 from pytest_stbench.spec import TASK_SUFFIX
 
@@ -85,7 +85,7 @@ def _opened(group: tuple[str, ...], options: dict[str, Any], data_root: Path | N
     several = len(group) > 1
     pattern = str(path.parent / "*.h5ad") if several else group[0]
     return open_files(
-        describe_files(pattern, said_of(options), [Path(one) for one in group] if several else ())
+        describe_files(pattern, data_options_of(options), [Path(one) for one in group] if several else ())
     )
 
 

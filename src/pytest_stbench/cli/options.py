@@ -12,7 +12,7 @@ from pytest_stbench.registry import nearest
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pytest_stbench.data.propose.for_check import Said
+    from pytest_stbench.data.propose.for_check import DataOptions
     from pytest_stbench.registry import Registry
     from pytest_stbench.spec.model import CheckSpec, TaskFile
 
@@ -60,14 +60,14 @@ def of_data(command: Command) -> Command:
     return command
 
 
-def said_of(options: Mapping[str, Any]) -> Said:
+def data_options_of(options: Mapping[str, Any]) -> DataOptions:
     """Return what the options say of the data.
 
     Raises ``UsageError`` for an unknown key, and for a value that a task file may not have there either.
     """
     from pydantic import ValidationError
 
-    from pytest_stbench.data.propose.for_check import Said, config_of
+    from pytest_stbench.data.propose.for_check import DataOptions, config_of
     from pytest_stbench.spec.messages import describe
     from pytest_stbench.spec.model import DatasetSpec
 
@@ -84,7 +84,9 @@ def said_of(options: Mapping[str, Any]) -> Said:
         keys[key] = _number_or_text(value) if key in NUMBER_KEYS else value
     if "um_per_px" in keys:
         keys["scale"] = {"um_per_px": keys.pop("um_per_px")}
-    said = Said(patient=options["patient"], slide=options["slide"], samples=options["samples"], keys=keys)
+    said = DataOptions(
+        patient=options["patient"], slide=options["slide"], samples=options["samples"], keys=keys
+    )
     try:
         config_of({"source": "h5ad"}, said)
     except ValidationError as error:

@@ -15,7 +15,7 @@ from pytest_stbench.run.settings import AFRESH_PLUGIN
 from pytest_stbench.store.lock import LocksUnsupportedError, locked
 
 if TYPE_CHECKING:
-    from pytest_stbench.results.kept import KeptRecord, Level, Staged
+    from pytest_stbench.results.details import KeptRecord, Level, Staged
 
 PARTS = "stbench_parts"
 """Under ``-n``: where a worker finds the folder of the parts."""
@@ -64,7 +64,7 @@ def begin(config: pytest.Config, path: Path) -> None:
 
 def files(config: pytest.Config, path: Path, problems: set[str], known: KeptRecord | None) -> Staged | None:
     """Make the files of what the processes of the run put down; None where that failed, and why is told."""
-    from pytest_stbench.results.kept import stage
+    from pytest_stbench.results.details import stage
     from pytest_stbench.run.details.writer import not_kept
 
     folder, level = config.stash.get(FOLDER, None), level_of(config)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_stbench.calls.contestants import Contestant
-    from pytest_stbench.checks.kept_state import Refitted
+    from pytest_stbench.checks.fold_state import Refitted
     from pytest_stbench.collection.plan_items import TaskItems
     from pytest_stbench.run.cells import Cell
     from pytest_stbench.run.quality.facts import TestedFacts

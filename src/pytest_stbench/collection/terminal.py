@@ -116,8 +116,7 @@ def _write_table(
             count(facts.n_units, "unit"),
         ]
     genes = table.scores[0].n_genes
-    scored = "signatures" if family.predicts == "signatures" else "genes"
-    head += [f"{genes} {scored}"] if genes is not None else []
+    head += [f"{genes} {family.columns}"] if genes is not None else []
     within = any(lock.split == split and set(lock.train) & set(lock.test) for lock in results.lock)
     reporter.write_line(", ".join([*head, f"{split} ({WITHIN_SLIDE})" if within else split]))
     ladder_names = {name for scores in table.ladder.values() for name in scores}

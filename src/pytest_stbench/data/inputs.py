@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.registry import nearest
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -51,6 +53,14 @@ class ModelSlide:
     units: AnnData
     meta: SlideMeta
     image: InputImage | None = None
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Say what a slide has: called for what is not there, and for what could not be made."""
+            if name.startswith("__") or hasattr(type(self), name):
+                return object.__getattribute__(self, name)  # raises as it did
+            raise AttributeError(_not_there(type(self), name))
 
     @property
     def n_units(self) -> int:
@@ -101,6 +111,21 @@ class TrainSlide(ModelSlide):
     def counts(self) -> AnnData:
         """Raw counts of all genes the slide measured, made when first asked for."""
         return self.make_counts()
+
+
+def _not_there(kind: type[ModelSlide], name: str) -> str:
+    """Return the sentence on an attribute that a slide does not have."""
+    there = _offered(kind)
+    alone = "; training slides alone have it" if name in _offered(TrainSlide) else nearest(name, there)
+    return (
+        f"a {kind.__name__} has no attribute {name!r}{alone}; it has {', '.join(there)}. `units` is an "
+        'AnnData with obs_names, obsm["spatial"] in um and, where the family hands them out, counts in X'
+    )
+
+
+def _offered(kind: type[ModelSlide]) -> list[str]:
+    names = {field.name for field in fields(kind)} | {name for name in dir(kind) if name[0] != "_"}
+    return sorted(name for name in names if not name.startswith("make_"))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 def ari(truth: ArrayLike, prediction: ArrayLike) -> Scores:
     """Adjusted Rand index of predicted clusters or classes and true labels of a slide.
 
-    Rand index of clusters and true labels on one slide, adjusted for chance (Hubert and Arabie).
-
-    Range [-0.5, 1], 0 by chance, higher is better. A single predicted cluster gives 0.
+    The chance is that of Hubert and Arabie. Range [-0.5, 1], 0 by chance, higher is better. A single
+    predicted cluster gives 0.
 
     Parameters
     ----------
@@ -78,10 +77,9 @@ def nmi(truth: ArrayLike, prediction: ArrayLike) -> Scores:
 def ami(truth: ArrayLike, prediction: ArrayLike) -> Scores:
     """Mutual information of predicted and true labels beyond chance.
 
-    Mutual information of clusters and true labels, adjusted for chance (arithmetic mean of entropies).
-
-    Range about [0, 1] with 0 by chance, where it may fall below; higher is better. Parameters,
-    undefined values and errors as in :func:`ari`.
+    Adjusted for chance and divided by the arithmetic mean of the entropies. Range about [0, 1] with 0
+    by chance, where it may fall below; higher is better. Parameters, undefined values and errors as in
+    :func:`ari`.
     """
     from scipy.sparse import csr_matrix
     from sklearn.metrics.cluster import expected_mutual_information

@@ -37,8 +37,6 @@ def module_ari(
 ) -> Scores:
     """Adjusted Rand index of true and predicted gene modules.
 
-    Agreement of the true and the predicted gene modules, as adjusted Rand index.
-
     Modules are clusters of average linkage on 1 - correlation. Their number, 2 to 10, has the
     largest silhouette in truth and is the same for both. Range [-0.5, 1], 0 by chance, higher is
     better. Parameters and errors as in :func:`pytest_stbench.metrics.coexpression_ssim`.

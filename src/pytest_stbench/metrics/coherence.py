@@ -112,9 +112,8 @@ def chaos(truth: ArrayLike, prediction: ArrayLike, *, xy_um: ArrayLike) -> Score
 def spatial_coherence(truth: ArrayLike, prediction: ArrayLike, *, graph: csr_matrix) -> Scores:
     """How much more often neighbours share a predicted label than by chance.
 
-    Share of neighbours with equal predicted labels, beyond what the label frequencies give.
-
-    (share - e) / (1 - e) with e = sum of squared frequencies over all units. At most 1, 0 by
+    (share - e) / (1 - e) with the share of neighbours of equal label and e = sum of squared frequencies
+    over all units. At most 1, 0 by
     chance; context, neither direction is better: it should be near the extra ``truth``.
 
     Parameters

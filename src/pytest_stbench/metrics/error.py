@@ -72,8 +72,6 @@ def r2(
 ) -> Scores:
     """Coefficient of determination of each gene, each value floored at -1 in the mean.
 
-    Coefficient of determination of each gene over the units of one slide.
-
     1 - sum (y - p)^2 / sum (y - mean y)^2, the mean being that of the slide. Range (-inf, 1],
     higher is better; 0 is the slide's own mean. The values are as they are: only the mean over
     genes bounds them at -1, see :func:`pytest_stbench.metrics.slide_value`.

@@ -120,8 +120,6 @@ def robust_share(
 ) -> Scores:
     """Share of the perturbations under which a model keeps what a robust one keeps.
 
-    Whether a model keeps under each perturbation what a robust one keeps; the mean is a share.
-
     1 where the expectation of the perturbation is met, else 0; higher is better.
 
     Parameters

@@ -126,8 +126,6 @@ def segmentation_ap(truth: Masks, prediction: Masks, *, thresholds: Sequence[flo
 def pq(truth: Masks, prediction: Masks) -> Scores:
     """Panoptic quality: instances found with IoU above 0.5, times their mean IoU.
 
-    Panoptic quality: how many instances are found, times how well.
-
     Sum of IoU over TP / (TP + FP / 2 + FN / 2), where TP are the pairs of instances with an IoU
     above 0.5 (strictly, so that each instance is in one pair at most). Range [0, 1], higher is
     better.

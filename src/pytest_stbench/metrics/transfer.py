@@ -49,10 +49,8 @@ def transfer_score(truth: float, prediction: float, *, down: bool = False) -> Sc
 def transfer_gap(truth: float, prediction: float, *, down: bool = False) -> Scores:
     """Score of a model trained on the slide's own technology minus that of one trained on another.
 
-    Score within the slide's own side minus the score across sides; lower is better.
-
-    Both models were trained on equally many units. 0 means that nothing is lost, as it is for a
-    model that knows nothing: read it beside :func:`transfer_score`.
+    Both models were trained on equally many units; lower is better. 0 means that nothing is lost, as
+    it is for a model that knows nothing: read it beside :func:`transfer_score`.
 
     Parameters
     ----------

@@ -87,7 +87,7 @@ def _metric(record: Metric) -> Facts:
         "id": record.id,
         "range": f"{low} to {high}",
         "better": better[record.better],
-        "one value for each": f"{record.over} of a slide",
+        "one value for each": "slide" if record.over == "slide" else f"{record.over} of a slide",
         "group": record.group.replace("_", " "),
         "undefined by the model's own fault": fill or "left out of the mean",
         "floor of a single value in the mean": "" if record.floor is None else f"{record.floor:g}",
@@ -151,15 +151,17 @@ def _baseline(record: Baseline) -> Facts:
 
 
 def _family(record: Family) -> Facts:
+    wrapped = "" if record.method else "that of the wrapped family"
+    one_of = "the first that can run of " if len(record.simple) > 1 else ""
     return {
         "id": record.id,
-        "method of the model": f"`{record.method}`",
+        "method of the model": wrapped or f"`{record.method}`",
         "primary metric": f"`{record.primary}`",
         "metrics by default": _code(record.metrics),
-        "T, the trivial baseline": f"`{record.trivial}`",
-        "S, the simple learned one (`ridge`)": f"the first that can run of {_code(record.simple)}",
+        "T, the trivial baseline": wrapped or f"`{record.trivial}`",
+        "S, the simple learned one (`ridge`)": wrapped or f"{one_of}{_code(record.simple)}",
         "further references that must be beaten": _code(record.required),
-        "margin over S": f"{record.margin:g}",
+        "margin over S": wrapped or f"{record.margin:g}",
         "baselines by default": _code(record.baselines),
         "input class of its baselines": record.input_class,
         "source": _source(record.source),
@@ -201,7 +203,7 @@ def _code(names: Iterable[str]) -> str:
 
 def _source(source: str) -> str:
     """Return DOIs and addresses as links."""
-    parts = [part.strip() for part in source.split(";") if part.strip()]
+    parts = [part.strip() for part in source.split("; ") if part.strip()]
     return "; ".join(
         f"[{part}](https://doi.org/{part})"
         if part.startswith("10.")
@@ -276,7 +278,12 @@ def _entry(name: str, text: str) -> str:
 
 def _paragraphs(lines: list[str]) -> str:
     text = "\n".join(line.rstrip() for line in lines).strip()
-    return "\n\n".join(_inline(" ".join(block.split())) for block in re.split(r"\n\s*\n", text))
+    return "\n\n".join(map(_block, re.split(r"\n\s*\n", text)))
+
+
+def _block(text: str) -> str:
+    """Return a paragraph in one line, or the items of a list in one each."""
+    return "\n".join(_inline(" ".join(item.split())) for item in re.split(r"\n(?=- )", text))
 
 
 def _inline(text: str) -> str:

@@ -11,13 +11,12 @@ from .comparable import (
     paired_differences as paired_differences,
     why_not_comparable as why_not_comparable,
 )
-from .kept import (
+from .details import (
     KeptLeftOutRecord as KeptLeftOutRecord,
     KeptMapRecord as KeptMapRecord,
     KeptRecord as KeptRecord,
     KeptScoresRecord as KeptScoresRecord,
 )
-from .kept_scores import read_scores as read_scores
 from .merge import conflicts as conflicts, merged as merged
 from .provenance import (
     DatasetRecord as DatasetRecord,
@@ -33,4 +32,5 @@ from .record import (
     VerdictRecord as VerdictRecord,
 )
 from .schema import Results as Results, load as load, results_schema as results_schema, save as save
+from .single_scores import read_scores as read_scores
 from .stored import to_builtin as to_builtin

@@ -19,7 +19,7 @@ from pytest_stbench.results.check_record import (  # noqa: TC001  # as above
 )
 from pytest_stbench.results.checklist import ChecklistRecord, checklist_of
 from pytest_stbench.results.consistent import digests_of, first_of, mistakes
-from pytest_stbench.results.kept import KeptRecord, Staged  # noqa: TC001  # as above
+from pytest_stbench.results.details import KeptRecord, Staged  # noqa: TC001  # as above
 from pytest_stbench.results.merge import conflicts, merged, settled
 from pytest_stbench.results.provenance import (  # noqa: TC001  # pydantic reads the annotations when it runs
     DatasetRecord,

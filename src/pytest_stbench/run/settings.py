@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_stbench.results.kept import Level
+    from pytest_stbench.results.details import Level
 
 PROGRESS_AFTER = 5.0
 AFRESH_PLUGIN = "pytest_stbench.collection.afresh"

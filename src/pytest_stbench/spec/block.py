@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from pytest_stbench.registry import Family
     from pytest_stbench.spec.rules.common import Known, Mistakes
-    from pytest_stbench.spec.source import Key
+    from pytest_stbench.spec.yaml_lines import Key
 
 
 class Block(Part):
@@ -22,6 +22,15 @@ class Block(Part):
     """
 
     missing: ClassVar[str] = ""
+
+    @property
+    def named_signatures(self) -> frozenset[str] | None:
+        """The signatures of the package that are asked by name; None for all."""
+        return None
+
+    def gene_sets(self, of_metrics: frozenset[str]) -> frozenset[str]:
+        """Return the sets of genes of the package that a panel must cover, given those of the metrics."""
+        return of_metrics
 
     @property
     def silver(self) -> bool:

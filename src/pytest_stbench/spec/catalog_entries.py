@@ -15,7 +15,7 @@ from pytest_stbench.registry import nearest
 from pytest_stbench.spec.dataset_entry import ENTRY_SUFFIX, MANIFEST, load_entry
 from pytest_stbench.spec.extends import merge
 from pytest_stbench.spec.messages import shown
-from pytest_stbench.spec.source import Node, Tree
+from pytest_stbench.spec.yaml_lines import Node, Tree
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,13 +20,13 @@ from pytest_stbench.spec.part import Integer, IsoDate, Part
 from pytest_stbench.spec.paths import path_mistake
 from pytest_stbench.spec.rest import Rest, errors_of
 from pytest_stbench.spec.shorthand import normalise
-from pytest_stbench.spec.source import Node, Tree, key_text, line_marks, plain, read_tree
+from pytest_stbench.spec.yaml_lines import Node, Tree, key_text, line_marks, plain, read_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_stbench.spec.source import Key
+    from pytest_stbench.spec.yaml_lines import Key
 
 ENTRY_SUFFIX = ".stbench-data.yaml"
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]*")

@@ -16,7 +16,7 @@ from pytest_stbench.registry import nearest
 from pytest_stbench.resources import tasks_dir
 from pytest_stbench.spec import TASK_SUFFIX
 from pytest_stbench.spec.shorthand import normalise
-from pytest_stbench.spec.source import MAX_DEPTH, Node, Tree, read_tree
+from pytest_stbench.spec.yaml_lines import MAX_DEPTH, Node, Tree, read_tree
 
 FRAGMENT_SUFFIX = ".stbench-inc.yaml"
 SHIPPED = "stbench:"

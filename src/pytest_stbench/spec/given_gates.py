@@ -16,13 +16,13 @@ from pytest_stbench.spec.model import GateSpec, TaskFile
 from pytest_stbench.spec.part import Part
 from pytest_stbench.spec.rest import errors_of
 from pytest_stbench.spec.shorthand import normalise
-from pytest_stbench.spec.source import Node, Tree, key_text, line_marks, parse_tree, plain
+from pytest_stbench.spec.yaml_lines import Node, Tree, key_text, line_marks, parse_tree, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_stbench.registry import Registry
-    from pytest_stbench.spec.source import Key
+    from pytest_stbench.spec.yaml_lines import Key
 
 OPTION = "--stbench-gate"
 FORM = "METRIC.RULE=VALUE, such as spearman_gene.min=0.2 or spearman_gene.beats.margin=0.02"

@@ -14,7 +14,7 @@ from pytest_stbench.registry import nearest
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-    from pytest_stbench.spec.source import Key
+    from pytest_stbench.spec.yaml_lines import Key
 
 MAX_SHOWN = 12
 MAX_LENGTH = 60

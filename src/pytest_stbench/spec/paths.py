@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_stbench.spec.model import TaskSpec
-    from pytest_stbench.spec.source import Key
+    from pytest_stbench.spec.yaml_lines import Key
 
 # Key paths that hold a path; `*` stands for any name.
 PATH_FIELDS: tuple[tuple[str, ...], ...] = (

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_stbench.errors import Problem
-from pytest_stbench.spec.source import Key, Node, Scalar, Tree, key_text
+from pytest_stbench.spec.yaml_lines import Key, Node, Scalar, Tree, key_text
 
 CHECK_KEYS = ("waive", "reason", "owner", "until")
 

@@ -13,15 +13,15 @@ from pytest_stbench.spec.messages import describe
 from pytest_stbench.spec.model import TaskFile
 from pytest_stbench.spec.rest import FORMAT, Rest, errors_of
 from pytest_stbench.spec.rules import Known, find_mistakes
-from pytest_stbench.spec.source import Tree, key_text, line_marks, plain
 from pytest_stbench.spec.task_model import task_model
+from pytest_stbench.spec.yaml_lines import Tree, key_text, line_marks, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from pytest_stbench.registry import Registry
-    from pytest_stbench.spec.source import Key
+    from pytest_stbench.spec.yaml_lines import Key
 
 
 def load_task(path: Path, registry: Registry, *, gates: Sequence[str] = ()) -> TaskFile:

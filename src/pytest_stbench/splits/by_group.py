@@ -16,31 +16,46 @@ if TYPE_CHECKING:
 
 @split(min_patients=2)
 def lopanel(samples: Sequence[Sample], *, test: str | None = None) -> tuple[Fold, ...]:
-    """Leave one panel out: its slides are the test, its patients train nothing there."""
+    """Leave one panel out: its slides are the test, its patients train nothing there.
+
+    With `test` that panel alone is left out, else each in turn.
+    """
     return leave_group_out(samples, "panel", test)
 
 
 @split(min_patients=2)
 def losite(samples: Sequence[Sample], *, test: str | None = None) -> tuple[Fold, ...]:
-    """Leave one site out: its slides are the test, its patients train nothing there."""
+    """Leave one site out: its slides are the test, its patients train nothing there.
+
+    With `test` that site alone is left out, else each in turn.
+    """
     return leave_group_out(samples, "site", test)
 
 
 @split(min_patients=2)
 def lotech(samples: Sequence[Sample], *, test: str | None = None) -> tuple[Fold, ...]:
-    """Leave one technology out: its slides are the test, its patients train nothing there."""
+    """Leave one technology out: its slides are the test, its patients train nothing there.
+
+    With `test` that technology alone is left out, else each in turn.
+    """
     return leave_group_out(samples, "technology", test)
 
 
 @split(min_patients=2)
 def locorpus(samples: Sequence[Sample], *, test: str | None = None) -> tuple[Fold, ...]:
-    """Leave one public collection out: its slides are the test, its patients train nothing there."""
+    """Leave one public collection out: its slides are the test, its patients train nothing there.
+
+    With `test` that collection alone is left out, else each in turn.
+    """
     return leave_group_out(samples, "corpus", test)
 
 
 @split(min_patients=2)
 def loorgan(samples: Sequence[Sample], *, test: str | None = None) -> tuple[Fold, ...]:
-    """Leave one organ out: its slides are the test, its patients train nothing there."""
+    """Leave one organ out: its slides are the test, its patients train nothing there.
+
+    With `test` that organ alone is left out, else each in turn.
+    """
     return leave_group_out(samples, "organ", test)
 
 

@@ -21,7 +21,7 @@ MAX_FOLDS = 5
 def lopo(samples: Sequence[Sample]) -> tuple[Fold, ...]:
     """Leave one patient out: each patient is the test of one fold, all others train.
 
-    Leave one patient out: one fold per patient, named by the slug of its id.
+    A fold is named by the slug of the patient's id.
     """
     patients = patients_of(samples)
     names = fold_names(patients, "patient")
@@ -36,10 +36,8 @@ def lopo(samples: Sequence[Sample]) -> tuple[Fold, ...]:
 def pgkf(samples: Sequence[Sample], *, k: int | None = None, seed: int = 0) -> tuple[Fold, ...]:
     """Patient-grouped K-fold: K = min(5, patients) unless k is given, balanced over diseases and slides.
 
-    Patient-grouped K-fold with folds ``1`` to K; K = min(5, patients) unless `k` is given.
-
-    Patients are dealt greedily: diseases with most patients first, patients with most slides
-    first, each to the fold with fewest patients of that disease, then fewest slides. `seed`
+    The folds are ``1`` to K. Patients are dealt greedily: diseases with most patients first, patients
+    with most slides first, each to the fold with fewest patients of that disease, then fewest slides. `seed`
     orders patients that are equal in this. Slides whose disease is unknown count as one disease.
     """
     patients = patients_of(samples)

@@ -28,7 +28,7 @@ def fixed(
 ) -> tuple[Fold, ...]:
     """A published split: a column of the samples table, several for several folds, or test slides by name.
 
-    Return a published split: the single fold ``test``, or one fold for each of `columns`.
+    There is the single fold ``test``, or one fold for each of `columns`.
 
     Either `column` of the samples table says train or test for each slide (val counts as train),
     or each of `columns` does (a slide that is empty there takes no part in that fold), or `test`

@@ -25,7 +25,7 @@ def within(
 ) -> tuple[Fold, ...]:
     """Spatial blocks of one slide with a gap between train and test: no generalisation, no interval.
 
-    Spatial blocks of each slide: one fold per slide, named by the slug of its id.
+    There is one fold for each slide, named by the slug of its id.
 
     `block_um` is the side of a block and `gap_um` the distance kept between train and test (um),
     `test_share` the share of blocks to test on, `seed` fixes which. The blocks themselves are cut

@@ -21,9 +21,9 @@ from pytest_stbench.results import (
     VerdictRecord,
     save,
 )
-from pytest_stbench.results.kept import stage
-from pytest_stbench.results.kept_parts import MapPart, write_part as write_map_part
-from pytest_stbench.results.kept_scores import Block, Encoder, Place, write_part
+from pytest_stbench.results.details import stage
+from pytest_stbench.results.map_parts import MapPart, write_part as write_map_part
+from pytest_stbench.results.single_scores import Block, Encoder, Place, write_part
 
 NASTY = "<script>alert(1)</script>"
 

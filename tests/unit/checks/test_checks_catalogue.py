@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from pytest_stbench import checks
 from pytest_stbench.checks import CHECKS
 from pytest_stbench.checks.catalogue import running_order
 from pytest_stbench.errors import StbenchError
@@ -40,6 +41,13 @@ def test_running_order():
     ids = [record.id.rstrip("sdr") for record in CHECKS]
     assert list(dict.fromkeys(name for name in ids if name in (*EARLY, *LATE))) == [*EARLY, *LATE]
     assert len(Catalogue("check", CHECKS)) == len({record.id for record in CHECKS}) == len(CHECKS)
+
+
+def test_checks_are_imported_by_their_name():
+    for record in CHECKS:
+        found = loaded(record)
+        # A file of the same name hides its check as soon as it is imported.
+        assert getattr(checks, record.name) is found, f"call the file of {record.name} otherwise"
 
 
 def test_no_after_is_said_without_need():

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from pytest_stbench.checks.leaking_names import name_leak
 from pytest_stbench.checks.name_features import bins, squares_of, words
-from pytest_stbench.checks.name_leak import name_leak
 from pytest_stbench.splits.table import Fold, Sample
 
 NICHES = np.array(["immune", "stroma", "tumour"], dtype=object)

@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 
 from pytest_stbench.cli import main
 from pytest_stbench.data.gene_lists import read_gene_list
-from pytest_stbench.data.propose.for_check import Said, describe_files
+from pytest_stbench.data.propose.for_check import DataOptions, describe_files
 from pytest_stbench.data.propose.proposal import proposed_panel
 from pytest_stbench.resources import lr_pairs, signatures
 from pytest_stbench.run.installed import builtin_registry
@@ -214,9 +214,9 @@ def test_plain_tables_do_not_say_their_technology(tmp_path, monkeypatch, folder,
     assert done.exit_code == 0, done.output
     text = (tmp_path / "mine.stbench.yaml").read_text()
     assert ("technology: Xenium  # a guess: the tables do not say it" in text) is guessed
-    notes = describe_files(str(tmp_path / folder), Said()).notes
+    notes = describe_files(str(tmp_path / folder), DataOptions()).notes
     assert any(note.startswith("technology is taken as Xenium") for note in notes) is guessed
-    told = describe_files(str(tmp_path / folder), Said(keys={"technology": "Stereo-seq"}))
+    told = describe_files(str(tmp_path / folder), DataOptions(keys={"technology": "Stereo-seq"}))
     assert not any("technology" in note for note in told.notes)
     assert told.samples[0].technology == "Stereo-seq"
 

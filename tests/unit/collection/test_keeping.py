@@ -102,7 +102,7 @@ def test_a_disk_that_takes_no_files_is_told(tmp_path, begun, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pytest_stbench.results.kept.stage", full)
+    monkeypatch.setattr("pytest_stbench.results.details.stage", full)
     assert files(begun, tmp_path / "v1.json", set(), None) is None
     assert begun.stash[KEEP_ERROR].startswith(f"single scores and maps are not kept, {tmp_path} cannot be")
 

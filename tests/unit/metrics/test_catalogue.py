@@ -27,11 +27,13 @@ def test_a_record_fits_its_function(record):
         "down": ("lower is better",),
         "context": ("1 is ideal", "higher is better", "neither direction is better"),
     }[record.better]
-    assert any(direction in " ".join(function.__doc__.split()) for direction in directions)
+    said = " ".join(function.__doc__.split())
+    assert any(direction in said for direction in directions), f"its docstring says one of {directions}"
 
 
 def test_the_package_offers_every_public_name():
-    assert {record.name for record in METRICS} <= set(metrics.__all__) == set(dir(metrics))
+    assert set(metrics.__all__) == set(dir(metrics))
+    assert {record.name for record in METRICS} <= set(metrics.__all__), "run: stbench index"
     for name in metrics.__all__:
         assert getattr(metrics, name).__name__ == name
     with pytest.raises(AttributeError, match="attribute pearson"):

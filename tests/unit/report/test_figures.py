@@ -329,7 +329,7 @@ def test_what_is_kept_is_drawn_as_kept(tmp_path, monkeypatch):
     source = SimpleNamespace(results=SimpleNamespace(scores=[score]))
     held = SimpleNamespace(maps=[SimpleNamespace(slide="S1", path="p")], notices=[], left_out=[])
     monkeypatch.setattr(pairs, "read_sources", lambda paths: [source])
-    monkeypatch.setattr(pairs, "kept_of", lambda source: held)
+    monkeypatch.setattr(pairs, "details_of", lambda source: held)
     monkeypatch.setattr(pairs, "read_map", lambda path: part)
     found = pairs.kept(tmp_path / "run.json", ["S1"])
     assert (found.who, found.slide, found.scores) == ("mine", "S1", {"coexpression_ssim": 0.25})

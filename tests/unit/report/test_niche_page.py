@@ -13,7 +13,7 @@ from pytest_stbench.report.page import report_page as module
 from pytest_stbench.report.page.boards import boards_of
 from pytest_stbench.report.page.markers import signatures_of
 from pytest_stbench.report.page.report_page import report_page
-from pytest_stbench.report.page.sources import Kept, source_of
+from pytest_stbench.report.page.sources import Details, source_of
 
 LISTS = {
     "core": (["A", "B", "C"], ["C", "X", "A"]),
@@ -73,7 +73,7 @@ def test_of_several_seeds_the_first_without_the_mean_of_all(results):
 
 def test_the_page_lists_genes_in_words(results, page, tmp_path, monkeypatch):
     table().to_parquet(tmp_path / "scores.parquet")
-    monkeypatch.setattr(module, "kept_of", lambda source: Kept(scores=tmp_path / "scores.parquet"))
+    monkeypatch.setattr(module, "details_of", lambda source: Details(scores=tmp_path / "scores.parquet"))
     text = report_page([source_of(results)])
     said = page(text).said
     assert "on average" in said
@@ -84,5 +84,5 @@ def test_the_page_lists_genes_in_words(results, page, tmp_path, monkeypatch):
 
 def test_a_table_of_a_version_without_markers_shows_none(results, tmp_path, monkeypatch):
     table().drop(columns="niche").to_parquet(tmp_path / "scores.parquet")
-    monkeypatch.setattr(module, "kept_of", lambda source: Kept(scores=tmp_path / "scores.parquet"))
+    monkeypatch.setattr(module, "details_of", lambda source: Details(scores=tmp_path / "scores.parquet"))
     assert "Niche signatures:" not in report_page([source_of(results)])

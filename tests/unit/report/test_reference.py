@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import inspect
+
+from pytest_stbench.index import loaded
 from pytest_stbench.registry import Baseline, Catalogue, Check, Family, Metric, Reader, Registry, Split
-from pytest_stbench.report.reference import reference_pages
+from pytest_stbench.report.reference import reference_pages, to_markdown
+from pytest_stbench.run.installed import builtin_registry
 
 
 def registry(**changes):
@@ -75,3 +79,32 @@ def test_thresholds_stand_as_a_task_file_writes_them():
 def test_docstring_of_the_target_is_shown_without_its_summary():
     page = reference_pages(registry(target="pytest_stbench.splits.by_patient:pgkf"))["metrics.md"]
     assert "Patients are dealt greedily" in page
+
+
+def test_items_of_a_list_and_a_doi_with_a_semicolon_stay_whole():
+    doi = "10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2"
+    page = reference_pages(registry(source=f"{doi}; 10.1000/1", over="slide"))["metrics.md"]
+    assert f"| [{doi}](https://doi.org/{doi}); [10.1000/1](https://doi.org/10.1000/1) |" in page
+    assert "| one value for each | slide |" in page
+    assert (
+        to_markdown("S.\n\nThese:\n\n- one that\n  goes on;\n- two.")
+        == "These:\n\n- one that goes on;\n- two."
+    )
+
+
+def test_a_family_that_wraps_has_what_is_asked_from_another():
+    page = reference_pages(builtin_registry())["families.md"]
+    (part,) = (part for part in page.split("\n## ") if part.startswith("transfer\n"))
+    for row in ("method of the model", "T, the trivial baseline", "S, the simple learned one (`ridge`)"):
+        assert f"| {row} | that of the wrapped family |" in part
+    assert "``" not in page
+    assert "can run of `nnls`, `pca_ridge`" in page
+    assert "| `otsu_watershed` |" in page
+
+
+def test_no_text_begins_by_saying_its_summary_again():
+    registry = builtin_registry()
+    for kind in (registry.metrics, registry.checks, registry.baselines, registry.families, registry.splits):
+        for record in kind:
+            body = to_markdown(inspect.getdoc(loaded(record)) or "").replace("`", "").split()
+            assert body[:3] != record.summary.split()[:3] or not body, f"{record.name}: {record.target}"

@@ -10,7 +10,7 @@ import pytest
 from pytest_stbench.metrics.aggregate import mean_value, slide_value
 from pytest_stbench.metrics.scores import Scores
 from pytest_stbench.results import read_scores
-from pytest_stbench.results.kept_scores import write_scores
+from pytest_stbench.results.single_scores import write_scores
 from pytest_stbench.run.cells import Cell
 from pytest_stbench.run.details.writer import Keeper
 from pytest_stbench.run.installed import builtin_registry

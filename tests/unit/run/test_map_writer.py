@@ -15,7 +15,7 @@ from pytest_stbench.families.niches.ask import ClusterTruth
 from pytest_stbench.families.predicted_expression import ExpressionTruth, Surroundings
 from pytest_stbench.metrics.aggregate import slide_value
 from pytest_stbench.metrics.scores import Scores
-from pytest_stbench.results.kept_parts import joined, parts_by_slide
+from pytest_stbench.results.map_parts import joined, parts_by_slide
 from pytest_stbench.run.cells import Cell, Pool
 from pytest_stbench.run.details import map_writer
 from pytest_stbench.run.details.map_writer import MapKeeper

@@ -10,8 +10,8 @@ import PIL.Image
 import pytest
 
 from pytest_stbench.data.image import Image
-from pytest_stbench.results.kept_maps import from_anndata, to_anndata
-from pytest_stbench.results.kept_parts import MapPart, joined, read_part, write_part
+from pytest_stbench.results.map_parts import MapPart, joined, read_part, write_part
+from pytest_stbench.results.slide_maps import from_anndata, to_anndata
 from pytest_stbench.run.details import tissue_image
 from pytest_stbench.run.details.tissue_image import NoImageError, small_image
 

@@ -10,8 +10,8 @@ from pytest_stbench.resources import tasks_dir
 from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.spec.defaults import family_of, metrics_of
 from pytest_stbench.spec.extends import load_tree, merge
-from pytest_stbench.spec.source import Node, line_marks, plain
 from pytest_stbench.spec.validate import load_task
+from pytest_stbench.spec.yaml_lines import Node, line_marks, plain
 
 
 def _node(value, file="x"):

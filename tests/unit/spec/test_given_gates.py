@@ -8,8 +8,8 @@ from pytest_stbench.errors import TaskFileError
 from pytest_stbench.resources import tasks_dir
 from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.spec.given_gates import check_gates, gate_tree, metric_of
-from pytest_stbench.spec.source import plain
 from pytest_stbench.spec.validate import load_task
+from pytest_stbench.spec.yaml_lines import plain
 
 REGISTRY = builtin_registry()
 

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_stbench.spec.model import VariantSpec
 from pytest_stbench.spec.shorthand import ABLATION, normalise
-from pytest_stbench.spec.source import line_marks, parse_tree, plain
+from pytest_stbench.spec.yaml_lines import line_marks, parse_tree, plain
 
 HERE = Path("a.stbench.yaml")
 

@@ -55,7 +55,7 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class DataOptions:
     """What the user says of the data: columns of patient and slide, a samples table, further keys.
 
     The columns are those of the table where there is one, else of ``obs``.
@@ -67,7 +67,7 @@ class Said:
     keys: Mapping[str, Any] = field(default_factory=dict)
 
 
-def describe_files(pattern: str, said: Said, only: Collection[Path] = ()) -> Described:
+def describe_files(pattern: str, options: DataOptions, only: Collection[Path] = ()) -> Described:
     """Return the data set that `pattern` names: h5ad files, a folder of a vendor, transcripts ...
 
     Only the files `only` are taken where there are some.
@@ -84,7 +84,7 @@ def describe_files(pattern: str, said: Said, only: Collection[Path] = ()) -> Des
     plain = root if glob.has_magic(relative) else root / relative
     name = re.sub(r"[^A-Za-z0-9_.]+", "_", plain.stem).strip("_.") or "data"
     make = _of_h5ad if found.source == "h5ad" else _of_reader
-    return make(name, found, root, said, only)
+    return make(name, found, root, options, only)
 
 
 def split_pattern(pattern: str) -> tuple[Path, str]:
@@ -98,34 +98,38 @@ def split_pattern(pattern: str) -> tuple[Path, str]:
     return Path(*parts[:magic]).resolve(), str(Path(*parts[magic:]))
 
 
-def _of_reader(name: str, found: Detected, root: Path, said: Said, only: Collection[Path]) -> Described:
+def _of_reader(
+    name: str, found: Detected, root: Path, options: DataOptions, only: Collection[Path]
+) -> Described:
     del only
-    given = said.keys.get("params", {})
-    _, basic, _, listed, notes = list_files(found, root, given, lambda keys: config_of(keys, said))
+    given = options.keys.get("params", {})
+    _, basic, _, listed, notes = list_files(found, root, given, lambda keys: config_of(keys, options))
     technology, resolution = said_by(found.source, listed)
-    config = config_of({**basic, "technology": technology, "resolution": resolution}, said)
-    if is_guessed(found) and "technology" not in said.keys:
+    config = config_of({**basic, "technology": technology, "resolution": resolution}, options)
+    if is_guessed(found) and "technology" not in options.keys:
         notes.append(
             f"technology is taken as {technology}: the tables do not say it; --set technology=NAME does"
         )
     samples = load_samples(config, name, (root,))
-    if said.samples is not None:
-        samples = _in_table(said, {sample.slide for sample in samples}, notes)
+    if options.samples is not None:
+        samples = _in_table(options, {sample.slide for sample in samples}, notes)
     return Described(
         name=name, what=found.what, config=config, samples=samples, root=root, notes=tuple(notes)
     )
 
 
-def _of_h5ad(name: str, found: Detected, root: Path, said: Said, only: Collection[Path]) -> Described:
+def _of_h5ad(
+    name: str, found: Detected, root: Path, options: DataOptions, only: Collection[Path]
+) -> Described:
     asked = {path.resolve() for path in only}
     paths = [path for path in found.paths if not asked or path.resolve() in asked]
-    further = [] if said.samples else [column for column in (said.patient, said.slide) if column]
+    further = [] if options.samples else [column for column in (options.patient, options.slide) if column]
     files = [read_facts(path, further) for path in paths]
     for column in further:
         _require_column(files, column)
     named = dict.fromkeys(further)
-    by = said.slide if said.slide in named else slide_column(files)
-    patient = said.patient if said.patient in named else shared_column(files, vocabulary.PATIENT)
+    by = options.slide if options.slide in named else slide_column(files)
+    patient = options.patient if options.patient in named else shared_column(files, vocabulary.PATIENT)
     keys: dict[str, Any] = {"slide": by or NO_COLUMN, **readable_keys(files)}
     notes = [*notes_on_counts(files), *notes_on_units(files, by)]
     for key, names in (("niche", vocabulary.NICHE), ("cell_type", vocabulary.CELL_TYPE)):
@@ -134,7 +138,7 @@ def _of_h5ad(name: str, found: Detected, root: Path, said: Said, only: Collectio
             keys[key] = label
     code = None if patient else shared_column(files, vocabulary.PATIENT, coded=True)
     basic: dict[str, Any] = {"source": "h5ad", "path": found.pattern, "keys": keys, **_texts(files)}
-    technology, resolution = (said.keys.get(key, basic.get(key)) for key in ("technology", "resolution"))
+    technology, resolution = (options.keys.get(key, basic.get(key)) for key in ("technology", "resolution"))
     # What contradicts itself, or is said of some slides alone, is for the checks to tell.
     with contextlib.suppress(DataError, LookupError):
         scale, remark = scale_of(files, by, lattice_of(technology, resolution))
@@ -146,34 +150,34 @@ def _of_h5ad(name: str, found: Detected, root: Path, said: Said, only: Collectio
         if len({facts.genes for facts in files}) > 1:
             basic["absent_gene"] = "zero"
             notes.append("files of a whole transcriptome list different genes: an absent one counts as zero")
-    config = config_of(basic, said)
-    if said.samples is not None:
-        samples = _in_table(said, {slide for facts in files for slide in facts.slides_by(by)}, notes)
+    config = config_of(basic, options)
+    if options.samples is not None:
+        samples = _in_table(options, {slide for facts in files for slide in facts.slides_by(by)}, notes)
     else:
         samples = tuple(
             _sample(facts, slide, by, patient, code, config, notes)
             for facts in files
             for slide in facts.slides_by(by)
         )
-    if patient is None and said.samples is None:
+    if patient is None and options.samples is None:
         notes.append("no column of obs names the patient; --patient or --samples says who is who")
     return Described(
         name=name, what=found.what, config=config, samples=samples, root=root, notes=tuple(notes)
     )
 
 
-def _in_table(said: Said, there: Collection[str], notes: list[str]) -> tuple[Sample, ...]:
+def _in_table(options: DataOptions, there: Collection[str], notes: list[str]) -> tuple[Sample, ...]:
     """Return the rows of the samples table whose slides are `there`; the others are noted.
 
     Raises ``DataError`` when the table and the data have no slide in common.
     """
-    assert said.samples is not None  # the caller has looked
-    (sheet,) = read_sheet(said.samples, patient=said.patient, slide=said.slide)
+    assert options.samples is not None  # the caller has looked
+    (sheet,) = read_sheet(options.samples, patient=options.patient, slide=options.slide)
     rows = tuple(sample for sample in sheet.samples if sample.slide in there)
     absent = [sample.slide for sample in sheet.samples if sample.slide not in there]
     if not rows:
         raise DataError(
-            f"{said.samples}: none of its slides ({listing(absent)}) is in the data, which has "
+            f"{options.samples}: none of its slides ({listing(absent)}) is in the data, which has "
             f"{listing(sorted(there))}: name slides in the table as the data does"
         )
     unlisted = sorted(set(there) - {sample.slide for sample in rows})
@@ -229,12 +233,12 @@ def _sample(
     return Sample(slide=slide, patient=known[0] if known else None, **constants, extra=extra)
 
 
-def config_of(basic: Mapping[str, Any], said: Said) -> DatasetSpec:
+def config_of(basic: Mapping[str, Any], options: DataOptions) -> DatasetSpec:
     """Return the data set with what the user says laid over what the files say."""
     keys = dict(basic.get("keys", {}))
-    columns = {} if said.samples else {"patient": said.patient, "slide": said.slide}
+    columns = {} if options.samples else {"patient": options.patient, "slide": options.slide}
     keys |= {key: column for key, column in columns.items() if column}
-    further = {**said.keys, "params": {**basic.get("params", {}), **said.keys.get("params", {})}}
+    further = {**options.keys, "params": {**basic.get("params", {}), **options.keys.get("params", {})}}
     keys |= {key: further.pop(key) for key in ("counts", "spatial") if key in further}
     whole = {**basic, **further, "keys": keys}
     return DatasetSpec.model_validate({key: value for key, value in whole.items() if value is not None})

@@ -165,7 +165,7 @@ def _shared(names: Sequence[str]) -> str | None:
     return pattern if pattern and all(fnmatchcase(name, pattern) for name in names) else None
 
 
-def settings_of(
+def params_of(
     source: str, paths: Sequence[Path], said: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[str]]:
     """Return ``params`` of a reader for all `paths`, and notes on what was chosen among several.
@@ -232,7 +232,7 @@ def list_files(
         )
     record = readers[found.source]
     dataset: dict[str, Any] = {"source": found.source, "path": found.pattern}
-    settings, notes = settings_of(found.source, found.paths, params)
+    settings, notes = params_of(found.source, found.paths, params)
     if settings:
         dataset["params"] = settings
     config = config_of({**dataset, "resolution": usual_of(found.source)[1]})

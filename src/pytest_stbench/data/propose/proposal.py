@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.resources import lr_pairs, signatures
-from pytest_stbench.spec.source import parse_tree, plain
+from pytest_stbench.spec.yaml_lines import parse_tree, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

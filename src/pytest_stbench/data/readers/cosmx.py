@@ -24,10 +24,7 @@ from typing import TYPE_CHECKING
 
 from pytest_stbench.data.naming import cells_in_fields, spread
 from pytest_stbench.data.readers.files import companion
-from pytest_stbench.data.readers.imaging.cells import CellTable, counts_in_text, genes_in_text, listed_cells
-from pytest_stbench.data.readers.imaging.outlines import LabelImage, Polygons
-from pytest_stbench.data.readers.imaging.scale import FIELD_FILES, of_table, um_per_px
-from pytest_stbench.data.readers.imaging.source import (
+from pytest_stbench.data.readers.imaging.bundles import (
     Bundle,
     ImagingSource,
     index_bundles,
@@ -36,6 +33,9 @@ from pytest_stbench.data.readers.imaging.source import (
     outlines_of_table,
     stem_of,
 )
+from pytest_stbench.data.readers.imaging.cells import CellTable, counts_in_text, genes_in_text, listed_cells
+from pytest_stbench.data.readers.imaging.outlines import LabelImage, Polygons
+from pytest_stbench.data.readers.imaging.scale import FIELD_FILES, of_table, um_per_px
 from pytest_stbench.data.readers.transcripts import open_transcripts
 from pytest_stbench.errors import DataError
 from pytest_stbench.extend import reader

@@ -24,11 +24,7 @@ from typing import TYPE_CHECKING
 
 from pytest_stbench.data.naming import cells_of, names_of
 from pytest_stbench.data.readers.files import companion
-from pytest_stbench.data.readers.imaging.cells import CellTable, counts_in_text, genes_in_text, listed_cells
-from pytest_stbench.data.readers.imaging.outlines import Polygons
-from pytest_stbench.data.readers.imaging.pictures import of_mosaic
-from pytest_stbench.data.readers.imaging.scale import of_table, of_um
-from pytest_stbench.data.readers.imaging.source import (
+from pytest_stbench.data.readers.imaging.bundles import (
     Bundle,
     ImagingSource,
     index_bundles,
@@ -36,6 +32,10 @@ from pytest_stbench.data.readers.imaging.source import (
     open_bundles,
     stem_of,
 )
+from pytest_stbench.data.readers.imaging.cells import CellTable, counts_in_text, genes_in_text, listed_cells
+from pytest_stbench.data.readers.imaging.outlines import Polygons
+from pytest_stbench.data.readers.imaging.pictures import of_mosaic
+from pytest_stbench.data.readers.imaging.scale import of_table, of_um
 from pytest_stbench.data.readers.imaging.tables import (
     columns_of,
     first_of,

@@ -24,11 +24,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_stbench.data.naming import names_of
 from pytest_stbench.data.readers.counts import only_genes
 from pytest_stbench.data.readers.files import companion, json_of
-from pytest_stbench.data.readers.imaging.cells import CellTable, listed_cells
-from pytest_stbench.data.readers.imaging.outlines import Polygons
-from pytest_stbench.data.readers.imaging.pictures import XENIUM_PIXEL_UM, of_explorer
-from pytest_stbench.data.readers.imaging.scale import of_table, of_um
-from pytest_stbench.data.readers.imaging.source import (
+from pytest_stbench.data.readers.imaging.bundles import (
     Bundle,
     ImagingSource,
     index_bundles,
@@ -37,6 +33,10 @@ from pytest_stbench.data.readers.imaging.source import (
     outlines_of_table,
     stem_of,
 )
+from pytest_stbench.data.readers.imaging.cells import CellTable, listed_cells
+from pytest_stbench.data.readers.imaging.outlines import Polygons
+from pytest_stbench.data.readers.imaging.pictures import XENIUM_PIXEL_UM, of_explorer
+from pytest_stbench.data.readers.imaging.scale import of_table, of_um
 from pytest_stbench.data.readers.imaging.tables import (
     known_cells,
 )

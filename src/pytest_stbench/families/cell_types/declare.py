@@ -17,6 +17,7 @@ from pytest_stbench.spec.part import Integer
     primary="macro_f1",
     metrics=("macro_f1", "balanced_accuracy", "kappa", "ari", "ece", "brier"),
     predicts="labels",
+    columns="classes",
     resolutions=("cell",),
 )
 class CellTypes(LabelBlock):
@@ -29,3 +30,7 @@ class CellTypes(LabelBlock):
     level: Annotated[Integer, Field(ge=1, le=2)] = 1
     min_markers: Integer = Field(default=3, ge=0)
     min_cells: Integer = Field(default=20, ge=1)
+
+    def gene_sets(self, of_metrics: frozenset[str]) -> frozenset[str]:
+        """Return those of the metrics, and markers of cell types."""
+        return of_metrics | {"cell_types"}

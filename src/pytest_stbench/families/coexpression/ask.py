@@ -6,4 +6,8 @@ from pytest_stbench.families.derived import Derived
 
 
 class CoexpressionQuestion(Derived):
-    """Asks what its parent does."""
+    """Asks what its parent does.
+
+    A model is given and asked what it is in `expression` or, where the task file has a block ``imputation``,
+    in that family. Correlations of genes are computed from truth and prediction alike.
+    """

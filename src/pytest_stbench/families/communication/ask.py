@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 
 class CommunicationQuestion(Derived):
-    """Derived, with the ligand-receptor pairs that the task file names."""
+    """Derived, with the ligand-receptor pairs that the task file names.
+
+    A model is given and asked what it is in `expression` or, where the task file has a block ``imputation``,
+    in that family. Which pairs are active is computed from truth and prediction alike.
+    """
 
     def __init__(self, settings: FamilySettings | None = None) -> None:
         super().__init__(settings)

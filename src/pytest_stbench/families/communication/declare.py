@@ -13,7 +13,7 @@ from pytest_stbench.spec.block import Block
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_stbench.spec.source import Key
+    from pytest_stbench.spec.yaml_lines import Key
 
 BUILTIN, LIANA = "builtin", "liana"
 """Ligand-receptor pairs that are no file."""
@@ -36,6 +36,11 @@ class Communication(Block):
 
     pairs: str = BUILTIN
     undirected: StrictBool = False
+
+    def gene_sets(self, of_metrics: frozenset[str]) -> frozenset[str]:
+        """Return those of the metrics; pairs only where they are those of the package."""
+        pairs = {"communication"}
+        return of_metrics | pairs if self.pairs == BUILTIN else of_metrics - pairs
 
     def files(self) -> Iterator[tuple[Key, str]]:
         """Yield the table of pairs."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     primary="auprc",
     metrics=("auprc", "auroc", "detection_f1", "false_positives_per_mm2", "brier", "ece"),
     predicts="detection",
+    columns="classes",
 )
 class NicheDetection(LabelBlock):
     """Find a rare structure of the tissue: lymphoid structures, inflamed regions, tumour.

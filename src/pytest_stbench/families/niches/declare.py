@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     metrics=("macro_f1", "balanced_accuracy", "kappa", "ari", "ami", "ece", "brier"),
     modes={"unsupervised": ("ari", "ami", "nmi", "pas", "chaos", "spatial_coherence")},
     predicts="labels",
+    columns="classes",
 )
 class Niches(LabelBlock):
     """Name or find tissue compartments: are they recognised consistently across patients?

@@ -27,6 +27,7 @@ from pytest_stbench.spec.part import Integer
     simple=("nnls", "pca_ridge", "he_colour"),
     baselines=("coords",),
     predicts="proportions",
+    columns="cell types",
     resolutions=("spot", "xisium"),
 )
 class Proportions(LabelBlock):

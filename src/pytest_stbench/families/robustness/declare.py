@@ -52,7 +52,8 @@ PerturbationName = Literal[
 class Robustness(Block):
     """Ask the wrapped family again under perturbed inputs: what is kept?
 
-    ``wraps`` names the family that is asked again, ``perturbations`` some of them; none named for all.
+    ``wraps`` names the family that is asked again, ``perturbations`` what is changed of its inputs; none
+    named for all.
     """
 
     wraps: Literal["expression", "imputation", "niches", "cell_types", "proportions"] = "expression"

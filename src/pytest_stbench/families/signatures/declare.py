@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_stbench.spec.rules.common import Known, Mistakes
-    from pytest_stbench.spec.source import Key
+    from pytest_stbench.spec.yaml_lines import Key
 
 
 @family(
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     ),
     baselines=("oracle_patient_mean", "libsize", "coords", "shuffled"),
     predicts="signatures",
+    columns="signatures",
     source="10.1126/science.aad0501; 10.1016/j.csbj.2021.06.043",
 )
 class Signatures(Block):
@@ -44,6 +45,15 @@ class Signatures(Block):
 
     names: tuple[str, ...] | None = None
     gmt: str | None = None
+
+    @property
+    def named_signatures(self) -> frozenset[str] | None:
+        """The names of the file. Of sets from a file of its own the family counts the members by itself."""
+        return None if self.names is None and self.gmt is None else frozenset(self.names or ())
+
+    def gene_sets(self, of_metrics: frozenset[str]) -> frozenset[str]:
+        """Return those of the metrics, and signatures."""
+        return of_metrics | {"signatures"}
 
     def files(self) -> Iterator[tuple[Key, str]]:
         """Yield the file of gene sets."""

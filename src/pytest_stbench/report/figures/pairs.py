@@ -11,8 +11,8 @@ from pytest_stbench.calls.failures import Blocked, CellFailed
 from pytest_stbench.errors import ResultsError
 from pytest_stbench.families.predicted_expression import ExpressionTruth
 from pytest_stbench.report.figures.figure import CannotDraw
-from pytest_stbench.report.page.sources import kept_of, read_sources
-from pytest_stbench.results.kept_maps import read_map
+from pytest_stbench.report.page.sources import details_of, read_sources
+from pytest_stbench.results.slide_maps import read_map
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,7 +113,7 @@ def kept(path: Path, known: Sequence[str], *, niches: bool = False) -> Pair:
     used, ``CannotDraw`` where it kept none of these slides.
     """
     (source,) = read_sources([path])
-    held = kept_of(source)
+    held = details_of(source)
     model = next((score.model for score in source.results.scores if score.role == "model"), None)
     best: tuple[tuple[int, int], Any, str] | None = None
     for item in held.maps:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pytest_stbench.report.page.pictures import AMOUNT, CHANGE, Slide, limits, matrix, outlined, tissue
 from pytest_stbench.report.page.render import shown
-from pytest_stbench.results.kept_parts import outlines_from
+from pytest_stbench.results.map_parts import outlines_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_stbench.report.page.boards import Board, Entry
     from pytest_stbench.report.page.pictures import Picture
     from pytest_stbench.report.page.render import Number
-    from pytest_stbench.report.page.sources import Kept, KeptMap
+    from pytest_stbench.report.page.sources import Details, SlideMap
 
     Floats = NDArray[np.float64]
 
@@ -28,12 +28,6 @@ GENES = 4
 FEWEST = 4
 MOST = 40
 """Genes of a matrix: the fewest that have a structure, and the most that can be seen."""
-COLUMNS = {
-    **dict.fromkeys(("niches", "cell_types", "niche_detection"), "classes"),
-    "proportions": "cell types",
-    "signatures": "signatures",
-}
-"""What the columns of a map are, where they are no genes."""
 BLOCK = 512
 """Genes of a map that are in memory at once."""
 
@@ -133,7 +127,7 @@ def _element(stored: Any) -> Any:
     return read_elem(stored)
 
 
-def sheets_of(board: Board, kept: Mapping[int, Kept], *, every: bool = False) -> Iterator[Sheet]:
+def sheets_of(board: Board, kept: Mapping[int, Details], *, every: bool = False) -> Iterator[Sheet]:
     """Yield the sheets of a board: of each model one slide with a few genes, or with `every` all there is."""
     for entry in board.head():
         if entry.score.role != "model":
@@ -155,7 +149,7 @@ def sheets_of(board: Board, kept: Mapping[int, Kept], *, every: bool = False) ->
                 yield sheet
 
 
-def _sheet(board: Board, entry: Entry, found: KeptMap, of: int, *, every: bool) -> Sheet | None:
+def _sheet(board: Board, entry: Entry, found: SlideMap, of: int, *, every: bool) -> Sheet | None:
     import h5py
 
     with h5py.File(found.path) as opened:
@@ -170,7 +164,7 @@ def _sheet(board: Board, entry: Entry, found: KeptMap, of: int, *, every: bool) 
         matrices = _matrices(board, entry, found.slide, file, spread)
         image, cells = file.image(), file.outlines(found.slide)
     places, genes = file.places, file.genes
-    columns = COLUMNS.get((board.task.wraps or board.task.family) if board.task else "", "genes")
+    columns = board.family.columns if board.family else "genes"
     slide = Slide(places)
     name = f"slide {found.slide}"
     return Sheet(

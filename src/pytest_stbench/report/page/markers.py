@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_stbench.results.kept_scores import PREDICTED_MARKERS, TRUE_MARKERS
+from pytest_stbench.results.single_scores import PREDICTED_MARKERS, TRUE_MARKERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -19,8 +19,8 @@ from pytest_stbench.report.page.named import Tables
 from pytest_stbench.report.page.ranks import varied_of
 from pytest_stbench.report.page.render import page
 from pytest_stbench.report.page.resolutions import resolutions_of
-from pytest_stbench.report.page.sources import apart, kept_of, read_markers, read_named, unscored
-from pytest_stbench.report.page.words import headline, said_of
+from pytest_stbench.report.page.sources import apart, details_of, read_markers, read_named, unscored
+from pytest_stbench.report.page.words import headline, verdicts_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_stbench.report.page.maps import Sheet
     from pytest_stbench.report.page.markers import Signatures
     from pytest_stbench.report.page.named import Named
-    from pytest_stbench.report.page.sources import Kept, Source
+    from pytest_stbench.report.page.sources import Details, Source
 
 LARGE = 1500
 """Pooled scores above which a page makes its parts when they are looked at."""
@@ -72,9 +72,9 @@ def report_page(sources: Sequence[Source], *, every: bool = False) -> str:
 
     With `every`, all kept slides and genes have their maps, not a few of them.
     """
-    kept = {source.number: kept_of(source) for source in sources}
+    kept = {source.number: details_of(source) for source in sources}
     boards = _sections(boards_of(sources), kept, every=every)
-    said = said_of(sources)
+    verdicts = verdicts_of(sources)
     columns = list(dict.fromkeys(label for section in boards for label in section.cells))
     names = ", ".join(source.name for source in sources)
     return page(
@@ -83,14 +83,14 @@ def report_page(sources: Sequence[Source], *, every: bool = False) -> str:
         version=__version__,
         sources=sources,
         not_kept={number: own.left_out for number, own in kept.items()},
-        headline=headline(said),
+        headline=headline(verdicts),
         counts=_counts(sources, boards, columns),
         notices=[
             *apart(sources),
             *unscored(sources),
             *(line for own in kept.values() for line in own.notices),
         ],
-        said=said,
+        verdicts=verdicts,
         boards=boards,
         held=sum(len(found) for board in boards for found in board.board.entries.values()) > LARGE,
         most_said=MOST_SAID,
@@ -102,7 +102,7 @@ def report_page(sources: Sequence[Source], *, every: bool = False) -> str:
     )
 
 
-def _sections(found: Sequence[Board], kept: Mapping[int, Kept], *, every: bool) -> list[Section]:
+def _sections(found: Sequence[Board], kept: Mapping[int, Details], *, every: bool) -> list[Section]:
     tables = _tables(kept, found)
     markers = {
         number: table
@@ -141,7 +141,7 @@ def _checks(sources: Sequence[Source]) -> dict[str, Any]:
     }
 
 
-def _tables(kept: Mapping[int, Kept], boards: Sequence[Board]) -> Tables:
+def _tables(kept: Mapping[int, Details], boards: Sequence[Board]) -> Tables:
     metrics = sorted({metric for board in boards for metric in board.metrics})
     scores = {}
     for number, own in kept.items():

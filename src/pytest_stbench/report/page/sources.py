@@ -12,16 +12,16 @@ from pytest_stbench.errors import ResultsError
 from pytest_stbench.report.page.render import Number
 from pytest_stbench.results.checklist import checklist_of
 from pytest_stbench.results.comparable import dataset_differences, task_differences
-from pytest_stbench.results.kept import digest_of_file
-from pytest_stbench.results.kept_scores import MARKER, NICHE
+from pytest_stbench.results.details import digest_of_file
 from pytest_stbench.results.schema import load
+from pytest_stbench.results.single_scores import MARKER, NICHE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import pandas as pd
 
-    from pytest_stbench.results.kept import KeptMapRecord, KeptRecord, KeptScoresRecord
+    from pytest_stbench.results.details import KeptMapRecord, KeptRecord, KeptScoresRecord
     from pytest_stbench.results.provenance import DatasetRecord, TaskRecord
     from pytest_stbench.results.record import ScoreRecord
     from pytest_stbench.results.schema import Results
@@ -151,7 +151,7 @@ WHOLE = ("slide", "patient")
 
 
 @dataclass(frozen=True, slots=True)
-class KeptMap:
+class SlideMap:
     """The map of one slide: what the results file says of it, and where it lies."""
 
     task: str
@@ -161,27 +161,27 @@ class KeptMap:
 
 
 @dataclass(slots=True)
-class Kept:
+class Details:
     """Single scores and maps that can be shown, a sentence for each part that cannot, what was not kept."""
 
     scores: Path | None = None
-    maps: list[KeptMap] = field(default_factory=list)
+    maps: list[SlideMap] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
 
-def kept_of(source: Source) -> Kept:
+def details_of(source: Source) -> Details:
     """Return what the run of a results file kept; nothing where it says nothing of it."""
     record = source.results.kept
-    return Kept() if record is None else open_kept(source.path, record)
+    return Details() if record is None else open_details(source.path, record)
 
 
-def open_kept(results: Path, record: KeptRecord) -> Kept:
+def open_details(results: Path, record: KeptRecord) -> Details:
     """Return what lies in the folder beside `results` that `record` names.
 
     Every file is held to its digest: what is missing, or of another run, is said and not shown.
     """
-    found = Kept()
+    found = Details()
     name = record.folder
     folder = results.resolve().parent / name
     if not _plain(name) or not folder.is_dir():
@@ -195,7 +195,7 @@ def open_kept(results: Path, record: KeptRecord) -> Kept:
     for item in record.maps:
         path = _checked(folder, item, found.notices)
         if path is not None:
-            found.maps.append(KeptMap(item.task, item.dataset, item.slide, path))
+            found.maps.append(SlideMap(item.task, item.dataset, item.slide, path))
     slides: dict[tuple[str, str], list[str]] = {}
     for gone in record.left_out:
         slides.setdefault((gone.task, gone.why), []).append(gone.slide)

@@ -25,7 +25,7 @@ MEANS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class VerdictInWords:
     """A verdict as the page says it: the word, its sentence in parts, and the record's own message."""
 
     source: Source
@@ -45,17 +45,19 @@ class Said:
         return ", ".join(part for part in (v.dataset, v.variant, v.split) if part)
 
 
-def said_of(sources: Iterable[Source]) -> list[Said]:
+def verdicts_of(sources: Iterable[Source]) -> list[VerdictInWords]:
     """Return the verdicts of all files: gates first, failures before passes."""
     found = [
-        Said(source, verdict, verdict.verdict if verdict.gated else "no gate", tuple(_sentence(source, i)))
+        VerdictInWords(
+            source, verdict, verdict.verdict if verdict.gated else "no gate", tuple(_sentence(source, i))
+        )
         for source in sources
         for i, verdict in enumerate(source.results.verdicts)
     ]
     return sorted(found, key=lambda said: (not said.verdict.gated, ORDER.index(said.verdict.verdict)))
 
 
-def headline(found: Sequence[Said]) -> str:
+def headline(found: Sequence[VerdictInWords]) -> str:
     """Return what came of the gates in one sentence."""
     gated = [said.verdict.verdict for said in found if said.verdict.gated]
     if not found:

@@ -13,8 +13,8 @@ from pytest_stbench.errors import DataError
 from pytest_stbench.families.labels import LabelTruth
 from pytest_stbench.families.niches.ask import ClusterTruth
 from pytest_stbench.families.predicted_expression import ExpressionTruth
-from pytest_stbench.results.kept_maps import BUDGET
-from pytest_stbench.results.kept_parts import MapPart, write_part
+from pytest_stbench.results.map_parts import MapPart, write_part
+from pytest_stbench.results.slide_maps import BUDGET
 from pytest_stbench.run.details.tissue_image import NoImageError, small_image
 from pytest_stbench.spec.defaults import dataset_of, primary_of
 

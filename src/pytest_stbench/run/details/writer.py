@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.metrics.scores import MODEL_REASONS
-from pytest_stbench.results.kept import PARTS, unanswered
-from pytest_stbench.results.kept_parts import MapPart, write_part as write_map
-from pytest_stbench.results.kept_scores import (
+from pytest_stbench.results.details import PARTS, unanswered
+from pytest_stbench.results.map_parts import MapPart, write_part as write_map
+from pytest_stbench.results.single_scores import (
     MARKER,
     PREDICTED_MARKERS,
     SLIDE,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pytest_stbench.calls.contestants import Contestant
     from pytest_stbench.families.question import Truth
     from pytest_stbench.metrics.scores import Scores
-    from pytest_stbench.results.kept import Level
+    from pytest_stbench.results.details import Level
     from pytest_stbench.run.cells import Cell
     from pytest_stbench.run.scores.ceilings import Ceiling
     from pytest_stbench.run.scores.scoring import Detail

@@ -19,7 +19,7 @@ from pytest_stbench.families.predicted_expression import ExpressionTruth
 from pytest_stbench.run.cells import view_parts
 from pytest_stbench.run.scores.scoring import Scorer
 from pytest_stbench.spec import TASK_SUFFIX
-from pytest_stbench.spec.defaults import baselines_of, metrics_of, preprocess_of, primary_of
+from pytest_stbench.spec.defaults import baselines_of, metrics_of, preprocess_of, primary_of, settings_of
 from pytest_stbench.splits.table import Sample
 
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ class TaskFacts(SuiteFacts):
         super().__init__(run)
         spec, family = run.spec, run.family
         self.family = family.name
+        self._own = settings_of(spec, family)
         self.trivial, self.simple = family.trivial, family.simple
         self.metrics = {metric.name: metric.group for metric in _metrics(run)}
         self.declared = baselines_of(spec, family)
@@ -156,25 +157,15 @@ class TaskFacts(SuiteFacts):
 
     @property
     def wanted(self) -> frozenset[str]:
-        """The sets of genes that the task looks at, and its family, which may need some."""
-        spec, pairs = self._run.spec, self._run.spec.block("communication")
-        wanted = {self.family, *(metric.genes for metric in _metrics(self._run))}
-        if pairs is not None and pairs.pairs != "builtin":
-            wanted.discard("communication")
-        if spec.preprocess.genes.select == "signatures":
-            wanted.add("signatures")
-        return frozenset(wanted)
+        """The sets of genes that the task looks at."""
+        wanted: frozenset[str] = frozenset(metric.genes for metric in _metrics(self._run))
+        wanted = self._own.gene_sets(wanted) if self._own else wanted
+        return wanted | {self._run.spec.preprocess.genes.select} & {"signatures"}
 
     @property
     def named(self) -> frozenset[str] | None:
-        """The signatures that are asked by name, None for all of the package.
-
-        Of sets from a file the family counts the members by itself.
-        """
-        block = self._run.spec.block("signatures")
-        if block is None or (block.names is None and block.gmt is None):
-            return None
-        return frozenset(block.names or ())
+        """The signatures that are asked by name, None for all of the package."""
+        return self._own.named_signatures if self._own else None
 
     @property
     def genes(self) -> dict[str, frozenset[str]]:

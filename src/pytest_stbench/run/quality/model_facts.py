@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_stbench.calls.contestants import Contestant
-    from pytest_stbench.checks.kept_state import Refitted
+    from pytest_stbench.checks.fold_state import Refitted
     from pytest_stbench.run.cells import Pool
     from pytest_stbench.run.scores.recorder import Recorder
     from pytest_stbench.run.task_run import TaskRun

@@ -14,7 +14,7 @@ from statistics import stdev
 from typing import TYPE_CHECKING
 
 from pytest_stbench.calls.failures import CellFailed
-from pytest_stbench.checks.kept_state import Refitted
+from pytest_stbench.checks.fold_state import Refitted
 from pytest_stbench.errors import StbenchError
 from pytest_stbench.metrics.aggregate import patient_values
 from pytest_stbench.run.scores.pooling import headline_error, pool_scores

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_stbench.calls.contestants import Contestant
 from pytest_stbench.calls.failures import Blocked, CellFailed
 from pytest_stbench.calls.predicting import Prediction
-from pytest_stbench.checks.kept_state import state_across_folds
+from pytest_stbench.checks.fold_state import state_across_folds
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import StbenchError
 from pytest_stbench.models.fresh import ModelHandle

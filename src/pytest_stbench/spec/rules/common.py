@@ -13,7 +13,7 @@ from pytest_stbench.spec.messages import allowed, shown
 
 if TYPE_CHECKING:
     from pytest_stbench.spec.model import GeneListSpec, GenesSpec, TaskSpec
-    from pytest_stbench.spec.source import Key
+    from pytest_stbench.spec.yaml_lines import Key
 
 Mistakes = Iterator[tuple["Key", str]]
 

@@ -22,7 +22,7 @@ from pytest_stbench.spec.rules.common import (
 
 if TYPE_CHECKING:
     from pytest_stbench.spec.model import BinSpec, DatasetSpec, GenesSpec, TaskSpec
-    from pytest_stbench.spec.source import Key
+    from pytest_stbench.spec.yaml_lines import Key
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9_.]+")
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")

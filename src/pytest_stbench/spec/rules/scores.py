@@ -13,7 +13,7 @@ from pytest_stbench.spec.rules.common import Known, Mistakes, Rule, listed_twice
 if TYPE_CHECKING:
     from pytest_stbench.registry import Metric
     from pytest_stbench.spec.model import CheckSpec, GateSpec, TaskSpec
-    from pytest_stbench.spec.source import Key
+    from pytest_stbench.spec.yaml_lines import Key
 
 SCORES = {
     "labels": ("labels", "clusters"),

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.propose.detect import detect
-from pytest_stbench.data.propose.for_check import Said, describe_files
+from pytest_stbench.data.propose.for_check import DataOptions, describe_files
 from pytest_stbench.data.propose.from_reader import propose_by_reader
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import DataError
@@ -303,7 +303,7 @@ def test_the_same_is_proposed_and_checked(tmp_path):
     for folder, params, unit in (
         ("cells", {}, "cell"), ("bins", {}, "bin"), ("bins", {"bin": "segmented_outputs"}, "cell"),
     ):  # fmt: skip
-        said = Said(keys={"params": params} if params else {})
+        said = DataOptions(keys={"params": params} if params else {})
         found = describe_files(str(tmp_path / folder), said)
         proposal = propose_by_reader(
             detect(folder, tmp_path), tmp_path, patient_from_name=False, params=params

@@ -15,6 +15,7 @@ from pytest_stbench.families import Block
     simple=("gene_gene_ridge",),
     baselines=("train_median",),
     inputs=("image", "counts"),
+    columns="ratios",
     input_class="expression",
 )
 class Ratios(Block):

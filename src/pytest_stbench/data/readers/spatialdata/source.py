@@ -30,13 +30,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.data.naming import KnownCells
-from pytest_stbench.data.readers.imaging.pictures import of_explorer
-from pytest_stbench.data.readers.imaging.source import (
+from pytest_stbench.data.readers.imaging.bundles import (
     Bundle,
     ImagingSource,
     index_bundles,
     open_bundles,
 )
+from pytest_stbench.data.readers.imaging.pictures import of_explorer
 from pytest_stbench.data.readers.spatialdata.choice import choose, image_of, outlines_of
 from pytest_stbench.data.readers.spatialdata.frame import Frame
 from pytest_stbench.data.readers.spatialdata.images import Labels, morphology_um, open_image

@@ -19,7 +19,7 @@ from pytest_stbench.report.page.maps import sheets_of
 from pytest_stbench.report.page.named import Tables
 from pytest_stbench.report.page.pictures import MOST_BYTES, Slide, limits, matrix, tissue
 from pytest_stbench.report.page.report_page import report_page
-from pytest_stbench.report.page.sources import open_kept, read_named, source_of
+from pytest_stbench.report.page.sources import open_details, read_named, source_of
 from pytest_stbench.results import KeptRecord
 
 EVIL = "</script><img src=x onerror=alert(1)>"
@@ -94,7 +94,7 @@ def folder(tmp_path):
 
 
 def opened(path, record):
-    return open_kept(path, KeptRecord.from_dict(record))
+    return open_details(path, KeptRecord.from_dict(record))
 
 
 def tables_of(made, frame, models=(("a", 0.5),)):
@@ -139,7 +139,7 @@ def test_a_table_that_is_too_large_has_its_best_and_worst(made, monkeypatch):
 
 def whole(made, folder, monkeypatch, **options):
     path, record = folder
-    monkeypatch.setattr(module, "kept_of", lambda source: opened(path, record))
+    monkeypatch.setattr(module, "details_of", lambda source: opened(path, record))
     return report_page([source_of(made(("a", 0.5)))], **options)
 
 

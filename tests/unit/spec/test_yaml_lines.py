@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from pytest_stbench.errors import TaskFileError
-from pytest_stbench.spec.source import MAX_BYTES, key_text, line_marks, parse_tree, plain, read_tree
+from pytest_stbench.spec.yaml_lines import MAX_BYTES, key_text, line_marks, parse_tree, plain, read_tree
 
 HERE = Path("a.stbench.yaml")
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from pytest_stbench.data.region import Outlines
-from pytest_stbench.results import ModelRecord, Results, kept_maps, load, save
-from pytest_stbench.results.kept import stage, unanswered
-from pytest_stbench.results.kept_maps import file_name, from_anndata, read_map, to_anndata, write_map
-from pytest_stbench.results.kept_parts import MapPart, joined, parts_by_slide, read_part, write_part
+from pytest_stbench.results import ModelRecord, Results, load, save, slide_maps
+from pytest_stbench.results.details import stage, unanswered
+from pytest_stbench.results.map_parts import MapPart, joined, parts_by_slide, read_part, write_part
+from pytest_stbench.results.slide_maps import file_name, from_anndata, read_map, to_anndata, write_map
 
 GENES = np.array(["TP53", "HLA-DRA", "ERBB2", "KRT8"])
 UNITS = np.array([f"spot {i}" for i in range(6)])
@@ -68,7 +68,7 @@ def test_a_map_comes_back_whatever_things_are_called(tmp_path, name):
 def test_what_is_large_is_compressed_and_the_same(tmp_path, monkeypatch):
     given = replace(part(), truth=np.zeros((6, 4), np.float32))
     write_map(tmp_path / "plain.h5ad", given)
-    monkeypatch.setattr(kept_maps, "WORTH_IT", 1)
+    monkeypatch.setattr(slide_maps, "WORTH_IT", 1)
     write_map(tmp_path / "small.h5ad", given)
     with h5py.File(tmp_path / "small.h5ad") as small, h5py.File(tmp_path / "plain.h5ad") as plain:
         assert (small["X"].compression, plain["X"].compression) == ("gzip", None)
@@ -173,7 +173,7 @@ def test_maps_of_a_results_file_that_was_copied_are_copied(tmp_path, run):
 
 def test_what_is_over_the_limit_is_left_out_and_listed(tmp_path, run, monkeypatch):
     size = (tmp_path / "v1.kept" / run(part()).maps[0].file).stat().st_size
-    monkeypatch.setattr(kept_maps, "BUDGET", size * 5 // 2)
+    monkeypatch.setattr(slide_maps, "BUDGET", size * 5 // 2)
     kept = run(part(), part(slide="s2"), part(slide="s3"), name="v2.json")
     assert [one.slide for one in kept.maps] == ["s1", "s2"]
     assert [(one.task, one.slide, one.why) for one in kept.left_out] == [
@@ -187,7 +187,7 @@ def test_what_is_over_the_limit_is_left_out_and_listed(tmp_path, run, monkeypatc
 
 def test_an_image_that_is_over_the_limit_is_left_out_before_its_map(tmp_path, run, monkeypatch):
     size = (tmp_path / "v1.kept" / run(part()).maps[0].file).stat().st_size
-    monkeypatch.setattr(kept_maps, "BUDGET", size * 2)
+    monkeypatch.setattr(slide_maps, "BUDGET", size * 2)
     noise = np.random.default_rng(0).integers(0, 255, (400, 400, 3), dtype=np.uint8)
     kept = run(part(image=noise, image_scale=0.1), name="v2.json")
     assert [one.slide for one in kept.maps] == ["s1"]

@@ -10,8 +10,8 @@ import pytest
 
 from pytest_stbench.errors import ResultsError
 from pytest_stbench.results import ModelRecord, Results, load, read_scores, save
-from pytest_stbench.results.kept import Staged, folder_of, stage
-from pytest_stbench.results.kept_scores import Encoder, Place, single, write_part
+from pytest_stbench.results.details import Staged, folder_of, stage
+from pytest_stbench.results.single_scores import Encoder, Place, single, write_part
 
 FILES = ["scores.parquet"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.data.quiet import quiet_anndata
-from pytest_stbench.results.kept_parts import FOLDER, PLAIN_OF_OUTLINES, MapPart, outlines_from
+from pytest_stbench.results.map_parts import FOLDER, PLAIN_OF_OUTLINES, MapPart, outlines_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

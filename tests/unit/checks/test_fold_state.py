@@ -7,7 +7,7 @@ import math
 import pytest
 
 from pytest_stbench.checks import state_across_folds
-from pytest_stbench.checks.kept_state import Refitted
+from pytest_stbench.checks.fold_state import Refitted
 
 NAN = math.nan
 

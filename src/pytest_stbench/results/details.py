@@ -1,4 +1,4 @@
-"""What a run keeps beside its results file: single scores and maps, in a folder of the same name."""
+"""Details: what a run keeps beside its results file, single scores and maps, in a folder of its name."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def stage(path: Path, parts: Path, level: Level, earlier: KeptRecord | None) -> 
 
 
 def _made(staged: Staged, path: Path, parts: Path, level: Level, earlier: KeptRecord) -> KeptRecord:
-    from pytest_stbench.results.kept_scores import write_scores
+    from pytest_stbench.results.single_scores import write_scores
 
     old = path.with_name(earlier.folder)
     lost: list[KeptLeftOutRecord] = []
@@ -218,8 +218,8 @@ def _maps(
 
     Return the records of all, what is left out, and whose layers this run brought to which slides.
     """
-    from pytest_stbench.results.kept_maps import BUDGET, file_name, read_map, write_map
-    from pytest_stbench.results.kept_parts import joined, parts_by_slide
+    from pytest_stbench.results.map_parts import joined, parts_by_slide
+    from pytest_stbench.results.slide_maps import BUDGET, file_name, read_map, write_map
 
     found = {record.key: (record, path) for record, path in there.items() if path is not None}
     left_out: list[KeptLeftOutRecord] = []

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_stbench.metrics.aggregate import SlideValue
 from pytest_stbench.results import read_scores
-from pytest_stbench.results.kept_scores import Block, Encoder, Place, single, write_part, write_scores
+from pytest_stbench.results.single_scores import Block, Encoder, Place, single, write_part, write_scores
 from pytest_stbench.run.scores.pooling import pool_scores
 
 COLUMNS = [
@@ -155,10 +155,10 @@ def test_nothing_kept_is_an_empty_table(table):
 
 
 def test_many_rows_are_written_in_groups(table, tmp_path, monkeypatch):
-    from pytest_stbench.results import kept_scores
+    from pytest_stbench.results import single_scores
 
     whole_file = table(name="whole")
-    monkeypatch.setattr(kept_scores, "ROWS", 4)
+    monkeypatch.setattr(single_scores, "ROWS", 4)
     assert table(name="groups").astype(str).equals(whole_file.astype(str))
 
 

@@ -1,1 +1,0 @@
-"""Types of cells, under one ontology."""

@@ -1,1 +1,0 @@
-"""Cell-cell communication."""

@@ -1,1 +1,0 @@
-"""Rare structures of the tissue."""

@@ -1,1 +1,0 @@
-"""Compartments of the tissue."""

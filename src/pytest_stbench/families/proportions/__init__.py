@@ -1,1 +1,0 @@
-"""Cell-type proportions of spots."""

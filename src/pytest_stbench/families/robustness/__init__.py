@@ -1,1 +1,0 @@
-"""What is kept when nothing but stain, place or order changes."""

@@ -1,1 +1,0 @@
-"""Gene programmes that clinics use."""

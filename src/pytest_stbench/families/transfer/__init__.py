@@ -1,1 +1,0 @@
-"""What is lost across technologies."""
