@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import zlib
 from functools import cache
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from PIL.Image import Image as Picture
 
 RAW, LZW, JPEG, DEFLATE, OLD_DEFLATE, PACKBITS = 1, 5, 7, 8, 32946, 32773
 LZMA, ZSTD, JPEG2000, APERIO_RGB = 34925, 50000, 34712, 33005
@@ -108,8 +110,6 @@ def _unpacked(data: bytes, compression: int, size: int) -> NDArray[np.uint8]:
 
 
 def _jpeg(data: bytes, shape: tuple[int, int, int], photometric: int, tables: bytes) -> NDArray[np.uint8]:
-    from PIL import Image
-
     height, width, samples = shape
     if _frame(data) != (8, height, width, samples):
         raise TileError(f"it is no JPEG of {width} x {height} pixels and {samples} channels")
@@ -120,12 +120,26 @@ def _jpeg(data: bytes, shape: tuple[int, int, int], photometric: int, tables: by
         space = ""  # some writers say RGB and store whole files, which say themselves what they hold
     mode, raw = ("L", "L") if samples == 1 else ("RGB", _raw_colours())
     try:
-        # The decoder alone: opening a file of it would take half as long again.
-        image = Image.frombytes(mode, (width, height), stream, "jpeg", raw, space)
+        # The decoder alone, into memory that is there: opening a file of it would take half as long again.
+        image = _canvas(mode, width, height)
+        image.frombytes(stream, "jpeg", raw, space)
         return np.frombuffer(image.tobytes(), dtype=np.uint8).reshape(shape)
     except (ValueError, OSError, SyntaxError) as error:
         found = str(error)
     raise TileError(found)
+
+
+_OWN = threading.local()
+
+
+def _canvas(mode: str, width: int, height: int) -> Picture:
+    """Return an image of this thread to decode into."""
+    from PIL import Image
+
+    found: Picture | None = getattr(_OWN, "canvas", None)
+    if found is None or found.mode != mode or found.size != (width, height):
+        found = _OWN.canvas = Image.new(mode, (width, height))
+    return found
 
 
 @cache

@@ -45,7 +45,9 @@ def tile_order(
 
 def cut_patches(regions: Regions, corners: NDArray[np.intp], size: int) -> NDArray[np.uint8]:
     """Return patches (n, size, size, 3) whose first column and row are `corners` (n, 2), in this order."""
-    patches = np.full((len(corners), size, size, 3), WHITE, dtype=np.uint8)
+    patches = np.empty((len(corners), size, size, 3), dtype=np.uint8)
+    within = ((corners >= 0) & (corners + size <= regions.size[::-1])).all(axis=1)
+    patches[~within] = WHITE
     for place in tile_order(corners, size, regions.tile, regions.tile_bytes).tolist():
         left, top = corners[place].tolist()
         regions.fill(patches[place], left, top)

@@ -120,13 +120,13 @@ class Regions:
                 f"{MOST_WHOLE >> 30} GiB that are decoded at once: read `patches` or `batches`, or set "
                 "`image.mpp`"
             )
-        found = np.full((height, width, 3), WHITE, dtype=np.uint8)
+        found = np.empty((height, width, 3), dtype=np.uint8)
         for top in range(0, height, ROWS):
             self.fill(found[top : top + ROWS], 0, top)
         return found
 
     def fill(self, out: Pixels, left: int, top: int) -> None:
-        """Write the rectangle that begins at `left`, `top` into `out`, (h, w, 3), which is white."""
+        """Write the rectangle that begins at `left`, `top` into `out`, (h, w, 3); not what lies outside."""
         height, width = self.size
         x0, y0 = max(left, 0), max(top, 0)
         x1, y1 = min(left + out.shape[1], width), min(top + out.shape[0], height)
@@ -140,27 +140,26 @@ class Regions:
 
     def _level_box(self, box: Box) -> Pixels:
         left, top, right, bottom = box
-        found = np.full((bottom - top, right - left, 3), WHITE, dtype=np.uint8)
+        found = np.empty((bottom - top, right - left, 3), dtype=np.uint8)
         self._tiles(found, left, top)
         return found
 
     def _tiles(self, out: Pixels, left: int, top: int) -> None:
-        """Write a rectangle of the level, all within it, out of its tiles."""
+        """Write a rectangle of the level, all within it but for rounding, out of its tiles."""
         level = self._pyramid.levels[self.level]
         width, height = level.tile
         bottom, right = min(top + out.shape[0], level.height), min(left + out.shape[1], level.width)
+        if bottom - top < out.shape[0] or right - left < out.shape[1]:
+            out[...] = WHITE
         for row in range(top // height, (bottom - 1) // height + 1):
             y = row * height
             rows = slice(max(top, y), min(bottom, y + height))
             for column in range(left // width, (right - 1) // width + 1):
                 x = column * width
-                tile = self._tile(row, column)
-                if tile is None:
-                    continue
                 x0, x1 = max(left, x), min(right, x + width)
-                out[rows.start - top : rows.stop - top, x0 - left : x1 - left] = tile[
-                    rows.start - y : rows.stop - y, x0 - x : x1 - x
-                ]
+                part = out[rows.start - top : rows.stop - top, x0 - left : x1 - left]
+                tile = self._tile(row, column)
+                part[...] = WHITE if tile is None else tile[rows.start - y : rows.stop - y, x0 - x : x1 - x]
 
     def _tile(self, row: int, column: int) -> Pixels | None:
         key = (self._pyramid.key, self.level, row, column)
