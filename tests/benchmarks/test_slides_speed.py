@@ -17,6 +17,7 @@ from pytest_stbench.data.image import Image
 from pytest_stbench.data.images.tile_cache import TILES
 
 openslide = pytest.importorskip("openslide")
+pytest.importorskip("imagecodecs")  # of the writer
 TILE, SIZE, MPP = 256, 224, 0.5
 
 

@@ -69,9 +69,6 @@ def write_pyramid(
     found = [pixels, *smaller] if smaller is not None else levels_of(pixels, levels)
     samples = pixels.shape[2]
     photometric = options.pop("photometric", "minisblack" if samples == 1 else "rgb")
-    if compression == JPEG and samples == 3:
-        photometric = "ycbcr"
-        options["subsampling"] = {0: (1, 1), 1: (2, 1), 2: (2, 2)}[subsampling]
     jpeg = {"quality": quality, "subsampling": subsampling} if samples == 3 else {"quality": quality}
     with tifffile.TiffWriter(
         path, bigtiff=options.pop("bigtiff", False), byteorder=options.pop("order", "<")
@@ -92,9 +89,18 @@ def write_pyramid(
                 extra["subifds"] = len(found) - 1
             file.write(
                 data, shape=(height, width, samples) if samples > 1 else (height, width), dtype=np.uint8,
-                tile=(side, side), compression=compression, photometric=photometric, metadata=None, **extra,
-                **options,
+                tile=(side, side), compression=DEFLATE if compression == JPEG else compression,
+                photometric=photometric, metadata=None, **extra, **options,
             )  # fmt: skip
+    return called_jpeg(path, len(found), grey=samples == 1) if compression == JPEG else path
+
+
+def called_jpeg(path, pages=1, *, grey=False):
+    """Say that the tiles of a file, written as they are, are JPEG: its writer wants a package for that."""
+    for page in range(pages):
+        set_value(path, 259, JPEG, page=page)
+        if not grey:
+            set_value(path, 262, 6, page=page)
     return path
 
 
