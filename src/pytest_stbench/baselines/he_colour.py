@@ -16,7 +16,7 @@ from pytest_stbench.kernels.stain import STAINS, density_table
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pytest_stbench.data.image import InputImage
+    from pytest_stbench.data.input_image import InputImage
     from pytest_stbench.data.inputs import ModelSlide
 
 PATCH_UM = 112.0

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from pytest_stbench.calls.process_end import Watchdog, end_forked_child
 from pytest_stbench.calls.tracebacks import ModelExited, exit_call
+from pytest_stbench.data.images.ahead import settle
 from pytest_stbench.errors import StbenchWarning
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def guarded_call(
         return _exits_as_errors(function)
     finally:
         end_forked_child(process)
+        settle()
 
 
 def _exits_as_errors(function: Callable[[], T]) -> T:

@@ -115,6 +115,6 @@ def _pixel_size_known(dataset: Subject) -> bool:
     if image is None:
         return True
     size = image.um_per_px
-    if size is None:
-        return image.alignment is not None
+    if size is None:  # the matrix or the file says it, or the slide is not read
+        return True
     return known(size) if isinstance(size, str) else 0 < size < float("inf")

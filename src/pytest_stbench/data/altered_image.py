@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_stbench.data.image import InputImage
+from pytest_stbench.data.input_image import InputImage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -251,6 +251,7 @@ class Dataset:
             "genes_not_shared": len(raw.genes) - int(listed.sum()),
             "genes_absent_taken_as_zero": int((~listed).sum()) if zero else 0,
             **raw.notes,
+            **({} if raw.image is None else raw.image.notes),
         }
         for note, number in found.items():
             self._notes.setdefault(note, {})[raw.slide_id] = number

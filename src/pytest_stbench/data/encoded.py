@@ -31,12 +31,13 @@ _PILLOW_LIMIT = threading.RLock()
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
-def size_of(path: Path) -> tuple[int, int]:
+def size_of(path: Path, name: str | None = None) -> tuple[int, int]:
     """Return (height, width) from the header of an image file.
 
-    Raises ``DataError`` when it is no image, or holds more than 8 bits a channel.
+    Raises ``DataError`` with `name`, else the path, when it is no image, or holds more than 8 bits a
+    channel.
     """
-    with _opened(path, str(path)) as image:
+    with _opened(path, name or str(path)) as image:
         return image.height, image.width
 
 

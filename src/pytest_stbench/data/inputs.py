@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from numpy.typing import NDArray
 
-    from pytest_stbench.data.image import InputImage
+    from pytest_stbench.data.input_image import InputImage
     from pytest_stbench.data.region import Region
     from pytest_stbench.data.slide import SlideMeta
 
@@ -75,12 +75,25 @@ class ModelSlide:
         `mpp` is um per pixel; `units` (indices or a slice) goes through a slide in parts. What
         lies outside the image is white. Raises ``ModelError`` when the slide has no image.
         """
+        return self._image().patches(size=size, mpp=mpp, units=units)
+
+    def batches(
+        self, size: int = 224, mpp: float = 0.5, batch: int = 256
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.uint8]]]:
+        """Yield indices of units and their patches, as :meth:`patches`, `batch` at a time; every unit once.
+
+        Units come in the order in which the file is read once, and the next batch is read while the model
+        works on this one.
+        """
+        return self._image().batches(size=size, mpp=mpp, batch=batch)
+
+    def _image(self) -> InputImage:
         from pytest_stbench.errors import ModelError
 
         if self.image is None:
             message = f"slide {self.meta.slide_id} has no image: patches need one (`image:` in the task file)"
             raise ModelError(message)
-        return self.image.patches(size=size, mpp=mpp, units=units)
+        return self.image
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -159,7 +172,7 @@ def _add(state: hashlib._Hash, value: Any) -> None:
     from anndata import AnnData
     from scipy import sparse
 
-    from pytest_stbench.data.image import InputImage
+    from pytest_stbench.data.input_image import InputImage
     from pytest_stbench.data.later import Later, Made
 
     if isinstance(value, Later | Made):

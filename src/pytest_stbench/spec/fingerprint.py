@@ -119,8 +119,8 @@ def _dataset(dataset: DatasetSpec) -> dict[str, Any]:
     ignored: dict[str, Any] = {
         **dict.fromkeys(IGNORED_DATASET, True), "labels": set(IGNORED_LABELS), "keys": unwritten,
     }  # fmt: skip
-    if dataset.image is not None and dataset.image.alignment is None:
-        ignored["image"] = {"alignment"}
+    if dataset.image is not None:
+        ignored["image"] = {key for key in ("alignment", "reader") if getattr(dataset.image, key) is None}
     return dataset.model_dump(exclude=ignored)
 
 

@@ -57,7 +57,8 @@ class ScaleSpec(Part):
 class ImageSpec(Part):
     """The H&E image of each slide and the coordinates of the units in its pixels.
 
-    ``alignment`` is the file of a matrix that places the image, from which um per pixel follow.
+    ``alignment`` is the file of a matrix that places the image, from which um per pixel follow. Without
+    ``um_per_px`` it is what the file says. ``reader`` reads the file whatever it is.
     """
 
     path: str
@@ -65,6 +66,7 @@ class ImageSpec(Part):
     alignment: str | None = None
     spatial: str = "spatial"
     mpp: Number | None = Field(default=None, gt=0)
+    reader: Literal["tiff", "openslide", "pillow"] | None = None
 
 
 class LabelsSpec(Part):

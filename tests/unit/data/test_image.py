@@ -7,9 +7,11 @@ import pytest
 import skimage.transform
 from PIL import Image as PillowImage, PngImagePlugin
 
-from pytest_stbench.data import image as image_module
+from pytest_stbench.data import image as image_module, input_image
 from pytest_stbench.data.encoded import RecentArrays
-from pytest_stbench.data.image import Image, InputImage, resample
+from pytest_stbench.data.image import Image
+from pytest_stbench.data.images.whole import resample
+from pytest_stbench.data.input_image import InputImage
 from pytest_stbench.errors import DataError, ModelError
 
 
@@ -153,7 +155,8 @@ def test_slides_of_different_resolution_look_alike_at_the_common_mpp():
 
 def test_shape_is_known_without_decoding(tmp_path, monkeypatch):
     PillowImage.fromarray(textured()).save(tmp_path / "a.png")
-    monkeypatch.setattr(image_module, "decode", lambda *_: pytest.fail("decoded"))
+    for module in (image_module, input_image):
+        monkeypatch.setattr(module, "decode", lambda *_: pytest.fail("decoded"))
     given = Image(tmp_path / "a.png", mpp=1.0, target_mpp=2.0).input(PLACES)
     assert given.shape == (30, 40, 3)
 

@@ -59,7 +59,14 @@ TASK = {
             },
             "scale": {"um_per_px": 0.5},
             "pitch_um": 100.0,
-            "image": {"path": "i.jpg", "um_per_px": 0.5, "alignment": "m.csv", "spatial": "xy", "mpp": 0.5},
+            "image": {
+                "path": "i.jpg",
+                "um_per_px": 0.5,
+                "alignment": "m.csv",
+                "spatial": "xy",
+                "mpp": 0.5,
+                "reader": "pillow",
+            },
             "labels": {
                 "path": "l/{slide}.csv",
                 "unit": "u",
@@ -199,6 +206,7 @@ CHOICES = {
     "absent_gene": "intersect",
     "geometry": "tiled",
     "panels": "separate",
+    "reader": "tiff",
 }
 
 
@@ -260,7 +268,7 @@ def test_keys_that_are_not_written_are_no_part(keys):
     assert differences(fingerprint(without), fingerprint(TaskSpec(**data))) == ("dataset.one",)
 
 
-def test_a_matrix_that_is_not_written_is_no_part():
+def test_a_matrix_and_a_reader_that_are_not_written_are_no_part():
     image = {"path": "i.jpg", "um_per_px": 0.5}
     config = model.DatasetSpec(source="h5ad", image=image)
     assert _dataset(config)["image"] == {**image, "spatial": "spatial", "mpp": None}

@@ -173,14 +173,10 @@ def image_of(
     """
     if config.image is None or image is None:
         return None, None
-    if config.image.um_per_px is None:
-        message = f"{path}: image.um_per_px is missing: write the um per pixel of the image, or uns:KEY"
-        raise DataError(message)
-    scale = units.um_of(file, path, "image.um_per_px", config.image.um_per_px)
+    said = config.image.um_per_px
+    scale = None if said is None else units.um_of(file, path, "image.um_per_px", said)
     xy_px = entry_of(file, path, "image.spatial", config.image.spatial, n_units)[rows]
-    found = Image(image, mpp=scale, target_mpp=config.image.mpp)
-    found.check()
-    return found, xy_px
+    return Image.declared(image, config.image, scale), xy_px
 
 
 def entry_of(file: h5py.File, path: Path, key: str, name: str, n_units: int) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_stbench.data.column_names import names_correction
 from pytest_stbench.data.features import genes_in
 from pytest_stbench.data.h5ad_samples import index_source
+from pytest_stbench.data.images.looking import files_of
 from pytest_stbench.data.labels import label_columns
 from pytest_stbench.data.readers import hdf5
 from pytest_stbench.data.readers.annotations import embedding_of, formed_units, proportions_of
@@ -145,7 +146,7 @@ class H5adSource:
     def files(self, slide_id: str) -> tuple[Path, ...]:
         """Return the slide's file and its image, if one is declared."""
         place = self._places[slide_id]
-        return (place.path,) if place.image is None else (place.path, place.image)
+        return (place.path,) if place.image is None else (place.path, *files_of(place.image))
 
     def genes(self, slide_id: str) -> tuple[str, ...]:
         """Return the symbols of the genes of the slide, each once, in the order of the file."""

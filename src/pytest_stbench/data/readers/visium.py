@@ -186,12 +186,14 @@ class VisiumSource:
         declared = self._config.image
         if declared is not None and outs.image is not None:
             scale = declared.um_per_px
+            own = isinstance(scale, int | float)
             mpp = float(scale) if isinstance(scale, int | float) else um_per_px
-            image, xy_px = Image(outs.image, mpp=mpp, target_mpp=declared.mpp), pixels * (um_per_px / mpp)
-        elif outs.hires is not None:
-            shrink = positive(scales, "tissue_hires_scalef", outs.scales)
-            image, xy_px = Image(outs.hires, mpp=um_per_px / shrink), pixels * shrink
-        else:
+            said_by = "image.um_per_px" if own else outs.scales.name
+            image = Image.declared(outs.image, declared, mpp, said_by=said_by)
+            return image, pixels * (um_per_px / mpp)
+        if outs.hires is None:
             return None, None
+        shrink = positive(scales, "tissue_hires_scalef", outs.scales)
+        image = Image(outs.hires, mpp=um_per_px / shrink)
         image.check()
-        return image, xy_px
+        return image, pixels * shrink

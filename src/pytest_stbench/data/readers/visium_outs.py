@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from pytest_stbench.data.images.looking import files_of
 from pytest_stbench.data.readers.files import companion, json_of, slide_paths
 from pytest_stbench.data.readers.visium_places import BINS
 from pytest_stbench.data.wording import listing
@@ -51,8 +52,9 @@ class Outs:
     @property
     def files(self) -> tuple[Path, ...]:
         """Return all files that are read."""
-        found = (self.matrix, self.positions, self.scales, self.cells, self.nuclei, self.image or self.hires)
-        return tuple(file for file in found if file is not None)
+        found = (self.matrix, self.positions, self.scales, self.cells, self.nuclei)
+        image = self.image or self.hires
+        return (*(file for file in found if file is not None), *(() if image is None else files_of(image)))
 
 
 def find_outs(config: DatasetSpec, roots: Sequence[Path]) -> dict[str, Outs]:

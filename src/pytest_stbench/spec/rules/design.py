@@ -30,6 +30,9 @@ NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 ALIGNED = ("xenium", "merscope", "spatialdata")
 """Sources whose images a matrix may place."""
 
+SILENT = (".jpg", ".jpeg", ".png")
+"""How images end that do not say the size of their pixels; others may."""
+
 
 def _header(task: TaskSpec, known: Known) -> Mistakes:
     if not NAME_PATTERN.fullmatch(task.name):
@@ -79,7 +82,8 @@ def _image(key: Key, dataset: DatasetSpec, known: Known) -> Mistakes:
     assert image is not None  # the caller looked
     if known.gone(*key, "um_per_px") or known.gone(*key, "alignment"):
         return
-    if image.um_per_px is None and image.alignment is None:
+    silent = known.gone(*key, "path") or image.path.lower().endswith(SILENT)
+    if image.um_per_px is None and image.alignment is None and silent:
         also = ", or the matrix that places it: `alignment`" if dataset.source in ALIGNED else ""
         yield (*key, "um_per_px"), f"is missing: the um per pixel of the image{also}"
     elif image.um_per_px is not None and image.alignment is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.data.image import Image
+from pytest_stbench.data.images.looking import files_of
 from pytest_stbench.data.readers.files import of_slide
 from pytest_stbench.errors import DataError
 
@@ -46,7 +47,7 @@ class Picture:
     @property
     def files(self) -> tuple[Path, ...]:
         """All files that it depends on."""
-        return (self.path,) if self.alignment is None else (self.path, self.alignment)
+        return (*files_of(self.path), *(() if self.alignment is None else (self.alignment,)))
 
 
 def find_pictures(config: DatasetSpec, slides: Iterable[str], roots: Sequence[Path]) -> dict[str, Picture]:
@@ -86,18 +87,16 @@ def place(
                 "of the cells"
             )
         to_px = read(picture.alignment)
-        mpp, xy_px = 1 / side_of(to_px), xy_um @ to_px[:2, :2].T + to_px[:2, 2]
-    elif isinstance(declared.um_per_px, int | float):
-        mpp = float(declared.um_per_px)
-        xy_px = xy_um / mpp
-    else:
+        said_by = f"the matrix {picture.alignment.name}"
+        image = Image.declared(picture.path, declared, 1 / side_of(to_px), said_by=said_by)
+        return image, xy_um @ to_px[:2, :2].T + to_px[:2, 2]
+    if isinstance(declared.um_per_px, str):
         raise DataError(
             f"slide {slide}: image.um_per_px is {declared.um_per_px!r}; bundles hold no such key: "
             "write the um per pixel of the image, whose corner must be the origin of the cells"
         )
-    image = Image(picture.path, mpp=mpp, target_mpp=declared.mpp)
-    image.check()
-    return image, xy_px
+    image = Image.declared(picture.path, declared, declared.um_per_px)
+    return image, xy_um / image.mpp
 
 
 def of_explorer(path: Path, pixel_um: float = XENIUM_PIXEL_UM) -> Floats:

@@ -1,0 +1,3 @@
+"""Whole-slide images: what reads a file, its levels and tiles, regions and patches out of them."""
+
+from __future__ import annotations

@@ -1,0 +1,124 @@
+"""What reads an image file: decided by looking into it, or by the task file.
+
+TIFF files in tiles, and large ones in strips, are read in parts; files of scanners by OpenSlide; all
+others are decoded whole by Pillow.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pytest_stbench.data.images.tiff_pages import MAGIC, NotInPartsError
+from pytest_stbench.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pytest_stbench.data.images.pyramid import Pyramid
+
+    Reader = Literal["tiff", "openslide", "pillow"]
+
+WHOLE_BYTES = 256 << 20
+"""Decoded bytes up to which an image without tiles is decoded whole."""
+
+OF_SCANNERS = (".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide", ".czi", ".dcm")
+"""Suffixes by which a file that nothing here reads is told to need the extra."""
+
+TO_TILES = "write it as a pyramid in tiles (vips tiffsave --tile --pyramid --compression jpeg)"
+
+
+def pyramid_of(path: Path, name: str, reader: Reader | None = None) -> Pyramid | None:
+    """Return a file as a pyramid that is read in parts; None where Pillow decodes it whole.
+
+    Parameters
+    ----------
+    path
+        The image file.
+    name
+        What errors call it.
+    reader
+        Reads it whatever it is; by default what fits what is in the file.
+
+    Raises
+    ------
+    DataError
+        With `name`: it is damaged, of a kind that is no H&E, needs an extra that is not installed, or
+        cannot be read by `reader`.
+    """
+    from pytest_stbench.data.images.vendors import NEEDED, VendorPyramid, knows
+
+    if reader == "pillow":
+        return None
+    if reader == "openslide":
+        return VendorPyramid(path, name)
+    if _is_tiff(path):
+        from pytest_stbench.data.images.tiff import TiffPyramid
+
+        try:
+            found = TiffPyramid(path, name)
+        except NotInPartsError as error:
+            why = str(error)
+        else:
+            return found if reader == "tiff" or found.in_tiles or _large(found) else None
+        if reader == "tiff":
+            raise DataError(f"{name}: `reader: tiff` cannot read it: it {why}")
+        if knows(path):
+            return VendorPyramid(path, name)
+        _refuse_large(path, name, why)
+        return None
+    if reader == "tiff":
+        raise DataError(f"{name}: `reader: tiff` cannot read it: it is no TIFF file")
+    if knows(path):
+        return VendorPyramid(path, name)
+    if path.suffix.lower() in OF_SCANNERS and path.exists():
+        raise DataError(f"{name}: no image that can be read here; as a file of a scanner {NEEDED}")
+    return None
+
+
+def statements_of(path: Path, name: str, reader: Reader | None = None) -> Mapping[str, float]:
+    """Return um per pixel of an image by what in the file says so, whatever reads it.
+
+    Raises ``DataError`` as :func:`pyramid_of`.
+    """
+    found = pyramid_of(path, name, reader)
+    if found is None and _is_tiff(path):
+        from pytest_stbench.data.images.tiff import TiffPyramid
+
+        try:
+            found = TiffPyramid(path, name)
+        except (NotInPartsError, DataError):
+            return {}  # Pillow tells what is wrong with it
+    return {} if found is None else found.statements
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """Return all files of an image: MRXS has its pixels in a folder beside it."""
+    beside = path.with_suffix("")
+    if path.suffix.lower() != ".mrxs" or not beside.is_dir():
+        return (path,)
+    return path, *sorted(file for file in beside.iterdir() if file.is_file())
+
+
+def _is_tiff(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4) in MAGIC
+    except OSError:
+        return False  # told by what decodes it
+
+
+def _large(found: Pyramid) -> bool:
+    return 3 * found.levels[0].width * found.levels[0].height > WHOLE_BYTES
+
+
+def _refuse_large(path: Path, name: str, why: str) -> None:
+    """Raise ``DataError`` for a file that is neither read in parts nor small enough to be decoded whole."""
+    from pytest_stbench.data.encoded import size_of
+
+    height, width = size_of(path, name)
+    if 3 * width * height > WHOLE_BYTES:
+        raise DataError(
+            f"{name}: the image of {width} x {height} pixels {why}; decoded whole it is "
+            f"{3 * width * height / 2**30:.1f} GiB: {TO_TILES}, or write `reader: pillow`"
+        )

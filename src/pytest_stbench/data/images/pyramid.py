@@ -1,0 +1,85 @@
+"""What a whole-slide image is to whoever reads it: levels of tiles, and what it says of its pixels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from pytest_stbench.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Tile = NDArray[np.uint8]
+    ReadTile = Callable[[int, int, int], "Tile | None"]
+
+MOST_TILE_BYTES = 1 << 26
+"""Decoded bytes of a tile or strip: what is larger is not read in parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One resolution: ``scale`` is the size of its pixels in those of level 0.
+
+    ``tile`` is the width and height in which it is read.
+    """
+
+    width: int
+    height: int
+    scale: float
+    tile: tuple[int, int]
+
+
+class Pyramid(Protocol):
+    """An image that is read in tiles."""
+
+    @property
+    def levels(self) -> Sequence[Level]:
+        """The resolutions, finest first."""
+        ...
+
+    @property
+    def statements(self) -> Mapping[str, float]:
+        """Um per pixel of level 0 by what in the file says so, most telling first."""
+        ...
+
+    @property
+    def missing(self) -> int:
+        """Number of tiles of level 0 that the file leaves out, as far as its header tells."""
+        ...
+
+    @property
+    def key(self) -> Hashable:
+        """What tells its tiles from those of other images."""
+        ...
+
+    def reading(self) -> AbstractContextManager[ReadTile]:
+        """Open the file; what is returned reads the tile of a level, row and column.
+
+        A tile is (h, w, 3) or (h, w, 1) uint8, None where the file leaves it out (white). Raises
+        ``DataError`` that names level and tile, and no file.
+        """
+        ...
+
+
+def scale_of(level: int, size: tuple[int, int], full: tuple[int, int], name: str) -> float:
+    """Return how many pixels of the full image (width, height) one of a level covers along each axis.
+
+    A whole number where rounding of the level's sides allows one. Raises ``DataError`` where the sides
+    are not those of the image made smaller.
+    """
+    low = max(side / (own + 1) for side, own in zip(full, size, strict=True))
+    high = min(side / max(own - 1, 0.5) for side, own in zip(full, size, strict=True))
+    if not (low <= high and max(size) < max(full)):
+        raise DataError(
+            f"{name}: level {level} of {size[0]} x {size[1]} pixels is not that of {full[0]} x {full[1]} "
+            "made smaller: the pyramid is wrong; write the file anew, or without its smaller levels"
+        )
+    mean = math.sqrt((full[0] / size[0]) * (full[1] / size[1]))
+    whole = round(mean)
+    return float(whole) if low <= whole <= high else mean

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import copy
+import multiprocessing
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from pytest_stbench.data.image import Image
+from pytest_stbench.data.images import tokens
+from pytest_stbench.data.images.tokens import FOLDER
+from pytest_stbench.errors import DataError
+
+from .slides import tissue, write_pyramid
+
+PLACES = np.array([[100.0, 100.0], [300.0, 200.0]])
+
+
+@pytest.fixture
+def given(tmp_path):
+    path = write_pyramid(tmp_path / "carcinoma.tif", tissue(), ome={"Name": "carcinoma"})
+    return Image(path, mpp=0.25, target_mpp=0.4).input(PLACES)
+
+
+def patches(given):
+    return given.patches(16, 0.5)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # threads of libraries
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_every_kind_of_child_process_reads_the_same_patches(given, method):
+    with multiprocessing.get_context(method).Pool(1) as pool:
+        np.testing.assert_array_equal(pool.apply(patches, (given,)), patches(given))
+
+
+def test_no_path_in_a_pickle_and_little_else(given, tmp_path):
+    _ = given.array, patches(given)
+    data = pickle.dumps(given)
+    for word in (b"carcinoma", str(tmp_path).encode(), os.environ[FOLDER].encode()):
+        assert word not in data
+    assert len(data) < 2000
+    np.testing.assert_array_equal(patches(pickle.loads(data)), patches(given))
+    np.testing.assert_array_equal(patches(copy.deepcopy(given)), patches(given))
+
+
+def test_words_lie_in_a_folder_of_the_user_alone_that_ends_with_the_run(given, tmp_path):
+    code = (
+        "import os, pickle, sys\n"
+        "from pathlib import Path\n"
+        "from pytest_stbench.data.image import Image\n"
+        "image = Image(Path(sys.argv[1]), mpp=0.25).input([[100.0, 100.0]])\n"
+        "Path(sys.argv[2]).write_bytes(pickle.dumps(image))\n"
+        "folder = Path(os.environ['STBENCH_IMAGE_TOKENS'])\n"
+        "print(folder, oct(folder.stat().st_mode & 0o77), len(list(folder.iterdir())))\n"
+    )
+    kept = tmp_path / "kept.pickle"
+    path = tmp_path / "carcinoma.tif"
+    alone = {name: value for name, value in os.environ.items() if name != FOLDER}
+    done = subprocess.run(
+        [sys.executable, "-c", code, path, kept], capture_output=True, text=True, check=True, env=alone
+    )
+    folder, others, n_files = done.stdout.split()
+    assert (others, n_files) == ("0o0", "1")
+    assert not os.path.exists(folder)  # noqa: PTH110  # text of another process
+    dead = pickle.loads(kept.read_bytes())
+    with pytest.raises(DataError, match="image of a slide: it was pickled by a run that has ended"):
+        dead.patches(16, 0.5)
+
+
+def test_words_are_random_and_open_their_own_slide(given, tmp_path):
+    other = Image(write_pyramid(tmp_path / "b.tif", tissue(seed=5)), mpp=0.25, target_mpp=0.4).input(PLACES)
+    again = Image(tmp_path / "b.tif", mpp=0.25).input(PLACES)
+    words = {image._content.word for image in (given, other, again)}
+    assert len(words) == 3
+    assert all(len(word) == 32 for word in words)
+    assert (patches(given) != patches(other)).any()
+    with pytest.raises(DataError, match="a run that has ended"):
+        tokens.Token("0" * 32).pyramid()
+    with pytest.raises(DataError, match="a run that has ended"):
+        tokens.Token("../../etc/passwd").pyramid()
+
+
+def test_open_files_are_bounded_and_opened_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(tokens, "MOST_OPEN", 2)
+    path = write_pyramid(tmp_path / "a.tif", tissue())
+    images = [Image(path, mpp=0.25).input(PLACES) for _ in range(4)]
+    found = [patches(image) for image in images]
+    assert len(tokens._PYRAMIDS) <= 2
+    for image, expected in zip(images, found, strict=True):
+        np.testing.assert_array_equal(patches(image), expected)
