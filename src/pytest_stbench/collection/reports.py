@@ -133,6 +133,7 @@ def take_report(config: pytest.Config, report: pytest.TestReport) -> None:
 
 def check_files(config: pytest.Config) -> None:
     """Refuse results files that cannot be used before anything is run."""
+    from pytest_stbench.results.earlier import load_earlier
     from pytest_stbench.results.schema import load
 
     path = save_path(config)
@@ -146,7 +147,7 @@ def check_files(config: pytest.Config) -> None:
     try:
         settings = run_settings(config)
         if settings.compare:
-            load(settings.compare)
+            load_earlier(settings.compare)
         if path is not None and path.exists():
             load(path)
     except ResultsError as error:
