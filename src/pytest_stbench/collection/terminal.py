@@ -15,34 +15,23 @@ from pytest_stbench.collection.reports import (
     results_of,
     save_path,
 )
-from pytest_stbench.gate.wording import WITHIN_SLIDE
+from pytest_stbench.report.comparing.moved import by_kind, moved_lines
 from pytest_stbench.report.depth import depth_lines
-from pytest_stbench.report.findings import (
-    SAVED,
-    check_name,
-    checklist_lines,
-    concession_lines,
-    counted,
-    finding_line,
-    further_lines,
-)
-from pytest_stbench.report.tables import in_words, make_tables, table_lines, undefined_line
-from pytest_stbench.report.verdicts import PASSED, several_lines, shown, verdict_lines
+from pytest_stbench.report.findings import check_name, checklist_lines
+from pytest_stbench.report.summary import check_lines, scored_lines
+from pytest_stbench.report.tables import make_tables
+from pytest_stbench.report.verdicts import several_lines
 from pytest_stbench.report.width import terminal_width, wrapped
+from pytest_stbench.results.changes import PatientChange
 from pytest_stbench.results.checklist import checklist_of
-from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.run.settings import IN_PROCESS_PLUGIN
 
 if TYPE_CHECKING:
     import pytest
 
     from pytest_stbench.collection.reports import Gathered
-    from pytest_stbench.report.tables import Table
     from pytest_stbench.results.check_record import CheckRecord
-    from pytest_stbench.results.provenance import TaskRecord
-    from pytest_stbench.results.schema import Results
 
-CHANGES_SHOWN = 3
 AS_PAGE = "to see it as a page: the same command with --stbench-report=report.html"
 
 
@@ -62,14 +51,16 @@ def write_summary(reporter: Any, config: pytest.Config) -> None:
         if task.name != titled:
             reporter.section(f"stbench: {task.name} v{task.version}")
             titled = task.name
-        _write_table(reporter, table, task, results, gathered, width)
+        for line, markup in scored_lines(table, task, results, ended=gathered.ended, width=width):
+            reporter.write_line(line, **markup)
     for line in several_lines(results.verdicts):
         reporter.write_line(line)
     if not tables:
         reporter.section("stbench")
     for line in depth_lines(results.datasets, width):
         reporter.write_line(line)
-    _write_checks(reporter, results.checks, gathered)
+    for line, markup in check_lines(results.checks, gathered.blocked):
+        reporter.write_line(line, **markup)
     if not tables:
         for line in checklist_lines(checklist_of(results)):
             reporter.write_line(line)
@@ -99,77 +90,6 @@ class _Wrapped:
             self._reporter.write_line(part, **markup)
 
 
-def _write_table(
-    reporter: Any, table: Table, task: TaskRecord, results: Results, gathered: Gathered, width: int | None
-) -> None:
-    registry = builtin_registry()
-    family = registry.families[task.wraps or task.family]
-    _, dataset, variant, split = table.place
-    views = (f"{dataset}+{variant}", dataset)
-    found = {d.name: d for d in results.datasets if d.task == task.name}
-    facts = next((found[view] for view in views if view in found), None)
-    head = [task.family, f"{task.claim} claim", f"{dataset}{f'+{variant}' if variant else ''}"]
-    if facts is not None:
-        head += [
-            count(len(set(facts.patients.values())), "patient"),
-            count(facts.n_slides, "slide"),
-            count(facts.n_units, "unit"),
-        ]
-    genes = table.scores[0].n_genes
-    scored = "signatures" if family.predicts == "signatures" else "genes"
-    head += [f"{genes} {scored}"] if genes is not None else []
-    within = any(lock.split == split and set(lock.train) & set(lock.test) for lock in results.lock)
-    reporter.write_line(", ".join([*head, f"{split} ({WITHIN_SLIDE})" if within else split]))
-    ladder_names = {name for scores in table.ladder.values() for name in scores}
-    simple = next((name for name in family.simple if name in ladder_names), "")
-    reporter.write_line(f"model {_model(table.model, results)}   T = {family.trivial}   S = {simple}")
-    ended = gathered.ended
-    for line in table_lines(table, task.primary, family.trivial, simple, ended, width and width - 2):
-        reporter.write_line(f"  {line}")
-    for verdict in table.verdicts.values():
-        for rule in verdict_lines(verdict, ended.get(verdict.key, PASSED)):
-            text, markup = shown(rule)
-            reporter.write_line(f"  {text}", **markup)
-    words = in_words(table, task.primary, family.trivial, simple, within=within)
-    if words:
-        reporter.write_line(f"  in words: {words}")
-    counted = undefined_line(score for score in table.scores if score.metric == task.primary)
-    if counted:
-        reporter.write_line(f"  undefined    {counted}")
-    reporter.write_line("")
-
-
-def _model(name: str, results: Results) -> str:
-    record = next((model for model in results.models if model.name == name), None)
-    if record is None:
-        return name
-    named = f"{name} {record.revision}" if record.revision else name
-    return f"{named} (names of units {record.unit_names})" if record.unit_names else named
-
-
-def _write_checks(reporter: Any, checks: tuple[CheckRecord, ...], gathered: Gathered) -> None:
-    if not checks:
-        return
-    reporter.write_line(f"checks  {counted(checks)}")
-    blocked = gathered.blocked
-    several = len({check.task for check in checks}) > 1
-    for check in checks:
-        if check.status == "pass":
-            continue
-        held = blocked.get((check.task, check_name(check)), ("", 0))[1]
-        behind = f"   blocks {held} items" if held else ""
-        task = f"{check.task}: " if several else ""
-        markup = {"fail": {"red": True}, "warn": {"yellow": True}}.get(check.status, {})
-        reporter.write_line(f"  {check.status.upper():4}  {task}{finding_line(check)}{behind}", **markup)
-        for line in further_lines(check, SAVED):
-            reporter.write_line(f"        {line}")
-    conceded = concession_lines(checks)
-    if conceded:
-        reporter.write_line("waivers and changed thresholds")
-    for line in conceded:
-        reporter.write_line(f"  {line}", yellow=True)
-
-
 def _write_blocked(reporter: Any, gathered: Gathered, checks: tuple[CheckRecord, ...]) -> None:
     """One line per cause that no line above stands for; a cause of several tasks is one."""
     shown = {(check.task, check_name(check)) for check in checks if check.status != "pass"}
@@ -184,39 +104,31 @@ def _write_blocked(reporter: Any, gathered: Gathered, checks: tuple[CheckRecord,
 
 def _write_comparisons(reporter: Any, gathered: Gathered) -> None:
     refused: dict[str, list[str]] = {}
-    without = {found["name"] for found in gathered.records["comparisons"] if not found["digests"]}
-    for name in sorted(without):
+    found = gathered.records["comparisons"]
+    for line in dict.fromkeys(
+        f"compare {one['name']}: {one['approved']}" for one in found if one["approved"]
+    ):
+        reporter.write_line(line)
+    for name in sorted({one["name"] for one in found if not one["digests"]}):
         reporter.write_line(
             f"compare {name}: has no digests (an older version wrote it, or another tool): its scores follow "
-            "from their patients, but whether a record was changed cannot be gathered"
+            "from their patients, but whether a record was changed cannot be told"
         )
-    for found in gathered.records["comparisons"]:
-        place = f"{found['metric']}[{found['pool']}]"
-        if found["refused"]:
-            why = f"not comparable with {found['name']}: {'; '.join(found['refused'])}"
+    for one in found:
+        place = f"{one['metric']}[{one['pool']}]"
+        if one["refused"]:
+            why = f"not comparable with {one['name']}: {'; '.join(one['refused'])}"
             refused.setdefault(why, []).append(place)
             continue
-        if not found["changes"]:
-            reporter.write_line(f"compare {place}: {found['name']} has no score to compare with")
+        if not one["changes"]:
+            reporter.write_line(f"compare {place}: {one['name']} has no score to compare with")
             continue
-        lost = [_change(change) for change in found["changes"][:CHANGES_SHOWN] if change["difference"] < 0]
-        what = "lost most: " + ", ".join(lost) if lost else "no patient lost"
-        reporter.write_line(
-            f"compare {place} with {found['name']} ({found['model']} {found['value']:.3f}): {what}"
-        )
+        moved = moved_lines(by_kind([PatientChange.of(change) for change in one["changes"]], {}))
+        told = ". ".join(moved) or "no patient gained or lost"
+        reporter.write_line(f"compare {place} with {one['name']} ({one['model']} {one['value']:.3f}): {told}")
     for why, places in refused.items():
         more = f" and {len(places) - 1} more" if len(places) > 1 else ""
         reporter.write_line(f"compare {places[0]}{more}: {why}", yellow=True)
-
-
-def _change(change: dict[str, Any]) -> str:
-    slides = [slide for slide in change["slides"] if slide["difference"] < 0]
-    worst = (
-        f" (slide {slides[0]['slide']} {slides[0]['difference']:+.3f})"
-        if len(change["slides"]) > 1 and slides
-        else ""
-    )
-    return f"{change['patient']} {change['difference']:+.3f}{worst}"
 
 
 def _write_store(reporter: Any, config: pytest.Config, gathered: Gathered) -> None:
