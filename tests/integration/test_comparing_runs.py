@@ -132,3 +132,51 @@ def test_other_data_is_refused_by_name(release, stbench):
     assert "not comparable with d.json (approved by Ada on" in run.message("spearman_gene[sim-lopo]")
     assert "checksum" in run.message("spearman_gene[sim-lopo]")
     release.task(**GATED)
+
+
+def line_of(path, text):
+    (number,) = [
+        n for n, line in enumerate(path.read_text().splitlines(), 1) if line.strip().startswith(text)
+    ]
+    return number
+
+
+def test_github_marks_the_line_of_a_failed_gate_and_gets_a_summary(release, stbench, monkeypatch, tmp_path):
+    assert stbench("approve", "v1.json", "--by", "Ada", "--why", "f", "-o", "g.json").exit_code == 0
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(release.folder))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    release.run("--stbench-model=v1", "--stbench-compare=g.json", *SCORE)
+    assert "::error" not in (told := summary.read_text())
+    assert told.startswith("before\n## stbench: 1 of 1 gate passed")
+    run = release.run("--stbench-model=worse", "--stbench-compare=g.json", *SCORE)
+    gate = line_of(release.folder / "mini.stbench.yaml", "not_worse_than") - 1
+    line = run.line("::error ")
+    assert line.startswith(
+        f"::error file=mini.stbench.yaml,line={gate},title=spearman_gene[sim-lopo]::spearman"
+    )
+    assert "worse than g.json (approved by Ada on" in line
+    told = summary.read_text()
+    assert "## stbench: 0 of 1 gate passed" in told
+    assert "| fail | spearman\\_gene\\[worse-sim-lopo] | mini | " in told
+    assert "lost most: patients P" in told
+    ours = run.out.partition("= stbench: mini")[2].partition("::error")[0]
+    assert ours
+    assert max(map(len, ours.splitlines())) <= 160
+
+
+def test_github_marks_the_line_of_a_failed_check(release, monkeypatch):
+    release.task(
+        "mini",
+        GATED,
+        {"checks": {"too_few_patients": {"exploratory_max": 50, "approximate_max": 60, "reason": "to fail"}}},
+    )
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    run = release.run("-m", "stbench_check", "-k", "too_few_patients")
+    check = line_of(release.folder / "mini.stbench.yaml", "too_few_patients")
+    lines = run.lines("::error ")
+    assert any(f"mini.stbench.yaml,line={check},title=too_few_patients" in line for line in lines), run.out
+    release.task(**GATED)

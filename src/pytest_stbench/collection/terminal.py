@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.calls.failures import first_line
 from pytest_stbench.checks.wording import count
+from pytest_stbench.collection.ci import write_ci
 from pytest_stbench.collection.keep_option import KEEP_ERROR
 from pytest_stbench.collection.reports import (
     SAVE_ERROR,
@@ -15,14 +17,13 @@ from pytest_stbench.collection.reports import (
     results_of,
     save_path,
 )
-from pytest_stbench.report.comparing.moved import by_kind, moved_lines
+from pytest_stbench.report.comparing.told import told_lines
 from pytest_stbench.report.depth import depth_lines
 from pytest_stbench.report.findings import check_name, checklist_lines
 from pytest_stbench.report.summary import check_lines, scored_lines
 from pytest_stbench.report.tables import make_tables
 from pytest_stbench.report.verdicts import several_lines
-from pytest_stbench.report.width import terminal_width, wrapped
-from pytest_stbench.results.changes import PatientChange
+from pytest_stbench.report.width import CI_WIDTH, terminal_width, wrapped
 from pytest_stbench.results.checklist import checklist_of
 from pytest_stbench.run.settings import IN_PROCESS_PLUGIN
 
@@ -37,8 +38,9 @@ AS_PAGE = "to see it as a page: the same command with --stbench-report=report.ht
 
 def write_summary(reporter: Any, config: pytest.Config) -> None:
     """Write tables, verdicts, checks, comparisons and what the store did."""
-    width = terminal_width() if reporter.isatty else None
-    reporter = _Wrapped(reporter) if reporter.isatty else reporter
+    width = terminal_width() if reporter.isatty else CI_WIDTH if os.environ.get("CI") else None
+    whole = reporter
+    reporter = _Wrapped(reporter, width) if width else reporter
     gathered = gathered_of(config)
     results = results_of(gathered)
     tasks = {task.name: task for task in results.tasks}
@@ -67,26 +69,29 @@ def write_summary(reporter: Any, config: pytest.Config) -> None:
     _write_blocked(reporter, gathered, results.checks)
     for reason, n in gathered.skipped.items():
         reporter.write_line(f"skipped {count(n, 'item')}: {first_line(reason)}")
-    _write_comparisons(reporter, gathered)
+    compared = list(told_lines(gathered.records["comparisons"]))
+    for line, markup in compared:
+        reporter.write_line(line, **markup)
     for text in config.stash.get(UNAPPLIED, []):
         reporter.write_line(f"gate    {text} was applied to no score of this run: it is not passed", red=True)
     _write_store(reporter, config, gathered)
     asked = config.getoption("stbench_save") or config.getoption("stbench_report")
     if tables and not asked:
         reporter.write_line(AS_PAGE)
+    write_ci(whole, gathered, [line for line, _ in compared])
 
 
 class _Wrapped:
     """A reporter that breaks long lines between words; tables fit already."""
 
-    def __init__(self, reporter: Any) -> None:
-        self._reporter = reporter
+    def __init__(self, reporter: Any, width: int) -> None:
+        self._reporter, self._width = reporter, width
 
     def section(self, title: str) -> None:
         self._reporter.section(title)
 
     def write_line(self, line: str, **markup: bool) -> None:
-        for part in wrapped(line):
+        for part in wrapped(line, width=self._width):
             self._reporter.write_line(part, **markup)
 
 
@@ -100,35 +105,6 @@ def _write_blocked(reporter: Any, gathered: Gathered, checks: tuple[CheckRecord,
             counts[key] = counts.get(key, 0) + n
     for (cause, detail), n in counts.items():
         reporter.write_line(f"blocked {count(n, 'item')} by {cause}: {detail}", red=True)
-
-
-def _write_comparisons(reporter: Any, gathered: Gathered) -> None:
-    refused: dict[str, list[str]] = {}
-    found = gathered.records["comparisons"]
-    for line in dict.fromkeys(
-        f"compare {one['name']}: {one['approved']}" for one in found if one["approved"]
-    ):
-        reporter.write_line(line)
-    for name in sorted({one["name"] for one in found if not one["digests"]}):
-        reporter.write_line(
-            f"compare {name}: has no digests (an older version wrote it, or another tool): its scores follow "
-            "from their patients, but whether a record was changed cannot be told"
-        )
-    for one in found:
-        place = f"{one['metric']}[{one['pool']}]"
-        if one["refused"]:
-            why = f"not comparable with {one['name']}: {'; '.join(one['refused'])}"
-            refused.setdefault(why, []).append(place)
-            continue
-        if not one["changes"]:
-            reporter.write_line(f"compare {place}: {one['name']} has no score to compare with")
-            continue
-        moved = moved_lines(by_kind([PatientChange.of(change) for change in one["changes"]], {}))
-        told = ". ".join(moved) or "no patient gained or lost"
-        reporter.write_line(f"compare {place} with {one['name']} ({one['model']} {one['value']:.3f}): {told}")
-    for why, places in refused.items():
-        more = f" and {len(places) - 1} more" if len(places) > 1 else ""
-        reporter.write_line(f"compare {places[0]}{more}: {why}", yellow=True)
 
 
 def _write_store(reporter: Any, config: pytest.Config, gathered: Gathered) -> None:

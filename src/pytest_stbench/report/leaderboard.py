@@ -10,6 +10,7 @@ from pytest_stbench import __version__
 from pytest_stbench.checks.wording import count
 from pytest_stbench.errors import ResultsError
 from pytest_stbench.gate.wording import WITHIN_SLIDE
+from pytest_stbench.report.markdown import plain, table
 from pytest_stbench.report.page.boards import boards_of
 from pytest_stbench.report.page.ranks import groups_of
 from pytest_stbench.report.page.render import page
@@ -60,21 +61,13 @@ def _text(boards: Sequence[Board], notices: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _markdown(boards: Sequence[Board], notices: Sequence[str]) -> str:
-    parts = [ABOUT, *map(_plain, notices)]
+def leaderboard_of(boards: Sequence[Board], notices: Sequence[str] = ()) -> str:
+    """Return the leaderboard as Markdown."""
+    parts = [ABOUT, *map(plain, notices)]
     for board in boards:
-        parts.append(f"### {_plain(_title(board))}")
-        for group in _ranked(board):
-            rows = [HEADER, ("---",) * len(HEADER), *(_row(board, entry) for entry in group)]
-            parts.append("\n".join(f"| {' | '.join(map(_plain, row))} |" for row in rows))
+        parts.append(f"### {plain(_title(board))}")
+        parts += [table(HEADER, (_row(board, entry) for entry in group)) for group in _ranked(board)]
     return "\n\n".join(parts) + "\n"
-
-
-def _plain(text: str) -> str:
-    """Return text that Markdown shows as it is."""
-    for sign in "\\|<*_`[":
-        text = text.replace(sign, f"\\{sign}")
-    return " ".join(text.split()) if text else ""
 
 
 def _csv(boards: Sequence[Board], notices: Sequence[str]) -> str:
@@ -101,7 +94,7 @@ def _html(boards: Sequence[Board], notices: Sequence[str]) -> str:
 
 FORMS: Mapping[str, Callable[[Sequence[Board], Sequence[str]], str]] = {
     "text": _text,
-    "markdown": _markdown,
+    "markdown": leaderboard_of,
     "csv": _csv,
     "html": _html,
 }

@@ -10,7 +10,7 @@ from pytest_stbench.checks.wording import count, some
 from pytest_stbench.gate.wording import WITHIN_SLIDE, left_out, number
 from pytest_stbench.report.comparing.moved import by_kind, moved_lines, signed
 from pytest_stbench.report.comparing.named import named_changes
-from pytest_stbench.report.width import aligned
+from pytest_stbench.report.width import CI_WIDTH, aligned
 from pytest_stbench.results.reference import Reference
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from pytest_stbench.results.earlier import Earlier
     from pytest_stbench.results.record import ScoreRecord
 
-WIDTH = 160
-"""Characters of a line: a log of CI is read on a phone as well."""
 ALL = 40
 """Scores up to which all are listed; of more, those that gained or lost most."""
 EACH = 15
@@ -182,7 +180,7 @@ def _row(one: Compared) -> list[str]:
 
 def _broken(line: str) -> list[str]:
     """Return a line in parts of at most 160 characters."""
-    if len(line) <= WIDTH:
+    if len(line) <= CI_WIDTH:
         return [line]
     margin = " " * (len(line) - len(line.lstrip()) + 9)
-    return textwrap.wrap(line, WIDTH, subsequent_indent=margin, break_on_hyphens=False)
+    return textwrap.wrap(line, CI_WIDTH, subsequent_indent=margin, break_on_hyphens=False)
