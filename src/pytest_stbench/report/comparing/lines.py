@@ -25,8 +25,6 @@ ALL = 40
 """Scores up to which all are listed; of more, those that gained or lost most."""
 EACH = 15
 """How many are listed then on each side."""
-DETAILED = 12
-"""Scores of which patients, slides, genes and niches are told."""
 
 
 def compare_lines(comparison: Comparison) -> list[str]:
@@ -34,7 +32,6 @@ def compare_lines(comparison: Comparison) -> list[str]:
     lines = [*_head(comparison), *_apart(comparison), *_counts(comparison)]
     shown = _shown(comparison.found)
     detailed = [one for one in shown if one.primary and one.gain.word != "unchanged"]
-    detailed = sorted(detailed, key=lambda one: -abs(one.gain.effect))[:DETAILED]
     named, notices = named_changes(comparison, detailed)
     told = {id(one): changes for one, changes in zip(detailed, named, strict=True)}
     lines += [f"note     {line}" for line in notices]

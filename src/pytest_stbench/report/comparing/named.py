@@ -8,11 +8,15 @@ from pytest_stbench.results.kept_scores import MARKER, PATIENT, SLIDE
 from pytest_stbench.results.reference import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from pytest_stbench.report.comparing.compared import Compared, Comparison
     from pytest_stbench.results.earlier import Earlier
+    from pytest_stbench.results.record import ScoreRecord
 
 PLACE = ("task", "dataset", "variant", "split", "model", "metric")
 NAME = ("level", "name")
@@ -59,18 +63,17 @@ def _kept(side: Earlier, notices: list[str]) -> Path | None:
     return found.scores
 
 
-def _table(path: Path, scores: Sequence[Any], notices: list[str]) -> Any:
+def _table(path: Path, scores: Sequence[ScoreRecord], notices: list[str]) -> Any:
     """Return the mean of each name and patient of some scores; None, with a sentence, if unreadable."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    wanted = [("role", "=", "model"), ("level", "not in", [SLIDE, PATIENT, MARKER])]
-    wanted += [(name, "in", sorted({getattr(score, name) for score in scores})) for name in PLACE]
     try:
-        table = pq.read_table(path, columns=[*PLACE, *NAME, "patient", "value"], filters=wanted)
-        text = {name: table[name].cast(pa.string()) for name in (*PLACE, *NAME, "patient")}
-        table = pa.table({**text, "value": table["value"].cast(pa.float64())})
+        with pq.ParquetFile(path) as file:
+            columns = [*PLACE, *NAME, "role", "patient", "value"]
+            groups = (file.read_row_group(n, columns) for n in range(file.num_row_groups))
+            table = pa.concat_tables([_rows_of(group, scores) for group in groups])
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         notices.append(
             f"genes and niches are not compared: {path.name} cannot be read ({str(error).splitlines()[0]})"
@@ -78,6 +81,38 @@ def _table(path: Path, scores: Sequence[Any], notices: list[str]) -> Any:
         return None
     table = table.filter(pc.is_finite(table["value"]))
     return table.group_by([*PLACE, *NAME, "patient"]).aggregate([("value", "mean")])
+
+
+def _rows_of(group: Any, scores: Sequence[ScoreRecord]) -> Any:
+    """Return the rows of names of some scores, as text: of all of a file they would fill the memory."""
+    import numpy as np
+    import pyarrow as pa
+
+    group = group.unify_dictionaries().combine_chunks()
+    place = np.zeros(len(group), dtype=np.int64)
+    wanted = np.zeros(len(scores), dtype=np.int64)
+    for name in PLACE:
+        asked = [getattr(score, name) for score in scores]
+        known = {value: code for code, value in enumerate(dict.fromkeys(asked), start=1)}
+        place = place * (len(known) + 1) + _codes(group[name], known)
+        wanted = wanted * (len(known) + 1) + np.array([known[value] for value in asked], dtype=np.int64)
+    whole = _codes(group["level"], dict.fromkeys((SLIDE, PATIENT, MARKER), 1)) > 0
+    kept = np.isin(place, wanted) & ~whole & (_codes(group["role"], {"model": 1}) > 0)
+    group = group.take(np.flatnonzero(kept))
+    text = {name: group[name].cast(pa.string()) for name in (*PLACE, *NAME, "patient")}
+    return pa.table({**text, "value": group["value"].cast(pa.float64())})
+
+
+def _codes(column: Any, known: Mapping[str, int]) -> NDArray[np.int64]:
+    """Return the number of each value of a dictionary column; 0 of what is not known."""
+    import numpy as np
+
+    values = column.chunk(0) if column.num_chunks else None
+    if values is None:
+        return np.zeros(0, dtype=np.int64)
+    codes = np.array([known.get(value, 0) for value in values.dictionary.to_pylist()], dtype=np.int64)
+    found: NDArray[np.int64] = codes[values.indices.to_numpy()]
+    return found
 
 
 def _of(one: Compared, earlier: Any, later: Any) -> Changes:
