@@ -56,7 +56,9 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "help": "write a report as one HTML file that opens offline: verdicts, leaderboard, patients, checks",
     }),
     ("--stbench-compare", {
-        "metavar": "FILE", "help": "results of an earlier run to compare with (gate not_worse_than)",
+        "metavar": "FILE",
+        "help": "results of an earlier run, or a reference that `stbench approve` wrote, to compare with "
+        "(gate not_worse_than)",
     }),
     ("--stbench-gate", {
         "action": "append", "default": [], "metavar": "METRIC.RULE=VALUE",

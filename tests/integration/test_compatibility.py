@@ -72,7 +72,8 @@ class Project:
         file = self.bench.folder / f"run{self.number}.json"
         results = json.loads(file.read_text()) if file.exists() else {"run": None, "scores": []}
         del results["run"]
-        results.pop("digests", None)  # of records with the seconds they took
+        for name in ("digests", "sha256"):  # of records with the seconds they took
+            results.pop(name, None)
         (results.get("kept") or {}).pop("folder", None)  # it bears the number of the run
         for score in results["scores"]:
             del score["seconds"], score["peak_memory_mb"]

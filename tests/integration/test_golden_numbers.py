@@ -77,7 +77,7 @@ def test_records_are_told_apart_as_results_files_tell_them():
         (kind,) = (kinds[known] for known in kinds if known in str(field.type))
         assert compare.KEYS[name] == kind.KEY, name
     others = {name for name in Results.__dataclass_fields__ if name not in compare.KEYS}
-    assert others == {"schema", "run", "earlier_runs", "left_out", "kept", "digests"}
+    assert others == {"schema", "run", "earlier_runs", "left_out", "kept", "digests", "sha256"}
 
 
 def test_equal_files_agree():

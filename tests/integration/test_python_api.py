@@ -68,7 +68,8 @@ def found(lab, shared_store):
 def stored(path):
     """A results file without times and the run."""
     results = json.loads(path.read_text(encoding="utf-8"))
-    del results["run"], results["digests"]  # these are of records with the seconds they took
+    for name in ("run", "digests", "sha256"):  # these are of records with the seconds they took
+        del results[name]
     for score in results["scores"]:
         for name in COSTS:
             del score[name]

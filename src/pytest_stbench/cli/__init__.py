@@ -17,19 +17,23 @@ EXIT_ERROR = 2
 
 # Commands are imported when they are called or listed, so that `stbench --version` is fast.
 COMMANDS: Mapping[str, str] = {
+    "approve": "pytest_stbench.cli.compare:approve",
     "bin": "pytest_stbench.cli.bin:bin_table",
     "check": "pytest_stbench.cli.check:check",
+    "compare": "pytest_stbench.cli.compare:compare",
     "data": "pytest_stbench.cli.data:data",
     "describe": "pytest_stbench.cli.describe:describe",
     "export-inputs": "pytest_stbench.cli.export_inputs:export_inputs",
     "figures": "pytest_stbench.cli.figures:figures",
     "index": "pytest_stbench.cli.documents:index",
+    "leaderboard": "pytest_stbench.cli.compare:leaderboard",
     "new": "pytest_stbench.cli.new:new",
     "reference": "pytest_stbench.cli.documents:reference",
     "report": "pytest_stbench.cli.documents:report",
     "schema": "pytest_stbench.cli.documents:schema",
     "seal": "pytest_stbench.cli.documents:seal",
     "selftest": "pytest_stbench.cli.selftest:selftest",
+    "show": "pytest_stbench.cli.compare:show",
     "store": "pytest_stbench.cli.store:store",
     "tasks": "pytest_stbench.cli.tasks:tasks",
     "validate": "pytest_stbench.cli.tasks:validate",

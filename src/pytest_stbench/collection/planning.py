@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_stbench.collection.plan_items import TaskItems
     from pytest_stbench.gate import Floor
+    from pytest_stbench.results.reference import Reference
     from pytest_stbench.results.schema import Results
 
 
@@ -43,7 +44,9 @@ def write_plan(session: pytest.Session) -> None:
         reporter.write_line("stbench plan: no item of a task file is selected")
 
 
-def plan_lines(items: TaskItems, chosen: Iterable[pytest.Item], stored: Results | None) -> list[str]:
+def plan_lines(
+    items: TaskItems, chosen: Iterable[pytest.Item], stored: Results | Reference | None
+) -> list[str]:
     """Return the plan of one task file."""
     spec = items.task.spec
     cells: dict[str, Cell] = {}
@@ -75,7 +78,7 @@ def plan_lines(items: TaskItems, chosen: Iterable[pytest.Item], stored: Results 
     return lines
 
 
-def _pool_lines(items: TaskItems, pool: Pool, stored: Results | None) -> list[str]:
+def _pool_lines(items: TaskItems, pool: Pool, stored: Results | Reference | None) -> list[str]:
     spec = items.task.spec
     family = family_of(spec, items.registry)
     patients = {s.slide: s.patient or s.slide for s in items.grid.samples[pool.dataset]}
@@ -101,7 +104,9 @@ def _pool_lines(items: TaskItems, pool: Pool, stored: Results | None) -> list[st
     return lines
 
 
-def _known(stored: Results | None, pool: Pool, metric: str, items: TaskItems) -> tuple[float | None, Floor]:
+def _known(
+    stored: Results | Reference | None, pool: Pool, metric: str, items: TaskItems
+) -> tuple[float | None, Floor]:
     """Return what the run to compare with tells: SD over patients of model - S, and the least margin."""
     found = [
         score
@@ -123,9 +128,9 @@ def _known(stored: Results | None, pool: Pool, metric: str, items: TaskItems) ->
     return stdev(differences) if len(differences) > 1 else None, floor
 
 
-def _stored(config: pytest.Config) -> Results | None:
+def _stored(config: pytest.Config) -> Results | Reference | None:
     from pytest_stbench.collection.session import run_settings
-    from pytest_stbench.results.schema import load
+    from pytest_stbench.results.earlier import load_earlier
 
     compare = run_settings(config).compare
-    return load(compare) if compare else None
+    return load_earlier(compare).results if compare else None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_stbench.collection.ci import on_github, place_of_failure
 from pytest_stbench.collection.item_outcomes import PAYLOAD, RERUN
 from pytest_stbench.collection.keep_option import KEEP_ERROR, begin, files
 from pytest_stbench.collection.plan_items import MODEL_NAME, items_of
@@ -39,7 +40,7 @@ class Gathered:
         told: dict[str, Any] = getattr(report, "stbench", {})
         for kind, names in told.get("tally", {}).items():
             self.tally.setdefault(kind, set()).update(names)
-        if "order" in told and any(told.get(kind) for kind in ("cause", "skipped", *KINDS)):
+        if "order" in told and any(told.get(kind) for kind in ("cause", "skipped", "failure", *KINDS)):
             self._reported.append(told)
 
     @property
@@ -71,6 +72,12 @@ class Gathered:
             tuple(key): (how, why) for told in self._in_order() for key, how, why in told.get("ended", ())
         }
 
+    @property
+    def failures(self) -> list[dict[str, Any]]:
+        """What failed, and where a task file says it: gates first, then checks and the rest."""
+        told = [told for told in self._in_order() if "failure" in told]
+        return [one["failure"] for one in sorted(told, key=lambda one: not one.get("verdicts"))]
+
     def _in_order(self) -> list[dict[str, Any]]:
         return sorted(self._reported, key=lambda told: told["order"])
 
@@ -82,7 +89,9 @@ class Gathered:
 
 GATHERED: pytest.StashKey[Gathered] = pytest.StashKey()
 VERDICT_KEY = ("task", "dataset", "variant", "split", "model", "metric")
-ENDS = frozenset({"outcome", "cause", "detail", "skipped", "ended", "scores", "verdicts", "comparisons"})
+ENDS = frozenset(
+    {"outcome", "cause", "detail", "skipped", "ended", "failure", "scores", "verdicts", "comparisons"}
+)
 """What a report tells of how its item ended."""
 SAVE_ERROR: pytest.StashKey[str] = pytest.StashKey()
 REPORT_ERROR: pytest.StashKey[str] = pytest.StashKey()
@@ -99,6 +108,8 @@ def attach(item: pytest.Item, report: pytest.TestReport) -> None:
     """Put on `report` what the item told in this phase."""
     told = item.stash.get(PAYLOAD, {})
     item.stash[PAYLOAD] = {}
+    if report.failed and "cause" not in told and on_github():
+        told["failure"] = place_of_failure(item, report)
     if told:
         told["order"] = place_of(item)
     if told.get("verdicts"):
@@ -133,6 +144,7 @@ def take_report(config: pytest.Config, report: pytest.TestReport) -> None:
 
 def check_files(config: pytest.Config) -> None:
     """Refuse results files that cannot be used before anything is run."""
+    from pytest_stbench.results.earlier import load_earlier
     from pytest_stbench.results.schema import load
 
     path = save_path(config)
@@ -146,7 +158,7 @@ def check_files(config: pytest.Config) -> None:
     try:
         settings = run_settings(config)
         if settings.compare:
-            load(settings.compare)
+            load_earlier(settings.compare)
         if path is not None and path.exists():
             load(path)
     except ResultsError as error:

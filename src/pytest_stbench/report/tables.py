@@ -46,20 +46,23 @@ def place_of(record: ScoreRecord | VerdictRecord) -> Place:
 
 def make_tables(results: Results) -> list[Table]:
     """Return the tables of a run, in the order in which their scores came."""
-    pooled = [score for score in results.scores if score.fold is None]
     tables: dict[tuple[Place, str], Table] = {}
-    for score in pooled:
-        if score.role == "model":
-            table = tables.setdefault((place_of(score), score.model), Table(place_of(score), score.model))
+    ladders: dict[Place, list[ScoreRecord]] = {}
+    for score in results.scores:
+        place = place_of(score)
+        if score.fold is None and score.role == "model":
+            table = tables.setdefault((place, score.model), Table(place, score.model))
             table.scores.append(score)
+        elif score.fold is None:
+            ladders.setdefault(place, []).append(score)
     for table in tables.values():
-        for score in pooled:
-            own = score.role == "baseline" or score.model.endswith(f"({table.model})")
-            if score.role != "model" and own and place_of(score) == table.place:
+        for score in ladders.get(table.place, ()):
+            if score.role == "baseline" or score.model.endswith(f"({table.model})"):
                 table.ladder.setdefault(score.metric, {})[score.model] = score
-        for verdict in results.verdicts:
-            if place_of(verdict) == table.place and verdict.model == table.model:
-                table.verdicts[verdict.metric] = verdict
+    for verdict in results.verdicts:
+        judged = tables.get((place_of(verdict), verdict.model))
+        if judged is not None:
+            judged.verdicts[verdict.metric] = verdict
     return list(tables.values())
 
 

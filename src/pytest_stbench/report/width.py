@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MIN_WIDTH = 40
+CI_WIDTH = 160
+"""Characters of a line in a log of CI, which is read on a phone as well."""
 
 
 def terminal_width() -> int:
@@ -17,9 +19,9 @@ def terminal_width() -> int:
     return max(shutil.get_terminal_size().columns, MIN_WIDTH)
 
 
-def wrapped(line: str, taken: int = 0) -> Sequence[str]:
-    """Return a line of prose broken between words to the width of the terminal less `taken` columns."""
-    width = terminal_width() - taken
+def wrapped(line: str, taken: int = 0, width: int | None = None) -> Sequence[str]:
+    """Return a line of prose broken between words to `width`, that of the terminal, less `taken` columns."""
+    width = (width or terminal_width()) - taken
     margin = " " * (len(line) - len(line.lstrip()) + 8)
     return (
         textwrap.wrap(line, width, subsequent_indent=margin, break_long_words=False, break_on_hyphens=False)

@@ -1,10 +1,10 @@
-"""Whether two runs may be compared, and where they differ by patient and slide."""
+"""Whether two runs may be compared, and which of their scores belong together."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import hashlib
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.errors import ResultsError
 from pytest_stbench.spec.numbers import moves
@@ -14,34 +14,17 @@ if TYPE_CHECKING:
 
     from pytest_stbench.results.provenance import DatasetRecord, LockRecord, TaskRecord
     from pytest_stbench.results.record import ScoreRecord
+    from pytest_stbench.results.reference import FoldReference, Reference
     from pytest_stbench.results.schema import Results
 
 THERE = "in the stored run"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlideChange:
-    """What one slide gained (positive) or lost; units of the metric, positive = better now."""
-
-    slide: str
-    current: float
-    stored: float
-    difference: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PatientChange:
-    """What one patient gained (positive) or lost, with its slides, the largest loss first."""
-
-    patient: str
-    current: float
-    stored: float
-    difference: float
-    slides: tuple[SlideChange, ...] = ()
-
-
 def why_not_comparable(
-    task: TaskRecord, datasets: Iterable[DatasetRecord], stored: Results, lock: Iterable[LockRecord] = ()
+    task: TaskRecord,
+    datasets: Iterable[DatasetRecord],
+    stored: Results | Reference,
+    lock: Iterable[LockRecord] = (),
 ) -> list[str]:
     """Return every reason not to compare a run with a stored one; empty when they compare.
 
@@ -125,121 +108,43 @@ def dataset_differences(current: DatasetRecord, stored: DatasetRecord, *, there:
     return lines
 
 
-def counterpart(score: ScoreRecord, stored: Results) -> ScoreRecord | None:
-    """Return the score of the stored run that `score` is to be compared with.
+class Counterparts:
+    """Which score of a stored run each score of another one is to be compared with."""
 
-    It is that of the model of the same name, else of the only model under test in the stored run
-    (a release may carry a new name); None when this metric was not measured there.
+    def __init__(self, stored: Results | Reference) -> None:
+        self._by_place: dict[tuple[Any, ...], dict[str, ScoreRecord]] = {}
+        self._models: dict[str, set[str]] = {}
+        for score in stored.scores:
+            self._by_place.setdefault(_place(score), {})[score.model] = score
+            self._models.setdefault(score.role, set()).add(score.model)
 
-    Raises
-    ------
-    ResultsError
-        When the stored run holds several models and none has the name.
-    """
-    place = ("task", "dataset", "variant", "split", "fold", "seed", "role", "metric")
-    wanted = tuple(getattr(score, name) for name in place)
-    found = {
-        other.model: other
-        for other in stored.scores
-        if tuple(getattr(other, name) for name in place) == wanted
-    }
-    if score.model in found:
-        return found[score.model]
-    models = sorted({other.model for other in stored.scores if other.role == score.role})
-    if score.model in models:
-        return None
-    if len(models) > 1:
-        raise ResultsError(
-            f"the stored run has no model {score.model} but several others ({', '.join(models)}): "
-            "compare with a file that holds one model, or give the model the name it has there"
-        )
-    return next(iter(found.values()), None)
+    def of(self, score: ScoreRecord) -> ScoreRecord | None:
+        """Return the counterpart of `score`.
 
+        It is that of the model of the same name, else of the only model under test in the stored run
+        (a release may carry a new name); None when this metric was not measured there.
 
-def paired_differences(current: ScoreRecord, stored: ScoreRecord, *, better: str) -> dict[str, float]:
-    """Return current - stored for each patient with a value in both, sorted by patient.
-
-    Sign-flipped where lower is better, so that a positive difference is a gain. In the units of
-    the metric.
-
-    Raises
-    ------
-    ResultsError
-        For a metric without a better direction.
-    """
-    return _differences(current.per_patient, stored.per_patient, _sign(current.metric, better))
+        Raises
+        ------
+        ResultsError
+            When the stored run holds several models and none has the name.
+        """
+        found = self._by_place.get(_place(score), {})
+        if score.model in found:
+            return found[score.model]
+        models = self._models.get(score.role, set())
+        if score.model in models:
+            return None
+        if len(models) > 1:
+            names = ", ".join(sorted(models))
+            raise ResultsError(
+                f"the stored run has no model {score.model} but several others ({names}): "
+                "compare with a file that holds one model, or give the model the name it has there"
+            )
+        return next(iter(found.values()), None)
 
 
-def changes(
-    current: ScoreRecord, stored: ScoreRecord, *, better: str, patient_of: Mapping[str, str]
-) -> tuple[PatientChange, ...]:
-    """Return what every patient gained or lost, the largest loss first, and so its slides.
-
-    Parameters
-    ----------
-    current, stored
-        Scores of one metric, pooled over folds.
-    better
-        ``up`` or ``down``.
-    patient_of
-        Patient of each slide.
-
-    Returns
-    -------
-    tuple of PatientChange
-        Patients (and slides) with a value in both runs; equal differences by name.
-
-    Raises
-    ------
-    ResultsError
-        For a metric without a better direction.
-    """
-    sign = _sign(current.metric, better)
-    here, there = current.per_slide or {}, stored.per_slide or {}
-    slides = [
-        SlideChange(
-            slide=slide, current=_defined(here[slide]), stored=_defined(there[slide]), difference=difference
-        )
-        for slide, difference in _differences(here, there, sign).items()
-    ]
-    patients = [
-        PatientChange(
-            patient=patient,
-            current=_defined(current.per_patient[patient]),
-            stored=_defined(stored.per_patient[patient]),
-            difference=difference,
-            slides=tuple(
-                sorted(
-                    (change for change in slides if patient_of.get(change.slide) == patient),
-                    key=lambda change: (change.difference, change.slide),
-                )
-            ),
-        )
-        for patient, difference in paired_differences(current, stored, better=better).items()
-    ]
-    return tuple(sorted(patients, key=lambda change: (change.difference, change.patient)))
-
-
-def _sign(metric: str, better: str) -> float:
-    if better not in {"up", "down"}:
-        raise ResultsError(
-            f"{metric} has no better direction ({better}): differences between runs are neither gain nor loss"
-        )
-    return 1.0 if better == "up" else -1.0
-
-
-def _differences(
-    current: Mapping[str, float | None], stored: Mapping[str, float | None], sign: float
-) -> dict[str, float]:
-    return {
-        name: sign * (_defined(current[name]) - _defined(stored[name]))
-        for name in sorted(current.keys() & stored.keys())
-        if not math.isnan(_defined(current[name])) and not math.isnan(_defined(stored[name]))
-    }
-
-
-def _defined(value: float | None) -> float:
-    return math.nan if value is None else value
+_place = attrgetter("task", "dataset", "variant", "split", "fold", "seed", "role", "metric")
 
 
 def _mapping_differences(
@@ -251,14 +156,30 @@ def _mapping_differences(
     return [said(name, here, before) for name, here, before in values if here != before]
 
 
-def _fold_differences(current: LockRecord, stored: LockRecord) -> list[str]:
-    kinds = (
+def gene_set(genes: Iterable[str]) -> str:
+    """Return a digest of a set of genes."""
+    text = "\n".join(sorted(set(genes)))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _fold_differences(current: LockRecord, stored: LockRecord | FoldReference) -> list[str]:
+    kinds = [
         ("training slides", current.train, stored.train),
         ("test slides", current.test, stored.test),
-        ("genes", current.genes, stored.genes),
-    )
+    ]
+    genes = []
+    if not isinstance(stored.genes, str):
+        kinds.append(("genes", current.genes, stored.genes))
+    elif gene_set(current.genes) != stored.genes:
+        known = getattr(stored, "n_genes", "some")
+        genes = [f"genes: {len(set(current.genes))} here, another set of {known} {THERE}"]
     return [
-        f"{kind}: {_set_difference(here, before)}" for kind, here, before in kinds if set(here) != set(before)
+        *(
+            f"{kind}: {_set_difference(here, there)}"
+            for kind, here, there in kinds
+            if set(here) != set(there)
+        ),
+        *genes,
     ]
 
 

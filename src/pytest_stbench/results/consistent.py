@@ -146,18 +146,18 @@ def _name(kind: str, place: int, record: Stored) -> str:
 
 
 def _digest(record: Stored) -> str:
-    text = json.dumps(_canonical(record.to_dict()), sort_keys=True, separators=(",", ":"))
+    text = json.dumps(canonical(record.to_dict()), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]
 
 
-def _canonical(value: Any) -> Any:
+def canonical(value: Any) -> Any:
     """Return `value` with one form for each number: tools write 1.0 as 1, and 1e-05 as 0.00001."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, dict):
-        return {key: _canonical(item) for key, item in value.items()}
+        return {key: canonical(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_canonical(item) for item in value]
+        return [canonical(item) for item in value]
     return value
 
 

@@ -40,6 +40,7 @@ def merged(stored: Results, new: Results) -> Results:
         **joined,
         kept=new.kept or stored.kept,
         digests={},
+        sha256=None,
     )
 
 

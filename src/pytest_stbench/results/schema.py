@@ -34,6 +34,7 @@ from pytest_stbench.results.record import (  # noqa: TC001  # as above
     VerdictRecord,
 )
 from pytest_stbench.results.stored import Stored, adapter, parse
+from pytest_stbench.results.unchanged import is_unchanged, with_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,6 +76,8 @@ class Results(Stored):
     """What is kept beside the file; null where nothing is."""
     digests: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
     """Digest of each record by kind, in their order; empty in files of older versions."""
+    sha256: str | None = field(default=None, compare=False)
+    """Digest of all bytes of the file before this one; null in files of older versions."""
 
 
 def load(path: str | Path) -> Results:
@@ -87,13 +90,7 @@ def load(path: str | Path) -> Results:
         follow from its values; says what to do.
     """
     path = Path(path)
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        message = f"{path}: there is no such results file; write one with --stbench-save={path}"
-        raise ResultsError(message) from None
-    except OSError as error:
-        raise ResultsError(f"{path}: the results file cannot be read: {error.strerror or error}") from None
+    content = bytes_of(path)
     try:
         if b'"schema"' not in content:
             raise ResultsError
@@ -101,8 +98,9 @@ def load(path: str | Path) -> Results:
     except ResultsError as error:
         # Read a second time only here: as Python's values a file takes several times its size.
         raise ResultsError(f"{path}: {_no_results_file(content) or error}; {_ADVICE}") from None
+    unchanged = is_unchanged(content)
     del content
-    wrong = list(mistakes(results))
+    wrong = [] if unchanged else list(mistakes(results))
     if wrong:
         raise ResultsError(
             f"{path}: the records are not those that a run wrote: {first_of(wrong)}. Restore the file from "
@@ -110,6 +108,17 @@ def load(path: str | Path) -> Results:
             "the store, a rerun is quick); nothing was overwritten"
         )
     return results
+
+
+def bytes_of(path: Path) -> bytes:
+    """Return the bytes of a results file. Raises ``ResultsError``."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        message = f"{path}: there is no such results file; write one with --stbench-save={path}"
+        raise ResultsError(message) from None
+    except OSError as error:
+        raise ResultsError(f"{path}: the results file cannot be read: {error.strerror or error}") from None
 
 
 def _no_results_file(content: bytes) -> str:
@@ -167,14 +176,15 @@ def save(
 
 
 def _write(path: Path, joined: Results, ready: Callable[[], None] | None) -> None:
-    text = json.dumps(joined.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    records = {name: value for name, value in joined.to_dict().items() if name != "sha256"}
+    text = json.dumps(records, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     # A file that could not be read again would lose everything at the next save.
     what = "what a results file can hold (a mistake in a record of this run, please report it)"
     wrong = list(mistakes(parse(Results, text, what)))
     if wrong:
         raise ResultsError(f"{path}: {first_of(wrong)} (a mistake in a record of this run, please report it)")
     try:
-        write_atomically(path, lambda file: file.write(text.encode()), ready=ready)
+        write_atomically(path, lambda file: file.write(with_digest(text.encode())), ready=ready)
     except OSError as error:
         raise ResultsError(f"{path}: the results cannot be written: {error.strerror or error}") from error
 

@@ -1,9 +1,6 @@
-"""Long lines of the summary are broken where a terminal shows them, and nowhere else."""
+"""Long lines of the summary are broken to the width of a terminal, or of a log of CI."""
 
 from __future__ import annotations
-
-import os
-import shutil
 
 import pytest
 
@@ -21,13 +18,12 @@ class Reporter:
 
 
 @pytest.fixture
-def shown(monkeypatch):
+def shown():
     """Return what a terminal of 60 columns is given."""
 
     def lines(text, **markup):
-        monkeypatch.setattr(shutil, "get_terminal_size", lambda *_, **__: os.terminal_size((60, 20)))
         reporter = Reporter()
-        terminal._Wrapped(reporter).write_line(text, **markup)
+        terminal._Wrapped(reporter, 60).write_line(text, **markup)
         return reporter.lines
 
     return lines

@@ -6,13 +6,13 @@ import pytest
 
 from pytest_stbench.errors import ResultsError
 from pytest_stbench.results import (
+    Counterparts,
     DatasetRecord,
     LockRecord,
     Results,
     ScoreRecord,
     TaskRecord,
     changes,
-    counterpart,
     paired_differences,
     why_not_comparable,
 )
@@ -150,34 +150,34 @@ def test_counterpart_is_the_model_of_the_same_name():
     stored = Results(
         scores=(score({"A": 0.1}), score({"A": 0.2}, model="n"), score({"A": 0.3}, metric="rmse"))
     )
-    assert counterpart(score({}), stored).per_patient == {"A": 0.1}
-    assert counterpart(score({}, model="n"), stored).per_patient == {"A": 0.2}
-    assert counterpart(score({}, metric="rmse"), stored).per_patient == {"A": 0.3}
+    assert Counterparts(stored).of(score({})).per_patient == {"A": 0.1}
+    assert Counterparts(stored).of(score({}, model="n")).per_patient == {"A": 0.2}
+    assert Counterparts(stored).of(score({}, metric="rmse")).per_patient == {"A": 0.3}
 
 
 def test_counterpart_is_the_only_model_of_the_stored_run():
     baseline = score({"A": 0.9}, model="ridge", role="baseline")
     stored = Results(scores=(score({"A": 0.1}, model="v1"), baseline))
-    assert counterpart(score({}, model="v2"), stored).model == "v1"
-    assert counterpart(score({}, model="v2", fold="A"), stored) is None
-    assert counterpart(score({}, model="v2", metric="rmse"), stored) is None
+    assert Counterparts(stored).of(score({}, model="v2")).model == "v1"
+    assert Counterparts(stored).of(score({}, model="v2", fold="A")) is None
+    assert Counterparts(stored).of(score({}, model="v2", metric="rmse")) is None
 
 
 def test_counterpart_is_never_another_model_than_the_named_one():
     stored = Results(scores=(score({"A": 0.1}, model="v1"), score({"A": 0.1}, model="v2", metric="rmse")))
-    assert counterpart(score({}, model="v2"), stored) is None
+    assert Counterparts(stored).of(score({}, model="v2")) is None
     with pytest.raises(ResultsError, match=r"no model v3 but several others \(v1, v2\)"):
-        counterpart(score({}, model="v3"), stored)
+        Counterparts(stored).of(score({}, model="v3"))
 
 
 def test_counterpart_has_the_same_role():
     stored = Results(scores=(score({"A": 0.1}), score({"A": 0.9}, role="baseline")))
-    assert counterpart(score({}), stored).per_patient == {"A": 0.1}
-    assert counterpart(score({}, role="baseline"), stored).per_patient == {"A": 0.9}
+    assert Counterparts(stored).of(score({})).per_patient == {"A": 0.1}
+    assert Counterparts(stored).of(score({}, role="baseline")).per_patient == {"A": 0.9}
 
 
 def test_counterpart_of_an_empty_run():
-    assert counterpart(score({}), Results()) is None
+    assert Counterparts(Results()).of(score({})) is None
 
 
 def test_paired_differences():

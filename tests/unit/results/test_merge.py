@@ -74,6 +74,7 @@ def test_every_kind_of_record_is_kept_from_both_sides():
         "run",
         "earlier_runs",
         "digests",
+        "sha256",
     }
     assert kinds == {*ONE_OF_EACH, "kept"}
 

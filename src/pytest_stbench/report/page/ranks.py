@@ -93,6 +93,23 @@ def _decided(patients: Sequence[Mapping[str, float]], sign: float) -> list[tuple
     return [pair for pair, adjusted in zip(pairs, holm(p), strict=True) if adjusted < ALPHA]
 
 
+def groups_of(board: Board) -> list[list[Entry]]:
+    """Return the entries of the primary metric that are ranked together, best first; controls last."""
+    found: dict[tuple[bool, str | None], list[Entry]] = {}
+    for entry in board.head():
+        found.setdefault((entry.score.role == "control", entry.score.input_class), []).append(entry)
+    return [_ordered(group) for _, group in sorted(found.items(), key=lambda item: item[0][0])]
+
+
+def _ordered(group: Sequence[Entry]) -> list[Entry]:
+    """Return the entries by rank; a baseline that is a model under test stands beside it."""
+    places = {entry.label: entry.rank.place for entry in group if entry.rank}
+    last = len(group) + 1
+    return sorted(
+        group, key=lambda e: (places.get(e.same_as if e.same_as else e.label, last), e.score.role != "model")
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Stability:
     """What holds of one model over the variants."""

@@ -16,7 +16,7 @@ from pytest_stbench.report.page.glossary import glossary_of
 from pytest_stbench.report.page.maps import sheets_of
 from pytest_stbench.report.page.markers import signatures_of
 from pytest_stbench.report.page.named import Tables
-from pytest_stbench.report.page.ranks import varied_of
+from pytest_stbench.report.page.ranks import groups_of, varied_of
 from pytest_stbench.report.page.render import page
 from pytest_stbench.report.page.resolutions import resolutions_of
 from pytest_stbench.report.page.sources import apart, details_of, read_markers, read_named, unscored
@@ -154,10 +154,6 @@ def _tables(kept: Mapping[int, Details], boards: Sequence[Board]) -> Tables:
 def _section(board: Board, tables: Tables, sheets: list[Sheet], signatures: list[Signatures]) -> Section:
     head = board.head()
     models = [entry for entry in head if entry.score.role == "model"]
-    by_class: dict[tuple[bool, str | None], list[Entry]] = {}
-    for entry in head:
-        by_class.setdefault((entry.score.role == "control", entry.score.input_class), []).append(entry)
-    groups = [_ordered(group) for _, group in sorted(by_class.items(), key=lambda item: item[0][0])]
     shown = sorted(head, key=lambda entry: ("model", "baseline", "control").index(entry.score.role))
     metric = board.metric(board.primary)
     direction = {"up": "Higher is better.", "down": "Lower is better."}.get(
@@ -171,7 +167,7 @@ def _section(board: Board, tables: Tables, sheets: list[Sheet], signatures: list
         board=board,
         cells={entry.label: entry for entry in models},
         dots=dots_of(board),
-        groups=groups,
+        groups=groups_of(board),
         shown=shown,
         simple=board.reference("simple"),
         trivial=board.reference("trivial"),
@@ -181,15 +177,6 @@ def _section(board: Board, tables: Tables, sheets: list[Sheet], signatures: list
         sheets=sheets,
         signatures=signatures,
         undefined=", ".join(f"{reason} {n}" for reason, n in reasons.items()) or "no reason was recorded",
-    )
-
-
-def _ordered(group: Sequence[Entry]) -> list[Entry]:
-    """Return the entries by rank; a baseline that is a model under test stands beside it."""
-    places = {entry.label: entry.rank.place for entry in group if entry.rank}
-    last = len(group) + 1
-    return sorted(
-        group, key=lambda e: (places.get(e.same_as if e.same_as else e.label, last), e.score.role != "model")
     )
 
 

@@ -17,7 +17,7 @@ from pytest_stbench.results.schema import load
 from pytest_stbench.results.single_scores import MARKER, NICHE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import pandas as pd
 
@@ -70,6 +70,18 @@ def read_sources(paths: Sequence[Path]) -> list[Source]:
     ResultsError
         Where one cannot be used, stands there twice, or none of them holds a score or a check.
     """
+    sources = read_by(load, paths)
+    if not any(source.results.scores or source.results.checks for source in sources):
+        named = ", ".join(map(str, paths)) or "no file"
+        raise ResultsError(
+            f"{named}: no score and no check stands there, so there is nothing to report: run pytest with "
+            "--stbench-model and --stbench-save, or `stbench check --format json`"
+        )
+    return sources
+
+
+def read_by(read: Callable[[Path], Results], paths: Sequence[Path]) -> list[Source]:
+    """Read results files by `read`, each once. Raises ``ResultsError``."""
     real = Counter(path.resolve() for path in paths)
     twice = next((path for path, n in real.items() if n > 1), None)
     if twice is not None:
@@ -77,16 +89,10 @@ def read_sources(paths: Sequence[Path]) -> list[Source]:
     stems = Counter(path.stem for path in paths)
     sources = []
     for number, path in enumerate(paths):
-        results = load(path)
+        results = read(path)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         name = path.stem if stems[path.stem] == 1 else str(path)
         sources.append(Source(number, path, name, results, digest))
-    if not any(source.results.scores or source.results.checks for source in sources):
-        named = ", ".join(map(str, paths)) or "no file"
-        raise ResultsError(
-            f"{named}: no score and no check stands there, so there is nothing to report: run pytest with "
-            "--stbench-model and --stbench-save, or `stbench check --format json`"
-        )
     return sources
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.errors import ResultsError
-from pytest_stbench.results.comparable import changes, counterpart, why_not_comparable
-from pytest_stbench.results.schema import load
+from pytest_stbench.results.changes import changes
+from pytest_stbench.results.comparable import Counterparts, why_not_comparable
+from pytest_stbench.results.earlier import load_earlier
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from pytest_stbench.results.record import ScoreRecord
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
 
 
 class StoredRun:
-    """Results of an earlier run. Raises ``ResultsError`` when the file cannot be used."""
+    """An earlier run or an approved reference. Raises ``ResultsError`` when the file cannot be used."""
 
     def __init__(self, path: Path) -> None:
-        self.name = path.name
-        self._results = load(path)
+        earlier = load_earlier(path)
+        self.name = earlier.name
+        self._approved = earlier.approved
+        self._results = earlier.results
+        self._counterparts = Counterparts(earlier.results)
         self._refusals: dict[tuple[str, str], list[str]] = {}
 
     def comparison(self, facts: TaskRecords, score: ScoreRecord, pool: Pool, better: str) -> dict[str, Any]:
@@ -34,6 +38,7 @@ class StoredRun:
         """
         found: dict[str, Any] = {
             "name": self.name,
+            "approved": self._approved,
             "metric": score.metric,
             "pool": pool.id,
             "digests": bool(self._results.digests),
@@ -44,7 +49,7 @@ class StoredRun:
         if found["refused"]:
             return found
         try:
-            stored = counterpart(score, self._results)
+            stored = self._counterparts.of(score)
         except ResultsError as error:
             return {**found, "refused": [str(error)]}
         if stored is None:
@@ -56,7 +61,7 @@ class StoredRun:
             "model": stored.model,
             "value": stored.value,
             "per_patient": dict(stored.per_patient),
-            "changes": [_plain(change) for change in listed or ()],
+            "changes": [asdict(change) for change in listed or ()],
         }
 
     def _why_not(self, facts: TaskRecords, pool: Pool) -> list[str]:
@@ -67,11 +72,3 @@ class StoredRun:
                 facts.task(), [facts.dataset(pool.dataset)], self._results, lock
             )
         return self._refusals[key]
-
-
-def _plain(change: Any) -> Mapping[str, Any]:
-    return {
-        "patient": change.patient,
-        "difference": change.difference,
-        "slides": [{"slide": slide.slide, "difference": slide.difference} for slide in change.slides],
-    }
