@@ -25,13 +25,13 @@ class Earlier:
     sha256: str
 
     @property
-    def approved(self) -> str:
-        """Who approved it, when and why; empty for a results file."""
+    def reason(self) -> str:
+        """Why it was approved, from what, and what that failed; empty for a results file."""
         found = self.results
         if not isinstance(found, Reference):
             return ""
         failed = f", with {'; '.join(found.failed)}" if found.failed else ""
-        return f"approved by {found.by} on {found.date[:10]}: {found.why} (from {found.source}{failed})"
+        return f"{found.why} (from {found.source}{failed})"
 
 
 def load_earlier(path: str | Path) -> Earlier:

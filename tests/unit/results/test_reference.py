@@ -44,7 +44,7 @@ def test_it_is_read_as_it_was_made(path):
     earlier = load_earlier(path)
     assert earlier.results == found
     assert earlier.name == "reference.json (approved by Ada on 2026-01-02)"
-    assert earlier.approved == "approved by Ada on 2026-01-02: first (from v1.json)"
+    assert earlier.reason == "first (from v1.json)"
 
 
 def test_it_holds_the_models_by_patient_and_slide(path):
@@ -181,4 +181,4 @@ def test_what_a_run_failed_is_kept_and_said(path):
     assert earlier.results.failed == (
         "fail: spearman_gene[model00-cohort-lopo] of task-00", "failed check: gene_ids of task-00",
     )  # fmt: skip
-    assert "with fail: spearman_gene[model00-cohort-lopo] of task-00; failed check" in earlier.approved
+    assert "with fail: spearman_gene[model00-cohort-lopo] of task-00; failed check" in earlier.reason

@@ -48,8 +48,8 @@ def _head(comparison: Comparison) -> Iterator[str]:
     earlier, later = comparison.earlier, comparison.later
     yield f"compare  {later.name}{_models(later)}"
     yield f"with     {earlier.name}{_models(earlier)}"
-    if earlier.approved:
-        yield f"         {earlier.approved}"
+    if earlier.reason:
+        yield f"         {earlier.reason}"
     if not earlier.results.digests:
         yield (
             f"note     {earlier.name} has no digests (an older version wrote it, or another tool): whether a "

@@ -19,8 +19,8 @@ def told_lines(found: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
     `found` are the comparisons of :class:`~pytest_stbench.run.scores.stored_run.StoredRun`.
     """
     refused: dict[str, list[str]] = {}
-    approved = (f"compare {one['name']}: {one['approved']}" for one in found if one["approved"])
-    for line in dict.fromkeys(approved):
+    reasons = (f"compare {one['name']}: {one['reason']}" for one in found if one["reason"])
+    for line in dict.fromkeys(reasons):
         yield line, {}
     for name in sorted({one["name"] for one in found if not one["digests"]}):
         who = "an older version wrote it, or another tool"

@@ -24,7 +24,7 @@ class StoredRun:
     def __init__(self, path: Path) -> None:
         earlier = load_earlier(path)
         self.name = earlier.name
-        self._approved = earlier.approved
+        self._reason = earlier.reason
         self._results = earlier.results
         self._counterparts = Counterparts(earlier.results)
         self._refusals: dict[tuple[str, str], list[str]] = {}
@@ -38,7 +38,7 @@ class StoredRun:
         """
         found: dict[str, Any] = {
             "name": self.name,
-            "approved": self._approved,
+            "reason": self._reason,
             "metric": score.metric,
             "pool": pool.id,
             "digests": bool(self._results.digests),
