@@ -35,6 +35,12 @@ _PIXELS = RecentArrays(_PIXEL_BUDGET)
 """Decoded images of the whole process: many slides must not all stay decoded."""
 
 
+class _Key:
+    """Stands for the pixels of one image in all its inputs; knows their digest once it was asked for."""
+
+    digest: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Image:
     """The image of a slide; nothing is decoded before it is asked for.
@@ -53,7 +59,7 @@ class Image:
     source: Path | NDArray[np.uint8] | Callable[[], NDArray[np.uint8]]
     mpp: float = field(kw_only=True)
     target_mpp: float | None = field(default=None, kw_only=True)
-    _key: object = field(default_factory=object, kw_only=True, repr=False)
+    _key: _Key = field(default_factory=_Key, kw_only=True, repr=False)
 
     @classmethod
     def from_array(cls, pixels: NDArray[np.uint8], *, mpp: float) -> Image:
@@ -115,7 +121,7 @@ class InputImage:
         um_per_px: float,
         mpp: float | None = None,
         size: tuple[int, int] | None = None,
-        key: object = None,
+        key: _Key | None = None,
     ) -> None:
         self._content = content
         self._um_per_px = um_per_px
@@ -124,7 +130,7 @@ class InputImage:
         self._size = (
             (content.shape[0], content.shape[1]) if isinstance(content, np.ndarray) else size or (0, 0)
         )
-        self._key = object() if key is None else key
+        self._key = _Key() if key is None else key
 
     @property
     def mpp(self) -> float:
@@ -136,6 +142,17 @@ class InputImage:
         """What two inputs of the same pixels and places have in common; None where that is not known."""
         places = hashlib.blake2b(self._source_xy.tobytes(), digest_size=16).digest()
         return self._key, self._um_per_px, self._mpp, places
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Digest of pixels, resolution and places, the same in every process; None where it is not known."""
+        if not self._key.digest:
+            held = self._content
+            pixels = held if isinstance(held, bytes) else np.ascontiguousarray(held)
+            self._key.digest = hashlib.sha256(pixels).hexdigest()
+        state = hashlib.sha256(repr((self._key.digest, self._um_per_px, self._mpp, self._size)).encode())
+        state.update(self._source_xy.tobytes())
+        return state.hexdigest()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -207,7 +224,7 @@ class InputImage:
         return {name: value for name, value in vars(self).items() if name not in ("xy_px", "_key")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _key=object())
+        vars(self).update(state, _key=_Key())
 
     def _at(self, mpp: float) -> NDArray[np.uint8]:
         """Return the whole image at the resolution of the source or the common one."""
