@@ -93,8 +93,15 @@ def test_scores_say_whose_names_they_rest_on(clean):
     assert flags["neutral"] == flags["train_mean"] == []
     named = {model["name"]: model["unit_names"] for model in saved["models"]}
     assert (named["own"], named["neutral"]) == ("as given", None)
-    assert "model own 1 (names of units as given)" in run.out
-    assert "model neutral 1   T = train_mean" in run.out
+    assert "model mean 1 (given as own, names of units as given)" in run.out
+
+
+def test_tables_and_results_have_the_name_that_a_model_gives_itself(clean):
+    bench, run = clean
+    saved = json.loads((bench.folder / "out.json").read_text())
+    found = {model["name"]: (model["own_name"], model["revision"]) for model in saved["models"]}
+    assert found["own"] == found["neutral"] == ("mean", "1")
+    assert "model mean 1 (given as neutral)   T = train_mean" in run.out
 
 
 def test_another_word_is_refused(clean):

@@ -32,6 +32,10 @@ class CellFailed(StbenchError):
     """A model or baseline that raised, hung, ended the process or broke its contract."""
 
 
+class AskedInVainError(StbenchError):
+    """A model that is not the same after each answer: what it said for one cell says nothing of another."""
+
+
 @contextmanager
 def blocking(cause: str) -> Iterator[None]:
     """Raise ``Blocked`` by `cause` for a cell that fails in the block."""

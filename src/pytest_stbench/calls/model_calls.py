@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.calls.failures import Blocked, CellFailed
+from pytest_stbench.calls.failures import AskedInVainError, Blocked, CellFailed
 from pytest_stbench.calls.guard import GRACE, ModelTimeout, guarded_call
 from pytest_stbench.calls.tracebacks import outcome_call, said, user_traceback
 from pytest_stbench.errors import ModelError, StbenchError
@@ -70,19 +70,20 @@ class ModelCalls:
         self._ours = ours
         self._began = began
 
-    def do(self, phase: str, function: Callable[[], Any]) -> Any:
+    def do(self, phase: str, function: Callable[[], Any], *, of: str = "") -> Any:
         """Return ``function()``. Raises ``CellFailed`` for whatever it raises, but for Ctrl-C.
 
-        Also what tests raise to say how they ended (``pytest.skip``): a model has no say in that.
+        Also what tests raise to say how they ended (``pytest.skip``): a model has no say in that. `of` says
+        what is done with, to show it beside the phase.
         """
         if self._claim is not None:
             self._claim.phase(phase)
         if self._began is not None:
-            self._began(phase)
+            self._began(f"{phase} {of}".rstrip())
         try:
             return self._guarded(function)
-        except KeyboardInterrupt:
-            raise
+        except (KeyboardInterrupt, CellFailed, AskedInVainError):
+            raise  # the latter two by a call inside of this one
         except BaseException as error:  # noqa: BLE001  # a model may raise anything
             raise CellFailed(self._message(phase, error)) from None
 

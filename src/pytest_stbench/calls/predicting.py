@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.calls.answers import Answers
+from pytest_stbench.calls.computing import Computing, Prediction
 from pytest_stbench.calls.contestants import control_predictions, diagnostic_predictions
 from pytest_stbench.calls.failures import CellFailed
-from pytest_stbench.calls.model_calls import OUTPUT, ModelCalls
-from pytest_stbench.calls.peak_memory import PeakMemory
+from pytest_stbench.calls.model_calls import ModelCalls
 from pytest_stbench.calls.stored_identity import IdentityRemarks, keeps
-from pytest_stbench.data.inputs import digest
 from pytest_stbench.errors import StbenchError
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.calls.contestants import Contestant
-    from pytest_stbench.data.inputs import ModelSlide, TaskInfo, TrainSlide
-    from pytest_stbench.families.asking import Asking
     from pytest_stbench.families.fold import FoldData
     from pytest_stbench.families.question import Request
     from pytest_stbench.models.identity import Identity
@@ -36,19 +34,7 @@ if TYPE_CHECKING:
     from pytest_stbench.store.marker import Claim, StoredPrediction
     from pytest_stbench.store.store import Store
 
-    Predictions = Mapping[str, NDArray[Any]]
     CellKey = Callable[[str], str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
-    """Predicted values by the key of what was asked, what they cost, and remarks on the model."""
-
-    values: Predictions
-    seconds: float | None = None
-    peak_memory_mb: float | None = None
-    reused: bool = False
-    remarks: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -92,6 +78,7 @@ class Predictor:
         self._progress = progress
         self._memory: dict[str, Prediction | CellFailed] = {}
         self._remarks = IdentityRemarks()
+        self._answers = Answers(store)
         self.tally = Tally()
 
     def forget(self) -> None:
@@ -176,47 +163,26 @@ class Predictor:
             if claim.stored is not None:
                 self.tally.reused.add(key)
                 return _from_store(claim.stored, self._remarks.differs(contestant, claim.stored.meta))
-            prediction = self._compute(contestant, fold, label, timeout, claim)
+            prediction, met = self._computed(contestant, fold, label, timeout, claim)
             claim.model_is_done()
             if keeps(identity):
                 about = {"model": contestant.label, "task": fold.task.name, "label": label}
                 self.store.save(key, prediction.values, {**about, **_meta(prediction, identity)})
         self.tally.computed.add(key)
-        return replace(prediction, remarks=(*prediction.remarks, *self._remarks.memory_only(contestant)))
+        told = (*self._remarks.memory_only(contestant), *self._remarks.differs(contestant, met))
+        return replace(prediction, remarks=(*prediction.remarks, *told))
 
-    def _compute(
+    def _computed(
         self, contestant: Contestant, fold: FoldData, label: str, timeout: float | None, claim: Claim
-    ) -> Prediction:
-        start = time.perf_counter()
-        ours = contestant.baseline is not None
-        remarks: list[str] = []
-        values: dict[str, NDArray[Any]] = {}
-        with PeakMemory() as memory, self._progress(label) as began:
-            calls = ModelCalls(label, timeout=timeout, claim=claim, ours=ours, began=began)
-            for course in fold.question.courses(fold):
-                model = calls.do("build", contestant.handle.fresh)
-                if calls.do("build", partial(hasattr, model, "fit")):
-                    slides = None if course.train is fold.train else course.train
-                    train = fold.train_inputs(slides, own_names=contestant.handle.own_names)
-                    calls.do("fit", partial(_fit, model, train, fold.task))
-                    del train
-                for request in course.requests:
-                    asking = fold.asking(request, own_names=contestant.handle.own_names)
-                    given = asking.given()
-                    before = digest(given)
-                    raw = calls.do("predict", partial(asking.ask, model, given))
-                    where = f"{contestant.label}, slide {request.key}"
-                    look = partial(_accepted_output, asking, raw, given, where)
-                    values[request.key], after = calls.do(OUTPUT, look)
-                    if after != before:
-                        remarks = [_changes_input(contestant.label)]
-            fold.question.complete(values, contestant.label)
-        return Prediction(
-            values=values,
-            seconds=time.perf_counter() - start,
-            peak_memory_mb=memory.peak_mb,
-            remarks=tuple(remarks),
-        )
+    ) -> tuple[Prediction, Mapping[str, Any]]:
+        """Return a prediction, and what lies beside the answers of earlier calls that are part of it."""
+        identity = self._identity(contestant)
+        with self._progress(label) as began:
+            computing = Computing(
+                contestant, fold, label, timeout=timeout, claim=claim, began=began, answers=self._answers,
+                identity=identity if keeps(identity) else None,
+            )  # fmt: skip
+            return computing.prediction(), computing.met
 
 
 @contextmanager
@@ -230,29 +196,9 @@ def _failing_cell() -> Iterator[None]:
         raise CellFailed(str(error)) from None
 
 
-def _fit(model: Any, train: list[TrainSlide], task: TaskInfo) -> None:
-    model.fit(train, task)
-
-
-def _accepted_output(asking: Asking, raw: object, given: ModelSlide, where: str) -> tuple[NDArray[Any], str]:
-    """Return a checked copy of what a model returned, and the digest of what its input is by then.
-
-    Runs what the model wrote (``__array__``, ``shape``), as the model itself does.
-    """
-    return asking.accept(raw, where), digest(given)
-
-
 def _accepted(files: PredictionFolder, place: Place, request: Request, fold: FoldData) -> NDArray[Any]:
     raw = fold.question.read(files, place, request, fold)
     return fold.question.accept(raw, request, fold, f"{files.name}, slide {request.key}")
-
-
-def _changes_input(label: str) -> str:
-    """Return what is said of any slide and fold: the same words, so that a run says it once."""
-    return (
-        f"{label} changes its input in predict; here nothing else sees that copy, elsewhere it would: copy "
-        "before you change"
-    )
 
 
 def _meta(prediction: Prediction, identity: Identity) -> dict[str, Any]:

@@ -54,6 +54,11 @@ class AlteredImage(InputImage):
         return
 
     @property
+    def fingerprint(self) -> None:
+        """Return None, as for :attr:`identity`."""
+        return
+
+    @property
     def array(self) -> Pixels:
         """The whole image, altered, (H, W, 3) uint8 RGB, read-only."""
         whole = super().array

@@ -18,7 +18,7 @@ from pytest_stbench.data.images.looking import pyramid_of, statements_of
 from pytest_stbench.data.images.regions import Regions
 from pytest_stbench.data.images.resolution import settled
 from pytest_stbench.data.images.tokens import token_of
-from pytest_stbench.data.input_image import InputImage, read_only
+from pytest_stbench.data.input_image import InputImage, PixelsKey, read_only
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Image:
     mpp: float = field(kw_only=True)
     target_mpp: float | None = field(default=None, kw_only=True)
     reader: Reader | None = field(default=None, kw_only=True)
-    _key: object = field(default_factory=object, kw_only=True, repr=False)
+    _key: PixelsKey = field(default_factory=PixelsKey, kw_only=True, repr=False)
 
     @classmethod
     def from_array(cls, pixels: NDArray[np.uint8], *, mpp: float) -> Image:

@@ -33,6 +33,12 @@ _PIXELS = RecentArrays(_PIXEL_BUDGET)
 """Decoded images of the whole process: many slides must not all stay decoded."""
 
 
+class PixelsKey:
+    """Stands for the pixels of one image in all its inputs; knows their digest once it was asked for."""
+
+    digest: str = ""
+
+
 class InputImage:
     """The image of a slide as a model sees it, with the places of the units.
 
@@ -48,7 +54,7 @@ class InputImage:
         um_per_px: float,
         mpp: float | None = None,
         size: tuple[int, int] | None = None,
-        key: object = None,
+        key: PixelsKey | None = None,
     ) -> None:
         self._content = content
         self._um_per_px = um_per_px
@@ -57,7 +63,7 @@ class InputImage:
         self._size = (
             (content.shape[0], content.shape[1]) if isinstance(content, np.ndarray) else size or (0, 0)
         )
-        self._key = object() if key is None else key
+        self._key = PixelsKey() if key is None else key
 
     @property
     def mpp(self) -> float:
@@ -69,6 +75,15 @@ class InputImage:
         """What two inputs of the same pixels and places have in common; None where that is not known."""
         places = hashlib.blake2b(self._source_xy.tobytes(), digest_size=16).digest()
         return self._key, self._um_per_px, self._mpp, places
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Digest of pixels, resolution and places, the same in every process; None where it is not known."""
+        if not self._key.digest:
+            self._key.digest = _digest_of(self._content)
+        state = hashlib.sha256(repr((self._key.digest, self._um_per_px, self._mpp, self._size)).encode())
+        state.update(self._source_xy.tobytes())
+        return state.hexdigest()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -163,7 +178,7 @@ class InputImage:
         return {name: value for name, value in vars(self).items() if name not in ("xy_px", "_key")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _key=object())
+        vars(self).update(state, _key=PixelsKey())
 
     @property
     def _base_mpp(self) -> float:
@@ -197,6 +212,15 @@ class InputImage:
         if abs(ratio - 1) <= SAME:
             return base
         return _PIXELS.get((self._key, mpp), lambda: resample(base, ratio))
+
+
+def _digest_of(content: Content) -> str:
+    """Return a digest of encoded bytes, pixels, or the file that a token stands for."""
+    if isinstance(content, Token):
+        return content.digest()
+    return hashlib.sha256(
+        content if isinstance(content, bytes) else np.ascontiguousarray(content)
+    ).hexdigest()
 
 
 def _refuse_size(size: int, mpp: float) -> None:

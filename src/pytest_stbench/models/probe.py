@@ -45,9 +45,12 @@ class EmbedProbe:
         self._width: int | None = None
 
     def fit(self, train: Sequence[TrainSlide], task: TaskInfo) -> None:
-        """Fit model and read-out on training slides."""
+        """Fit model and read-out on training slides; no read-out where no genes will be asked."""
         if has_fit(self.model):
             self.model.fit(train, task)
+        self._readout = None
+        if not task.genes:
+            return
         gram: GroupedGram | None = None
         self._width = None
         for slide in train:

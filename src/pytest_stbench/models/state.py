@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from pytest_stbench.models.identity import State
+from pytest_stbench.models.tensors import TensorDigests, UndigestibleError, of_tensor
 
 STATEMENTS = frozenset({"name", "revision", "config", "pretraining"})
 """Attributes that the identity has by themselves, or that predictions do not depend on."""
@@ -29,30 +30,28 @@ BOOKKEEPING = frozenset({"_modules", "_parameters", "_compiled_call_impl", "_non
 _class_level: WeakKeyDictionary[type, dict[str, tuple[object, str]]] = WeakKeyDictionary()
 
 
-class _UndigestibleError(Exception):
-    """A value without digest; the text says where it stands and what it is."""
-
-
-def state_of(model: object) -> State:
+def state_of(model: object, tensors: TensorDigests | None = None) -> State:
     """Return the digests of all attributes of `model` as it is, and of its class's plain ones.
+
+    `tensors` remembers digests of what was not written to since, for who asks again and again.
 
     Equal are: dictionaries whatever the order of their keys, numpy scalars and the Python numbers they
     hold, devices (``cuda:1``), absolute paths. Functions and classes stand for their name; lambdas,
     functions inside of others, open files and locks have no digest.
     """
-    walk = _Walk()
+    walk = _Walk(tensors)
     attributes = _of_class(type(model))
     undigested = []
     try:
         parts = walk.parts_of(model)
-    except _UndigestibleError as error:
+    except UndigestibleError as error:
         return State(attributes=attributes, undigested=(f"the model itself ({error})",))
     for name, value in parts.items():
         if name in STATEMENTS:
             continue
         try:
             attributes[name] = walk.token(value, name, (id(model),))
-        except _UndigestibleError as error:
+        except UndigestibleError as error:
             undigested.append(str(error))
         except Exception as error:  # noqa: BLE001  # a user's __iter__ or __getitem__ may raise anything
             undigested.append(f"{name} ({type(error).__name__} while it was read)")
@@ -62,8 +61,9 @@ def state_of(model: object) -> State:
 class _Walk:
     """Makes tokens: short texts that are equal where values are."""
 
-    def __init__(self) -> None:
+    def __init__(self, tensors: TensorDigests | None = None) -> None:
         self.paths: dict[str, str] = {}
+        self._tensors = tensors or TensorDigests()
         self._known: dict[int, tuple[object, str]] = {}  # holds the objects, so that no id is used twice
 
     def token(self, value: Any, where: str, inside: tuple[int, ...]) -> str:
@@ -89,7 +89,7 @@ class _Walk:
         if id(value) in inside:
             return f"cycle {_called(type(value))}"
         if len(inside) > DEPTH:
-            raise _UndigestibleError(f"{where} (nested more than {DEPTH} deep)")
+            raise UndigestibleError(f"{where} (nested more than {DEPTH} deep)")
         found = self._container(value, where, (*inside, id(value)))
         self._known[id(value)] = (value, found)
         return found
@@ -101,7 +101,7 @@ class _Walk:
         try:
             reduced = value.__reduce_ex__(4)
         except Exception as error:
-            raise _UndigestibleError(type(value).__qualname__) from error
+            raise UndigestibleError(type(value).__qualname__) from error
         if isinstance(reduced, str):
             return {"(global)": f"{getattr(value, '__module__', '')}.{reduced}"}
         maker, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
@@ -129,7 +129,7 @@ class _Walk:
             return {**_settings(vars(value)), "(weights)": value.state_dict()}
         except Exception as error:
             message = f"{type(value).__qualname__}: {type(error).__name__} in state_dict()"
-            raise _UndigestibleError(message) from error
+            raise UndigestibleError(message) from error
 
     def _container(self, value: Any, where: str, inside: tuple[int, ...]) -> str:
         kind = _called(type(value))
@@ -138,7 +138,8 @@ class _Walk:
         if isinstance(value, np.ndarray):
             return self._array(value, where, inside)
         if hasattr(value, "detach") and hasattr(value, "cpu"):
-            return _digest(kind, str(value.dtype), self._array(_of_tensor(value, where), where, inside))
+            digest = self._tensors.of(value, lambda: self._array(of_tensor(value, where), where, inside))
+            return _digest(kind, str(value.dtype), digest)
         if isinstance(value, tuple | list | set | frozenset | Mapping):
             own = getattr(value, "__dict__", None)  # of a subclass
             further = (self.token(dict(own), where, inside),) if own else ()
@@ -180,14 +181,14 @@ class _Walk:
         for part in value.__qualname__.split("."):
             found = getattr(found, part, None)
         if found is not value:
-            raise _UndigestibleError(f"{where} ({value.__qualname__})")
+            raise UndigestibleError(f"{where} ({value.__qualname__})")
         return f"c{name}"
 
     def _object(self, kind: str, value: object, where: str, inside: tuple[int, ...]) -> str:
         try:
             parts = self.parts_of(value)
-        except _UndigestibleError as error:
-            raise _UndigestibleError(f"{where} ({error})") from error
+        except UndigestibleError as error:
+            raise UndigestibleError(f"{where} ({error})") from error
         if "<locals>" in kind:
             parts["(class)"] = _of_class(type(value))
         tokens = (f"{name}={self.token(parts[name], f'{where}.{name}', inside)}" for name in sorted(parts))
@@ -260,17 +261,6 @@ def _class_value(value: object, name: str) -> str:
         return _Walk().token(value, name, ())
     except Exception:  # noqa: BLE001  # a user's __reduce__ may raise anything
         return ""
-
-
-def _of_tensor(value: Any, where: str) -> Any:
-    try:
-        plain = value.detach().cpu()
-        try:
-            return np.asarray(plain.numpy())
-        except TypeError:  # numpy has no bfloat16; every one of them is a float32
-            return np.asarray(plain.float().numpy())
-    except Exception as error:
-        raise _UndigestibleError(f"{where} ({type(value).__qualname__})") from error
 
 
 def _called(kind: type) -> str:

@@ -83,8 +83,10 @@ def _model(name: str, results: Results) -> str:
     record = next((model for model in results.models if model.name == name), None)
     if record is None:
         return name
-    named = f"{name} {record.revision}" if record.revision else name
-    return f"{named} (names of units {record.unit_names})" if record.unit_names else named
+    named = " ".join(filter(None, (record.own_name or name, record.revision)))
+    further = [f"given as {name}"] if record.own_name not in (None, name) else []
+    further += [f"names of units {record.unit_names}"] if record.unit_names else []
+    return f"{named} ({', '.join(further)})" if further else named
 
 
 def check_lines(

@@ -38,6 +38,9 @@ KINDS: Mapping[str, type[Stored]] = {
 DIGITS = 16
 """Hexadecimal digits kept of a digest: they find accidents, and stop nobody who means to deceive."""
 
+LATER = frozenset({"own_name"})
+"""Fields that were added after digests were: a file without them is as it was written."""
+
 
 def digests_of(results: Results) -> dict[str, tuple[str, ...]]:
     """Return a digest of every record, by kind and in their order."""
@@ -146,7 +149,8 @@ def _name(kind: str, place: int, record: Stored) -> str:
 
 
 def _digest(record: Stored) -> str:
-    text = json.dumps(canonical(record.to_dict()), sort_keys=True, separators=(",", ":"))
+    told = {name: held for name, held in record.to_dict().items() if held is not None or name not in LATER}
+    text = json.dumps(canonical(told), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]
 
 

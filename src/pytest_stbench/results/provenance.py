@@ -37,7 +37,7 @@ class ModelRecord(Stored):
     KEY: ClassVar[tuple[str, ...]] = ("name",)
 
     name: str
-    """Name under which its scores stand."""
+    """Name under which its scores stand: that of its fixture, or the word after `import:`."""
     revision: str | None = None
     """Revision the model declares; null without identity."""
     config_digest: str | None = None
@@ -48,6 +48,8 @@ class ModelRecord(Stored):
     """What the model is given, such as `image`."""
     cached: bool = False
     """Whether its predictions may be kept on disk (a model with identity)."""
+    own_name: str | None = None
+    """Name that the model declares of itself; null without identity, and of built-in baselines."""
     unit_names: str | None = None
     """`as given`: the model was given the names of units of the data set; null: neutral names."""
 

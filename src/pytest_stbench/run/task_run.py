@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from pytest_stbench.calls.predicting import Prediction, Predictor
+    from pytest_stbench.calls.computing import Prediction
+    from pytest_stbench.calls.predicting import Predictor
     from pytest_stbench.families.fold import FoldData
     from pytest_stbench.families.question import Truth
     from pytest_stbench.registry import Baseline, Registry

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DAY = 86_400.0
 FULL = 0.8
 """Share of a disk from which a store warns."""
-FOLDERS = ("predictions/*", "drawn/*", "remember/*", "checksums", "index")
+FOLDERS = ("predictions/*", "answers/*", "drawn/*", "remember/*", "checksums", "index")
 UNNAMED = "damaged, or of an older version"
 
 

@@ -1,6 +1,7 @@
 """Predictions on disk, so that nothing is computed twice and a rerun resumes.
 
-Layout of the folder: ``predictions/ab/KEY.npz``, ``drawn/ab/KEY.npz`` (counts of simulated slides),
+Layout of the folder: ``predictions/ab/KEY.npz``, ``answers/ab/KEY.npz`` (of a model without ``fit`` to one
+input, shared by cells), ``drawn/ab/KEY.npz`` (counts of simulated slides),
 ``locks/KEY.lock``, ``starts/KEY.json`` (a model is running, or was when its process ended),
 ``remember/KIND/KEY.json``. Every file carries a digest of what it holds; one that does not match is
 absent. All of it may be deleted at any time between runs.
@@ -137,6 +138,13 @@ class Store:
                 yield stack.enter_context(self._claimed(key, label, retry=retry))
             else:
                 yield Claim(stored=None)
+
+    @contextmanager
+    def alone(self, key: str) -> Iterator[None]:
+        """Hold the lock of `key` during the block, also inside of a claim; without locks nobody waits."""
+        with ExitStack() as stack:
+            self._lock_into(stack, key)
+            yield
 
     def _lock_into(self, stack: ExitStack, key: str) -> bool:
         try:

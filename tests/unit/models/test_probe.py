@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -152,6 +154,15 @@ def test_slides_of_one_patient_are_never_left_out_apart(slides):
     probe = EmbedProbe(Coordinates())
     probe.fit(slides[2:], make_task())
     assert len(probe._readout.cv_error) == 0
+
+
+def test_where_no_genes_are_asked_nothing_is_embedded_for_a_readout(slides):
+    probe = EmbedProbe(Coordinates())
+    probe.fit(slides, replace(make_task(), genes=()))
+    assert probe.model.fitted == 1
+    assert probe.model.given == []
+    with pytest.raises(ModelError, match="must be fitted before"):
+        probe.predict_expression(slides[0], ())
 
 
 def test_prediction_before_fit_is_refused(slides):

@@ -12,6 +12,7 @@ from pytest_stbench.errors import ResultsError
 from pytest_stbench.results import (
     DatasetRecord,
     GateRecord,
+    ModelRecord,
     Results,
     ScoreRecord,
     VerdictRecord,
@@ -147,6 +148,19 @@ def test_records_that_are_lost_or_added_are_counted(written, edit):
     edited(written, edit, old=False)
     with pytest.raises(ResultsError, match=r"scores: \d records where 2 were written"):
         load(written)
+
+
+def test_a_model_of_before_it_had_a_name_of_its_own_is_as_it_was_written(tmp_path):
+    path = tmp_path / "v1.json"
+    save(path, Results(models=(ModelRecord(name="m", revision="1"),)))
+    data = json.loads(path.read_text())
+    del data["models"][0]["own_name"]
+    path.write_text(json.dumps(data))
+    assert load(path).models[0].own_name is None
+    data["models"][0]["own_name"] = "another"
+    path.write_text(json.dumps(data))
+    with pytest.raises(ResultsError, match="changed after it was written"):
+        load(path)
 
 
 def test_a_file_without_digests_is_read(written):

@@ -10,7 +10,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from pytest_stbench.baselines.libsize import Libsize
-from pytest_stbench.calls.predicting import Prediction
+from pytest_stbench.calls.computing import Prediction
 from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.errors import DataMissing
 from pytest_stbench.families.anchors import ExpressionAnchors

@@ -7,6 +7,7 @@ find it in a folder of this user that ends with the run, to which words are writ
 from __future__ import annotations
 
 import atexit
+import hashlib
 import json
 import os
 import secrets
@@ -16,7 +17,8 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.data.images.looking import pyramid_of
+from pytest_stbench.data.checksums import file_sha256
+from pytest_stbench.data.images.looking import files_of, pyramid_of
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -54,6 +56,20 @@ class Token:
         while len(_PYRAMIDS) > MOST_OPEN:
             _PYRAMIDS.popitem(last=False)
         return found
+
+    def digest(self) -> str:
+        """Return a digest of the content of the file, and of what reads it.
+
+        Raises ``DataError`` where the file cannot be read.
+        """
+        path, _, reader = _file_of(self.word)
+        try:
+            contents = [file_sha256(file) for file in files_of(path)]
+        except DataError:
+            contents = []
+        if not contents:
+            raise DataError(f"{NAME}: the file cannot be read any more: start the run anew")
+        return hashlib.sha256(repr((contents, reader)).encode()).hexdigest()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Token:
         return self

@@ -150,6 +150,7 @@ class TaskRecords:
             pretraining=contestant.handle.pretraining,
             input_class=contestant.handle.input_class or self._run.family.input_class,
             cached=keeps(identity),
+            own_name=identity.name if identity and contestant.baseline is None else None,
             unit_names=AS_GIVEN if contestant.handle.own_names else None,
         )
 

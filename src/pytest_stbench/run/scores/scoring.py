@@ -17,7 +17,7 @@ from pytest_stbench.metrics.scores import Scores
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
 
-    from pytest_stbench.calls.predicting import Prediction
+    from pytest_stbench.calls.computing import Prediction
     from pytest_stbench.families.question import Predicted, Truth
     from pytest_stbench.kernels.sketch import Sketch
     from pytest_stbench.registry import Catalogue, Metric

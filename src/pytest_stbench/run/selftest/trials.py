@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_stbench.calls.computing import Prediction
 from pytest_stbench.calls.contestants import Contestant
 from pytest_stbench.calls.failures import Blocked, CellFailed
-from pytest_stbench.calls.predicting import Prediction
 from pytest_stbench.checks.fold_state import state_across_folds
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import StbenchError

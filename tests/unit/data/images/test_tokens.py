@@ -92,3 +92,24 @@ def test_open_files_are_bounded_and_opened_again(tmp_path, monkeypatch):
     assert len(tokens._PYRAMIDS) <= 2
     for image, expected in zip(images, found, strict=True):
         np.testing.assert_array_equal(patches(image), expected)
+
+
+def test_a_fingerprint_is_that_of_the_content_and_names_no_file(given, tmp_path):
+    same = write_pyramid(tmp_path / "elsewhere.tif", tissue(), ome={"Name": "carcinoma"})
+    darker = write_pyramid(tmp_path / "darker.tif", tissue() // 2, ome={"Name": "carcinoma"})
+
+    def fingerprint(path, places=PLACES, mpp=0.25):
+        return Image(path, mpp=mpp, target_mpp=0.4).input(places).fingerprint
+
+    found = given.fingerprint
+    assert fingerprint(same) == found == pickle.loads(pickle.dumps(given)).fingerprint
+    assert given.in_order(np.array([1, 0])).fingerprint == fingerprint(same, PLACES[::-1])
+    assert (
+        len({found, fingerprint(darker), fingerprint(same, PLACES[::-1]), fingerprint(same, mpp=0.26)}) == 4
+    )
+    missing = Image(same, mpp=0.25, target_mpp=0.4).input(PLACES)
+    same.unlink()
+    with pytest.raises(DataError, match="the file cannot be read any more") as caught:
+        _ = missing.fingerprint
+    assert str(tmp_path) not in str(caught.value)
+    assert caught.value.__context__ is None
