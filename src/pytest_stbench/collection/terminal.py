@@ -15,6 +15,7 @@ from pytest_stbench.collection.reports import (
     results_of,
     save_path,
 )
+from pytest_stbench.collection.trial_option import trial_lines
 from pytest_stbench.gate.wording import WITHIN_SLIDE
 from pytest_stbench.report.depth import depth_lines
 from pytest_stbench.report.findings import (
@@ -67,6 +68,8 @@ def write_summary(reporter: Any, config: pytest.Config) -> None:
         reporter.write_line(line)
     if not tables:
         reporter.section("stbench")
+    for line in trial_lines(gathered.tried):
+        reporter.write_line(line)
     for line in depth_lines(results.datasets, width):
         reporter.write_line(line)
     _write_checks(reporter, results.checks, gathered)
