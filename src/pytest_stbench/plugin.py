@@ -68,8 +68,16 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--stbench-plan", {
         "action": "store_true", "help": "print what would run and which gates could be decided, and stop",
     }),
+    ("--stbench-try", {
+        "action": "store_true",
+        "help": "try models on few units of one fold of every kind, score nothing, say what all will cost",
+    }),
+    ("--stbench-keep-models", {
+        "metavar": "DIR", "help": "write the models that this run fits as pickle files into a folder",
+    }),
     ("--stbench-retry", {
-        "action": "store_true", "help": "run cells again in which a model ended the process",
+        "action": "store_true",
+        "help": "run cells again in which a model ended the process, and every fold where `fit` fails alike",
     }),
     ("--stbench-no-skip", {
         "action": "store_true",
@@ -129,6 +137,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_stbench.collection.reports import check_files
 
         check_files(config)
+    if config.getoption("stbench_try"):
+        from pytest_stbench.collection.trial_option import check_options
+
+        check_options(config)
     if config.getoption("stbench_report"):
         from pytest_stbench.collection.reports import check_report
 
@@ -150,6 +162,15 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         mark_families(parent.config)
     module: pytest.Collector = TaskModule.from_parent(parent, path=file_path)
     return module
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Under ``--stbench-try``, keep the contract of one fold of every kind."""
+    if config.getoption("stbench_try"):
+        from pytest_stbench.collection.trial_option import select
+
+        select(config, items)
 
 
 @pytest.hookimpl(trylast=True)

@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.calls.asked_once import AskedOnce
-from pytest_stbench.calls.failures import AskedInVainError
+from pytest_stbench.calls.failures import AskedInVainError, CellFailed, first_line
+from pytest_stbench.calls.kept_models import keep_model, not_kept
 from pytest_stbench.calls.model_calls import OUTPUT, ModelCalls
 from pytest_stbench.calls.peak_memory import PeakMemory
 from pytest_stbench.data.inputs import digest
@@ -16,6 +17,7 @@ from pytest_stbench.models.probe import EmbedProbe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -61,6 +63,8 @@ class Computing:
         What is known of answers to inputs.
     identity
         As the store knows the model; None where what it says stays in memory.
+    keep_models
+        Folder for fitted models of users; None to keep none.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class Computing:
         began: Callable[[str], object] | None,
         answers: Answers,
         identity: Identity | None,
+        keep_models: Path | None = None,
     ) -> None:
         self._contestant = contestant
         self._fold = fold
@@ -82,6 +87,9 @@ class Computing:
         self._around = ModelCalls(label, claim=claim, ours=True, began=began)
         self._answers = answers
         self._identity = identity
+        self._label = label
+        self._keep_models = None if self._ours else keep_models
+        self._fits = 0
         self._remarks: dict[str, None] = {}
         self.met: Mapping[str, Any] = {}
         """What lies beside an answer that an earlier call had kept."""
@@ -127,6 +135,8 @@ class Computing:
             train = self._fold.train_inputs(slides, own_names=own_names)
             calls.do("fit", partial(_fit, model, train, self._fold.task))
             del train
+            if self._keep_models is not None and asked is None:
+                self._keep(model, self._keep_models)
         values = {}
         for request in course.requests:
             asking = self._fold.asking(request, own_names=own_names)
@@ -148,6 +158,15 @@ class Computing:
         if self._calls.do("build", partial(hasattr, inner, "fit")):
             return None
         return AskedOnce(inner, answers, self._calls, self._contestant.label, self._identity)
+
+    def _keep(self, model: Any, folder: Path) -> None:
+        self._fits += 1
+        label = self._label if self._fits == 1 else f"{self._label} {self._fits}"
+        try:
+            self._calls.do("keep", partial(keep_model, model, folder, label))
+        except CellFailed as error:
+            why = first_line(error).removeprefix(self._label).strip()
+            self._remarks[not_kept(self._contestant.label, folder, why)] = None
 
     def _note(self, asked: AskedOnce) -> None:
         if asked.changes_input:

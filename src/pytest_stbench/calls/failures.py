@@ -29,7 +29,12 @@ class NotSupported(StbenchError):
 
 
 class CellFailed(StbenchError):
-    """A model or baseline that raised, hung, ended the process or broke its contract."""
+    """A model or baseline that raised, hung, ended the process or broke its contract.
+
+    ``phase`` is what it was at, where that is known.
+    """
+
+    phase = ""
 
 
 class AskedInVainError(StbenchError):

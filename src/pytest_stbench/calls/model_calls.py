@@ -85,7 +85,9 @@ class ModelCalls:
         except (KeyboardInterrupt, CellFailed, AskedInVainError):
             raise  # the latter two by a call inside of this one
         except BaseException as error:  # noqa: BLE001  # a model may raise anything
-            raise CellFailed(self._message(phase, error)) from None
+            failed = CellFailed(self._message(phase, error))
+            failed.phase = phase
+            raise failed from None
 
     def _guarded(self, function: Callable[[], Any]) -> Any:
         return guarded_call(function, timeout=self._timeout, grace=GRACE, on_death=self._died)

@@ -15,13 +15,16 @@ from pytest_stbench.calls.answers import Answers
 from pytest_stbench.calls.computing import Computing, Prediction
 from pytest_stbench.calls.contestants import control_predictions, diagnostic_predictions
 from pytest_stbench.calls.failures import CellFailed
+from pytest_stbench.calls.kept_models import not_fitted
 from pytest_stbench.calls.model_calls import ModelCalls
+from pytest_stbench.calls.repeated import RepeatedMistakes
 from pytest_stbench.calls.stored_identity import IdentityRemarks, keeps
 from pytest_stbench.errors import StbenchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -71,6 +74,7 @@ class Predictor:
         retry: bool,
         progress: Callable[[str], AbstractContextManager[Any]],
         afresh: bool = False,
+        keep_models: Path | None = None,
     ) -> None:
         self.store = store
         self._afresh = afresh
@@ -79,6 +83,8 @@ class Predictor:
         self._memory: dict[str, Prediction | CellFailed] = {}
         self._remarks = IdentityRemarks()
         self._answers = Answers(store)
+        self._mistakes = RepeatedMistakes()
+        self._keep_models = keep_models
         self.tally = Tally()
 
     def forget(self) -> None:
@@ -86,10 +92,18 @@ class Predictor:
         self._memory = {key: known for key, known in self._memory.items() if isinstance(known, CellFailed)}
 
     def model(
-        self, contestant: Contestant, fold: FoldData, cell_key: CellKey, label: str, timeout: float | None
+        self,
+        contestant: Contestant,
+        fold: FoldData,
+        cell_key: CellKey,
+        label: str,
+        timeout: float | None,
+        *,
+        group: str = "",
     ) -> Prediction:
         """Return the prediction of a model-kind contestant.
 
+        `group` names the folds in which a mistake in ``fit`` that repeats is not made again.
         Raises ``CellFailed`` with the message of the contract item.
         """
         identity = self._identity(contestant)
@@ -98,7 +112,9 @@ class Predictor:
         key = cell_key(identity.digest if keeps(identity) else f"anonymous {contestant.key}")
         if key not in self._memory:
             try:
-                self._memory[key] = self._stored_or_computed(contestant, fold, key, label, timeout)
+                self._memory[key] = self._stored_or_computed(
+                    contestant, fold, key, label, timeout, f"{contestant.key} {group}" if group else ""
+                )
             except CellFailed as error:
                 self._memory[key] = error
         known = self._memory[key]
@@ -154,7 +170,7 @@ class Predictor:
         return None if self._afresh and contestant.baseline is None else contestant.handle.identity
 
     def _stored_or_computed(
-        self, contestant: Contestant, fold: FoldData, key: str, label: str, timeout: float | None
+        self, contestant: Contestant, fold: FoldData, key: str, label: str, timeout: float | None, group: str
     ) -> Prediction:
         identity = self._identity(contestant)
         if identity is None:
@@ -162,8 +178,12 @@ class Predictor:
         with _failing_cell(), self.store.claim(key, label, retry=self._retry) as claim:
             if claim.stored is not None:
                 self.tally.reused.add(key)
-                return _from_store(claim.stored, self._remarks.differs(contestant, claim.stored.meta))
-            prediction, met = self._computed(contestant, fold, label, timeout, claim)
+                told = self._remarks.differs(contestant, claim.stored.meta)
+                if self._keep_models is not None and contestant.baseline is None:
+                    told = (*told, not_fitted(contestant.label, self._keep_models))
+                return _from_store(claim.stored, told)
+            with self._tried_twice(group, label):
+                prediction, met = self._computed(contestant, fold, label, timeout, claim)
             claim.model_is_done()
             if keeps(identity):
                 about = {"model": contestant.label, "task": fold.task.name, "label": label}
@@ -171,6 +191,20 @@ class Predictor:
         self.tally.computed.add(key)
         told = (*self._remarks.memory_only(contestant), *self._remarks.differs(contestant, met))
         return replace(prediction, remarks=(*prediction.remarks, *told))
+
+    @contextmanager
+    def _tried_twice(self, group: str, label: str) -> Iterator[None]:
+        """Refuse what failed alike in the latest folds of a group, and note how this one ends."""
+        if self._retry or not group:
+            yield
+            return
+        self._mistakes.refuse(group, label)
+        try:
+            yield
+        except CellFailed as error:
+            self._mistakes.note(group, label, error)
+            raise
+        self._mistakes.note(group, label, None)
 
     def _computed(
         self, contestant: Contestant, fold: FoldData, label: str, timeout: float | None, claim: Claim
@@ -180,7 +214,7 @@ class Predictor:
         with self._progress(label) as began:
             computing = Computing(
                 contestant, fold, label, timeout=timeout, claim=claim, began=began, answers=self._answers,
-                identity=identity if keeps(identity) else None,
+                identity=identity if keeps(identity) else None, keep_models=self._keep_models,
             )  # fmt: skip
             return computing.prediction(), computing.met
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_stbench.calls.failures import Blocked, CellFailed, NotSupported
+from pytest_stbench.collection import trial_option
 from pytest_stbench.collection.item_outcomes import (
     NOT_EVALUABLE,
     BlockedItem,
@@ -138,6 +139,8 @@ def model_item(item: pytest.Item, cell: Cell | Pool, given: Any) -> Callable[[],
             recorder.prepare(contestant, cell)
     if isinstance(cell, Pool):
         return lambda: _pooled(item, run, recorder, contestant, cell, function.name)
+    if function.kind == CONTRACT and item.config.getoption("stbench_try"):
+        return lambda: trial_option.contract(item, run, contestant, cell)
     if function.kind == CONTRACT:
         return lambda: _contract(item, run, recorder, contestant, cell)
     return lambda: _fold(item, recorder, contestant, cell, function.name)

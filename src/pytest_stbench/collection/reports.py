@@ -40,7 +40,9 @@ class Gathered:
         told: dict[str, Any] = getattr(report, "stbench", {})
         for kind, names in told.get("tally", {}).items():
             self.tally.setdefault(kind, set()).update(names)
-        if "order" in told and any(told.get(kind) for kind in ("cause", "skipped", "failure", *KINDS)):
+        if "order" in told and any(
+            told.get(kind) for kind in ("cause", "skipped", "failure", "tried", *KINDS)
+        ):
             self._reported.append(told)
 
     @property
@@ -64,6 +66,11 @@ class Gathered:
     def skipped(self) -> dict[str, int]:
         """How many items were skipped, by reason."""
         return dict(Counter(told["skipped"] for told in self._in_order() if "skipped" in told))
+
+    @property
+    def tried(self) -> list[dict[str, Any]]:
+        """What models took of few units, under ``--stbench-try``."""
+        return [trial for told in self._in_order() for trial in told.get("tried", ())]
 
     @property
     def ended(self) -> dict[tuple[str, ...], tuple[str, str]]:

@@ -34,6 +34,7 @@ def run_settings(config: pytest.Config) -> RunSettings:
     data = config.getoption("stbench_data")
     compare = config.getoption("stbench_compare")
     keep = level_of(config)
+    models = config.getoption("stbench_keep_models")
     return RunSettings(
         data=_from_invocation(config, data) if data else None,
         store=_from_invocation(config, config.getoption("stbench_store")),
@@ -43,6 +44,7 @@ def run_settings(config: pytest.Config) -> RunSettings:
         run_id=getattr(config, "workerinput", {}).get("testrunuid"),
         keep=keep,
         parts=parts_of(config) if keep else Path(),
+        keep_models=_from_invocation(config, models) if models else None,
         afresh=config.pluginmanager.has_plugin(AFRESH_PLUGIN),
     )
 

@@ -17,6 +17,7 @@ from pytest_stbench.collection.reports import (
     results_of,
     save_path,
 )
+from pytest_stbench.collection.trial_option import trial_lines
 from pytest_stbench.report.comparing.told import told_lines
 from pytest_stbench.report.depth import depth_lines
 from pytest_stbench.report.findings import check_name, checklist_lines
@@ -59,6 +60,8 @@ def write_summary(reporter: Any, config: pytest.Config) -> None:
         reporter.write_line(line)
     if not tables:
         reporter.section("stbench")
+    for line in trial_lines(gathered.tried):
+        reporter.write_line(line)
     for line in depth_lines(results.datasets, width):
         reporter.write_line(line)
     for line, markup in check_lines(results.checks, gathered.blocked):

@@ -50,7 +50,10 @@ class Runner:
         store = Store(settings.store, run_id=settings.run_id)
         self.checksums = Checksums(store=settings.store, anew=settings.no_skip, progress=progress)
         self._opened = OpenDataset(store, self.checksums)
-        self._predictor = Predictor(store, retry=settings.retry, afresh=settings.afresh, progress=progress)
+        self._predictor = Predictor(
+            store, retry=settings.retry, afresh=settings.afresh, progress=progress,
+            keep_models=None if settings.afresh else settings.keep_models,
+        )  # fmt: skip
         self.keeper = Keeper(settings.parts, settings.keep) if settings.keep else None
         self._runs: dict[Path, tuple[TaskRun, Recorder]] = {}
         self._latest: TaskRun | None = None

@@ -22,7 +22,7 @@ class RunSettings:
 
     ``run_id`` is the same in all processes of one run. ``afresh`` uses and stores nothing of a
     model under test. ``keep`` says what is kept beside the results, in parts in the folder ``parts``;
-    None: nothing.
+    None: nothing. ``keep_models`` is the folder for fitted models.
     """
 
     data: Path | None = None
@@ -34,3 +34,4 @@ class RunSettings:
     afresh: bool = False
     keep: Level | None = None
     parts: Path = Path()
+    keep_models: Path | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_stbench.calls.contestants import Contestant, Ladder, baseline_contestant, make_ladder
 from pytest_stbench.calls.failures import Blocked, CellFailed, NotSupported, blocking, first_line
 from pytest_stbench.calls.model_calls import built
+from pytest_stbench.calls.trying import tried
 from pytest_stbench.errors import DataError, ModelError, SplitError
 from pytest_stbench.models.predictions import Place
 from pytest_stbench.run.cells import pool_id, view_id
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from pytest_stbench.calls.computing import Prediction
     from pytest_stbench.calls.predicting import Predictor
+    from pytest_stbench.calls.trying import Trial
     from pytest_stbench.families.fold import FoldData
     from pytest_stbench.families.question import Truth
     from pytest_stbench.registry import Baseline, Registry
@@ -151,7 +153,15 @@ class TaskRun:
         label = f"{contestant.label} {self.spec.name} {cell.id}"
         if contestant.files is not None:
             return self._predictor.from_files(contestant, fold, self.place(cell), label)
-        return self._predictor.model(contestant, fold, self._key(cell, fold), label, self.spec.timeout)
+        group = f"{self.spec.name} {pool_id(cell.dataset, cell.variant, cell.split)}"
+        key = self._key(cell, fold)
+        return self._predictor.model(contestant, fold, key, label, self.spec.timeout, group=group)
+
+    def tried(self, contestant: Contestant, cell: Cell) -> Trial:
+        """Return what a model takes of some units of a cell, and what all cells of its pool will take."""
+        alike = sum(len(pool.cells) for pool in self.grid.pools if cell in pool.cells)
+        label = f"{contestant.label} {self.spec.name} {cell.id}"
+        return tried(contestant, self.fold(cell), label, self.spec.timeout, alike)
 
     def _key(self, cell: Cell, fold: FoldData) -> Callable[[str], str]:
         parts = {**self._parts(cell, fold), "seed": cell.seed}

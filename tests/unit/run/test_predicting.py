@@ -312,3 +312,45 @@ def test_the_tally_tells_each_cell_once():
     tally.reused.update("ab")
     assert tally.news() == {"computed": [], "reused": ["a", "b"], "memory_only": []}
     assert tally.news() == {"computed": [], "reused": [], "memory_only": []}
+
+
+def test_a_mistake_in_fit_is_made_twice_in_a_group_of_folds(new_predictor, fold, log):
+    predictor = new_predictor()
+
+    def fitted(number, group, model=Raises):
+        contestant = user_contestant("m", model)
+        predictor.model(
+            contestant, fold, lambda _: json_digest([number, group]), f"m cell{number}", None, group=group
+        )
+
+    for number, told in enumerate(("raised RuntimeError", "raised RuntimeError", "was not tried", "was not")):
+        with pytest.raises(CellFailed, match=rf"^m cell{number} {told}"):
+            fitted(number, "lopo")
+    assert log == ["fit", "fit"]
+    with pytest.raises(CellFailed, match="raised RuntimeError: no good"):
+        fitted(9, "another")
+
+
+def test_mistakes_that_differ_or_are_no_mistakes_of_fit_are_made_in_every_fold(new_predictor, fold, log):
+    class Differs(Raises):
+        def fit(self, train, task):
+            log.append("fit")
+            raise RuntimeError(len(log))
+
+    class Alternates(Plain):
+        def fit(self, train, task):
+            super().fit(train, task)
+            if log.count("fit") % 2 == 1:
+                message = "every other one"
+                raise RuntimeError(message)
+
+    for model, fits in ((Differs, 4), (WrongShape, 4), (Alternates, 4)):
+        log.clear()
+        predictor = new_predictor()
+        for number in range(4):
+            cell = json_digest([number, model.__name__])
+            with contextlib.suppress(CellFailed):
+                predictor.model(
+                    user_contestant("m", model), fold, lambda _, cell=cell: cell, "m cell", None, group="g"
+                )
+        assert log.count("fit") == fits
