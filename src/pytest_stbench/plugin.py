@@ -262,20 +262,17 @@ class Reporting:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the results file, once for all workers; a gate that was asked must have been applied."""
-        if hasattr(self._config, "workerinput"):
+        option = self._config.getoption
+        if hasattr(self._config, "workerinput") or not (self._reported or option("stbench_gate")):
             return
-        if self._reported and self._config.getoption("stbench_save"):
-            from pytest_stbench.collection.reports import save
+        from pytest_stbench.collection import reports
 
-            save(session, self._started)
-        if self._reported and self._config.getoption("stbench_report"):
-            from pytest_stbench.collection.reports import write_report
-
-            write_report(session, self._started)
-        if self._config.getoption("stbench_gate"):
-            from pytest_stbench.collection.reports import require_given_gates
-
-            require_given_gates(session)
+        if self._reported and option("stbench_save"):
+            reports.save(session, self._started)
+        if self._reported and option("stbench_report"):
+            reports.write_report(session, self._started)
+        if option("stbench_gate"):
+            reports.require_given_gates(session)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show tables, checks and verdicts."""

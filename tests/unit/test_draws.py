@@ -23,8 +23,11 @@ OTHERS_DRAW = {
 }
 """Where a library draws for itself, by ``random_state``: from RandomState, which numpy has frozen."""
 
-NOT_NUMBERS = ("collection/keep_option.py", "data/atomic.py", "results/details.py", "store/store.py")
-"""Names of runs and temporary files, which no number depends on."""
+NOT_NUMBERS = (
+    "collection/keep_option.py", "data/atomic.py", "data/images/tokens.py", "results/details.py",
+    "store/store.py",
+)  # fmt: skip
+"""Names of runs, temporary files and open images, which no number depends on."""
 
 
 def draws(node):

@@ -25,17 +25,22 @@ def test_what_is_not_there_is_told_with_what_is():
     with pytest.raises(AttributeError) as caught:
         slide().coords  # noqa: B018 (asking is the test)
     assert str(caught.value) == (
-        "a ModelSlide has no attribute 'coords'; it has image, meta, n_units, patches, units. `units` is an "
-        'AnnData with obs_names, obsm["spatial"] in um and, where the family hands them out, counts in X'
+        "a ModelSlide has no attribute 'coords'; it has batches, image, meta, n_units, patches, units. "
+        '`units` is an AnnData with obs_names, obsm["spatial"] in um and, where the family hands them out, '
+        "counts in X"
     )
 
 
 @pytest.mark.parametrize(
     ("made", "name", "said"),
     [
-        (slide, "imag", "'imag'; did you mean 'image'?; it has image, meta"),
-        (slide, "labels", "'labels'; training slides alone have it; it has image, meta"),
-        (train, "label", "'label'; did you mean 'labels'?; it has counts, image, labels, meta, n_units,"),
+        (slide, "imag", "'imag'; did you mean 'image'?; it has batches, image, meta"),
+        (slide, "labels", "'labels'; training slides alone have it; it has batches, image, meta"),
+        (
+            train,
+            "label",
+            "'label'; did you mean 'labels'?; it has batches, counts, image, labels, meta, n_units,",
+        ),
     ],
 )
 def test_the_nearest_is_named(made, name, said):
