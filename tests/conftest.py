@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import multiprocessing
 import os
 import shutil
 import signal
@@ -46,6 +47,22 @@ OF_LIBRARIES = (
     "ignore:The 'future.infer_string' option is deprecated:DeprecationWarning:anndata",
     "ignore:The 'mode.chained_assignment' option is deprecated:DeprecationWarning:anndata",
 )
+
+
+@pytest.fixture
+def in_child(monkeypatch, pytestconfig):
+    """Return what calls a function in a process of its own, by a start method of multiprocessing.
+
+    A child that is no fork imports the test module by its name, for which ``pytest`` alone has no path; one
+    that cannot would be waited for without end.
+    """
+    monkeypatch.syspath_prepend(pytestconfig.rootpath)
+
+    def call(method, function, *arguments):
+        with multiprocessing.get_context(method).Pool(1) as pool:
+            return pool.apply_async(function, arguments).get(timeout=300)
+
+    return call
 
 
 def pytest_collection_modifyitems(items):

@@ -90,9 +90,8 @@ def seen_in_child(given):
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # threads of libraries
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
-def test_no_child_process_is_told_the_name(given, method):
-    with multiprocessing.get_context(method).Pool(1) as pool:
-        patches, names = pool.apply(seen_in_child, (given,))
+def test_no_child_process_is_told_the_name(given, method, in_child):
+    patches, names = in_child(method, seen_in_child, given)
     assert names == []
     np.testing.assert_array_equal(patches, given.patches(8, 0.5))
 

@@ -32,9 +32,8 @@ def patches(given):
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # threads of libraries
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
-def test_every_kind_of_child_process_reads_the_same_patches(given, method):
-    with multiprocessing.get_context(method).Pool(1) as pool:
-        np.testing.assert_array_equal(pool.apply(patches, (given,)), patches(given))
+def test_every_kind_of_child_process_reads_the_same_patches(given, method, in_child):
+    np.testing.assert_array_equal(in_child(method, patches, given), patches(given))
 
 
 def test_no_path_in_a_pickle_and_little_else(given, tmp_path):
