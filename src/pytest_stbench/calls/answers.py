@@ -51,8 +51,15 @@ class Answers:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._held: dict[str, Answer] = {}
+        self._classes: list[type] = []
         self.apart: set[str] = set()
         """Keys of models that are another one after an answer than before: asked by every cell itself."""
+
+    def number_of(self, kind: type) -> int:
+        """Return what tells a class from all others of this process: two modules may have one name."""
+        if not any(known is kind for known in self._classes):
+            self._classes.append(kind)
+        return next(number for number, known in enumerate(self._classes) if known is kind)
 
     @contextmanager
     def asking(self, key: str, *, kept: bool) -> Iterator[Answer | None]:

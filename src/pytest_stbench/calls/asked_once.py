@@ -30,8 +30,9 @@ class AskedOnce:
     """Stands for a fresh model in the questions of one cell.
 
     Its answers are a function of the input alone as long as what it holds is the same after each of them:
-    weights may be loaded at the first. A model that is another one later, or that was another one when it
-    answered for another cell, raises ``AskedInVainError``: the cell then asks it for everything itself.
+    weights may be loaded at the first, which is kept once a second answer has left the model as it was. A
+    model that is another one later, that was another one when it answered for another cell, or that holds
+    what has no digest, raises ``AskedInVainError``: the cell then asks it for everything itself.
 
     Parameters
     ----------
@@ -56,13 +57,15 @@ class AskedOnce:
         self._label = label
         self._identity = identity
         self._tensors = TensorDigests()
-        self._who = ""
+        self._who = self._holds = ""
         if answers is not None:
             built, whole = calls.do("build", partial(own_state, model, self._tensors))
-            named = identity.digest if identity else f"anonymous {label}"
+            named = identity.digest if identity else f"anonymous {label} {answers.number_of(type(model))}"
             # Of what has no digest nobody can say that the next model holds the same.
             self._who = f"{named} {built}" if whole else ""
+            self._holds = built
         self._own = ""
+        self._first: tuple[str, Answer] | None = None
         self._served: set[str] = set()
         self.changes_input = False
         self.met: Mapping[str, Any] = {}
@@ -82,7 +85,9 @@ class AskedOnce:
             if known is not None and self._own in ("", known.made_by):
                 return self._again(known)
             start = time.perf_counter()
+            before = self._holds
             raw, plain, changed = self._asked(question)
+            steady = self._holds == before
             if plain is None:
                 return raw
             if known is None:
@@ -91,8 +96,22 @@ class AskedOnce:
                     seconds=time.perf_counter() - start,
                     beside=self._identity.beside if self._identity else {},
                 )  # fmt: skip
-                self._answers.keep(key, answer, kept=kept, label=self._label)
+                self._keep(key, answer, kept=kept, steady=steady)
         return plain
+
+    def _keep(self, key: str, answer: Answer, *, kept: bool, steady: bool) -> None:
+        """Keep an answer that left the model as it was, and the first one, which may have loaded weights.
+
+        The first is kept with the second, or where a model that was left as it was is what this one is now.
+        Of a model that counts its answers none is ever kept, however often it is begun anew.
+        """
+        assert self._answers is not None  # the caller looked
+        if not steady and self._served != {self._own}:
+            self._first = (key, answer)
+            return
+        for place, given in (*([self._first] if self._first else []), (key, answer)):
+            self._answers.keep(place, given, kept=kept, label=self._label)
+        self._first = None
 
     def _key(self, question: _Question) -> str | None:
         """Return what stands for a question; None for one that cannot be told from all others."""
@@ -109,29 +128,31 @@ class AskedOnce:
         """Return what the model returned, the same as an array, and whether it changed what it was given."""
         raw = self._calls.do("predict", partial(question.put_to, self._model), of=question.of)
         shared = self._answers is not None and bool(self._who)
-        plain, after, holds = self._calls.do(OUTPUT, partial(self._looked_at, raw, question, shared=shared))
+        plain, after, (holds, whole) = self._calls.do(
+            OUTPUT, partial(self._looked_at, raw, question, shared=shared)
+        )
         changed = after != question.before
         self.changes_input = self.changes_input or changed
         if shared:
-            if self._own not in ("", holds) or self._served - {holds}:
+            if not whole or self._own not in ("", holds) or self._served - {holds}:
                 raise AskedInVainError
-            self._own = holds
+            self._own = self._holds = holds
         return raw, plain, changed
 
     def _looked_at(
         self, raw: object, question: _Question, *, shared: bool
-    ) -> tuple[NDArray[Any] | None, str, str]:
+    ) -> tuple[NDArray[Any] | None, str, tuple[str, bool]]:
         """Return an answer as an array, the digest of what its input is by then, and what the model holds.
 
         Runs what the model wrote. What breaks the contract is told by who asked.
         """
         if not shared:
-            return None, digest(question.slide), ""
+            return None, digest(question.slide), ("", True)
         plain = None
         if question.units is not None:
             with suppress(ContractError):
                 plain = plain_answer(question.method, raw, question.units, question.arguments)
-        return plain, digest(question.slide), own_state(self._model, self._tensors)[0]
+        return plain, digest(question.slide), own_state(self._model, self._tensors)
 
     def _again(self, known: Answer) -> NDArray[Any]:
         self._served.add(known.made_by)

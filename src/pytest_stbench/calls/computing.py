@@ -198,7 +198,7 @@ def _changes_input(label: str) -> str:
 
 def _changes_itself(label: str) -> str:
     return (
-        f"{label} has no fit, and what it holds changes from answer to answer (or is drawn without a seed): "
-        "every fold asks it for everything again. Hold nothing but what the first answer needs, seeded, and "
-        "each input is asked once"
+        f"{label} has no fit, and what it holds changes from answer to answer (or is drawn without a seed, "
+        "or has no digest): every fold asks it for everything again. Hold nothing but what the first answer "
+        "needs, seeded, and each input is asked once"
     )

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     from pytest_stbench.models.tensors import TensorDigests
 
-OF_THE_CLASS = " of the class"
-"""Ends the name of an attribute that all objects of a class share."""
-
 
 def asked_digest(method: str, arguments: Sequence[Any]) -> str | None:
     """Return a digest of what is asked beside the input; None for arguments that have none."""
@@ -40,12 +37,12 @@ def asked_digest(method: str, arguments: Sequence[Any]) -> str | None:
 def own_state(model: object, tensors: TensorDigests) -> tuple[str, bool]:
     """Return a digest of what `model` holds itself, and whether all of that has one.
 
-    Weights count by content. What its class holds does not count: it is the same for all its objects.
+    Weights count by content, and so do plain values of its class and what it states of itself: a counter may
+    lie in any of them.
     """
-    state = state_of(model, tensors)
+    state = state_of(model, tensors, statements=True)
     kind = type(model)
-    own = {name: value for name, value in state.attributes.items() if not name.endswith(OF_THE_CLASS)}
-    return json_digest([kind.__module__, kind.__qualname__, own]), not state.undigested
+    return json_digest([kind.__module__, kind.__qualname__, dict(state.attributes)]), not state.undigested
 
 
 def plain_answer(

@@ -30,10 +30,11 @@ BOOKKEEPING = frozenset({"_modules", "_parameters", "_compiled_call_impl", "_non
 _class_level: WeakKeyDictionary[type, dict[str, tuple[object, str]]] = WeakKeyDictionary()
 
 
-def state_of(model: object, tensors: TensorDigests | None = None) -> State:
+def state_of(model: object, tensors: TensorDigests | None = None, *, statements: bool = False) -> State:
     """Return the digests of all attributes of `model` as it is, and of its class's plain ones.
 
-    `tensors` remembers digests of what was not written to since, for who asks again and again.
+    `tensors` remembers digests of what was not written to since, for who asks again and again. What a
+    model states of itself (its configuration ...) belongs to it where `statements` says so.
 
     Equal are: dictionaries whatever the order of their keys, numpy scalars and the Python numbers they
     hold, devices (``cuda:1``), absolute paths. Functions and classes stand for their name; lambdas,
@@ -47,7 +48,7 @@ def state_of(model: object, tensors: TensorDigests | None = None) -> State:
     except UndigestibleError as error:
         return State(attributes=attributes, undigested=(f"the model itself ({error})",))
     for name, value in parts.items():
-        if name in STATEMENTS:
+        if name in STATEMENTS and not statements:
             continue
         try:
             attributes[name] = walk.token(value, name, (id(model),))

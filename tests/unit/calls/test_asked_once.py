@@ -187,15 +187,88 @@ def test_weights_that_are_loaded_at_the_first_prediction_are_fine(answers):
 
 
 def test_an_embedding_of_two_draws_is_never_put_together(answers):
-    asked_of(answers, DrawnLater()).embed(slide_of("s1"))
+    one = asked_of(answers, DrawnLater())
+    one.embed(slide_of("s1"))
+    one.embed(slide_of("s2"))
     other = asked_of(answers, DrawnLater())
     other.embed(slide_of("s1"))
     with pytest.raises(AskedInVainError):
-        other.embed(slide_of("s2"))
+        other.embed(slide_of("s3"))
     third = asked_of(answers, DrawnLater())
-    third.embed(slide_of("s3"))
+    third.embed(slide_of("s4"))
     third.embed(slide_of("s1"))
-    assert ASKED == ["s1", "s2", "s3", "s1"], "who has drawn already is asked itself"
+    assert ASKED == ["s1", "s2", "s3", "s4", "s1"], "who has drawn already is asked itself"
+
+
+class CountsLater(Embeds):
+    """Begins to count with the first answer, as a cache does."""
+
+    counted = None
+
+    def embed(self, slide):
+        self.counted = (self.counted or 0) + 1
+        return super().embed(slide) * self.counted
+
+
+def test_of_a_model_that_counts_nothing_is_kept_however_often_it_is_begun_anew(answers):
+    for _ in range(3):
+        begun = asked_of(answers, CountsLater())
+        begun.embed(slide_of("s1"))
+        with pytest.raises(AskedInVainError):
+            begun.embed(slide_of("s2"))
+    assert ASKED == ["s1", "s2"] * 3
+
+
+class HoldsWhatHasNoDigest(Embeds):
+    act = None
+
+    def embed(self, slide):
+        self.seen = {"n": getattr(self, "seen", {"n": 0})["n"] + 1, "act": lambda values: values}
+        return super().embed(slide) * self.seen["n"]
+
+
+class CountsInItsConfig(Embeds):
+    def __init__(self):
+        super().__init__()
+        self.config = {"n": 0}
+
+    def embed(self, slide):
+        self.config["n"] += 1
+        return super().embed(slide) * self.config["n"]
+
+
+class CountsInItsClass(Embeds):
+    n = 0
+
+    def embed(self, slide):
+        type(self).n += 1
+        return super().embed(slide) * self.n
+
+
+@pytest.mark.parametrize("kind", [HoldsWhatHasNoDigest, CountsInItsConfig, CountsInItsClass])
+def test_a_change_is_found_wherever_it_lies(answers, kind):
+    model = asked_of(answers, kind())
+
+    def both():
+        return [model.embed(slide_of(name)) for name in ("s1", "s2")]
+
+    with pytest.raises(AskedInVainError):
+        both()
+
+
+def test_nameless_models_of_two_modules_of_one_name_are_two(answers):
+    def made(sign):
+        def embed(self, slide):
+            return sign * Embeds.embed(self, slide)
+
+        return type("Model", (Embeds,), {"embed": embed, "name": None, "__module__": "conftest"})
+
+    found = []
+    for kind in (made(1), made(-1)):
+        asking = AskedOnce(kind(), answers, ModelCalls("m cell"), "m", None)
+        found.append([asking.embed(slide_of(name)) for name in ("s1", "s2", "s1")])
+    np.testing.assert_array_equal(found[0], -np.array(found[1]))
+    assert ASKED == ["s1", "s2"] * 2
 
 
 def test_a_model_that_changes_with_every_answer_is_found_at_the_second(answers):

@@ -19,6 +19,7 @@ R = TypeVar("R")
 
 THREAD = "stbench-batch"
 _AT_WORK: weakref.WeakSet[_Ahead[object]] = weakref.WeakSet()
+_LOCK = threading.Lock()
 
 
 class _Ahead(Generic[R]):
@@ -29,8 +30,9 @@ class _Ahead(Generic[R]):
         self._value: R | None = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
-        _AT_WORK.add(self)  # type: ignore[arg-type]  # of whatever it makes
         self._thread.start()
+        with _LOCK:
+            _AT_WORK.add(self)  # type: ignore[arg-type]  # of whatever it makes
 
     def _run(self) -> None:
         try:
@@ -41,7 +43,8 @@ class _Ahead(Generic[R]):
     def wait(self) -> None:
         """Return when the thread has ended."""
         self._thread.join()
-        _AT_WORK.discard(self)  # type: ignore[arg-type]  # as above
+        with _LOCK:
+            _AT_WORK.discard(self)  # type: ignore[arg-type]  # as above
 
     def take(self) -> R:
         """Return the value, which is forgotten here, or raise what making it raised."""
@@ -71,9 +74,16 @@ def each_ahead(make: Callable[[T], R], items: Sequence[T]) -> Iterator[tuple[T, 
 
 def settle() -> None:
     """Wait for all threads of this module."""
-    for ahead in list(_AT_WORK):
+    with _LOCK:
+        running = list(_AT_WORK)
+    for ahead in running:
         ahead.wait()
 
 
+def _in_child() -> None:
+    global _LOCK  # noqa: PLW0603  # another thread, which the child does not have, may hold it
+    _LOCK = threading.Lock()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=settle)
+    os.register_at_fork(before=settle, after_in_child=_in_child)

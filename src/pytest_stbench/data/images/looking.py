@@ -60,7 +60,7 @@ def pyramid_of(path: Path, name: str, reader: Reader | None = None) -> Pyramid |
         except NotInPartsError as error:
             why = str(error)
         else:
-            return found if reader == "tiff" or found.in_tiles or _large(found) else None
+            return found if reader == "tiff" or found.in_parts or _large(found) else None
         if reader == "tiff":
             raise DataError(f"{name}: `reader: tiff` cannot read it: it {why}")
         if knows(path):

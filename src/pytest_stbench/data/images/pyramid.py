@@ -80,6 +80,7 @@ def scale_of(level: int, size: tuple[int, int], full: tuple[int, int], name: str
             f"{name}: level {level} of {size[0]} x {size[1]} pixels is not that of {full[0]} x {full[1]} "
             "made smaller: the pyramid is wrong; write the file anew, or without its smaller levels"
         )
-    mean = math.sqrt((full[0] / size[0]) * (full[1] / size[1]))
-    whole = round(mean)
+    # What the sides allow: of a narrow slide the mean of both axes may lie outside of it.
+    mean = min(max(math.sqrt((full[0] / size[0]) * (full[1] / size[1])), low), high)
+    whole = min(max(round(mean), math.ceil(low)), math.floor(high))
     return float(whole) if low <= whole <= high else mean

@@ -35,6 +35,9 @@ FINER = 1e-3
 MOST_WHOLE = 4 << 30
 """Bytes up to which an image is decoded whole."""
 
+LEAST = 1e-3
+"""Of a pixel: the narrowest strip that is resampled."""
+
 ROWS = 512
 """Rows of a whole image that are made at a time."""
 
@@ -151,6 +154,8 @@ class Regions:
         bottom, right = min(top + out.shape[0], level.height), min(left + out.shape[1], level.width)
         if bottom - top < out.shape[0] or right - left < out.shape[1]:
             out[...] = WHITE
+        if bottom <= top or right <= left:
+            return
         for row in range(top // height, (bottom - 1) // height + 1):
             y = row * height
             rows = slice(max(top, y), min(bottom, y + height))
@@ -163,7 +168,8 @@ class Regions:
 
     def _tile(self, row: int, column: int) -> Pixels | None:
         key = (self._pyramid.key, self.level, row, column)
-        return self._cache.get(key, lambda: self._read(self.level, row, column))
+        found: Pixels | None = self._cache.get(key, lambda: self._read(self.level, row, column))
+        return found
 
 
 def _resampled(source: ReadBox, sides: tuple[int, int], ratio: float) -> ReadBox:
@@ -177,8 +183,9 @@ def _resampled(source: ReadBox, sides: tuple[int, int], ratio: float) -> ReadBox
 
     def read(box: Box) -> Pixels:
         left, top, right, bottom = box
-        x0, x1 = left * ratio, min(right * ratio, sides[1])
-        y0, y1 = top * ratio, min(bottom * ratio, sides[0])
+        x1, y1 = min(right * ratio, sides[1]), min(bottom * ratio, sides[0])
+        # By rounded sizes the last pixel may begin where the level ends: it shows what lies there.
+        x0, y0 = min(left * ratio, x1 - LEAST), min(top * ratio, y1 - LEAST)
         seen = (
             max(0, math.floor(x0) - reach),
             max(0, math.floor(y0) - reach),

@@ -21,17 +21,21 @@ STRETCH = 0.02
 OF_TAGS_UM = (0.05, 5.0)
 """Sides of a pixel that resolution tags say: others are those of a screen or a printer (72, 300 dpi)."""
 
-UNIT_UM = {"µm": 1.0, "μm": 1.0, "um": 1.0, "micron": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6}
+UNIT_UM = {
+    "µm": 1.0, "μm": 1.0, "um": 1.0, "micron": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6,
+    "Å": 1e-4, "in": 25_400.0,
+}  # fmt: skip
 TAG_UM = {2: 25_400.0, 3: 10_000.0}
 OME, TAGS, APERIO, IMAGEJ = "OME PhysicalSizeX", "TIFF resolution tags", "MPP of Aperio", "ImageJ"
-_MPP = re.compile(r"\bMPP\s*=\s*([0-9.]+)")
+_MPP = re.compile(r"\bMPP\s*=\s*([0-9.]+(?:[eE][-+]?[0-9]+)?)")
+_OME = re.compile(r"<(?:\w+:)?OME\b")
 _PER_MICRON = re.compile(r"\bunit=(?:micron|um|\\u00B5m|µm)\b")
 
 
 def ome_pixels(description: str, width: int, height: int) -> Mapping[str, str]:
     """Return the attributes of the OME image of this size (else the first); nothing where there is none."""
     text = description.lstrip("\ufeff \r\n")
-    if not text.startswith("<") or "<OME" not in text[:4096] or "<!" in text.replace("<!--", ""):
+    if not text.startswith("<") or not _OME.search(text[:4096]) or "<!" in text.replace("<!--", ""):
         return {}  # entities may fill the memory, and OME has none
     try:
         root = ET.fromstring(text)  # without entities

@@ -94,6 +94,7 @@ class Contents:
     description: str
     resolution: tuple[float, float, int] | None
     state: tuple[int, int, int]
+    turned: bool
 
 
 def contents_of(path: Path, name: str) -> Contents:
@@ -149,6 +150,7 @@ def _read(file: Any, name: str, state: tuple[int, int, int]) -> Contents:
         if (page.samples, page.planes) != (full.samples, full.planes):
             raise DataError(f"{name}: level {number} has other channels than level 0: the pyramid is wrong")
         pages.append(page)
+    _refuse_channels(file, first, full, name)
     tags = first.tags
     unit, x, y = (tags.get(code) for code in (296, 282, 283))
     resolution = None
@@ -156,7 +158,25 @@ def _read(file: Any, name: str, state: tuple[int, int, int]) -> Contents:
         resolution = _ratio(x.value), _ratio(y.value), 2 if unit is None else int(unit.value)
     ordered = sorted(pages, key=lambda page: -page.width * page.height)
     description = str(getattr(first, "description", "") or "")
-    return Contents(pages=tuple(ordered), description=description, resolution=resolution, state=state)
+    return Contents(
+        pages=tuple(ordered), description=description, resolution=resolution, state=state,
+        turned=tags.get(274) is not None and int(tags[274].value) != 1,
+    )  # fmt: skip
+
+
+def _refuse_channels(file: Any, first: Any, full: Page, name: str) -> None:
+    """Raise ``DataError`` where the second image of the file is as large and as grey as the first."""
+    try:
+        second = None if full.samples > 1 else file.pages[1]
+    except IndexError:
+        return
+    if second is None or second.is_reduced:
+        return
+    if (second.imagewidth, second.imagelength) == (first.imagewidth, first.imagelength):
+        raise DataError(
+            f"{name}: several grey images of {full.width} x {full.height} pixels, as of channels; RGB or one "
+            "grey image is needed: fluorescence is no H&E image; name the H&E of the slide"
+        )
 
 
 def _smaller(file: Any, first: Any) -> Iterator[Any]:

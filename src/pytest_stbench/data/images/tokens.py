@@ -13,12 +13,12 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.checksums import file_sha256
 from pytest_stbench.data.images.looking import files_of, pyramid_of
+from pytest_stbench.data.images.tile_cache import UsedLast
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ FOLDER = "STBENCH_IMAGE_TOKENS"
 
 MOST_OPEN = 16
 _FILES: dict[str, tuple[Path, Reader | None]] = {}
-_PYRAMIDS: OrderedDict[str, Pyramid] = OrderedDict()
+_PYRAMIDS: UsedLast[Pyramid] = UsedLast(MOST_OPEN, lambda _: 1)
 
 
 class Token:
@@ -46,15 +46,18 @@ class Token:
 
     def pyramid(self) -> Pyramid:
         """Return the image. Raises ``DataError`` where the run that made the token has ended."""
-        found = _PYRAMIDS.get(self.word)
+        return _PYRAMIDS.get(self.word, self._opened)
+
+    def _opened(self) -> Pyramid:
+        path, _, reader = _file_of(self.word)
+        try:
+            found = pyramid_of(path, NAME, reader)
+            said = f"{NAME}: the file was changed after it was opened: start the run anew"
+        except DataError as error:
+            # Libraries quote the path in their own words.
+            found, said = None, str(error).replace(str(path), "the file").replace(path.name, "the file")
         if found is None:
-            found = pyramid_of(*_file_of(self.word))
-            if found is None:
-                raise DataError(f"{NAME}: the file was changed after it was opened: start the run anew")
-            _PYRAMIDS[self.word] = found
-        _PYRAMIDS.move_to_end(self.word)
-        while len(_PYRAMIDS) > MOST_OPEN:
-            _PYRAMIDS.popitem(last=False)
+            raise DataError(said)
         return found
 
     def digest(self) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-from collections import OrderedDict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,7 @@ import numpy as np
 
 from pytest_stbench.data.images.pyramid import MOST_TILE_BYTES, Level
 from pytest_stbench.data.images.resolution import STRETCH
+from pytest_stbench.data.images.tile_cache import UsedLast
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -25,8 +24,8 @@ BLOCK = 512
 """Side in pixels of what is read at a time where a level does not name its tiles."""
 
 MOST_OPEN = 4
-_OPEN: OrderedDict[object, Any] = OrderedDict()
-"""Slides that are open, by key and process: opening one may take as long as reading a thousand tiles."""
+_OPEN: UsedLast[Any] = UsedLast(MOST_OPEN, lambda _: 1)
+"""Slides that are open: opening one may take as long as reading a thousand tiles."""
 
 NEEDED = "it needs OpenSlide: pip install 'pytest-stbench[wsi]'"
 
@@ -70,6 +69,7 @@ class VendorPyramid:
                 zip(slide.level_dimensions, slide.level_downsamples, strict=True)
             )
         )
+        self._divided_by = tuple(map(float, slide.level_downsamples))
         x, y = (_positive(said.get(f"openslide.mpp-{axis}")) for axis in "xy")
         if x and y and max(x, y) > (1 + STRETCH) * min(x, y):
             raise DataError(
@@ -85,32 +85,27 @@ class VendorPyramid:
         yield lambda level, row, column: self._tile(slide, level, row, column)
 
     def _slide(self) -> Any:
-        key = (os.getpid(), self.key)
-        if key not in _OPEN:
-            try:
-                _OPEN[key] = openslide().OpenSlide(str(self._path))
-            except self._errors as error:
-                found = type(error).__name__
-            else:
-                found = ""
-            if found:  # its own text names the file
-                raise DataError(f"{self._name}: OpenSlide cannot open the image ({found}): it is damaged")
-        _OPEN.move_to_end(key)
-        while len(_OPEN) > MOST_OPEN:
-            _OPEN.popitem(last=False)
-        return _OPEN[key]
+        return _OPEN.get(self.key, self._opened)
+
+    def _opened(self) -> Any:
+        try:
+            return openslide().OpenSlide(str(self._path))
+        except self._errors as error:
+            found = type(error).__name__  # its own text names the file
+        raise DataError(f"{self._name}: OpenSlide cannot open the image ({found}): it is damaged")
 
     def _tile(self, slide: Any, number: int, row: int, column: int) -> Tile | None:
         level = self.levels[number]
         width, height = level.tile
         left, top = column * width, row * height
         size = min(width, level.width - left), min(height, level.height - top)
-        corner = round(left * level.scale), round(top * level.scale)
+        # By what the library itself divides by, whatever whole number the pixels of the level cover.
+        corner = round(left * self._divided_by[number]), round(top * self._divided_by[number])
         try:
             found = np.asarray(slide.read_region(corner, number, size))
         except self._errors:
             # A slide that failed answers nothing more.
-            _OPEN.pop((os.getpid(), self.key), None)
+            _OPEN.drop(self.key)
             found = None
         if found is None:
             raise DataError(
