@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 
 
@@ -14,6 +15,17 @@ def _interpreted():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(CPUDispatcher, "__call__", lambda self, *args, **kwargs: self.py_func(*args, **kwargs))
         yield
+
+
+def _nearest_step(value):
+    steps = 10.0 ** (np.arange(-60, 161) / 20)
+    return steps[np.abs(np.log(steps / value)).argmin()]
+
+
+@pytest.fixture(scope="session")
+def nearest_step():
+    """Return the step to which the scale of counts is taken: the nearest of 20 a decade."""
+    return _nearest_step
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ from pytest_stbench.baselines.linear import LinearBaseline
 from pytest_stbench.extend import baseline
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from numpy.typing import NDArray
 
     from pytest_stbench.data.inputs import ModelSlide
@@ -36,6 +38,10 @@ class Coords(LinearBaseline):
     def config(self) -> dict[str, Any]:
         """What the results of the baseline depend on."""
         return {"penalty": PENALTY}
+
+    def recipe(self) -> Hashable:
+        """Return what, with a slide, decides the features."""
+        return self.name
 
     def features(self, slide: ModelSlide) -> NDArray[np.float64]:
         """Return the position features of a slide, (n, 14)."""

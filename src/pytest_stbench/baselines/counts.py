@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from pytest_stbench.kernels.scale_steps import stepped
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -30,14 +32,33 @@ def observed_counts(slide: ModelSlide, genes: Sequence[str]) -> csr_matrix:
 
 def row_sums(counts: csr_matrix) -> NDArray[np.float64]:
     """Return the sum of each unit, (n,)."""
-    return np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+    return np.asarray(counts.sum(axis=1, dtype=np.float64), dtype=np.float64).ravel()
 
 
 def median_size(train: Sequence[ModelSlide]) -> float:
-    """Return the median library size of all units with counts; 1 where there are none."""
-    sizes = np.concatenate([row_sums(csr_matrix(slide.units.X, dtype=np.float64)) for slide in train])
+    """Return the median library size of all units with counts, in steps; 1 where there are none.
+
+    See :func:`~pytest_stbench.kernels.scale_steps.stepped`.
+    """
+    sizes = np.concatenate([row_sums(csr_matrix(slide.units.X)) for slide in train])
     counted = sizes[sizes > 0]
-    return float(np.median(counted)) if len(counted) else 1.0
+    return stepped(float(np.median(counted))) if len(counted) else 1.0
+
+
+def most_variable(tables: Iterable[csr_matrix], genes: Sequence[str], count: int) -> tuple[str, ...]:
+    """Return the `count` genes with the highest variance over all units of `tables`, in the order of `genes`.
+
+    Each table is (n, genes). Variances equal to nine decimals are decided by the names of the genes.
+    """
+    total, squares, n = np.zeros(len(genes)), np.zeros(len(genes)), 0
+    for x in tables:
+        total += np.asarray(x.sum(axis=0)).ravel()
+        squares += np.asarray(x.multiply(x).sum(axis=0)).ravel()
+        n += x.shape[0]
+    variance = squares / n - (total / n) ** 2
+    names = np.array(genes)
+    order = np.lexsort((names, -np.round(variance, 9)))[:count]
+    return tuple(names[np.sort(order)].tolist())
 
 
 def log_normalised(counts: csr_matrix, size: NDArray[np.float64], scale: float) -> csr_matrix:

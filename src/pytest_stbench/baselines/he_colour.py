@@ -14,6 +14,8 @@ from pytest_stbench.extend import baseline
 from pytest_stbench.kernels.stain import STAINS, density_table
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from numpy.typing import NDArray
 
     from pytest_stbench.data.input_image import InputImage
@@ -61,6 +63,10 @@ class HeColour(LinearBaseline):
             "nucleus": NUCLEUS,
             "white": WHITE,
         }
+
+    def recipe(self) -> Hashable:
+        """Return what, with a slide, decides the features."""
+        return self.name
 
     def features(self, slide: ModelSlide) -> NDArray[np.float64]:
         """Return the colour features of a slide, (n, 24).

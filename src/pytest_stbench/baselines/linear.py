@@ -6,22 +6,19 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import issparse
 
 from pytest_stbench.baselines.classifier import MAX_GROUPS, Classifier, inner_groups
+from pytest_stbench.baselines.slide_sums import dense_blocks, direct_gram, slide_gram
 from pytest_stbench.errors import ModelError
 from pytest_stbench.kernels.ridge import GroupedGram, RidgeFit, alpha_grid, fit_ridge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Hashable, Sequence
 
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
     from pytest_stbench.data.inputs import ModelSlide, TaskInfo, TrainSlide
-
-BLOCK_ELEMENTS = 1 << 23
-"""Features made dense at once: 64 MiB of float64."""
 
 
 def pick(fitted: Sequence[str], genes: Sequence[str], who: str) -> NDArray[np.intp]:
@@ -88,6 +85,10 @@ class LinearBaseline(ImputesFromExpression):
     def prepare(self, train: Sequence[TrainSlide], task: TaskInfo) -> None:  # most need nothing
         """Learn what the features need, before the first is computed."""
 
+    def recipe(self) -> Hashable:
+        """Return what, with a slide, decides its features; None where more than that does."""
+        return None
+
     def penalties(self, gram: GroupedGram) -> NDArray[np.float64]:
         """Return the penalties to choose from."""
         return alpha_grid(gram, standardise=self.standardise, n_components=self.n_components)
@@ -101,13 +102,14 @@ class LinearBaseline(ImputesFromExpression):
             return
         gram: GroupedGram | None = None
         for group, slide in zip(inner_groups(train), train, strict=True):
-            x, target = self.features(slide), slide.target
-            if slide.proportions is not None:
+            if slide.proportions is None:
+                part = slide_gram(slide, self.genes, self.recipe(), self.features)
+            else:
                 known = np.isfinite(slide.proportions).all(axis=1)
-                x, target = x[known], slide.proportions[known].astype(np.float32)
-            gram = gram or GroupedGram(x.shape[1], target.shape[1])
-            for rows, block in dense_blocks(x):
-                gram.add(group, block, target[rows])
+                shares = slide.proportions[known].astype(np.float32)
+                part = direct_gram(self.features(slide)[known], shares)
+            gram = gram or GroupedGram(part.n_features, part.n_targets)
+            gram.add_rows(group, part)
         if gram is None or gram.n == 0:
             raise ModelError(f"{self.name} needs at least one training unit")
         self.ridge = fit_ridge(
@@ -139,14 +141,3 @@ class LinearBaseline(ImputesFromExpression):
     def embed(self, slide: ModelSlide) -> NDArray[np.float32]:
         """Return the features of every unit, (n, d)."""
         return np.concatenate([block for _, block in dense_blocks(self.features(slide))]).astype(np.float32)
-
-
-def dense_blocks(x: Any) -> Iterator[tuple[slice, NDArray[np.floating]]]:
-    """Yield (rows, dense features) that cover `x`: dense input at once, sparse input in blocks."""
-    if not issparse(x):
-        yield slice(0, len(x)), x
-        return
-    step = max(1, BLOCK_ELEMENTS // max(1, x.shape[1]))
-    for start in range(0, x.shape[0], step):
-        rows = slice(start, start + step)
-        yield rows, x[rows].toarray()

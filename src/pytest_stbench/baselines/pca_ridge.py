@@ -12,6 +12,8 @@ from pytest_stbench.errors import ModelError
 from pytest_stbench.extend import baseline
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from numpy.typing import NDArray
 
     from pytest_stbench.data.inputs import ModelSlide
@@ -31,6 +33,10 @@ class PcaRidge(LinearBaseline):
 
     name = "pca_ridge"
     n_components = 256
+
+    def recipe(self) -> Hashable:
+        """Return what, with a slide, decides the features."""
+        return self.name
 
     def features(self, slide: ModelSlide) -> NDArray[np.floating]:
         """Return the embedding of a slide, (n, d) float32.

@@ -8,9 +8,10 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from pytest_stbench.baselines.classifier import Classifier
-from pytest_stbench.baselines.counts import log_normalised, median_size, row_sums
+from pytest_stbench.baselines.counts import log_normalised, median_size, most_variable, row_sums
 from pytest_stbench.baselines.families import LABELS
-from pytest_stbench.baselines.linear import dense_blocks, pick
+from pytest_stbench.baselines.linear import pick
+from pytest_stbench.baselines.slide_sums import dense_blocks
 from pytest_stbench.errors import ModelError
 from pytest_stbench.extend import baseline
 from pytest_stbench.kernels.gram import GroupedGram
@@ -67,7 +68,7 @@ class RawPca:
         self._around = task.family == "niches"
         self.scale = median_size(train)
         if len(self.genes) > GENES:
-            self.genes = self._most_variable(train)
+            self.genes = most_variable(map(self._normalised, train), self.genes, GENES)
         gram: GroupedGram | None = None
         for slide in train:
             x = self._normalised(slide)
@@ -108,18 +109,6 @@ class RawPca:
     def _normalised(self, slide: ModelSlide) -> csr_matrix:
         size = row_sums(csr_matrix(slide.units.X, dtype=np.float64))
         return log_normalised(_counts(slide, self.genes), size, self.scale)
-
-    def _most_variable(self, train: Sequence[TrainSlide]) -> tuple[str, ...]:
-        total, squares, n = np.zeros(len(self.genes)), np.zeros(len(self.genes)), 0
-        for slide in train:
-            x = self._normalised(slide)
-            total += np.asarray(x.sum(axis=0)).ravel()
-            squares += np.asarray(x.multiply(x).sum(axis=0)).ravel()
-            n += x.shape[0]
-        variance = squares / n - (total / n) ** 2
-        names = np.array(self.genes)
-        order = np.lexsort((names, -np.round(variance, 9)))[:GENES]
-        return tuple(names[np.sort(order)].tolist())
 
 
 def _counts(slide: ModelSlide, genes: Sequence[str]) -> csr_matrix:

@@ -112,7 +112,9 @@ def _units(slide: Slide, columns: NDArray[np.intp] | None) -> AnnData:
     import pandas as pd
     from anndata import AnnData
 
-    obs = pd.DataFrame(index=pd.Index(slide.unit_names.astype(object)))
+    if slide not in _NAMES:
+        _NAMES[slide] = pd.Index(slide.unit_names.astype(object))
+    obs = pd.DataFrame(index=_NAMES[slide].view())
     if columns is None:
         units = AnnData(obs=obs)
     else:
@@ -145,6 +147,8 @@ SCHEME = "by place, 1"
 
 ROW_UM = 1000.0
 _KNOWN: WeakKeyDictionary[Slide, dict[bool, Arrangement]] = WeakKeyDictionary()
+_NAMES: WeakKeyDictionary[Slide, pd.Index[str]] = WeakKeyDictionary()
+"""Names of a slide's units: every input of it begins with them."""
 SEED = 0
 
 

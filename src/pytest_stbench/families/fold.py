@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.data.build import arrange, build_train, build_truth
+from pytest_stbench.data.origins import Origin, note_origin
 from pytest_stbench.families.asking import Asking
 from pytest_stbench.families.question import refuse_unless
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.families.question import Question, Request, Truth
     from pytest_stbench.preprocess.fitted import FittedPreprocess
+
+FEW_GENES = 512
+"""Genes of a panel so small that what folds choose among them is computed for all at once."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,17 +74,37 @@ class FoldData:
         Those of `slides`, whatever side they stand on, instead of the fold's own where given. Units are
         arranged as :func:`~pytest_stbench.data.build.arrange` says.
         """
+        known = self._targets if slides is None else {}
         return [
-            arrange(slide, own_names=own_names).arranged(
-                build_train(
-                    slide,
-                    self.input(slide),
-                    self._targets[slide.meta.slide_id] if slides is None else self.fitted.transform(slide),
-                    **self.question.lessons(slide, self),
-                )
-            )
+            self._lesson(slide, known.get(slide.meta.slide_id), own_names=own_names)
             for slide in (self.train if slides is None else slides)
         ]
+
+    def _lesson(self, slide: Slide, target: NDArray[np.float64] | None, *, own_names: bool) -> TrainSlide:
+        target = self.fitted.transform(slide) if target is None else target
+        own = self.question.lessons(slide, self)
+        built = build_train(slide, self.input(slide), target, **own)
+        given = arrange(slide, own_names=own_names).arranged(built)
+        if slide in self.train and self.question.hands_out_as_built:
+            note_origin(given, self._origin(slide))
+        return given
+
+    def _origin(self, slide: Slide) -> Origin:
+        fitted, place = self.fitted, {str(gene): i for i, gene in enumerate(slide.genes)}
+        others = slide.measured.copy()
+        others[self.observed] = False
+
+        def values(genes: Sequence[str]) -> NDArray[np.float32]:
+            columns = np.array([place[gene] for gene in genes], dtype=np.intp)
+            return fitted.transform(slide, columns).astype(np.float32)[arrange(slide).rows]
+
+        return Origin(
+            slide=slide,
+            observed=self.observed.tobytes(),
+            scale=(fitted.normalise, fitted.target_sum),
+            further=slide.genes[others].tolist() if others.sum() <= FEW_GENES else (),
+            values=values,
+        )
 
     def asking(self, request: Request, *, own_names: bool = False) -> Asking:
         """Return how a model is asked for `request`: its input, and the way back of its answer."""

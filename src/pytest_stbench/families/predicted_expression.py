@@ -40,7 +40,7 @@ class Surroundings:
         """The niche of each unit, None where it has none."""
         return self.slide.labels.get("niche", np.full(self.slide.n_units, None, dtype=object))
 
-    @cached_property
+    @property
     def graph(self) -> csr_matrix:
         """Which units are neighbours: 1.5 pitches of a lattice, the 6 nearest of cells."""
         return unit_graph(self.slide)

@@ -179,6 +179,11 @@ class Question(ABC):
     def __init__(self, settings: FamilySettings | None = None) -> None:
         self.settings = settings or FamilySettings()
 
+    @property
+    def hands_out_as_built(self) -> bool:
+        """Whether inputs are what the package makes of slides: what is computed of them can be kept."""
+        return type(self).build_input.__module__.startswith(f"{__package__}.")
+
     @abstractmethod
     def plan(self, train: Sequence[Slide]) -> Plan:
         """Return what the fold may ask, from training slides alone."""

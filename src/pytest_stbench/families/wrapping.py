@@ -41,6 +41,11 @@ class WrappingQuestion(Question):
         self.score = InnerScore(family.primary)
         self.trivial = next(record for record in BASELINES if record.name == family.trivial)
 
+    @property
+    def hands_out_as_built(self) -> bool:
+        """Whether the question inside hands out what the package makes of a slide."""
+        return super().hands_out_as_built and self.inner.hands_out_as_built
+
     def plan(self, train: Sequence[Slide]) -> Plan:
         """Return the plan of the question inside."""
         return self.inner.plan(train)

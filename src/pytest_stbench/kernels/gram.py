@@ -1,4 +1,4 @@
-"""Sufficient statistics of linear models, kept per group, so that they add and can be taken away."""
+"""Sufficient statistics of linear models, kept per group: they add, and one group can be left out."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-BLOCK_ELEMENTS = 1 << 22
-"""Elements of one block of rows: 32 MiB of float64, and few enough rows to sum in float32."""
+BLOCK_ELEMENTS = 1 << 20
+"""Elements of one block of rows: 8 MiB of float64, and few enough rows to sum in float32."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -79,22 +79,6 @@ class Moments:
         self.mean_x = self.mean_x + step_x * (other.n / n)
         self.mean_y = self.mean_y + step_y * (other.n / n)
         self.n = n
-
-    def without(self, part: Moments) -> Moments:
-        """Return the moments of the rows that are left when those of `part` are taken away."""
-        n = self.n - part.n
-        if n <= 0:
-            return Moments.empty(len(self.mean_x), len(self.mean_y))
-        step_x, step_y = part.mean_x - self.mean_x, part.mean_y - self.mean_y
-        weight = part.n * self.n / n
-        return Moments(
-            n=n,
-            mean_x=self.mean_x - step_x * (part.n / n),
-            mean_y=self.mean_y - step_y * (part.n / n),
-            xx=self.xx - part.xx - weight * np.outer(step_x, step_x),
-            xy=self.xy - part.xy - weight * np.outer(step_x, step_y),
-            yy=np.maximum(self.yy - part.yy - weight * step_y**2, 0.0),
-        )
 
     def targets(self, columns: NDArray[np.intp]) -> Moments:
         """Return the same rows with the targets `columns`; features are shared, not copied."""
@@ -162,7 +146,8 @@ class GroupedGram:
         part = self._parts[key]
         partly = missing.any()
         fill = np.nanmean(y[:, present], axis=0, dtype=np.float64) if partly else None
-        step = max(1, BLOCK_ELEMENTS // (self.n_features + self.n_targets))
+        # Fewer rows than features would spend the time on adding matrices.
+        step = max(1, 2 * self.n_features, BLOCK_ELEMENTS // max(1, self.n_features + self.n_targets))
         for start in range(0, len(x), step):
             block_x, block_y = x[start : start + step], y[start : start + step]
             if len(present) < self.n_targets:
@@ -176,15 +161,18 @@ class GroupedGram:
                 raise ValueError(f"features of group {group!r} hold values that are not finite")
             part.add(moments)
 
-    def __add__(self, other: GroupedGram) -> GroupedGram:
-        """Return the statistics of the rows of both, groups of one name joined."""
-        total = GroupedGram(self.n_features, self.n_targets)
-        total.filled = self.filled + other.filled
-        for source in (self, other):
-            for key, part in source._parts.items():
-                held = total._parts.setdefault(key, Moments.empty(self.n_features, len(part.mean_y)))
-                held.add(part)
-        return total
+    def add_part(self, group: Hashable, absent: NDArray[np.bool_], part: Moments) -> None:
+        """Add rows of `group` whose moments are known, without the targets that are `absent` (t,) there."""
+        key = (group, absent.tobytes())
+        if key not in self._parts:
+            self._parts[key] = Moments.empty(self.n_features, len(part.mean_y))
+        self._parts[key].add(part)
+
+    def add_rows(self, group: Hashable, other: GroupedGram) -> None:
+        """Add the rows of all groups of `other` to `group`."""
+        self.filled += other.filled
+        for (_, absent), part in other._parts.items():
+            self.add_part(group, np.frombuffer(absent, dtype=bool), part)
 
     def parts(self) -> tuple[Moments, ...]:
         """Return the moments as they are held: together they cover every row once."""
@@ -223,3 +211,26 @@ def total_moments(parts: Iterable[Moments]) -> Moments:
     for part in parts:
         total.add(part)
     return total
+
+
+def cross_moments(
+    blocks: Iterable[tuple[slice, NDArray[np.floating]]],
+    y: NDArray[np.floating],
+    mean_x: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return ``mean_y``, ``xy`` and ``yy`` of further targets, as :class:`Moments` has them.
+
+    `blocks` are (rows, features) that cover the rows of `y` (n, t); `mean_x` (d,) is their mean.
+    """
+    mean_y = y.mean(axis=0, dtype=np.float64)
+    xy = np.zeros((len(mean_x), y.shape[1]))
+    for rows, x in blocks:
+        precision = np.float32 if x.dtype == np.float32 else np.float64
+        dx = np.subtract(x, mean_x.astype(precision), dtype=precision)
+        xy += dx.T @ np.subtract(y[rows], mean_y.astype(precision), dtype=precision)
+    yy = np.zeros(y.shape[1])
+    step = max(1, BLOCK_ELEMENTS // max(1, y.shape[1]))
+    for start in range(0, len(y), step):
+        dy = y[start : start + step] - mean_y
+        yy += np.einsum("ij,ij->j", dy, dy)
+    return mean_y, xy, yy

@@ -193,7 +193,8 @@ def _cross_validate(
         if len(groups) < 2 or len(varies) == 0:
             continue
         for group, left_out in groups.items():
-            train = total.without(left_out).targets(varies)
+            kept = total_moments(part for name, part in groups.items() if name != group)
+            train = kept.targets(varies)
             squared = _left_out_error(train, left_out.targets(varies), grid, standardise, n_components)
             error[group] = error.get(group, 0.0) + (squared / variance[varies]).sum(axis=1)
             targets[group] = targets.get(group, 0) + len(varies)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from pytest_stbench.extend import metric
 from pytest_stbench.kernels.moments import pair_moments
 from pytest_stbench.kernels.ranks import average_ranks
+from pytest_stbench.metrics.arguments import once
 from pytest_stbench.metrics.comparison import (
     Comparison,
     at_least_three,
@@ -26,9 +28,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from pytest_stbench.metrics.arguments import Shared
+
     Labels = Sequence[str] | NDArray[np.str_] | None
 
 _BLOCK_BYTES = 2**23
+MOST_SHARED = 2**22
+"""Values of a truth up to which its ranks, and the prediction's, are kept for the next metric: 64 MiB."""
 
 
 @metric("M01", bounds=(-1.0, 1.0), better="up", fill=0.0)
@@ -79,14 +85,16 @@ def spearman_gene(
     measured: ArrayLike | None = None,
     genes: Labels = None,
     min_units: int = 10,
+    shared: Shared | None = None,
 ) -> Scores:
     """Spearman rank correlation of each gene over the units of a slide.
 
     Ties get average ranks. Range [-1, 1], higher is better. Parameters, undefined values and
-    errors as in :func:`pearson_gene`.
+    errors as in :func:`pearson_gene`; `shared` has what other metrics computed of these arms.
     """
     at_least = at_least_three(min_units, "min_units")
-    return _spearman(compare_genes(truth, prediction, measured=measured, genes=genes, at_least=at_least))
+    found = compare_genes(truth, prediction, measured=measured, genes=genes, at_least=at_least)
+    return _spearman(found, shared)
 
 
 @metric("M03", bounds=(-1.0, 1.0), better="up", fill=0.0, over="unit")
@@ -210,9 +218,19 @@ def pearson_spot_residual(
 
 
 def rank_columns(
+    comparison: Comparison, columns: NDArray[np.intp], shared: Shared | None
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_] | None]:
+    """Return ranks of truth and prediction of `columns`, among the values that count, and which do.
+
+    They are `shared` with other metrics where they take little memory.
+    """
+    few = comparison.truth.size <= MOST_SHARED
+    return once(shared if few else None, ("ranks", columns.tobytes()), partial(_ranked, comparison, columns))
+
+
+def _ranked(
     comparison: Comparison, columns: NDArray[np.intp]
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_] | None]:
-    """Return ranks of truth and prediction of `columns`, among the values that count, and which do."""
     true, predicted = comparison.take(columns)
     mask = comparison.mask(columns)
     if mask is not None:
@@ -232,11 +250,11 @@ def _pearson(comparison: Comparison) -> Scores:
     return comparison.scores(correlation(m.ss_tp, m.ss_t, m.ss_p))
 
 
-def _spearman(comparison: Comparison) -> Scores:
+def _spearman(comparison: Comparison, shared: Shared | None = None) -> Scores:
     mark_constant(comparison)
     values = np.full(len(comparison.labels), np.nan)
     for columns in comparison.blocks(np.flatnonzero(comparison.reasons == "")):
-        true, predicted, mask = rank_columns(comparison, columns)
+        true, predicted, mask = rank_columns(comparison, columns, shared)
         m = pair_moments(true, predicted, mask)
         values[columns] = correlation(m.ss_tp, m.ss_t, m.ss_p)
     return comparison.scores(values)

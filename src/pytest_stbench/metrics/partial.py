@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,10 +21,11 @@ from pytest_stbench.metrics.comparison import (
 from pytest_stbench.metrics.correlation import mark_constant, rank_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
+    from pytest_stbench.metrics.arguments import Shared
     from pytest_stbench.metrics.scores import Scores
 
     Floats = NDArray[np.float64]
@@ -92,7 +93,7 @@ def partial_pearson_gene(
         genes=genes,
         at_least=at_least_three(min_units, "min_units"),
     )
-    return _partial(found, log_libsize(libsize, len(found.truth)), by_rank=False)
+    return _partial(found, log_libsize(libsize, len(found.truth)), ranked=None)
 
 
 @depth_adjusted_metric(
@@ -106,6 +107,7 @@ def partial_spearman_gene(
     measured: ArrayLike | None = None,
     genes: Labels = None,
     min_units: int = 10,
+    shared: Shared | None = None,
 ) -> Scores:
     """Spearman correlation of each gene with log library size partialled out.
 
@@ -119,10 +121,11 @@ def partial_spearman_gene(
         genes=genes,
         at_least=at_least_three(min_units, "min_units"),
     )
-    return _partial(found, log_libsize(libsize, len(found.truth)), by_rank=True)
+    ranked = partial(rank_columns, found, shared=shared)
+    return _partial(found, log_libsize(libsize, len(found.truth)), ranked=ranked)
 
 
-def _partial(found: Comparison, depth: Floats, *, by_rank: bool) -> Scores:
+def _partial(found: Comparison, depth: Floats, *, ranked: Callable[..., Any] | None) -> Scores:
     mark_constant(found)
     g = len(found.labels)
     r_yp, r_yd, r_pd, level = np.zeros(g), np.zeros(g), np.zeros(g), np.zeros(g, bool)
@@ -130,8 +133,8 @@ def _partial(found: Comparison, depth: Floats, *, by_rank: bool) -> Scores:
         mask = found.mask(columns)
         level[columns] = _constant(depth, mask, len(columns))
         (true, predicted), third = found.take(columns), depth
-        if by_rank:
-            true, predicted, mask = rank_columns(found, columns)
+        if ranked is not None:
+            true, predicted, mask = ranked(columns)
             # Depth is ranked among the units that count, which differ from gene to gene.
             among = depth[:, None] if mask is None else np.where(mask, depth[:, None], np.nan)
             third = average_ranks(among)

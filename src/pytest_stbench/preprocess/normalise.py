@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.errors import ModelError
+from pytest_stbench.kernels.scale_steps import stepped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -36,12 +37,13 @@ def target_sum(method: Normalisation, train_slides: Iterable[Slide]) -> float | 
     """Return the library size that counts are scaled to, None where the method has none.
 
     10,000 for ``log1p_cp10k``, a constant that no test slide can move; for ``log1p_median`` the
-    median library size of all units of the (filtered) training slides.
+    median library size of all units of the (filtered) training slides, in steps of which 20 make
+    a decade (:func:`~pytest_stbench.kernels.scale_steps.stepped`).
     """
     if method == "log1p_cp10k":
         return TARGET_SUM
     if method == "log1p_median":
-        return float(np.median(np.concatenate([slide.libsize for slide in train_slides])))
+        return stepped(float(np.median(np.concatenate([slide.libsize for slide in train_slides]))))
     return None
 
 

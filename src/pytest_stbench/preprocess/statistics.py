@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -29,6 +30,7 @@ BLOCK_ELEMENTS = 1 << 23
 
 ROUNDING = 1e-9
 CELL_RESOLUTIONS = ("cell", "transcript")
+_GRAPHS: WeakKeyDictionary[Slide, csr_matrix] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -121,10 +123,14 @@ def is_detected(detection: NDArray[np.float64], min_detection: float) -> NDArray
 
 
 def unit_graph(slide: Slide) -> csr_matrix:
-    """Return the neighbourhood graph of a slide: 6 nearest for cells, else 1.5 lattice pitches."""
-    if slide.meta.resolution in CELL_RESOLUTIONS:
-        return cell_graph(slide.xy_um)
-    return lattice_graph(slide.xy_um, slide.meta.pitch_um)
+    """Return the neighbourhood graph of a slide: 6 nearest for cells, else 1.5 lattice pitches.
+
+    Made once for a slide: it is to be read, not changed.
+    """
+    if slide not in _GRAPHS:
+        cells = slide.meta.resolution in CELL_RESOLUTIONS
+        _GRAPHS[slide] = cell_graph(slide.xy_um) if cells else lattice_graph(slide.xy_um, slide.meta.pitch_um)
+    return _GRAPHS[slide]
 
 
 def _morans_i(

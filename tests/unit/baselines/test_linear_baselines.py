@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pytest_stbench.baselines import linear
+from pytest_stbench.baselines import slide_sums
 from pytest_stbench.baselines.coords import Coords
 from pytest_stbench.baselines.gene_gene_ridge import GeneGeneRidge
 from pytest_stbench.baselines.linear import inner_groups
@@ -21,9 +21,9 @@ from pytest_stbench.baselines.smooth import Smooth
 from pytest_stbench.errors import ModelError
 
 
-def observed_features(slides):
+def observed_features(slides, nearest_step):
     counts = [slide.units.X.toarray().astype(float) for slide in slides]
-    scale = np.median(np.concatenate([table.sum(axis=1) for table in counts]))
+    scale = nearest_step(np.median(np.concatenate([table.sum(axis=1) for table in counts])))
     return [np.log1p(table / table.sum(axis=1, keepdims=True) * scale) for table in counts]
 
 
@@ -35,10 +35,10 @@ def searched(model, x, y, groups, grid):
     return model.set_params(ridge__alpha=search.best_params_["ridge__alpha"]).fit(x, y)
 
 
-def test_gene_gene_ridge_is_a_grid_search_over_patients(cohort):
+def test_gene_gene_ridge_is_a_grid_search_over_patients(cohort, nearest_step):
     model = GeneGeneRidge()
     model.fit(cohort.train, cohort.task)
-    features = observed_features(cohort.train)
+    features = observed_features(cohort.train, nearest_step)
     x, y = np.concatenate(features), np.concatenate([slide.target for slide in cohort.train]).astype(float)
     patients = np.repeat([slide.meta.patient_id for slide in cohort.train], 64)
     expected = searched(make_pipeline(Ridge()), x, y, patients, model.ridge.alphas)
@@ -46,6 +46,27 @@ def test_gene_gene_ridge_is_a_grid_search_over_patients(cohort):
     found = model.impute(cohort.given(1), cohort.task.observed_genes, cohort.task.genes)
     assert found == pytest.approx(expected.predict(features[1]), abs=1e-4)
     assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize("baseline", [GeneGeneRidge, Smooth])
+def test_of_too_many_observed_genes_the_most_variable_are_features(
+    cohort, baseline, nearest_step, monkeypatch
+):
+    whole = np.concatenate(observed_features(cohort.train, nearest_step))
+    chosen = np.sort(np.argsort(-whole.var(axis=0))[:3])
+    monkeypatch.setattr("pytest_stbench.baselines.gene_gene_ridge.MOST_FEATURES", 5)
+    monkeypatch.setattr("pytest_stbench.baselines.gene_gene_ridge.CHOSEN", 3)
+    model = baseline()
+    model.fit(cohort.train, cohort.task)
+    assert model.ridge.coef.shape == (3, 4)
+    given = cohort.given(1)
+    features = model.features(given).toarray()
+    found = model.impute(given, cohort.task.observed_genes, cohort.task.genes)
+    assert found == pytest.approx(features @ model.ridge.coef + model.ridge.intercept, abs=1e-5)
+    monkeypatch.undo()
+    every = baseline()
+    every.fit(cohort.train, cohort.task)
+    assert features == pytest.approx(every.features(given).toarray()[:, chosen])
 
 
 def test_pca_ridge_is_a_grid_search_over_patients(cohort, monkeypatch):
@@ -72,10 +93,10 @@ def test_embedding_is_asked_for(cohort):
         PcaRidge().features(given)
 
 
-def test_smooth_averages_the_unit_and_its_neighbours(cohort):
+def test_smooth_averages_the_unit_and_its_neighbours(cohort, nearest_step):
     model = Smooth()
     model.prepare(cohort.train, cohort.task)
-    plain = observed_features(cohort.train)[0].reshape(8, 8, -1)
+    plain = observed_features(cohort.train, nearest_step)[0].reshape(8, 8, -1)
     found = model.features(cohort.given(0)).toarray().reshape(8, 8, -1)
     assert found[3, 4] == pytest.approx(plain[2:5, 3:6].mean(axis=(0, 1)))
     assert found[0, 0] == pytest.approx(plain[:2, :2].mean(axis=(0, 1)))
@@ -120,7 +141,7 @@ def test_no_observed_genes_is_a_mistake(cohort):
 def test_sparse_features_go_through_in_blocks(cohort, monkeypatch):
     whole = GeneGeneRidge()
     whole.fit(cohort.train, cohort.task)
-    monkeypatch.setattr(linear, "BLOCK_ELEMENTS", 60)
+    monkeypatch.setattr(slide_sums, "BLOCK_ELEMENTS", 60)
     parts = GeneGeneRidge()
     parts.fit(cohort.train, cohort.task)
     asked = cohort.given(0), cohort.task.observed_genes, cohort.task.genes

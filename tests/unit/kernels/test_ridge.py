@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pytest_stbench.kernels import gram as gram_module
+from pytest_stbench.kernels.gram import cross_moments
 from pytest_stbench.kernels.ridge import GroupedGram, alpha_grid, fit_ridge, pca
 
 
@@ -78,13 +79,27 @@ def test_blocks_and_sums_of_statistics_change_nothing(monkeypatch):
     x, y, group = problem()
     whole = statistics(x, y, group)
     monkeypatch.setattr(gram_module, "BLOCK_ELEMENTS", 40)
-    parts = statistics(x[::2], y[::2], group[::2]) + statistics(x[1::2], y[1::2], group[1::2])
+    parts = GroupedGram(x.shape[1], y.shape[1])
+    for rows in (slice(None, None, 2), slice(1, None, 2)):
+        for name in np.unique(group):
+            own = group[rows] == name
+            parts.add_rows(name, statistics(x[rows][own], y[rows][own], np.zeros(own.sum())))
     assert parts.n == whole.n
     assert set(parts.groups) == set(whole.groups)
     grid = [1.0, 10.0, 100.0]
     one, other = fit_ridge(whole, grid), fit_ridge(parts, grid)
     assert other.coef == pytest.approx(one.coef, abs=1e-10)
     assert other.cv_error == pytest.approx(one.cv_error, rel=1e-9)
+
+
+def test_targets_that_are_added_later_are_those_of_the_first_pass():
+    x, y, _ = problem()
+    (whole,) = statistics(x, y, np.zeros(len(x))).parts()
+    blocks = [(slice(0, 50), x[:50]), (slice(50, 120), x[50:])]
+    mean_y, xy, yy = cross_moments(blocks, y, whole.mean_x)
+    assert mean_y == pytest.approx(whole.mean_y, rel=1e-12)
+    assert xy == pytest.approx(whole.xy, rel=1e-9)
+    assert yy == pytest.approx(whole.yy, rel=1e-12)
 
 
 def test_large_means_do_not_cancel():

@@ -12,7 +12,6 @@ from pytest_stbench.families.predicted_expression import PredictedExpression
 from pytest_stbench.families.question import Plan
 from pytest_stbench.kernels.streams import stream
 from pytest_stbench.preprocess.gene_families import share_stem, stem
-from pytest_stbench.preprocess.statistics import detection_rate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +38,7 @@ class ImputationQuestion(PredictedExpression):
         """Take the observed genes from the file, or hide one of several random groups."""
         if self.settings.observed is not None:
             return _listed(train[0].genes, self.settings.observed)
-        return _hidden_group(train, self.settings.hide_folds, self.settings.hide_fold)
+        return _hidden_group(train[0].genes, self.settings.hide_folds, self.settings.hide_fold)
 
     def build_input(self, slide: Slide, fold: FoldData) -> ModelSlide:
         """Return observed counts, coordinates and image of `slide`."""
@@ -78,18 +77,11 @@ def _listed(genes: NDArray[np.str_], names: Sequence[str]) -> Plan:
     )
 
 
-def _hidden_group(train: Sequence[Slide], folds: int, fold: int) -> Plan:
-    """Hide group `fold` of `folds`: whole gene families, stratified by detection in training."""
-    genes = train[0].genes
-    detection = np.mean(np.stack([np.nan_to_num(detection_rate(slide)) for slide in train]), axis=0)
+def _hidden_group(genes: NDArray[np.str_], folds: int, fold: int) -> Plan:
+    """Hide group `fold` of `folds`: whole gene families, drawn by their names alone.
+
+    So every fold and every patient is asked for the same genes, and no count decides which.
+    """
     stems, family = np.unique([stem(str(gene)) for gene in genes], return_inverse=True)
-    strength = np.zeros(len(stems))
-    np.maximum.at(strength, family, detection)
-    ranked = np.lexsort((np.arange(len(stems)), -np.round(strength, 9)))
-    group = np.empty(len(stems), np.intp)
-    rng = stream(SEED, "hidden genes")
-    for start in range(0, len(stems), folds):
-        block = ranked[start : start + folds]
-        group[block] = rng.permutation(folds)[: len(block)]
-    hidden = group[family] == fold
+    hidden = (stream(SEED, "hidden genes").permutation(len(stems)) % folds)[family] == fold
     return Plan(candidates=np.flatnonzero(hidden), observed=np.flatnonzero(~hidden), counted={})

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class HideSpec(Part):
-    """Hide one of `folds` random groups of genes, stratified by detection rate."""
+    """Hide one of `folds` random groups of genes, the same one in every fold of a split."""
 
     folds: Integer = Field(default=5, ge=2)
     fold: Integer = Field(default=0, ge=0)

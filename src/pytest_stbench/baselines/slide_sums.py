@@ -1,0 +1,153 @@
+"""Sufficient statistics of one training slide: made once, added in every fold that trains on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, finalize
+
+import numpy as np
+from scipy.sparse import issparse
+
+from pytest_stbench.data.origins import origin_of
+from pytest_stbench.kernels.gram import GroupedGram, Moments, cross_moments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from pytest_stbench.data.inputs import TrainSlide
+    from pytest_stbench.data.origins import Origin
+    from pytest_stbench.data.slide import Slide
+
+BLOCK_ELEMENTS = 1 << 19
+"""Features made dense at once, 4 MiB of float64: larger blocks leave the cache and cost fresh pages."""
+
+MOST_BYTES = 1 << 29
+"""What all slides together may hold; what is computed beyond it is not kept."""
+
+
+@dataclass(slots=True, eq=False)
+class _Sums:
+    """Of one slide, some features and one scale of targets; ``targets`` by gene: mean, products, squares."""
+
+    n: int
+    mean_x: NDArray[np.float64]
+    xx: NDArray[np.float64]
+    targets: dict[str, tuple[float, NDArray[np.float64], float]]
+
+
+class _KeptSums:
+    """By slide and what they are of, for as long as the slide is in memory."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._held = 0
+        self._of: WeakKeyDictionary[Slide, dict[Hashable, _Sums]] = WeakKeyDictionary()
+
+    def get(self, slide: Slide, key: Hashable) -> _Sums | None:
+        return self._of.get(slide, {}).get(key)
+
+    def keep(self, slide: Slide, key: Hashable, sums: _Sums, added: int) -> None:
+        """Keep `sums`, which take `added` bytes more than what they replace, if there is room."""
+        if self._held + added > self._most:
+            return
+        self._held += added
+        self._of.setdefault(slide, {})[key] = sums
+        finalize(slide, self._let_go, added)
+
+    def _let_go(self, size: int) -> None:
+        self._held -= size
+
+
+_KEPT = _KeptSums(MOST_BYTES)
+
+
+def slide_gram(
+    slide: TrainSlide, genes: Sequence[str], recipe: Hashable, features: Callable[[TrainSlide], Any]
+) -> GroupedGram:
+    """Return the statistics of a slide's units, as those of one group.
+
+    Parameters
+    ----------
+    slide
+        Its ``target`` (n, g) has the columns `genes`.
+    recipe
+        With what the slide is made of it decides the features; None where nobody can say so: nothing is kept.
+    features
+        Gives the features, (n, d), dense or sparse; called where the statistics are not known.
+    """
+    origin = origin_of(slide)
+    missing = np.isnan(slide.target)
+    absent = missing.all(axis=0)
+    if origin is None or recipe is None or not slide.n_units or (missing.any(axis=0) & ~absent).any():
+        return direct_gram(features(slide), slide.target)
+    present = [str(gene) for gene in np.asarray(genes, dtype=object)[~absent]]
+    sums = _sums(slide, origin, recipe, present, features)
+    parts = [sums.targets[gene] for gene in present]
+    gram = GroupedGram(len(sums.mean_x), len(genes))
+    moments = Moments(
+        n=sums.n,
+        mean_x=sums.mean_x,
+        mean_y=np.array([part[0] for part in parts]),
+        xx=sums.xx,
+        xy=np.column_stack([part[1] for part in parts]) if parts else np.zeros((len(sums.mean_x), 0)),
+        yy=np.array([part[2] for part in parts]),
+    )
+    gram.add_part(0, absent, moments)
+    return gram
+
+
+def _sums(
+    slide: TrainSlide,
+    origin: Origin,
+    recipe: Hashable,
+    genes: Sequence[str],
+    features: Callable[[TrainSlide], Any],
+) -> _Sums:
+    """Return what is known of a slide, with all of `genes`."""
+    key = (recipe, origin.observed, origin.scale)
+    known = _KEPT.get(origin.slide, key)
+    wanted = [gene for gene in genes if known is None or gene not in known.targets]
+    if known is not None and not wanted:
+        return known
+    # What later folds may ask for costs little beside the features.
+    more = [] if known is not None else [gene for gene in origin.further if gene not in set(wanted)]
+    names = [*wanted, *more]
+    x, y = features(slide), origin.values(names)
+    if known is None:
+        (whole,) = direct_gram(x, y).parts()
+        found = _Sums(whole.n, whole.mean_x, whole.xx, _by_gene(names, whole.mean_y, whole.xy, whole.yy))
+    else:
+        mean_y, xy, yy = cross_moments(dense_blocks(x), y, known.mean_x)
+        found = _Sums(known.n, known.mean_x, known.xx, known.targets | _by_gene(names, mean_y, xy, yy))
+    added = len(names) * found.mean_x.nbytes + (found.xx.nbytes if known is None else 0)
+    _KEPT.keep(origin.slide, key, found, added)
+    return found
+
+
+def _by_gene(
+    names: Sequence[str], mean_y: NDArray[np.float64], xy: NDArray[np.float64], yy: NDArray[np.float64]
+) -> dict[str, tuple[float, NDArray[np.float64], float]]:
+    rows = np.ascontiguousarray(xy.T)
+    return {gene: (float(mean_y[i]), rows[i], float(yy[i])) for i, gene in enumerate(names)}
+
+
+def direct_gram(x: Any, target: NDArray[np.floating]) -> GroupedGram:
+    """Return the statistics of features `x` (n, d), dense or sparse, and `target` (n, t), as one group."""
+    gram = GroupedGram(x.shape[1], target.shape[1])
+    for rows, block in dense_blocks(x):
+        gram.add(0, block, target[rows])
+    return gram
+
+
+def dense_blocks(x: Any) -> Iterator[tuple[slice, NDArray[np.floating]]]:
+    """Yield (rows, dense features) that cover `x`: dense input at once, sparse input in blocks."""
+    if not issparse(x):
+        yield slice(0, len(x)), x
+        return
+    step = max(1, BLOCK_ELEMENTS // max(1, x.shape[1]))
+    for start in range(0, x.shape[0], step):
+        rows = slice(start, start + step)
+        yield rows, x[rows].toarray()

@@ -1,0 +1,180 @@
+"""Sums of a training slide are made once, and every fold gets what it would have computed itself."""
+
+from __future__ import annotations
+
+import gc
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+
+from pytest_stbench.baselines import slide_sums
+from pytest_stbench.baselines.coords import Coords
+from pytest_stbench.baselines.gene_gene_ridge import GeneGeneRidge
+from pytest_stbench.baselines.pca_ridge import PcaRidge
+from pytest_stbench.baselines.smooth import Smooth
+from pytest_stbench.data.inputs import TaskInfo
+from pytest_stbench.data.origins import origin_of
+from pytest_stbench.data.slide import Slide, SlideMeta
+from pytest_stbench.families.fold import FoldData
+from pytest_stbench.families.imputation.ask import ImputationQuestion
+from pytest_stbench.preprocess.fitted import FittedPreprocess
+from pytest_stbench.preprocess.normalise import target_sum
+
+N_GENES, OBSERVED = 24, np.arange(16)
+GENES = np.array([f"G{number:02d}" for number in range(N_GENES)])
+NO_LAST = np.arange(N_GENES) != N_GENES - 1
+
+
+def slide(number, seed=1, measured=None):
+    """Return a slide of 90 cells, as deep as the others of its seed."""
+    shared, rng = np.random.default_rng(seed), np.random.default_rng((seed, number))
+    n = 90
+    rates = shared.gamma(1.0, 1.0, (n, 4)) @ shared.gamma(0.5, 2.0, (4, N_GENES))
+    counts = rng.poisson(rates).astype(np.int64)
+    counts[:, ~measured if measured is not None else np.zeros(N_GENES, bool)] = 0
+    return Slide(
+        meta=SlideMeta(slide_id=f"s{number}", patient_id=f"p{number}", resolution="cell"),
+        unit_names=np.array([f"{number}_{i}" for i in range(n)]),
+        genes=GENES,
+        measured=np.ones(N_GENES, bool) if measured is None else measured,
+        counts=csr_matrix(counts),
+        libsize=np.maximum(counts.sum(axis=1), 1).astype(np.float64),
+        n_detected=(counts > 0).sum(axis=1),
+        xy_um=rng.uniform(0, 3000, (n, 2)),
+        embedding=rng.normal(size=(n, 12)).astype(np.float32),
+    )
+
+
+@pytest.fixture
+def slides():
+    """Five patients, of whom the last lacks a gene."""
+    return [*(slide(number) for number in range(4)), slide(4, measured=NO_LAST)]
+
+
+def fold(slides, left_out, targets, question=None):
+    train = tuple(s for number, s in enumerate(slides) if number != left_out)
+    columns = np.array(targets, dtype=np.intp)
+    genes, scale = tuple(GENES[columns].tolist()), target_sum("log1p_median", train)
+    task = TaskInfo(
+        name="t", family="imputation", genes=genes, observed_genes=tuple(GENES[OBSERVED].tolist()),
+        normalise="log1p_median", target_sum=scale, seed=0, resolution="cell",
+    )  # fmt: skip
+    fitted = FittedPreprocess(
+        genes=genes, columns=columns, places={}, normalise="log1p_median", target_sum=scale,
+        share=np.ones(N_GENES) / N_GENES, counted={},
+    )  # fmt: skip
+    return FoldData(
+        task=task, question=question or ImputationQuestion(), fitted=fitted, observed=OBSERVED, train=train,
+        test=(slides[left_out],), counted={},
+    )  # fmt: skip
+
+
+FOLDS = [(0, [16, 17, 18, 23]), (1, [16, 17, 18, 23]), (2, [18, 17, 20]), (3, [23, 22, 21]), (4, [16, 19])]
+
+
+def fitted(baseline, fold):
+    model = baseline()
+    model.fit(fold.train_inputs(), fold.task)
+    return model.ridge
+
+
+@pytest.mark.parametrize("baseline", [GeneGeneRidge, Smooth, PcaRidge, Coords])
+@pytest.mark.parametrize("few", [0, 512], ids=["asked genes alone", "all genes of the panel"])
+def test_every_fold_has_the_fit_of_its_own_data(slides, baseline, few, monkeypatch):
+    monkeypatch.setattr("pytest_stbench.families.fold.FEW_GENES", few)
+    kept = [fitted(baseline, fold(slides, *one)) for one in FOLDS]
+    monkeypatch.setattr(slide_sums, "origin_of", lambda _: None)
+    for one, other in zip(kept, (fitted(baseline, fold(slides, *one)) for one in FOLDS), strict=True):
+        assert one.alpha == other.alpha
+        close = {"rel": 1e-4, "abs": 1e-6} if baseline is PcaRidge else {"rel": 1e-6, "abs": 1e-9}  # float32
+        assert one.coef == pytest.approx(other.coef, **close)
+        assert one.intercept == pytest.approx(other.intercept, **close)
+        assert one.fitted.tolist() == other.fitted.tolist()
+
+
+class Counted(GeneGeneRidge):
+    """Counts how often it computes features."""
+
+    made: ClassVar[list[str]] = []
+
+    def features(self, slide):
+        self.made.append(slide.meta.slide_id)
+        return super().features(slide)
+
+
+@pytest.fixture
+def counted():
+    Counted.made.clear()
+    return Counted
+
+
+def test_features_of_a_slide_are_made_once_for_all_folds_of_one_scale(slides, counted):
+    folds = [fold(slides, *one) for one in FOLDS]
+    assert len({one.task.target_sum for one in folds}) == 1, "medians this close share a step"
+    for one in folds:
+        fitted(counted, one)
+    assert sorted(counted.made) == ["s0", "s1", "s2", "s3", "s4"]
+
+
+def test_another_scale_is_computed_anew(slides, counted):
+    one = fold(slides, 0, [16, 17])
+    fitted(counted, one)
+    model = counted()
+    given = one.train_inputs()
+    for part in given:
+        part.units.X = part.units.X * 3
+    model.fit(fold(slides, 0, [16, 17]).train_inputs(), one.task)
+    assert len(counted.made) == 4, "equal data and scale: nothing is computed again"
+    deeper = [slide(number, seed=7) for number in range(5)]
+    fitted(counted, fold(deeper, 0, [16, 17]))
+    assert len(counted.made) == 8
+
+
+class Changing(ImputationQuestion):
+    """A family of somebody else, which hands out counts of its own making."""
+
+    def build_input(self, slide, fold):
+        given = super().build_input(slide, fold)
+        given.units.X = given.units.X.power(2)
+        return given
+
+
+def test_nothing_is_kept_of_inputs_that_another_family_has_made(slides, counted):
+    plain = fitted(counted, fold(slides, 0, [16, 17]))
+    changed = fitted(counted, fold(slides, 0, [16, 17], Changing()))
+    assert len(counted.made) == 8
+    assert not np.allclose(plain.coef, changed.coef)
+    assert origin_of(fold(slides, 0, [16, 17], Changing()).train_inputs()[0]) is None
+
+
+def test_units_chosen_of_a_slide_are_another_slide(slides, counted):
+    whole = fold(slides, 0, [16, 17])
+    fitted(counted, whole)
+    fewer = [part.select(np.arange(40)) for part in slides]
+    few = fitted(counted, fold(fewer, 0, [16, 17]))
+    monkey = [part.select(np.arange(40)) for part in slides]
+    again = fitted(counted, fold(monkey, 0, [16, 17]))
+    assert few.coef == pytest.approx(again.coef)
+    assert len(counted.made) == 12
+
+
+def test_a_slide_that_is_gone_takes_its_sums_along(counted, monkeypatch):
+    kept = slide_sums._KeptSums(1 << 20)
+    monkeypatch.setattr(slide_sums, "_KEPT", kept)
+    slides = [slide(number) for number in range(5)]
+    fitted(counted, fold(slides, 0, [16, 17]))
+    assert kept._held > 0
+    del slides
+    gc.collect()
+    assert kept._held == 0
+    assert len(kept._of) == 0
+
+
+def test_what_finds_no_room_is_computed_and_not_kept(slides, counted, monkeypatch):
+    whole = fitted(counted, fold(slides, 0, [16, 17]))
+    monkeypatch.setattr(slide_sums, "_KEPT", slide_sums._KeptSums(0))
+    for _ in range(2):
+        assert fitted(counted, fold(slides, 0, [16, 17])).coef == pytest.approx(whole.coef)
+    assert len(counted.made) == 12
