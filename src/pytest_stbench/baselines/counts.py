@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from pytest_stbench.data.origins import origin_of
 from pytest_stbench.kernels.scale_steps import stepped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from pytest_stbench.data.inputs import ModelSlide
+    from pytest_stbench.data.inputs import ModelSlide, TrainSlide
+    from pytest_stbench.data.slide import Slide
+
+_DEPTHS: WeakKeyDictionary[Slide, dict[Hashable, NDArray[np.float64]]] = WeakKeyDictionary()
 
 
 def observed_counts(slide: ModelSlide, genes: Sequence[str]) -> csr_matrix:
@@ -35,14 +40,26 @@ def row_sums(counts: csr_matrix) -> NDArray[np.float64]:
     return np.asarray(counts.sum(axis=1, dtype=np.float64), dtype=np.float64).ravel()
 
 
-def median_size(train: Sequence[ModelSlide]) -> float:
+def median_size(train: Sequence[TrainSlide]) -> float:
     """Return the median library size of all units with counts, in steps; 1 where there are none.
 
     See :func:`~pytest_stbench.kernels.scale_steps.stepped`.
     """
-    sizes = np.concatenate([row_sums(csr_matrix(slide.units.X)) for slide in train])
+    sizes = np.concatenate([_sizes(slide) for slide in train])
     counted = sizes[sizes > 0]
     return stepped(float(np.median(counted))) if len(counted) else 1.0
+
+
+def _sizes(slide: TrainSlide) -> NDArray[np.float64]:
+    """Return the library size of each unit, in any order; once for a slide and its observed genes."""
+    origin = origin_of(slide)
+    if origin is None:
+        return row_sums(csr_matrix(slide.units.X))
+    known = _DEPTHS.setdefault(origin.slide, {})
+    if origin.observed not in known:
+        known.clear()
+        known[origin.observed] = origin.depths()
+    return known[origin.observed]
 
 
 def most_variable(tables: Iterable[csr_matrix], genes: Sequence[str], count: int) -> tuple[str, ...]:

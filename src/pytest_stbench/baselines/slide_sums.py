@@ -79,10 +79,9 @@ def slide_gram(
         Gives the features, (n, d), dense or sparse; called where the statistics are not known.
     """
     origin = origin_of(slide)
-    missing = np.isnan(slide.target)
-    absent = missing.all(axis=0)
-    if origin is None or recipe is None or not slide.n_units or (missing.any(axis=0) & ~absent).any():
+    if origin is None or recipe is None or not slide.n_units:
         return direct_gram(features(slide), slide.target)
+    absent = ~origin.measured(genes)
     present = [str(gene) for gene in np.asarray(genes, dtype=object)[~absent]]
     sums = _sums(slide, origin, recipe, present, features)
     parts = [sums.targets[gene] for gene in present]

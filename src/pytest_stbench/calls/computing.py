@@ -132,7 +132,10 @@ class Computing:
             calls, model = self._around, EmbedProbe(asked) if isinstance(model, EmbedProbe) else asked
         if calls.do("build", partial(hasattr, model, "fit")):
             slides = None if course.train is self._fold.train else course.train
-            train = self._fold.train_inputs(slides, own_names=own_names)
+            if self._ours and slides is None:
+                train = self._fold.later_inputs()
+            else:
+                train = self._fold.train_inputs(slides, own_names=own_names)
             calls.do("fit", partial(_fit, model, train, self._fold.task))
             del train
             if self._keep_models is not None and asked is None:

@@ -98,7 +98,7 @@ def diagnostic_predictions(record: Baseline, fold: FoldData) -> dict[str, Any]:
     if hasattr(model, "predict_fold"):
         return dict(model.predict_fold(fold))
     model.fit(fold.train_truths(), fold.task)
-    truths = {slide.meta.slide_id: fold.test_truth(slide) for slide in fold.test}
+    truths = {slide.meta.slide_id: fold.truth_given(slide) for slide in fold.test}
     if hasattr(model, "observe"):
         model.observe(list(truths.values()))
     return {slide: model.predict(truth) for slide, truth in truths.items()}

@@ -26,7 +26,8 @@ class Origin:
 
     ``slide`` is what was measured, with the units that are in the input; ``observed`` stands for the columns
     whose counts are in it, ``scale`` for that of the targets. ``further`` are genes that other folds may ask
-    for, and ``values`` gives any genes as targets, (n, g) float32, rows as in the input.
+    for, ``values`` gives any genes as targets, (n, g) float32, rows as in the input, ``measured`` says of
+    genes which the slide has, and ``depths`` gives the sum of each unit's observed counts, in any order.
     """
 
     slide: Slide
@@ -34,6 +35,8 @@ class Origin:
     scale: Hashable
     further: Sequence[str]
     values: Callable[[Sequence[str]], NDArray[np.float32]]
+    measured: Callable[[Sequence[str]], NDArray[np.bool_]]
+    depths: Callable[[], NDArray[np.float64]]
 
 
 _KNOWN: WeakKeyDictionary[TrainSlide, Origin] = WeakKeyDictionary()

@@ -60,7 +60,7 @@ class ExpressionAnchors:
         places = truth.places[record.genes]
         partial = "libsize" in record.inputs
         shared: dict[str, Any] = {"measured": truth.measured[places], "genes": truth.genes[places]}
-        by_depth = self._libsize.predict(self._fold.test_truth(slide))[:, places]
+        by_depth = self._libsize.predict(self._fold.truth_given(slide))[:, places]
         cohort = self._cohort.of(record)
         assert cohort is not None  # every metric of correlations has a statistic
         floor = coexpression_floor(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_stbench.data.build import arrange, build_train, build_truth
+from pytest_stbench.data.later_slides import LaterSlide, Latest
 from pytest_stbench.data.origins import Origin, note_origin
 from pytest_stbench.families.asking import Asking
 from pytest_stbench.families.question import refuse_unless
@@ -49,18 +50,18 @@ class FoldData:
         return self.task.genes
 
     @cached_property
-    def _targets(self) -> dict[str, NDArray[np.float64]]:
-        return {slide.meta.slide_id: self.fitted.transform(slide) for slide in self.train}
-
-    @cached_property
     def train_mean(self) -> NDArray[np.float64]:
         """Mean over training patients of the patient's mean over all its units, (g,)."""
-        by_patient: dict[str, list[NDArray[np.float64]]] = {}
+        sums: dict[str, NDArray[np.float64]] = {}
         for slide in self.train:
+            values = self.fitted.transform(slide)
+            known = ~np.isnan(values)
+            own = np.stack([np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0)])
             patient = slide.meta.patient_id or slide.meta.slide_id
-            by_patient.setdefault(patient, []).append(self._targets[slide.meta.slide_id])
-        means = np.stack([_mean_of_defined(np.concatenate(blocks)) for blocks in by_patient.values()])
-        return _mean_of_defined(means)
+            sums[patient] = sums.get(patient, 0.0) + own
+        means = np.stack([_ratio(total, count) for total, count in sums.values()])
+        known = ~np.isnan(means)
+        return _ratio(np.where(known, means, 0.0).sum(axis=0), known.sum(axis=0))
 
     def input(self, slide: Slide) -> ModelSlide:
         """Return a newly built input of `slide`."""
@@ -74,29 +75,45 @@ class FoldData:
         Those of `slides`, whatever side they stand on, instead of the fold's own where given. Units are
         arranged as :func:`~pytest_stbench.data.build.arrange` says.
         """
-        known = self._targets if slides is None else {}
         return [
-            self._lesson(slide, known.get(slide.meta.slide_id), own_names=own_names)
-            for slide in (self.train if slides is None else slides)
+            self._lesson(slide, own_names=own_names) for slide in (self.train if slides is None else slides)
         ]
 
-    def _lesson(self, slide: Slide, target: NDArray[np.float64] | None, *, own_names: bool) -> TrainSlide:
-        target = self.fitted.transform(slide) if target is None else target
-        own = self.question.lessons(slide, self)
-        built = build_train(slide, self.input(slide), target, **own)
-        given = arrange(slide, own_names=own_names).arranged(built)
-        if slide in self.train and self.question.hands_out_as_built:
-            note_origin(given, self._origin(slide))
-        return given
+    def later_inputs(self) -> list[TrainSlide]:
+        """Return the training slides as baselines get them: built when asked for, the latest kept."""
+        latest = Latest()
+        later: list[TrainSlide] = []
+        for slide in self.train:
+            rows = arrange(slide).rows
+            own: dict[str, Any] = dict.fromkeys(("labels", "proportions", "make_tiles"))
+            own |= self.question.lessons(slide, self)
+            for name in ("labels", "proportions"):
+                own[name] = None if own[name] is None else own[name][rows]
+            build = partial(self._lesson, slide, own_names=False)
+            given = LaterSlide(slide.meta, slide.n_units, own, build, latest)
+            if self.question.hands_out_as_built:
+                note_origin(given, self._origin(slide))
+            later.append(given)
+        return later
+
+    def _lesson(self, slide: Slide, *, own_names: bool) -> TrainSlide:
+        lessons = self.question.lessons(slide, self)
+        built = build_train(slide, self.input(slide), self.fitted.transform(slide), **lessons)
+        return arrange(slide, own_names=own_names).arranged(built)
 
     def _origin(self, slide: Slide) -> Origin:
         fitted, place = self.fitted, {str(gene): i for i, gene in enumerate(slide.genes)}
         others = slide.measured.copy()
         others[self.observed] = False
 
+        is_observed = np.zeros(len(slide.genes))
+        is_observed[self.observed] = 1.0
+
+        def columns_of(genes: Sequence[str]) -> NDArray[np.intp]:
+            return np.array([place[gene] for gene in genes], dtype=np.intp)
+
         def values(genes: Sequence[str]) -> NDArray[np.float32]:
-            columns = np.array([place[gene] for gene in genes], dtype=np.intp)
-            return fitted.transform(slide, columns).astype(np.float32)[arrange(slide).rows]
+            return fitted.transform(slide, columns_of(genes)).astype(np.float32)[arrange(slide).rows]
 
         return Origin(
             slide=slide,
@@ -104,6 +121,8 @@ class FoldData:
             scale=(fitted.normalise, fitted.target_sum),
             further=slide.genes[others].tolist() if others.sum() <= FEW_GENES else (),
             values=values,
+            measured=lambda genes: slide.measured[columns_of(genes)],
+            depths=lambda: slide.counts @ is_observed,
         )
 
     def asking(self, request: Request, *, own_names: bool = False) -> Asking:
@@ -112,12 +131,10 @@ class FoldData:
 
     def train_truths(self) -> list[TruthSlide]:
         """Return the training slides as diagnostics see them."""
-        return [
-            build_truth(slide, self.input(slide), self._targets[slide.meta.slide_id]) for slide in self.train
-        ]
+        return [self.truth_given(slide) for slide in self.train]
 
-    def test_truth(self, slide: Slide) -> TruthSlide:
-        """Return a test slide as diagnostics see it."""
+    def truth_given(self, slide: Slide) -> TruthSlide:
+        """Return a slide as diagnostics see it, of either side."""
         return build_truth(slide, self.input(slide), self.fitted.transform(slide))
 
     def truth(self, slide: Slide) -> Truth:
@@ -127,11 +144,7 @@ class FoldData:
         return truth
 
 
-def _mean_of_defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Column means over the defined rows; nan where a column has none."""
-    defined = ~np.isnan(values)
-    count = defined.sum(axis=0)
-    total = np.where(defined, values, 0.0).sum(axis=0)
-    mean = np.full(values.shape[1], np.nan)
-    np.divide(total, count, out=mean, where=count > 0)
-    return mean
+def _ratio(total: NDArray[np.float64], count: NDArray[Any]) -> NDArray[np.float64]:
+    """Return total / count, nan where there is nothing to divide by."""
+    ratio: NDArray[np.float64] = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+    return ratio

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from pytest_stbench.data.inputs import TaskInfo
+from pytest_stbench.data.inputs import TaskInfo, TrainSlide
 from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.families.expression.ask import ExpressionQuestion
 from pytest_stbench.families.fold import FoldData
@@ -156,7 +158,7 @@ def test_models_are_asked_by_name_with_lists(imputation_fold):
 
 def test_diagnostics_see_the_truth(imputation_fold):
     slide = imputation_fold.test[0]
-    seen = imputation_fold.test_truth(slide)
+    seen = imputation_fold.truth_given(slide)
     np.testing.assert_array_equal(seen.values, imputation_fold.truth(slide).values)
     assert seen.libsize is not slide.libsize
     assert [len(truth.values) for truth in imputation_fold.train_truths()] == [2, 6, 2]
@@ -165,3 +167,57 @@ def test_diagnostics_see_the_truth(imputation_fold):
 def test_a_fold_with_another_task_is_still_the_same_fold(imputation_fold):
     other = replace(imputation_fold, task=replace(imputation_fold.task, seed=9))
     np.testing.assert_array_equal(other.train_mean, imputation_fold.train_mean)
+
+
+def same(one, other):
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(np.asarray(one), np.asarray(other), equal_nan=np.asarray(one).dtype.kind == "f")
+
+
+def test_slides_that_are_built_when_asked_for_are_those_of_models(imputation_fold):
+    for later, given in zip(imputation_fold.later_inputs(), imputation_fold.train_inputs(), strict=True):
+        assert isinstance(later, TrainSlide)
+        assert later.n_units == given.n_units
+        assert later.meta is given.meta
+        assert later.units.obs_names.tolist() == given.units.obs_names.tolist()
+        assert same(later.units.X.toarray(), given.units.X.toarray())
+        assert same(later.units.obsm["spatial"], given.units.obsm["spatial"])
+        assert same(later.target, given.target)
+        assert same(later.counts.X.toarray(), given.counts.X.toarray())
+        assert later.labels is given.labels is None
+        assert later.proportions is None
+        assert list(later.tiles()) == []
+
+
+def test_one_slide_at_a_time_is_in_memory(imputation_fold):
+    first, second, _ = imputation_fold.later_inputs()
+    held = weakref.ref(first.units)
+    assert held() is first.units
+    assert second.target.shape == (6, 3)
+    gc.collect()
+    assert held() is None
+
+
+def test_what_a_slide_lacks_is_said_of_later_ones_too(imputation_fold):
+    (first, *_) = imputation_fold.later_inputs()
+    with pytest.raises(AttributeError, match=r"has no attribute 'taget'.*did you mean 'target'"):
+        _ = first.taget
+
+
+@pytest.mark.parametrize("scheme", ["labels", "proportions"])
+def test_labels_and_proportions_are_at_hand_in_the_order_of_the_input(scheme):
+    slide = replace(
+        counted_slide("a1", "a", [[1, 1, 1, 1]] * 4), xy_um=np.array([[3, 0], [1, 0], [2, 0], [0, 0]]) * 9.0
+    )
+    values = {"labels": np.array(["x", None, "y", "z"], dtype=object), "proportions": np.eye(4)[:, :2]}[
+        scheme
+    ]
+
+    class Teaches(ImputationQuestion):
+        def lessons(self, slide, fold):
+            return {scheme: values}
+
+    fold = fold_of(Teaches(), [slide], [slide])
+    (later,), (given,) = fold.later_inputs(), fold.train_inputs()
+    assert vars(later)[scheme].tolist() == getattr(given, scheme).tolist() == values[[3, 1, 2, 0]].tolist()

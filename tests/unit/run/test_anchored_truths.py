@@ -128,7 +128,7 @@ def test_similarity_lies_between_the_best_reference_and_two_halves(fold_of, tmp_
     cohort = GeneCorrelations(values=((matrices[0] + matrices[1]) / 2 + matrices[2]) / 2)
     references = [
         GeneCorrelations(values=np.zeros_like(cohort.values)),
-        columns(truth, by_depth.predict(fold.test_truth(fold.test[0])), name),
+        columns(truth, by_depth.predict(fold.truth_given(fold.test[0])), name),
         cohort,
     ]
     scores = [ssim(truth.values, reference, truth.libsize) for reference in references]
