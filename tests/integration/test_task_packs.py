@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from pytest_stbench.cli import main
 from pytest_stbench.results import load
-from pytest_stbench.spec.pack import fingerprint_of, load_pack
+from pytest_stbench.spec.pack import fingerprint_of, load_pack, pack_said
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "stbench-consortium" / "stbench_consortium"
 NAMES = ["consortium-imputation", "consortium-other-cohort"]
@@ -320,6 +320,41 @@ def test_data_is_no_part_of_a_pack(small, stbench, monkeypatch):
     folder = small("small", "first")
     (folder / "counts.h5ad").write_bytes(bytes(1001))
     assert "a pack has task files and small tables" in stbench("add", folder)[1]
+
+
+def test_a_manifest_far_above_makes_no_pack(bench, small):
+    folder = small("small", "packed")
+    near, far = folder / "a" / "b" / "c", folder / "venv" / "lib" / "python" / "site" / "tasks"
+    for place in (near, far):
+        place.mkdir(parents=True)
+        shutil.copy(folder / "packed.stbench.yaml", place / "packed.stbench.yaml")
+    assert pack_said(near / "packed.stbench.yaml") == load_pack(folder).said
+    assert pack_said(far / "packed.stbench.yaml") is None
+
+
+def test_packages_above_a_pack_that_cannot_be_imported(small, stbench, installed):
+    site = installed("broken", inner=None)
+    (site / "broken_inner").mkdir()
+    (site / "broken_inner" / "__init__.py").write_text("1 / 0")
+    (site / "broken-1.dist-info" / "entry_points.txt").write_text(
+        "[pytest_stbench.tasks]\ninner = broken_inner.pack\n"
+    )
+    code, said = stbench("add", "inner")
+    assert code == 2
+    assert "names no package with a folder (ZeroDivisionError: division by zero): mend the package" in said
+
+
+def test_last_failed_and_plan_know_the_items_of_a_pack(bench, small, stbench):
+    gate = {"rmse": {"max": 0}}
+    assert stbench("add", small("small", "packed", gates=gate))[0] == 0
+    plain = ("-p", "no:randomly", "-p", "cacheprovider")
+    first = bench.run("tasks", "--stbench-model=train_mean", "-k", "rmse or spearman_gene", plain=plain)
+    (failed,) = first.of("failed")
+    again = bench.run("tasks", "--stbench-model=train_mean", "--lf", plain=plain)
+    assert again.names == [failed]
+    planned = bench.run("tasks", "--stbench-model=train_mean", "--stbench-plan")
+    assert planned.code == 0
+    assert "packed" in planned.out
 
 
 def test_workers_collect_a_pack_alike(bench, small, stbench):

@@ -133,7 +133,7 @@ def pack_lines(folder: Path) -> Iterator[str]:
         try:
             record = read_record(path)
         except StbenchError as error:
-            rows.append((path.name.removesuffix(PACK_SUFFIX), "?", "?", "?", "?", str(error)))
+            rows.append((path.name.removesuffix(PACK_SUFFIX), "?", "?", "?", "?", _first(error)))
             continue
         here.add(record.name)
         rows.append(
@@ -153,7 +153,7 @@ def _installed_row(name: str) -> tuple[str, ...]:
     try:
         pack = installed_pack(name)
     except StbenchError as error:
-        return name, "?", "?", "?", package, str(error)
+        return name, "?", "?", "?", package, _first(error)
     state = f"installed, not added: `stbench tasks add {name}`"
     return name, pack.version, str(len(pack.tasks)), pack.fingerprint[:DIGITS], package, state
 
@@ -163,5 +163,9 @@ def _state(path: Path, record: PackRecord) -> str:
     try:
         found = differences(record, found_pack(path, record))
     except StbenchError as error:
-        return str(error)
+        return _first(error)
     return f"changed since: {'; '.join(found)}" if found else "as it was added"
+
+
+def _first(error: StbenchError) -> str:
+    return str(error).splitlines()[0]

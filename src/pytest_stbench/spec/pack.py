@@ -31,6 +31,8 @@ MANIFEST = "stbench-pack.yaml"
 MAX_BYTES = 64 << 20
 """Of all files of a pack: it has task files and tables beside them, and no data."""
 MAX_FILES = 5000
+DEPTH = 4
+"""Folders above a task file in which a manifest is looked for."""
 DIGITS = 12
 """Of a fingerprint where people read it."""
 
@@ -142,10 +144,11 @@ def load_pack(folder: Path) -> Pack:
 def pack_said(task: Path) -> str | None:
     """Return name, version and fingerprint of the pack that a task file is part of; None where it is of none.
 
-    A file is part of the nearest folder above it that has a manifest. Raises ``StbenchError`` where that pack
-    cannot be used.
+    A file is part of the nearest of the folders above it that has a manifest. Raises ``StbenchError`` where
+    that pack cannot be used.
     """
-    folder = next((up for up in task.resolve().parents if (up / MANIFEST).is_file()), None)
+    above = list(task.resolve().parents)[:DEPTH]
+    folder = next((up for up in above if (up / MANIFEST).is_file()), None)
     return None if folder is None else load_pack(folder).said
 
 

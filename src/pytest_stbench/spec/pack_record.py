@@ -47,7 +47,7 @@ class PackRecord:
     @property
     def text(self) -> str:
         """The file: JSON in lines."""
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
+        return json.dumps(asdict(self), indent=1) + "\n"
 
 
 def record_of(pack: Pack, tasks: Mapping[str, str], *, kind: str, source: str) -> PackRecord:
@@ -194,18 +194,16 @@ def installed() -> list[metadata.EntryPoint]:
 
 
 def _folder(entry: metadata.EntryPoint) -> Path:
+    what = f"the entry point {entry.name} = {entry.value} of {GROUP} names no package with a folder"
+    advice = f"mend the package {_distribution(entry)}, or uninstall it"
     try:
         spec = find_spec(entry.value)
-    except (ImportError, ValueError) as error:
-        spec, why = None, f": {error}"
-    else:
-        why = ""
+    except Exception as error:
+        # Of a subpackage those above it are imported, whose code may raise anything.
+        raise StbenchError(f"{what} ({type(error).__name__}: {error}): {advice}") from error
     places = list(spec.submodule_search_locations or ()) if spec else []
     if not places or not Path(places[0]).is_dir():
-        raise StbenchError(
-            f"the entry point {entry.name} = {entry.value} of {GROUP} names no package with a folder{why}: "
-            f"mend the package {_distribution(entry)}, or uninstall it"
-        )
+        raise StbenchError(f"{what}: {advice}")
     return Path(places[0])
 
 

@@ -258,9 +258,9 @@ def test_what_is_no_run_is_left_out_and_said(folder, write, tmp_path):
         "good.json is a copy of copy.json",
         "cut.json: this is not JSON",
         "edited.json: the records are not those",
-        "list.json, other.json, which are no results files",
-        "sometime.json, undated.json, which do not say when they ran",
-        "reference.json, which are references",
+        "(no results files): list.json, other.json",
+        "(no date of the run): sometime.json, undated.json",
+        "(references): reference.json",
     ):
         assert word in said
     assert "hidden" not in said
@@ -277,7 +277,7 @@ def test_a_folder_without_runs(folder, write):
     write("baselines", "2026-01-01", models=0)
     done = stbench("report", folder, "-o", folder / "x.html")
     assert done.exit_code == 2
-    assert "baselines.json, which have no primary score of a model under test" in done.output
+    assert "(no primary score of a model under test): baselines.json" in done.output
     assert not (folder / "x.html").exists()
 
 

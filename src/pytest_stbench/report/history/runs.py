@@ -113,10 +113,10 @@ def _read(named: Sequence[Path], inside: Sequence[Path], notices: list[str]) -> 
         try:
             content = bytes_of(path)
             if is_reference(content):
-                left_out.setdefault("are references", []).append(name)
+                left_out.setdefault("references", []).append(name)
                 continue
             if path not in named and AS_SCHEMA not in content:
-                left_out.setdefault("are no results files", []).append(name)
+                left_out.setdefault("no results files", []).append(name)
                 continue
             digest = hashlib.sha256(content).hexdigest()
             if digest in digests:
@@ -132,13 +132,13 @@ def _read(named: Sequence[Path], inside: Sequence[Path], notices: list[str]) -> 
         digests[digest] = path
         date = _date(results)
         if date is None:
-            left_out.setdefault("do not say when they ran", []).append(name)
+            left_out.setdefault("no date of the run", []).append(name)
             continue
         if not places:
-            left_out.setdefault("have no primary score of a model under test", []).append(name)
+            left_out.setdefault("no primary score of a model under test", []).append(name)
             continue
         yield Dated(path, name, date, digest, thin.of(results), places)
-    notices += [f"left out of the history: {some(names)}, which {why}" for why, names in left_out.items()]
+    notices += [f"left out of the history ({why}): {some(names)}" for why, names in left_out.items()]
 
 
 def _date(results: Results) -> datetime | None:
