@@ -359,6 +359,16 @@ def test_files_of_one_name_in_two_folders(folder, write, tmp_path):
     assert [run.name for run in runs.found] == [str(other / "run.json"), str(folder / "run.json")]
 
 
+def test_runs_of_one_day_have_their_time_and_digests_are_short(folder, write):
+    write("a", "2026-01-01T08:05:00+00:00", seed=1)
+    write("b", "2026-01-01T17:40:00+00:00", seed=2, change=on_data(checksum="ab" * 32))
+    runs = runs_of([folder])
+    assert [run.day for run in runs.found] == ["2026-01-01 08:05", "2026-01-01 17:40"]
+    (trend,) = trends_of(runs.found)
+    assert trend.drifts[0].said == "data set cohort: checksum abababababab here, c0 in a.json"
+    assert "    2026-01-01 17:40 b.json" in "\n".join(history_lines(runs, [trend]))
+
+
 def test_of_many_rows_the_newest_are_listed(folder, write, monkeypatch):
     from pytest_stbench.report.history import lines
 

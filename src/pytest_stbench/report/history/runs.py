@@ -37,11 +37,8 @@ class Dated:
     sha256: str
     results: Results
     places: tuple[int, ...]
-
-    @property
-    def day(self) -> str:
-        """Its date as text."""
-        return f"{self.date:%Y-%m-%d}"
+    day: str = ""
+    """Its date as text, with the time where several runs are of one day."""
 
     @property
     def models(self) -> set[str]:
@@ -92,7 +89,11 @@ def runs_of(paths: Sequence[Path]) -> Runs:
                 seen.add(path.resolve())
                 inside.append(path)
     runs = Runs()
-    runs.found = sorted(_read(named, inside, runs.notices), key=lambda run: (run.date, run.name))
+    found = sorted(_read(named, inside, runs.notices), key=lambda run: (run.date, run.name))
+    several = len({f"{run.date:%Y-%m-%d}" for run in found}) < len(found)
+    runs.found = [
+        replace(run, day=f"{run.date:%Y-%m-%d %H:%M}" if several else f"{run.date:%Y-%m-%d}") for run in found
+    ]
     if not runs.found:
         where = ", ".join(map(str, folders))
         why = f": {'; '.join(runs.notices)}" if runs.notices else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -53,11 +54,13 @@ class Drift:
     def said(self) -> str:
         """What differs, as one clause."""
         more = f"; and {len(self.reasons) - SAID} more" if len(self.reasons) > SAID else ""
-        return "; ".join(self.reasons[:SAID]) + more
+        return DIGEST.sub(r"\1", "; ".join(self.reasons[:SAID])) + more
 
 
 SAID = 3
 """Differences of two runs that are said."""
+DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
+"""A sha256, of which people read the beginning."""
 
 
 @dataclass(slots=True, eq=False)

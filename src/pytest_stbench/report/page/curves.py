@@ -25,8 +25,6 @@ MARGIN = 6.0
 """Part of the height left free above and below."""
 SINGLE = 40
 """Runs up to which patients and intervals are drawn one by one; above they are bands."""
-DAYS = 5
-"""Dates below a chart, of which a narrow page shows the first and the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,8 @@ class Chart:
     curves: tuple[Curve, ...]
     drifts: tuple[tuple[str, int], ...]
     ticks: tuple[tuple[str, str], ...]
-    days: tuple[tuple[str, str, str], ...]
+    days: tuple[tuple[str, str, str, bool], ...]
+    """Place, text and anchor of dates, and whether a narrow page leaves one out."""
     rows: tuple[tuple[Dated, tuple[tuple[Point, tuple[Number, ...]] | None, ...]], ...]
     """Of the table: each run with the point of each model, the newest run first."""
 
@@ -73,7 +72,8 @@ def chart_of(trend: Trend, numbers: Mapping[int, int]) -> Chart:
 
     marks = ticks(low, high) if high > low else []
     points = {model: {point.at: point for point in own} for model, own in trend.curves.items()}
-    shown_days = sorted({round(i * (n - 1) / (DAYS - 1)) for i in range(DAYS)})
+    # The first, the middle and the last: more would lie on each other.
+    shown_days = sorted({0, (n - 1) // 2, n - 1})
     return Chart(
         id=anchor("history", *trend.pool),
         trend=trend,
@@ -81,14 +81,17 @@ def chart_of(trend: Trend, numbers: Mapping[int, int]) -> Chart:
         drifts=tuple((f"{x(drift.at - 0.5) / 10:.2f}", i) for i, drift in enumerate(trend.drifts, start=1)),
         ticks=tuple((f"{y(value):.1f}", text) for value, text in marks),
         days=tuple(
-            (f"{x(at) / 10:.2f}", trend.runs[at].day, "end" if at == n - 1 else "middle" if at else "start")
-            for at in shown_days
+            (f"{x(at) / 10:.2f}", trend.runs[at].day, _anchor(x(at)), 0 < at < n - 1) for at in shown_days
         ),
         rows=tuple(
             (run, tuple(_cell(own.get(at), numbers) for own in points.values()))
             for at, run in reversed(list(enumerate(trend.runs)))
         ),
     )
+
+
+def _anchor(x: float) -> str:
+    return "start" if x < 0.2 * WIDE else "end" if x > 0.88 * WIDE else "middle"
 
 
 def _ends(trend: Trend) -> tuple[float, float]:
