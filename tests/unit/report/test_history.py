@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from dataclasses import replace
@@ -15,7 +16,7 @@ from pytest_stbench.errors import ResultsError
 from pytest_stbench.report.history.beside import chosen, reported
 from pytest_stbench.report.history.lines import WIDTH, history_lines
 from pytest_stbench.report.history.runs import runs_of
-from pytest_stbench.report.history.trends import trends_of
+from pytest_stbench.report.history.trends import Drift, trends_of
 from pytest_stbench.report.page.curves import HIGH, LEFT, MARGIN, SINGLE, WIDE, chart_of
 from pytest_stbench.results import RunRecord, load, save
 
@@ -184,6 +185,44 @@ def test_no_line_crosses_a_drift_and_a_lone_run_is_seen(folder, write):
     parts = re.findall(r"M[^M]+", curve.line)
     assert [part.count("L") for part in parts] == [0, 1]
     assert parts[0].endswith("h0")
+
+
+@pytest.mark.parametrize(("n", "said"), [(1, "r0"), (3, "r0; r1; r2"), (5, "r0; r1; r2; and 2 more")])
+def test_three_differences_are_said_and_the_others_counted(n, said):
+    assert Drift(1, None, None, tuple(f"r{number}" for number in range(n))).said == said
+
+
+def test_numbers_of_drifts_do_not_lie_on_each_other(folder, write):
+    for number in range(60):
+        day = f"2026-{1 + number // 28:02}-{1 + number % 28:02}"
+        write(f"r{number:02}", day, change=on_data(checksum=str(number)))
+    runs = runs_of([folder])
+    (trend,) = trends_of(runs.found)
+    chart = chart_of(trend, {id(run): 0 for run in runs.found})
+    assert len(chart.drifts) == 59
+    shown = [(float(x), int(number)) for x, number in chart.drifts if number]
+    assert shown[0] == (float(chart.drifts[0][0]), 1)
+    assert all(later[0] - one[0] >= 3 for one, later in itertools.pairwise(shown))
+    assert all(float(chart.drifts[number - 1][0]) == x for x, number in shown)
+
+
+def test_revisions_are_those_of_each_run(folder, write, tmp_path, page):
+    def revised(*revisions):
+        def change(results):
+            models = zip(results.models, revisions, strict=True)
+            return replace(results, models=tuple(replace(m, revision=r) for m, r in models))
+
+        return change
+
+    write("a", "2026-01-01", models=2, seed=1, change=revised("1-2", "x7"))
+    write("b", "2026-01-02", models=2, seed=2, change=revised("1-3", None))
+    done = stbench("compare", folder)
+    rows = [line.split()[:3] for line in done.output.splitlines() if line.startswith("    2026-")]
+    assert [row[2] for row in rows] == ["1-2", "1-3", "x7", "-"]
+    assert stbench("report", folder, "-o", tmp_path / "x.html").exit_code == 0
+    said = page((tmp_path / "x.html").read_text()).said
+    assert "model00 1-2, model01 x7" in said
+    assert "model00 1-3, model01 " in said
 
 
 def test_many_runs_are_bands(folder, write):

@@ -13,7 +13,7 @@ from pytest_stbench.report.page.dots import ticks
 from pytest_stbench.report.page.render import Number, anchor, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pytest_stbench.report.history.runs import Dated
     from pytest_stbench.report.history.trends import Point, Trend
@@ -23,6 +23,8 @@ LEFT = 110.0
 """Part of the width that the numbers of the scale take."""
 MARGIN = 6.0
 """Part of the height left free above and below."""
+APART = 3.0
+"""Percent of the width that two numbers of drifts need between them."""
 SINGLE = 40
 """Runs up to which patients and intervals are drawn one by one; above they are bands."""
 
@@ -50,7 +52,7 @@ class Chart:
     id: str
     trend: Trend
     curves: tuple[Curve, ...]
-    drifts: tuple[tuple[str, int], ...]
+    drifts: tuple[tuple[str, str], ...]
     ticks: tuple[tuple[str, str], ...]
     days: tuple[tuple[str, str, str, bool], ...]
     """Place, text and anchor of dates, and whether a narrow page leaves one out."""
@@ -78,7 +80,7 @@ def chart_of(trend: Trend, numbers: Mapping[int, int]) -> Chart:
         id=anchor("history", *trend.pool),
         trend=trend,
         curves=tuple(_curve(model, own, numbers, x, y, n) for model, own in trend.curves.items()),
-        drifts=tuple((f"{x(drift.at - 0.5) / 10:.2f}", i) for i, drift in enumerate(trend.drifts, start=1)),
+        drifts=tuple(_numbered([x(drift.at - 0.5) / 10 for drift in trend.drifts])),
         ticks=tuple((f"{y(value):.1f}", text) for value, text in marks),
         days=tuple(
             (f"{x(at) / 10:.2f}", trend.runs[at].day, _anchor(x(at)), 0 < at < n - 1) for at in shown_days
@@ -88,6 +90,15 @@ def chart_of(trend: Trend, numbers: Mapping[int, int]) -> Chart:
             for at, run in reversed(list(enumerate(trend.runs)))
         ),
     )
+
+
+def _numbered(places: Sequence[float]) -> Iterator[tuple[str, str]]:
+    """Yield places in percent with the number of each; none where it would lie on the one before."""
+    last = -APART
+    for number, place in enumerate(places, start=1):
+        shows = place - last >= APART
+        last = place if shows else last
+        yield f"{place:.2f}", str(number) if shows else ""
 
 
 def _anchor(x: float) -> str:
