@@ -377,6 +377,24 @@ def test_a_report_is_of_the_newest_run_of_each_model(folder, write, tmp_path, pa
     assert len(found.ids) == len(set(found.ids))
 
 
+def test_of_many_models_the_newest_runs_are_reported(folder, write, monkeypatch, page, tmp_path):
+    from pytest_stbench.report.history import beside
+
+    monkeypatch.setattr(beside, "WHOLE", 2)
+    paths = [write(f"v{n}", f"2026-01-0{n + 1}", seed=n, name=f"mine{n}-") for n in range(4)]
+    runs = runs_of([folder])
+    assert reported([folder], runs) == paths[2:]
+    (notice,) = runs.notices
+    assert "4 runs are the newest of a model; the 2 newest are reported" in notice
+    assert "the others (mine0-00, mine1-00) stand in the history alone" in notice
+    assert stbench("report", folder, "-o", tmp_path / "x.html").exit_code == 0
+    found = page((tmp_path / "x.html").read_text())
+    assert_numbers(found, [json.loads(path.read_text()) for path in (*paths[2:], *paths[:2])])
+    assert notice in found.said
+    boxes = {attrs["viewbox"] for tag, attrs in found.tags if tag == "svg" and "viewbox" in attrs}
+    assert f"0 0 {WIDE:g} {HIGH:g}" in boxes
+
+
 def test_names_of_runs_and_models_are_never_markup(folder, write, page, tmp_path):
     evil = "<img src=x onerror=alert(1)>"
     write("a<b>", "2026-01-01", seed=1, name=evil)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_stbench.checks.wording import count, some
 from pytest_stbench.errors import ResultsError
 from pytest_stbench.report.comparing.compared import compare
 from pytest_stbench.report.comparing.lines import compare_lines
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_stbench.report.history.runs import Runs
+
+WHOLE = 10
+"""Runs of a folder that a report shows as a whole."""
 
 
 def compared_with_history(paths: Sequence[Path]) -> Iterator[str]:
@@ -62,7 +66,11 @@ def chosen(paths: Sequence[Path], runs: Runs) -> list[Path]:
 
 
 def reported(paths: Sequence[Path], runs: Runs) -> list[Path]:
-    """Return the runs that a report is of: files as named, of each folder the newest run of each model."""
+    """Return the runs that a report is of: files as named, of each folder the newest run of each model.
+
+    Of a folder not more than :data:`WHOLE`, the newest: models may have a name for each release. A notice of
+    `runs` counts the others.
+    """
     named = {path.resolve() for path in paths if not path.is_dir()}
     found = []
     for path in paths:
@@ -72,5 +80,12 @@ def reported(paths: Sequence[Path], runs: Runs) -> list[Path]:
         own = [run for run in runs.found if run.path.parent == path]
         last = {model: run.path for run in own for model in sorted(run.models)}
         newest = [run.path for run in own if run.path in last.values() and run.path.resolve() not in named]
-        found += newest
+        if len(newest) > WHOLE:
+            left = newest[:-WHOLE]
+            models = [model for model, last_path in last.items() if last_path in left]
+            runs.notices.append(
+                f"{path}: {count(len(newest), 'run')} are the newest of a model; the {WHOLE} newest are "
+                f"reported as a whole, the others ({some(models)}) stand in the history alone"
+            )
+        found += newest[-WHOLE:]
     return list(dict.fromkeys(found))
