@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_stbench.spec import TASK_SUFFIX
+from pytest_stbench.spec import PACK_SUFFIX, TASK_SUFFIX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -148,20 +148,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect task files."""
-    if not file_path.name.endswith(TASK_SUFFIX):
+    """Collect task files, and those of a pack where its file of record lies."""
+    if not file_path.name.endswith((TASK_SUFFIX, PACK_SUFFIX)):
         return None
-    from pytest_stbench.collection.module import TaskModule
-    from pytest_stbench.collection.progress import Showing
-    from pytest_stbench.collection.session import mark_families
-    from pytest_stbench.collection.skips import Guard
+    from pytest_stbench.collection.packs import collector_of
 
-    if not parent.config.pluginmanager.has_plugin("stbench-guard"):
-        parent.config.pluginmanager.register(Guard(), "stbench-guard")
-        parent.config.pluginmanager.register(Showing(), "stbench-progress")
-        mark_families(parent.config)
-    module: pytest.Collector = TaskModule.from_parent(parent, path=file_path)
-    return module
+    return collector_of(file_path, parent)
 
 
 @pytest.hookimpl(trylast=True)

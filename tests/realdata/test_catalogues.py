@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +20,7 @@ from pytest_stbench.checks import (
     too_few_patients,
 )
 from pytest_stbench.checks.table import SampleTable
+from pytest_stbench.data.catalog.entries import entries
 from pytest_stbench.splits.table import Fold, Sample
 
 DATA = Path(os.environ.get("STBENCH_DATA", ""))
@@ -139,3 +141,34 @@ def test_a_split_without_patients_cannot_be_trusted(hescape):
     parts = {part: tuple(group["id"]) for part, group in unknown.groupby("split")}
     fold = Fold(name="f", train=parts["train"], test=parts["test"])
     assert patient_leakage([fold], rows).status == "fail"
+
+
+def studies():
+    """Entries whose numbers are those of the metadata of HEST-1k, with the ids that each names."""
+    for entry in entries():
+        if entry.accession is not None:
+            ids = []
+            for first, last in re.findall(r"([A-Z]+[0-9]+)(?: to ([A-Z]+[0-9]+))?", entry.layout or ""):
+                kind, start = re.fullmatch(r"([A-Z]+)([0-9]+)", first).groups()
+                end = int(last.removeprefix(kind)) if last else int(start)
+                ids += [f"{kind}{number}" for number in range(int(start), end + 1)]
+            yield entry, [slide for slide in ids if not slide.startswith(("HEST", "CC"))]
+
+
+def test_studies_of_the_catalog_are_as_the_metadata_have_them(catalogue):
+    found = list(studies())
+    assert len(found) == 17
+    table = pd.read_csv(DATA / "hest_catalogue" / "hest_samples.csv")
+    human = set(table["id"][table["species"] == "Homo sapiens"])
+    for entry, ids in found:
+        samples = [catalogue[slide] for slide in ids]
+        assert len(samples) == entry.slides, entry.name
+        assert len({sample.corpus for sample in samples}) == 1, entry.name
+        own = {sample.corpus for sample in samples}
+        others = [slide for slide, sample in catalogue.items() if sample.corpus in own and slide in human]
+        assert sorted(others) == sorted(ids), entry.name
+        technology = {"Spatial Transcriptomics": "ST"}
+        assert {technology.get(s.technology, s.technology) for s in samples} == {entry.technology}
+        patients = [(sample.patient or "").strip() for sample in samples]
+        if entry.name != "visium-cortex":
+            assert entry.patients == (len(set(patients)) if all(patients) else None), entry.name

@@ -19,10 +19,18 @@ def compare(runs: tuple[Path, ...]) -> None:
 
     RUN is a file that --stbench-save wrote; the first may be a reference that `stbench approve` wrote. Only
     what was measured on the same version of a task, data, patients and folds is compared, paired by patient.
+
+    Of a folder the newest run is compared, of a folder alone with the one before it, and the history follows:
+    how each model did on each task, run by run, and where data or task drifted.
     """
     from pytest_stbench.report.comparing.compared import comparisons
     from pytest_stbench.report.comparing.lines import compare_lines
 
+    if any(path.is_dir() for path in runs):
+        from pytest_stbench.report.history.beside import compared_with_history
+
+        click.echo("\n".join(compared_with_history(runs)))
+        return
     for number, comparison in enumerate(comparisons(runs)):
         click.echo(("\n\n" if number else "") + "\n".join(compare_lines(comparison)))
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_stbench.spec.dataset_entry import DatasetEntry
 
-HEADER = ("NAME", "TECHNOLOGY", "INDICATION", "SLIDES", "PATIENTS", "CHECKSUMS", "ON THIS MACHINE")
+HEADER = ("NAME", "TECHNOLOGY", "ORGAN", "INDICATION", "SLIDES", "PATIENTS", "CHECKSUMS", "ON THIS MACHINE")
 
 
 @click.group()
@@ -27,23 +27,30 @@ def data() -> None:
 
 
 @data.command(name="list")
-def list_data() -> None:
-    """List the data sets of the catalog; reads nothing from the network."""
-    from pytest_stbench.data.catalog.entries import cache_dir, entries, read_lock
+@click.option("--organ", metavar="NAME", help="Only data sets of this organ.")
+@click.option("--technology", metavar="NAME", help="Only data sets of this technology.")
+def list_data(organ: str | None, technology: str | None) -> None:
+    """List the data sets of the catalog; reads nothing from the network.
+
+    `?` is a number of patients that nobody knows; checksums are those of a data set that somebody fetched.
+    """
+    from pytest_stbench.data.catalog.entries import cache_dir, chosen, entries, read_lock
 
     lock = read_lock(cache_dir())
+    found = chosen(chosen(entries(), "organ", organ), "technology", technology)
     rows = [HEADER]
     rows += [
         (
             entry.name,
             entry.technology,
-            entry.indication,
+            _short(entry.organ),
+            _short(entry.indication),
             str(entry.slides),
             "?" if entry.patients is None else str(entry.patients),
             _checksums(entry),
             _state(entry, lock.get(entry.name, {})),
         )
-        for entry in entries()
+        for entry in found
     ]
     click.echo("\n".join(flush_left(rows)))
 
@@ -61,10 +68,12 @@ def show(name: str) -> None:
     facts = {
         "title": entry.title,
         "homepage": entry.homepage,
+        "study": entry.accession,
         "licence": entry.licence,
         "citation": entry.citation,
         "doi": entry.doi,
         "holds": f"{entry.technology}, {entry.organ}, {entry.indication}; {counts}",
+        "known from": entry.known_from,
         "reader": f"source {entry.dataset.source}, path {entry.dataset.path}",
         "layout": entry.layout,
         "checksums": _checksums(entry),
@@ -147,7 +156,12 @@ def verify(name: str, data_root: Path | None) -> None:
 
 
 def _checksums(entry: DatasetEntry) -> str:
-    return "none yet" if entry.verified is None else f"verified {entry.verified}"
+    return "never fetched" if entry.verified is None else f"verified {entry.verified}"
+
+
+def _short(names: str) -> str:
+    first, *others = names.split(", ")
+    return f"{first} and {len(others)} more" if len(others) > 1 else names
 
 
 def _state(entry: DatasetEntry, known: dict[str, Any]) -> str:

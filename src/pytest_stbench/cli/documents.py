@@ -60,13 +60,21 @@ def report(runs: tuple[Path, ...], output: Path, *, every: bool) -> None:
     """Write a report of results files: one HTML file that opens offline.
 
     RUN is a file that `--stbench-save` or `stbench check --format json` wrote. Of several, models are
-    ranked together where task, version and data are the same; else they are listed apart.
+    ranked together where task, version and data are the same; else they are listed apart. Of a folder the
+    newest run of each model is reported, with curves over all runs that lie there.
     """
     from pytest_stbench.report.page.render import encoded
     from pytest_stbench.report.page.report_page import report_page
     from pytest_stbench.report.page.sources import read_sources
 
-    write_atomically(output, encoded(report_page(read_sources(runs), every=every)))
+    earlier = None
+    if any(path.is_dir() for path in runs):
+        from pytest_stbench.report.history.beside import reported
+        from pytest_stbench.report.history.runs import runs_of
+
+        earlier = runs_of(runs)
+        runs = tuple(reported(runs, earlier))
+    write_atomically(output, encoded(report_page(read_sources(runs), every=every, runs=earlier)))
     click.echo(f"wrote {output}", err=True)
 
 

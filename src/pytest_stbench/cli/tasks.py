@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 
@@ -13,20 +13,22 @@ from pytest_stbench.report.width import flush_left
 from pytest_stbench.resources import tasks_dir
 from pytest_stbench.spec import TASK_SUFFIX
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 HEADER = ("NAME", "FAMILY", "CLAIM", "DATASETS", "NEEDS DATA")
 
 
 @click.group()
 def tasks() -> None:
-    """List or copy the shipped task files."""
+    """List or copy the shipped task files; add task packs."""
 
 
 @tasks.command(name="list")
 def list_tasks() -> None:
-    """List the shipped task files: name, family, claim, data sets, whether data must be fetched."""
+    """List the shipped task files and the task packs: those of the project, and those that are installed.
+
+    Of a task: name, family, claim, data sets, whether data must be fetched. Files of record of packs are
+    looked for in this folder and the folders in it.
+    """
+    from pytest_stbench.cli.packs import pack_lines
     from pytest_stbench.run.installed import builtin_registry
     from pytest_stbench.spec.validate import load_task
 
@@ -38,7 +40,30 @@ def list_tasks() -> None:
         rows.append(
             (spec.name, spec.family, spec.claim, ", ".join(spec.datasets), "no" if embedded else "yes")
         )
-    click.echo("\n".join(flush_left(rows)))
+    click.echo("\n".join([*flush_left(rows), *pack_lines(Path())]))
+
+
+@tasks.command(name="add")
+@click.argument("pack", metavar="PACKAGE|DIR")
+@click.option(
+    "--to", "folder", type=PATH, metavar="DIR", default=Path("tasks"), show_default=True,
+    help="Folder of the project that pytest collects; the file of record is written there.",
+)  # fmt: skip
+def add_pack(pack: str, folder: Path) -> None:
+    """Add a task pack to the project: pytest then collects its tasks with those of DIR.
+
+    PACKAGE is an installed package, or the name of a pack it brings; DIR a folder with a stbench-pack.yaml.
+    What was added is written to NAME.stbench-pack.json: keep it in your repository. Adding it again takes a
+    newer one.
+    """
+    from pytest_stbench.cli.files import write_atomically
+    from pytest_stbench.cli.packs import added
+
+    path, record, lines = added(pack, folder)
+    write_atomically(path, record.text.encode())
+    for line in lines:
+        click.echo(line)
+    click.echo(f"run them with: pytest {folder} --stbench-model=ridge")
 
 
 @tasks.command(name="copy")

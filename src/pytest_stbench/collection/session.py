@@ -17,6 +17,7 @@ from pytest_stbench.run.separate_panels import task_and_grid
 from pytest_stbench.run.settings import AFRESH_PLUGIN, RunSettings
 from pytest_stbench.spec.defaults import family_of, metrics_of
 from pytest_stbench.spec.given_gates import metric_of
+from pytest_stbench.spec.pack import pack_said
 from pytest_stbench.spec.validate import load_task
 
 if TYPE_CHECKING:
@@ -60,9 +61,10 @@ def mark_families(config: pytest.Config) -> None:
 
 
 def load_items(path: Path, config: pytest.Config) -> TaskItems:
-    """Load a task file and lay out its items. Raises ``TaskFileError`` and ``DataError``."""
+    """Load a task file and lay out its items. Raises ``StbenchError``."""
     registry = builtin_registry()
     settings = run_settings(config)
+    pack_said(path)  # a pack that cannot be used is refused before anything of it runs
     task = load_task(path, registry)
     asked = config.getoption("stbench_gate")
     if asked:

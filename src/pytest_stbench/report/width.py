@@ -30,6 +30,14 @@ def wrapped(line: str, taken: int = 0, width: int | None = None) -> Sequence[str
     )
 
 
+def for_ci(line: str) -> list[str]:
+    """Return a line in parts of at most :data:`CI_WIDTH` characters."""
+    if len(line) <= CI_WIDTH:
+        return [line]
+    margin = " " * (len(line) - len(line.lstrip()) + 9)
+    return textwrap.wrap(line, CI_WIDTH, subsequent_indent=margin, break_on_hyphens=False)
+
+
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return rows of cells as lines: the first two columns and the last flush left, the others right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

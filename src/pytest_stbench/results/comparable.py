@@ -25,6 +25,8 @@ def why_not_comparable(
     datasets: Iterable[DatasetRecord],
     stored: Results | Reference,
     lock: Iterable[LockRecord] = (),
+    *,
+    there: str = THERE,
 ) -> list[str]:
     """Return every reason not to compare a run with a stored one; empty when they compare.
 
@@ -38,6 +40,8 @@ def why_not_comparable(
         The stored run.
     lock
         The folds of the current run; a fold is judged when both runs hold it.
+    there
+        How the stored run is called.
 
     Returns
     -------
@@ -49,21 +53,22 @@ def why_not_comparable(
     if before is None:
         known = ", ".join(sorted(other.name for other in stored.tasks)) or "none"
         return [f"the stored run has no task {task.name} (tasks there: {known})"]
-    reasons = task_differences(task, before)
+    reasons = task_differences(task, before, there=there)
     known_datasets = {dataset.key: dataset for dataset in stored.datasets}
     for dataset in datasets:
         if dataset.task != task.name:
             continue
         if dataset.key not in known_datasets:
-            reasons.append(f"data set {dataset.name}: not {THERE}")
+            reasons.append(f"data set {dataset.name}: not {there}")
             continue
-        differences = dataset_differences(dataset, known_datasets[dataset.key])
+        differences = dataset_differences(dataset, known_datasets[dataset.key], there=there)
         reasons += [f"data set {dataset.name}: {line}" for line in differences]
     known_folds = {fold.key: fold for fold in stored.lock}
     for fold in lock:
         if fold.task == task.name and fold.key in known_folds:
             name = "-".join(part for part in (fold.dataset, fold.variant, fold.split, fold.fold) if part)
-            reasons += [f"fold {name}: {line}" for line in _fold_differences(fold, known_folds[fold.key])]
+            differences = _fold_differences(fold, known_folds[fold.key], there)
+            reasons += [f"fold {name}: {line}" for line in differences]
     return reasons
 
 
@@ -162,7 +167,7 @@ def gene_set(genes: Iterable[str]) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _fold_differences(current: LockRecord, stored: LockRecord | FoldReference) -> list[str]:
+def _fold_differences(current: LockRecord, stored: LockRecord | FoldReference, there: str) -> list[str]:
     kinds = [
         ("training slides", current.train, stored.train),
         ("test slides", current.test, stored.test),
@@ -172,22 +177,22 @@ def _fold_differences(current: LockRecord, stored: LockRecord | FoldReference) -
         kinds.append(("genes", current.genes, stored.genes))
     elif gene_set(current.genes) != stored.genes:
         known = getattr(stored, "n_genes", "some")
-        genes = [f"genes: {len(set(current.genes))} here, another set of {known} {THERE}"]
+        genes = [f"genes: {len(set(current.genes))} here, another set of {known} {there}"]
     return [
         *(
-            f"{kind}: {_set_difference(here, there)}"
-            for kind, here, there in kinds
-            if set(here) != set(there)
+            f"{kind}: {_set_difference(here, before, there)}"
+            for kind, here, before in kinds
+            if set(here) != set(before)
         ),
         *genes,
     ]
 
 
-def _set_difference(current: Sequence[str], stored: Sequence[str]) -> str:
+def _set_difference(current: Sequence[str], stored: Sequence[str], there: str) -> str:
     parts = []
     for label, names in (
         ("only here", sorted(set(current) - set(stored))),
-        (f"only {THERE}", sorted(set(stored) - set(current))),
+        (f"only {there}", sorted(set(stored) - set(current))),
     ):
         if names:
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""

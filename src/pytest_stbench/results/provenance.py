@@ -78,6 +78,8 @@ class TaskRecord(Stored):
     """Family that the family wraps; null where it wraps none."""
     numbers: int = 1
     """Version of the numbers: raised when the package gives other ones for equal data, task and model."""
+    pack: str | None = None
+    """Name, version and fingerprint of the task pack that the task is part of; null where it is of none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,3 +6,4 @@ Nothing is imported here: YAML and pydantic load when the first task file is met
 from __future__ import annotations
 
 TASK_SUFFIX = ".stbench.yaml"
+PACK_SUFFIX = ".stbench-pack.json"

@@ -83,7 +83,9 @@ class DatasetEntry(Part):
 
     ``verified`` is the day on which somebody fetched all files and saw their checksums; before
     that day no file has one. ``layout`` says what must be done to the files before they can be
-    read, where fetching them is not enough.
+    read, where fetching them is not enough. ``accession`` is the archive or page of the study
+    where the homepage is another one, ``known_from`` where the numbers of patients and slides were
+    read. ``technology`` and ``organ`` may name several, with commas.
     """
 
     stbench_data: Literal[1]
@@ -99,6 +101,8 @@ class DatasetEntry(Part):
     technology: str
     indication: str
     organ: str
+    accession: Address | None = None
+    known_from: str | None = None
     layout: str | None = None
     samples: tuple[SampleSpec, ...] = ()
     dataset: DatasetSpec

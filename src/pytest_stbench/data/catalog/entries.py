@@ -16,7 +16,7 @@ from pytest_stbench.spec.catalog_entries import entry_names
 from pytest_stbench.spec.dataset_entry import ENTRY_SUFFIX, load_entry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pytest_stbench.spec.dataset_entry import DatasetEntry
 
@@ -53,6 +53,26 @@ def entry_called(name: str) -> DatasetEntry:
             f"there is no data set {name!r} in the catalog{nearest(name, known)}; it has {', '.join(known)}"
         )
     return load_entry(folder / f"{name}{ENTRY_SUFFIX}").entry
+
+
+def chosen(found: Sequence[DatasetEntry], fact: str, asked: str | None) -> tuple[DatasetEntry, ...]:
+    """Return the entries whose `fact`, one name or several with commas, is `asked`; all where that is None.
+
+    Raises ``DataError`` with what the catalog has where no entry is.
+    """
+    names = {entry.name: getattr(entry, fact).split(", ") for entry in found}
+    kept = [
+        entry
+        for entry in found
+        if asked is None or asked.casefold() in (name.casefold() for name in names[entry.name])
+    ]
+    if not kept:
+        known = sorted({name for several in names.values() for name in several})
+        raise DataError(
+            f"no data set of the {fact} {asked!r} among {len(names)}{nearest(str(asked), known)}; they have "
+            f"{', '.join(known)}"
+        )
+    return tuple(kept)
 
 
 def find_data(entry: DatasetEntry, root: Path | None = None) -> Path | None:

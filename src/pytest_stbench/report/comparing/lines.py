@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ from pytest_stbench.checks.wording import count, some
 from pytest_stbench.gate.wording import WITHIN_SLIDE, left_out, number
 from pytest_stbench.report.comparing.moved import by_kind, moved_lines, signed
 from pytest_stbench.report.comparing.named import named_changes
-from pytest_stbench.report.width import CI_WIDTH, aligned
+from pytest_stbench.report.width import aligned, for_ci
 from pytest_stbench.results.reference import Reference
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def compare_lines(comparison: Comparison) -> list[str]:
         place = f"{dataset}+{variant}" if variant else dataset
         lines += ["", f"{task} v{versions[task]}, {place}, {split}"]
         lines += _table(list(group), comparison, told)
-    return [part for line in lines for part in _broken(line)]
+    return [part for line in lines for part in for_ci(line)]
 
 
 def _head(comparison: Comparison) -> Iterator[str]:
@@ -173,11 +172,3 @@ def _row(one: Compared) -> list[str]:
         str(gain.n),
         gain.word,
     ]
-
-
-def _broken(line: str) -> list[str]:
-    """Return a line in parts of at most 160 characters."""
-    if len(line) <= CI_WIDTH:
-        return [line]
-    margin = " " * (len(line) - len(line.lstrip()) + 9)
-    return textwrap.wrap(line, CI_WIDTH, subsequent_indent=margin, break_on_hyphens=False)

@@ -81,7 +81,7 @@ def dots_of(board: Board) -> Dots | None:
     return Dots(
         tuple(_row(entry, at) for entry in ordered),
         tuple(marks),
-        tuple((at(tick), text) for tick, text in _ticks(low, low + width)),
+        tuple((at(tick), text) for tick, text in ticks(low, low + width)),
     )
 
 
@@ -114,7 +114,7 @@ def _row(entry: Entry, place: Callable[[float], str]) -> Row:
     return Row(entry, score.role, dots, place(value), place(low), span, said)
 
 
-def _ticks(low: float, high: float) -> list[tuple[float, str]]:
+def ticks(low: float, high: float) -> list[tuple[float, str]]:
     """Return about five round values from `low` to `high` with their text."""
     rough = (high - low) / TICKS
     scale = 10.0 ** math.floor(math.log10(rough))

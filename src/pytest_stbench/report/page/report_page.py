@@ -13,6 +13,7 @@ from pytest_stbench.report.page.boards import Board, Entry, boards_of
 from pytest_stbench.report.page.checks import kinds_of, passed_of, paths_of
 from pytest_stbench.report.page.dots import Dots, dots_of
 from pytest_stbench.report.page.glossary import glossary_of
+from pytest_stbench.report.page.history import history_of
 from pytest_stbench.report.page.maps import sheets_of
 from pytest_stbench.report.page.markers import signatures_of
 from pytest_stbench.report.page.named import Tables
@@ -25,6 +26,7 @@ from pytest_stbench.report.page.words import headline, verdicts_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_stbench.report.history.runs import Runs
     from pytest_stbench.report.page.maps import Sheet
     from pytest_stbench.report.page.markers import Signatures
     from pytest_stbench.report.page.named import Named
@@ -67,10 +69,11 @@ class Section:
         return ("up" if skill >= 0 else "down"), f"{STRONGEST * min(abs(skill), 1.0):.2f}"
 
 
-def report_page(sources: Sequence[Source], *, every: bool = False) -> str:
+def report_page(sources: Sequence[Source], *, every: bool = False, runs: Runs | None = None) -> str:
     """Return the report of results files as HTML that opens offline, in one file.
 
-    With `every`, all kept slides and genes have their maps, not a few of them.
+    With `every`, all kept slides and genes have their maps, not a few of them; with `runs`, curves show how
+    models did in earlier ones.
     """
     kept = {source.number: details_of(source) for source in sources}
     boards = _sections(boards_of(sources), kept, every=every)
@@ -97,6 +100,7 @@ def report_page(sources: Sequence[Source], *, every: bool = False) -> str:
         columns=columns,
         varied=varied_of(section.board for section in boards),
         resolutions=resolutions_of(sources),
+        history=history_of(runs, sources) if runs is not None else None,
         words=glossary_of({metric for section in boards for metric in section.board.metrics}),
         **_checks(sources),
     )

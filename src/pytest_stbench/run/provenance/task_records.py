@@ -15,6 +15,7 @@ from pytest_stbench.run.provenance.slide_depth import depth_of, libsize_map
 from pytest_stbench.spec.defaults import dataset_of, primary_of, resolution_of, with_defaults
 from pytest_stbench.spec.fingerprint import fingerprint, gene_files
 from pytest_stbench.spec.numbers import NUMBERS
+from pytest_stbench.spec.pack import pack_said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,6 +92,7 @@ class TaskRecords:
             fingerprint=mark.digest,
             fingerprint_parts=dict(mark.parts),
             numbers=NUMBERS,
+            pack=pack_said(self._run.task.path),
         )
 
     def patients(self, dataset: str) -> Mapping[str, str]:

@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import io
 import json
+import re
 import threading
 import zipfile
 from pathlib import Path
@@ -92,11 +93,13 @@ def entry_of(tmp_path, address, content=b"abc", **changes):
 
 def test_every_entry_is_valid_and_claims_no_checksum_it_has_not_seen():
     found = entries()
-    assert len(found) >= 10
+    assert len(found) >= 43
     assert {"breast carcinoma", "lung adenocarcinoma", "melanoma"} <= {entry.indication for entry in found}
     for entry in found:
         assert entry.licence
         assert entry.citation
+        assert entry.known_from or entry.fetchable or entry.name == "her2st" or entry.dataset.source == "hest"
+        assert all(file.size is None for file in entry.files) or entry.verified
         if entry.verified is None:
             assert all(file.sha256 is None for file in entry.files)
 
@@ -111,7 +114,7 @@ def test_mistakes_of_an_entry_are_told_at_once(tmp_path):
 
 
 def test_tasks_of_hest_benchmark_are_there():
-    found = {entry.name: entry for entry in entries() if entry.dataset.source == "hest"}
+    found = {entry.name: entry for entry in entries() if entry.name.startswith("hest-bench-")}
     assert len(found) == 9
     assert len({entry.organ for entry in found.values()}) >= 7
     for entry in found.values():
@@ -156,6 +159,57 @@ def test_list_and_show_tell_the_state(served):
     assert "did you mean 'her2st'" in unknown.output
 
 
+def rows(*arguments):
+    """Names in the list of data sets."""
+    done = CliRunner().invoke(main, ["data", "list", *arguments])
+    assert done.exit_code == 0, done.output
+    return {line.split("  ")[0]: line for line in done.output.splitlines()[1:]}
+
+
+def test_the_list_is_asked_by_organ_and_technology(served):
+    found = {entry.name: entry for entry in entries()}
+    everything = rows()
+    assert everything.keys() == found.keys()
+    lung = rows("--organ", "Lung")
+    assert lung.keys() == {name for name, entry in found.items() if "lung" in entry.organ.split(", ")}
+    assert {"cosmx-lung", "visium-formalin-fixed", "xenium-lung-fibrosis"} <= lung.keys() < everything.keys()
+    both = rows("--organ", "lung", "--technology", "xenium")
+    assert both.keys() == {name for name in lung if found[name].technology == "Xenium"}
+    assert "stimage-1k4m" in rows("--technology", "visium hd")
+    for name, line in everything.items():
+        assert (" never fetched " in line) == (found[name].verified is None)
+        assert (" ? " in line) == (found[name].patients is None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ("--organ", "longue"),
+            "no data set of the organ 'longue' among 4.; did you mean 'lung'.; they have ",
+        ),
+        (("--technology", "Xenum"), "of the technology 'Xenum' .*did you mean 'Xenium'"),
+        (
+            ("--organ", "ovary", "--technology", "ST"),
+            "no data set of the technology 'ST' among [0-9]+; they have",
+        ),
+        (("--organ", ""), "no data set of the organ ''"),
+    ],
+)
+def test_what_the_catalog_does_not_have_is_told(served, arguments, said):
+    done = CliRunner().invoke(main, ["data", "list", *arguments])
+    assert done.exit_code == 2
+    assert re.search(said, done.output), done.output
+
+
+def test_an_entry_says_where_its_numbers_come_from(served):
+    done = CliRunner().invoke(main, ["data", "show", "xenium-lung-fibrosis"])
+    assert "study: https://www.ncbi.nlm.nih.gov/geo/query/acc.cgi?acc=GSE250346" in done.output
+    assert "known from: metadata of HEST-1k v1.1.0" in done.output
+    assert "20 slides, 19 patients" in done.output
+    assert "checksums: never fetched" in done.output
+
+
 def test_a_file_is_fetched_and_verified(served, tmp_path):
     folder, address = served
     (folder / "a.bin").write_bytes(b"abc")
@@ -198,6 +252,68 @@ def test_a_transfer_goes_on_where_it_stopped(served, tmp_path):
     assert not (tmp_path / "data" / "tiny").exists()
     target = fetch(entry, tmp_path / "data")
     assert (target / "a.bin").read_bytes() == content
+
+
+def stopped(entry, folder):
+    """Begin to fetch, and stop after the first block; return how many bytes are there."""
+
+    def stop(_name, done, _total):
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch(entry, folder, stop)
+    (part,) = folder.rglob("*.part")
+    return part.stat().st_size
+
+
+BLOCKS = bytes(range(256)) * 10_000
+"""Content of more than two blocks."""
+
+
+def test_only_the_rest_is_asked_for(served, tmp_path):
+    folder, address = served
+    (folder / "a.bin").write_bytes(BLOCKS)
+    entry = entry_of(tmp_path, address, BLOCKS)
+    have = stopped(entry, tmp_path / "data")
+    assert 0 < have < len(BLOCKS)
+    Quiet.asked.clear()
+    assert (fetch(entry, tmp_path / "data") / "a.bin").read_bytes() == BLOCKS
+    assert Quiet.asked == [f"/a.bin bytes={have}-"]
+
+
+@pytest.mark.parametrize("answer", ["whole", "other place", "not satisfiable"])
+def test_a_server_that_does_not_continue(served, tmp_path, monkeypatch, answer):
+    folder, address = served
+    (folder / "a.bin").write_bytes(BLOCKS)
+    entry = entry_of(tmp_path, address, BLOCKS)
+    stopped(entry, tmp_path / "data")
+
+    def get(self):
+        wanted = self.headers.get("Range")
+        code = 200 if wanted is None else {"whole": 200, "other place": 206, "not satisfiable": 416}[answer]
+        body = b"" if code == 416 else BLOCKS
+        self.send_response(code)
+        if code == 206:
+            self.send_header("Content-Range", f"bytes 0-{len(BLOCKS) - 1}/{len(BLOCKS)}")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    monkeypatch.setattr(Quiet, "do_GET", get)
+    assert (fetch(entry, tmp_path / "data") / "a.bin").read_bytes() == BLOCKS
+
+
+def test_a_file_that_changed_between_two_parts_is_refused(served, tmp_path):
+    folder, address = served
+    (folder / "a.bin").write_bytes(BLOCKS)
+    entry = entry_of(tmp_path, address, BLOCKS)
+    stopped(entry, tmp_path / "data")
+    (folder / "a.bin").write_bytes(BLOCKS[::-1])  # this server continues whatever `If-Range` says
+    with pytest.raises(DataError, match=r"its sha256 is not .* nothing was kept"):
+        fetch(entry, tmp_path / "data")
+    assert not (tmp_path / "data" / "tiny").exists()
+    assert not list((tmp_path / "data").rglob("*.part"))
 
 
 @pytest.mark.parametrize("name", ["../evil.txt", "/tmp/evil.txt", "a/../../evil.txt"])

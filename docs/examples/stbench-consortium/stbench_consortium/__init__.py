@@ -1,0 +1,1 @@
+"""Task files of a consortium; there is no code here."""
