@@ -158,13 +158,13 @@ class Regions:
             return
         for row in range(top // height, (bottom - 1) // height + 1):
             y = row * height
-            rows = slice(max(top, y), min(bottom, y + height))
+            y0, y1 = max(top, y), min(bottom, y + height)
             for column in range(left // width, (right - 1) // width + 1):
                 x = column * width
                 x0, x1 = max(left, x), min(right, x + width)
-                part = out[rows.start - top : rows.stop - top, x0 - left : x1 - left]
                 tile = self._tile(row, column)
-                part[...] = WHITE if tile is None else tile[rows.start - y : rows.stop - y, x0 - x : x1 - x]
+                part = WHITE if tile is None else tile[y0 - y : y1 - y, x0 - x : x1 - x]
+                out[y0 - top : y1 - top, x0 - left : x1 - left] = part
 
     def _tile(self, row: int, column: int) -> Pixels | None:
         key = (self._pyramid.key, self.level, row, column)
