@@ -1,12 +1,15 @@
-"""Patches of a whole-slide image beside a loop over ``openslide.read_region``, opening included.
+"""Patches of a whole-slide image beside loops over OpenSlide and tiffslide, opening included.
 
 5,000 patches of 224 px on a Visium lattice (100 um, 200 px) of a JPEG pyramid of 20,480 px; a tenth of both
-where nothing is timed. The wanted bound is one decoding of every tile that is touched.
+where nothing is timed. The wanted bound is one decoding of every tile that is touched; memory does not
+grow with the slide.
 """
 
 from __future__ import annotations
 
 import io
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,16 +19,22 @@ from PIL import Image as PillowImage, ImageFilter
 from pytest_stbench.data.image import Image
 from pytest_stbench.data.images.tile_cache import TILES
 
-openslide = pytest.importorskip("openslide")
-pytest.importorskip("imagecodecs")  # of the writer
 TILE, SIZE, MPP = 256, 224, 0.5
+MOST_BYTES = 300 << 20
+"""Peak above the process: 128 MiB of tiles, two batches, and what decoding takes."""
 
 
 @pytest.fixture(scope="module")
 def slide(sized, tmp_path_factory):
     """Return the file of a slide and the places of its spots."""
     side = TILE * max(8, sized(20_480) // TILE)
-    path = tmp_path_factory.mktemp("slides") / "slide.tif"
+    path = written(tmp_path_factory.mktemp("slides") / "slide.tif", side)
+    return path, lattice(side, sized(5000))
+
+
+def written(path, side):
+    """Write a JPEG pyramid of `side` pixels."""
+    pytest.importorskip("imagecodecs")  # of the writer
     rng = np.random.default_rng(0)
     drawn = PillowImage.fromarray(rng.integers(90, 250, (2048, 2048, 3), dtype=np.uint8))
     texture = drawn.filter(ImageFilter.GaussianBlur(2))
@@ -41,10 +50,14 @@ def slide(sized, tmp_path_factory):
                 compression=7, photometric="ycbcr", subsampling=(2, 2), metadata=None,
                 subfiletype=int(level > 0),
             )  # fmt: skip
+    return path
+
+
+def lattice(side, n):
+    """Return at most `n` places of a Visium lattice, row by row."""
     columns = (side - SIZE) // 200
-    n = min(sized(5000), columns * int((side - SIZE) / 173.2))
-    row, column = np.divmod(np.arange(n), columns)
-    return path, np.column_stack([112 + 200 * column + 100 * (row % 2), 112 + 173.2 * row])
+    row, column = np.divmod(np.arange(min(n, columns * int((side - SIZE) / 173.2))), columns)
+    return np.column_stack([112 + 200 * column + 100 * (row % 2), 112 + 173.2 * row])
 
 
 def jpeg(image, row, column):
@@ -62,17 +75,58 @@ def ours(path, places):
     return corners
 
 
-def theirs(path, places):
-    found = openslide.OpenSlide(str(path))
+def looped(slide, places):
+    """The first pixels of patches by the interface that OpenSlide and tiffslide share."""
     corners = np.zeros((len(places), 3), np.uint8)
     for place, (x, y) in enumerate(np.floor(places - SIZE / 2 + 0.5).astype(int).tolist()):
-        region = found.read_region((x, y), 0, (SIZE, SIZE)).convert("RGB")
+        region = slide.read_region((x, y), 0, (SIZE, SIZE)).convert("RGB")
         corners[place] = np.asarray(region)[0, 0]
     return corners
 
 
+def by_openslide(path, places):
+    return looped(pytest.importorskip("openslide").OpenSlide(str(path)), places)
+
+
+def by_tiffslide(path, places):
+    return looped(pytest.importorskip("tiffslide").TiffSlide(path), places)
+
+
+@pytest.fixture(scope="module", params=[("", ours), ("openslide", by_openslide), ("tiffslide", by_tiffslide)])
+def read(request):
+    """Return a reader whose library is here: found out before anything is timed."""
+    library, function = request.param
+    if library:
+        pytest.importorskip(library)
+    return function
+
+
 @pytest.mark.benchmark(group="patches of a whole-slide image")
-@pytest.mark.parametrize("read", [ours, theirs])
-def test_patches(benchmark, slide, read):
-    found = benchmark(read, *slide)
+def test_patches(read, slide, benchmark):
+    found = benchmark.pedantic(read, slide, rounds=1 if read is by_tiffslide else 5)
     np.testing.assert_array_equal(found, ours(*slide))
+
+
+def peak_of(path, places):
+    """Return the bytes by which a process of its own grows while it goes through all patches."""
+    before = peak()
+    ours(path, places)
+    return peak() - before
+
+
+def peak():
+    # The kernel hands `ru_maxrss` on from the process that started this one.
+    return 1024 * int(re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())[1])
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is what Linux tells")
+def test_memory_does_not_grow_with_the_slide(sized, in_child, tmp_path):
+    peaks = []
+    for side in (10_240, 20_480, 40_960):
+        own = TILE * max(8, sized(side) // TILE)
+        path = written(tmp_path / f"{side}.tif", own)
+        peaks.append(in_child("spawn", peak_of, path, lattice(own, sized(5000))))
+        path.unlink()
+    assert max(peaks) < MOST_BYTES
+    if sized(10) == 10:  # smaller slides do not fill what is kept of tiles
+        assert max(peaks) < 1.2 * min(peaks), peaks

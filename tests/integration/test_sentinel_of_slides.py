@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import shutil
 import traceback
 import warnings
 
@@ -79,20 +80,53 @@ def test_the_handle_leads_to_no_name(given):
     batches.close()
 
 
-def seen_in_child(given):
-    """What a model finds in a process of its own: warnings, patches, an error."""
+def seen_in_child(given, broken):
+    """What a model finds in a process of its own: patches, and where it met the word."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         patches = given.patches(8, 0.5)
-    names = [str(found) for found in told(given)] + [str(w.message) for w in caught if WORD in str(w.message)]
-    return patches, names
+        batches = list(given.batches(8, 0.25, batch=5))
+        errors = [said_of(image) for image in broken]
+    met = [str(found) for root in (given, patches, batches, broken) for found in told(root)]
+    met += [text for text in [*errors, *(str(w.message) for w in caught)] if WORD in text]
+    met += ["pickle"] if WORD.encode() in pickle.dumps((given, patches, broken)) else []
+    return patches, met, errors
+
+
+def said_of(image):
+    """What an image that cannot be read says."""
+    try:
+        image.patches(8, 0.3)
+    except DataError as error:
+        return "".join(traceback.format_exception_only(error)) + repr((error.__cause__, error.__context__))
+    return "nothing"
+
+
+def spoilt(path, reader, fault):
+    """The image of a copy of the file that cannot be read any more."""
+    own = shutil.copyfile(path, path.with_stem(f"{WORD}-{fault}"))
+    if fault == "damaged":
+        with tifffile.TiffFile(own) as opened:
+            offset, count = (row[0] for row in (opened.pages[0].dataoffsets, opened.pages[0].databytecounts))
+        with own.open("r+b") as stream:
+            stream.seek(offset)
+            stream.write(bytes(count))
+    image = Image(own, mpp=0.25, reader=reader).input(np.array([[9.0, 9.0]]))
+    pickle.dumps(image)  # its word is written down
+    if fault == "gone":
+        own.unlink()
+    elif fault == "changed":
+        own.write_bytes(own.read_bytes()[:300])
+    return image
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # threads of libraries
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
-def test_no_child_process_is_told_the_name(given, method, in_child):
-    patches, names = in_child(method, seen_in_child, given)
-    assert names == []
+def test_no_child_process_is_told_the_name(given, file, method, in_child):
+    broken = [spoilt(*file, fault) for fault in ("gone", "damaged", "changed")]
+    patches, met, errors = in_child(method, seen_in_child, given, broken)
+    assert met == []
+    assert ["DataError" in text and "image of a slide" in text for text in errors] == [True] * 3, errors
     np.testing.assert_array_equal(patches, given.patches(8, 0.5))
 
 

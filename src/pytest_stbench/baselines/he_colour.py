@@ -86,9 +86,8 @@ class HeColour(LinearBaseline):
         size = max(TILES, round(PATCH_UM / mpp))
         step = max(1, BATCH_PIXELS // size**2)
         result = np.empty((slide.n_units, N_FEATURES))
-        for start in range(0, slide.n_units, step):
-            batch = slice(start, min(start + step, slide.n_units))
-            result[batch] = patch_features(slide.patches(size=size, mpp=mpp, units=batch), mpp)
+        for units, patches in slide.batches(size=size, mpp=mpp, batch=step):
+            result[units] = patch_features(patches, mpp)
         return result
 
 

@@ -12,10 +12,13 @@ import click
 
 from pytest_stbench.cli.files import new_folder
 from pytest_stbench.cli.options import PATH
+from pytest_stbench.cli.patch_files import write_patches
 from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.errors import DataError, StbenchError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from anndata import AnnData
 
     from pytest_stbench.data.inputs import ModelSlide, TrainSlide
@@ -39,7 +42,9 @@ TASK/DATASET/SPLIT/FOLD[/sSEED]/
 Units are named unit0000001, unit0000002 ... in rows of 1 mm from the top: names and order of the data could
 tell labels. `units` of {manifest} says so; pytest knows which unit is which.
 images/DATASET/SLIDE.png: the H&E image; obsm["image"] of a slide holds the places of its units in
-pixels of it, uns["image_mpp"] the um per pixel.
+pixels of it, uns["image_mpp"] the um per pixel. Of a whole-slide image, which is read in parts, there is
+TASK/.../patches/SLIDE.h5 instead, as HEST writes them: `img` (units, 224, 224, 3) at 0.5 um per pixel, or
+coarser where the image is; `coords`, upper left corners in pixels of uns["image_mpp"]; `barcode`, the units.
 
 Write for every slide of test/ one file SLIDE.h5ad, SLIDE.parquet or SLIDE.npz into
 OUT/TASK/DATASET/SPLIT/FOLD[/sSEED]/ of a folder OUT of your own:
@@ -150,12 +155,15 @@ class _Export:
             (folder / part).mkdir(parents=True)
         for slide in fold.train_inputs():
             name = safe_name(slide.meta.slide_id)
+            self._patches(slide, cell, folder / "patches" / f"{name}.h5")
             _write(self._with_target(slide, fold, cell), folder / "train" / f"{name}.h5ad")
             self._counts(slide, cell, folder / "counts" / f"{name}.h5ad")
             for number, (region, mask) in enumerate(slide.tiles()):
                 _write_arrays({**region.arrays(), "mask": mask}, folder / "train" / f"{name}+{number}.npz")
         for request in fold.question.requests(fold):
-            given = self._units(fold.asking(request).given(), cell)
+            asked = fold.asking(request).given()
+            self._patches(asked, cell, folder / "patches" / f"{safe_name(request.key)}.h5")
+            given = self._units(asked, cell)
             target = folder / "test" / safe_name(request.key)
             arrays = fold.question.exported(request, fold)
             if arrays is None:
@@ -187,20 +195,34 @@ class _Export:
         return units
 
     def _counts(self, slide: TrainSlide, cell: Cell, target: Path) -> None:
-        """Write raw counts, or link to where the same units of the slide were written before."""
+        """Write raw counts of a slide."""
+        self._once("counts", slide, cell, target, lambda: _write(slide.counts, target))
+
+    def _patches(self, slide: ModelSlide, cell: Cell, target: Path) -> None:
+        """Write the patches of a slide whose image is read in parts."""
+        image = slide.image
+        if image is not None and image.in_parts and not target.exists():
+            target.parent.mkdir(exist_ok=True)
+            names = slide.units.obs_names.to_numpy(str)
+            self._once("patches", slide, cell, target, lambda: write_patches(image, names, target))
+
+    def _once(
+        self, what: str, slide: ModelSlide, cell: Cell, target: Path, write: Callable[[], None]
+    ) -> None:
+        """Write a file, or link to where that of the same units of the slide was written before."""
         import numpy as np
 
         # Names count units, so that those of two parts of a slide have the same ones.
         places = hashlib.blake2b(np.asarray(slide.units.obsm["spatial"]).tobytes()).hexdigest()
         part = f"{cell.split} {cell.fold.name}" if cell.fold.within else ""
-        key = (cell.view, cell.variant, slide.meta.slide_id, part, places)
+        key = (what, cell.view, cell.variant, slide.meta.slide_id, part, places)
         if key in self._written:
             try:
                 target.hardlink_to(self._written[key])
             except OSError:
                 shutil.copyfile(self._written[key], target)
             return
-        _write(slide.counts, target)
+        write()
         self._written[key] = target
 
     def _units(self, slide: ModelSlide, cell: Cell) -> AnnData:
@@ -217,7 +239,7 @@ class _Export:
         from pytest_stbench.models.predictions import safe_name
 
         path = self._out / "images" / safe_name(cell.dataset) / f"{safe_name(slide.meta.slide_id)}.png"
-        if slide.image is not None and not path.exists():
+        if slide.image is not None and not slide.image.in_parts and not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             PIL.Image.fromarray(slide.image.array).save(path, compress_level=1)
 

@@ -61,12 +61,16 @@ class AlteredImage(InputImage):
     @property
     def array(self) -> Pixels:
         """The whole image, altered, (H, W, 3) uint8 RGB, read-only."""
-        whole = super().array
-        if self._alter is None:
-            return whole
-        altered = self._alter(whole)
-        altered.setflags(write=False)
-        return altered
+        return self._altered(super().array)
+
+    def thumbnail(self, max_size: int = 1024) -> Pixels:
+        """Return the altered image made small, as :meth:`InputImage.thumbnail`."""
+        return self._altered(super().thumbnail(max_size))
+
+    def region(self, box: tuple[int, int, int, int], mpp: float | None = None) -> Pixels:
+        """Return an altered rectangle, as :meth:`InputImage.region`."""
+        found = super().region(box, mpp)
+        return found if self._alter is None else self._alter(found)
 
     def patches(
         self, size: int = 224, mpp: float = 0.5, units: NDArray[np.intp] | slice | None = None
@@ -76,3 +80,10 @@ class AlteredImage(InputImage):
         for alter in (self._alter, self._patch):
             cut = cut if alter is None else alter(cut)
         return cut
+
+    def _altered(self, whole: Pixels) -> Pixels:
+        if self._alter is None:
+            return whole
+        altered = self._alter(whole)
+        altered.setflags(write=False)
+        return altered

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_stbench.data.align import AliasedSource, align_columns, measured_of, totals, universe_of
 from pytest_stbench.data.catalogue import READERS
 from pytest_stbench.data.checksums import Checksums, load_manifest
+from pytest_stbench.data.images.looking import rules_of
 from pytest_stbench.data.label_tables import LabelledSource, find_tables
 from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.data.slide import Measured, Slide, SlideMeta
@@ -143,7 +144,7 @@ class Dataset:
         found = self._checksums.of(path for paths in files.values() for path in paths)
         for slide_id, paths in files.items():
             for path in paths:
-                digest.update(f"\n{slide_id}\0{path.name}\0{found[path]}".encode())
+                digest.update(f"\n{slide_id}\0{path.name}\0{found[path]}{rules_of(path)}".encode())
         digest.update("\n".join(sorted(map(_row_text, self.samples))).encode())
         return digest.hexdigest()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import math
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,11 +12,11 @@ import numpy as np
 
 from pytest_stbench.data.encoded import RecentArrays, decode
 from pytest_stbench.data.images.ahead import each_ahead
+from pytest_stbench.data.images.asked import box_of, refuse_count, refuse_size
 from pytest_stbench.data.images.patches import corners_of, cut_patches, tile_order
-from pytest_stbench.data.images.regions import SAME, Regions, resampled_size
+from pytest_stbench.data.images.regions import SAME, WHITE, Regions, refuse_whole, resampled_size
 from pytest_stbench.data.images.tokens import NAME, Token
-from pytest_stbench.data.images.whole import patches_of_whole, resample
-from pytest_stbench.errors import ModelError
+from pytest_stbench.data.images.whole import parts_of_whole, patches_of_whole, resample
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -97,9 +96,60 @@ class InputImage:
         return read_only(self._source_xy * (self._um_per_px / self._mpp))
 
     @property
+    def in_parts(self) -> bool:
+        """Whether what is asked for is read from the file alone, and not the whole image."""
+        return isinstance(self._content, Token)
+
+    @property
     def array(self) -> NDArray[np.uint8]:
-        """The whole image, (H, W, 3) uint8 RGB at :attr:`mpp`, read-only; decoded when first asked for."""
+        """The whole image, (H, W, 3) uint8 RGB at :attr:`mpp`, read-only; decoded when first asked for.
+
+        Raises ``DataError`` where it takes more than 1 GiB and does not lie in memory.
+        """
+        if not isinstance(self._content, np.ndarray):
+            refuse_whole(self.shape[:2], NAME)
         return self._at(self._mpp)
+
+    def thumbnail(self, max_size: int = 1024) -> NDArray[np.uint8]:
+        """Return the whole image with at most `max_size` pixels a side, (H, W, 3) uint8 RGB, read-only.
+
+        Its um per pixel are :attr:`mpp`, times ``max(shape) / max_size`` where the image is larger.
+
+        Raises
+        ------
+        ModelError
+            `max_size` is not a positive whole number.
+        """
+        refuse_count("thumbnail", "max_size", max_size)
+        return self._shrunk(self._mpp * max(1.0, max(self.shape) / int(max_size)))
+
+    def region(self, box: tuple[int, int, int, int], mpp: float | None = None) -> NDArray[np.uint8]:
+        """Return a rectangle, (height, width, 3) uint8 RGB; what lies outside of the image is white.
+
+        Parameters
+        ----------
+        box
+            First column and row, width and height, in pixels of `mpp`.
+        mpp
+            Micrometres per pixel; by default :attr:`mpp`.
+
+        Raises
+        ------
+        ModelError
+            Width or height is not a positive whole number, or `mpp` not a positive number.
+        """
+        own = self._mpp if mpp is None else mpp
+        left, top, width, height = box_of(box, own)
+        refuse_whole((height, width), NAME)
+        if isinstance(self._content, Token):
+            found = np.full((height, width, 3), WHITE, dtype=np.uint8)
+            with self._regions(own) as regions:
+                regions.fill(found, left, top)
+            return found
+        base, ratio = self._at(self._base_mpp), own / self._base_mpp
+        corner = np.array([[left, top]], dtype=np.intp)
+        parts = parts_of_whole(base, corner, (height, width), ratio, lambda: self._level(base, ratio, own))
+        return parts.reshape(height, width, 3)
 
     def patches(
         self, size: int = 224, mpp: float = 0.5, units: NDArray[np.intp] | slice | None = None
@@ -125,7 +175,7 @@ class InputImage:
         ModelError
             `size` is not a positive whole number, or `mpp` not a positive number.
         """
-        _refuse_size(size, mpp)
+        refuse_size(size, mpp)
         xy = self._source_xy * (self._um_per_px / mpp)
         xy = xy if units is None else xy[units]
         if isinstance(self._content, Token):
@@ -156,9 +206,8 @@ class InputImage:
         ModelError
             `size` or `batch` is not a positive whole number, or `mpp` not a positive number.
         """
-        _refuse_size(size, mpp)
-        if batch != int(batch) or batch < 1:
-            raise ModelError(f"batches(batch={batch!r}): batch is a number of patches, at least 1")
+        refuse_size(size, mpp)
+        refuse_count("batches", "batch", batch)
         order = np.arange(len(self._source_xy), dtype=np.intp)
         if isinstance(self._content, Token):
             with self._regions(mpp) as regions:
@@ -193,6 +242,13 @@ class InputImage:
         with pyramid.reading() as read:
             yield Regions(pyramid, read, um_per_px=self._um_per_px, common=self._base_mpp, mpp=mpp)
 
+    def _shrunk(self, mpp: float) -> NDArray[np.uint8]:
+        """Return the whole image at `mpp`, the common resolution or a coarser one."""
+        if isinstance(self._content, Token):
+            return _PIXELS.get((self._key, mpp), lambda: self._read_whole(mpp))
+        base = self._at(self._base_mpp)
+        return self._level(base, mpp / self._base_mpp, mpp)
+
     def _at(self, mpp: float) -> NDArray[np.uint8]:
         """Return the whole image at the resolution of the source or the common one."""
         if isinstance(self._content, Token):
@@ -221,13 +277,6 @@ def _digest_of(content: Content) -> str:
     return hashlib.sha256(
         content if isinstance(content, bytes) else np.ascontiguousarray(content)
     ).hexdigest()
-
-
-def _refuse_size(size: int, mpp: float) -> None:
-    if size != int(size) or size < 1 or not (math.isfinite(mpp) and mpp > 0):
-        raise ModelError(
-            f"patches(size={size!r}, mpp={mpp!r}): size is a number of pixels, mpp um per pixel, both > 0"
-        )
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:

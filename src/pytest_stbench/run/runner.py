@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.calls.predicting import Predictor
 from pytest_stbench.data.checksums import Checksums
+from pytest_stbench.data.images.tokens import keep_in
 from pytest_stbench.run.details.writer import Keeper
 from pytest_stbench.run.open_dataset import OpenDataset
 from pytest_stbench.run.scores.recorder import Recorder
@@ -48,6 +49,7 @@ class Runner:
         self.registry = registry
         self._stored = StoredRun(settings.compare) if settings.compare else None
         store = Store(settings.store, run_id=settings.run_id)
+        keep_in(settings.store)
         self.checksums = Checksums(store=settings.store, anew=settings.no_skip, progress=progress)
         self._opened = OpenDataset(store, self.checksums)
         self._predictor = Predictor(

@@ -23,6 +23,11 @@ class FakeImage:
         self.asked.append((size, mpp, units))
         return self.stored if units is None else self.stored[units]
 
+    def batches(self, size, mpp, batch):
+        for start in range(0, len(self.stored), batch):
+            units = np.arange(start, min(start + batch, len(self.stored)))
+            yield units, self.patches(size, mpp, units)
+
 
 class Cohort:
     """Slides whose targets follow observed genes, an embedding and coordinates with known noise."""

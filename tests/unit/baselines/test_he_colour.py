@@ -80,7 +80,7 @@ def test_patches_are_112_um_wide(cohort, fake_image, mpp, size, asked, monkeypat
     image = fake_image(patches(64, size), mpp)
     found = HeColour().features(replace(cohort.given(0), image=image))
     assert {call[:2] for call in image.asked} == {(size, asked)}
-    assert [call[2] for call in image.asked] == [slice(0, 20), slice(20, 40), slice(40, 60), slice(60, 64)]
+    assert [(call[2][0], len(call[2])) for call in image.asked] == [(0, 20), (20, 20), (40, 20), (60, 4)]
     assert found == pytest.approx(patch_features(image.stored, asked), abs=1e-6)
 
 

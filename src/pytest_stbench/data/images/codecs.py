@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import zlib
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -118,6 +118,9 @@ def _jpeg(data: bytes, shape: tuple[int, int, int], photometric: int, tables: by
     space = "L" if samples == 1 else "YCbCr" if photometric == YCBCR else "RGB"
     if data[6:10] == b"JFIF" and samples > 1:
         space = ""  # some writers say RGB and store whole files, which say themselves what they hold
+    pixels = _by_extra(stream, samples, space)
+    if pixels is not None and pixels.size == height * width * samples:
+        return pixels.reshape(shape)
     mode, raw = ("L", "L") if samples == 1 else ("RGB", _raw_colours())
     try:
         # The decoder alone, into memory that is there: opening a file of it would take half as long again.
@@ -127,6 +130,35 @@ def _jpeg(data: bytes, shape: tuple[int, int, int], photometric: int, tables: by
     except (ValueError, OSError, SyntaxError) as error:
         found = str(error)
     raise TileError(found)
+
+
+def _by_extra(stream: bytes, samples: int, space: str) -> NDArray[np.uint8] | None:
+    """Return the pixels by imagecodecs, which copies less; None where it is not here, or will not.
+
+    It shows grey where a stream ends too early; Pillow says so.
+    """
+    decode, error = _extra_jpeg()
+    if decode is None or stream[-64:].rstrip(b"\0")[-2:] != b"\xff\xd9":
+        return None
+    stored = {"L": "GRAYSCALE", "": None}.get(space, space.upper())
+    try:
+        found: NDArray[np.uint8] = decode(
+            stream, colorspace=stored, outcolorspace="GRAYSCALE" if samples == 1 else "RGB"
+        )
+    except error:
+        return None  # told by Pillow, whose words do not change with what is installed
+    return found
+
+
+@cache
+def _extra_jpeg() -> tuple[Any, type[Exception]]:
+    """Return the decoder of imagecodecs and its error, where it is installed with one."""
+    try:
+        import imagecodecs
+    except ImportError:
+        return None, Exception
+    kind = imagecodecs.JPEG8
+    return (imagecodecs.jpeg8_decode if kind.available is True else None), imagecodecs.Jpeg8Error
 
 
 _OWN = threading.local()

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     Reader = Literal["tiff", "openslide", "pillow"]
 
+RULES = "images/2"
+"""Raised when pixels of files that are read in parts become others: a part of the checksum of their data."""
+
 WHOLE_BYTES = 256 << 20
 """Decoded bytes up to which an image without tiles is decoded whole."""
 
@@ -98,6 +101,11 @@ def files_of(path: Path) -> tuple[Path, ...]:
     if path.suffix.lower() != ".mrxs" or not beside.is_dir():
         return (path,)
     return path, *sorted(file for file in beside.iterdir() if file.is_file())
+
+
+def rules_of(path: Path) -> str:
+    """Return the reading rules of a file that may be read in parts; nothing for others."""
+    return RULES if path.suffix.lower() in OF_SCANNERS or _is_tiff(path) else ""
 
 
 def _is_tiff(path: Path) -> bool:

@@ -32,14 +32,15 @@ FINER = 1e-3
 """A level may be coarser by this share than what is asked for: sizes of pixels are rounded in files."""
 
 
-MOST_WHOLE = 4 << 30
-"""Bytes up to which an image is decoded whole."""
+MOST_WHOLE = 1 << 30
+"""Bytes up to which an image is handed out whole."""
 
 LEAST = 1e-3
 """Of a pixel: the narrowest strip that is resampled."""
 
 ROWS = 512
-"""Rows of a whole image that are made at a time."""
+STRIP_BYTES = 32 << 20
+"""Rows of a whole image that are made at a time, and bytes of what they are made of."""
 
 
 def resampled_size(size: tuple[int, ...], ratio: float) -> tuple[int, int]:
@@ -49,6 +50,17 @@ def resampled_size(size: tuple[int, ...], ratio: float) -> tuple[int, int]:
     """
     height, width = (max(1, math.floor(length / ratio + 1e-6)) for length in size)
     return height, width
+
+
+def refuse_whole(size: tuple[int, int], name: str) -> None:
+    """Raise ``DataError`` with `name` for an image of `size` (h, w) that is too large to be handed out."""
+    height, width = size
+    if 3 * height * width > MOST_WHOLE:
+        raise DataError(
+            f"{name}: {width} x {height} pixels are {3 * height * width / 2**30:,.1f} GiB, more than the "
+            f"{MOST_WHOLE >> 30} GiB that are handed out at once: read `patches` or `batches`, a `region`, a "
+            "`thumbnail(max_size)`, or set `image.mpp`"
+        )
 
 
 class Regions:
@@ -116,16 +128,12 @@ class Regions:
 
     def whole(self, name: str) -> Pixels:
         """Return the whole image. Raises ``DataError`` with `name` where it is too large for that."""
-        height, width = self.size
-        if 3 * height * width > MOST_WHOLE:
-            raise DataError(
-                f"{name}: {width} x {height} pixels are {3 * height * width / 2**30:,.0f} GiB, more than the "
-                f"{MOST_WHOLE >> 30} GiB that are decoded at once: read `patches` or `batches`, or set "
-                "`image.mpp`"
-            )
-        found = np.empty((height, width, 3), dtype=np.uint8)
-        for top in range(0, height, ROWS):
-            self.fill(found[top : top + ROWS], 0, top)
+        refuse_whole(self.size, name)
+        found = np.empty((*self.size, 3), dtype=np.uint8)
+        of_row = 3 * self._pyramid.levels[self.level].width * max(self.ratio, 1.0)
+        rows = max(1, min(ROWS, int(STRIP_BYTES / of_row)))
+        for top in range(0, len(found), rows):
+            self.fill(found[top : top + rows], 0, top)
         return found
 
     def fill(self, out: Pixels, left: int, top: int) -> None:
@@ -158,13 +166,13 @@ class Regions:
             return
         for row in range(top // height, (bottom - 1) // height + 1):
             y = row * height
-            rows = slice(max(top, y), min(bottom, y + height))
+            y0, y1 = max(top, y), min(bottom, y + height)
             for column in range(left // width, (right - 1) // width + 1):
                 x = column * width
                 x0, x1 = max(left, x), min(right, x + width)
-                part = out[rows.start - top : rows.stop - top, x0 - left : x1 - left]
                 tile = self._tile(row, column)
-                part[...] = WHITE if tile is None else tile[rows.start - y : rows.stop - y, x0 - x : x1 - x]
+                part = WHITE if tile is None else tile[y0 - y : y1 - y, x0 - x : x1 - x]
+                out[y0 - top : y1 - top, x0 - left : x1 - left] = part
 
     def _tile(self, row: int, column: int) -> Pixels | None:
         key = (self._pyramid.key, self.level, row, column)

@@ -1,7 +1,8 @@
 """What stands for an image file in what models are given: a random word, which leads to the file here alone.
 
 A model is given no path. The table of words is a global of the process: forked children have it, others
-find it in a folder of this user that ends with the run, to which words are written when they are pickled.
+find it in a folder of this user that ends with the run, in its store, to which words are written when they
+are pickled. A word carries a seal of its file, so that no process reads another one under it.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.data.checksums import file_sha256
+from pytest_stbench.data.checksums import file_sha256, state_of
 from pytest_stbench.data.images.looking import files_of, pyramid_of
 from pytest_stbench.data.images.tile_cache import UsedLast
 from pytest_stbench.errors import DataError
@@ -31,28 +34,43 @@ NAME = "image of a slide"
 FOLDER = "STBENCH_IMAGE_TOKENS"
 """Environment variable that leads child processes to the folder of the run's words."""
 
+OF_RUNS = "images"
+"""Folder of a store in which each run has one of its own."""
+
+LEFT_S = 30 * 86_400
+"""Age at which what a run left that was ended by force goes."""
+
 MOST_OPEN = 16
+_CHANGED = f"{NAME}: the file was changed after it was opened: start the run anew"
+_GONE = f"{NAME}: the file cannot be read any more: start the run anew"
 _FILES: dict[str, tuple[Path, Reader | None]] = {}
+_STORE: list[Path] = []
 _PYRAMIDS: UsedLast[Pyramid] = UsedLast(MOST_OPEN, lambda _: 1)
 
 
 class Token:
     """Stands for the image of one slide; it can be pickled as long as the run lasts."""
 
-    __slots__ = ("word",)
+    __slots__ = ("seal", "word")
 
-    def __init__(self, word: str) -> None:
+    def __init__(self, word: str, seal: str) -> None:
         self.word = word
+        self.seal = seal
 
     def pyramid(self) -> Pyramid:
-        """Return the image. Raises ``DataError`` where the run that made the token has ended."""
+        """Return the image.
+
+        Raises ``DataError`` where the run that made the token has ended, or the file is another one.
+        """
         return _PYRAMIDS.get(self.word, self._opened)
 
     def _opened(self) -> Pyramid:
-        path, _, reader = _file_of(self.word)
+        path, reader = _file_of(self.word)
+        if _seal_of(path) != self.seal:
+            raise DataError(_CHANGED)
         try:
             found = pyramid_of(path, NAME, reader)
-            said = f"{NAME}: the file was changed after it was opened: start the run anew"
+            said = _CHANGED
         except DataError as error:
             # Libraries quote the path in their own words.
             found, said = None, str(error).replace(str(path), "the file").replace(path.name, "the file")
@@ -65,31 +83,47 @@ class Token:
 
         Raises ``DataError`` where the file cannot be read.
         """
-        path, _, reader = _file_of(self.word)
+        path, reader = _file_of(self.word)
         try:
             contents = [file_sha256(file) for file in files_of(path)]
         except DataError:
             contents = []
         if not contents:
-            raise DataError(f"{NAME}: the file cannot be read any more: start the run anew")
+            raise DataError(_GONE)
         return hashlib.sha256(repr((contents, reader)).encode()).hexdigest()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Token:
         return self
 
-    def __reduce__(self) -> tuple[type[Token], tuple[str]]:
+    def __reduce__(self) -> tuple[type[Token], tuple[str, str]]:
         _share(self.word)
-        return Token, (self.word,)
+        return Token, (self.word, self.seal)
 
 
 def token_of(path: Path, reader: Reader | None) -> Token:
-    """Return a new token of an image file."""
-    word = secrets.token_hex(16)
-    _FILES[word] = (path.absolute(), reader)
-    return Token(word)
+    """Return a new token of an image file. Raises ``DataError`` where it is gone."""
+    word, path = secrets.token_hex(16), path.absolute()
+    _FILES[word] = (path, reader)
+    return Token(word, _seal_of(path))
 
 
-def _file_of(word: str) -> tuple[Path, str, Reader | None]:
+def keep_in(store: Path) -> None:
+    """Let words of this process be written into a store from now on, where it can be written."""
+    _STORE[:] = [store]
+
+
+def _seal_of(path: Path) -> str:
+    """Return a digest of what changes when the files of an image are written."""
+    try:
+        states = [state_of(file.stat()) for file in files_of(path)]
+    except OSError:
+        states = []
+    if not states:
+        raise DataError(_GONE)  # without the path that the system quotes
+    return hashlib.sha256(repr(states).encode()).hexdigest()
+
+
+def _file_of(word: str) -> tuple[Path, Reader | None]:
     if word not in _FILES:
         shared = _shared() if word.isalnum() else None
         try:
@@ -102,15 +136,14 @@ def _file_of(word: str) -> tuple[Path, str, Reader | None]:
                 "run that goes on lead to their images"
             )
         _FILES[word] = (Path(path), reader)
-    path, reader = _FILES[word]
-    return path, NAME, reader
+    return _FILES[word]
 
 
 def _share(word: str) -> None:
     """Write a word where processes that are no forks of this one find it."""
     folder = _shared()
     if folder is None:
-        folder = Path(tempfile.mkdtemp(prefix="stbench-"))  # of this user alone
+        folder = _new_folder()
         os.environ[FOLDER] = str(folder)
         atexit.register(_end, folder, os.getpid())
     if word not in _FILES or (folder / word).exists():
@@ -119,6 +152,19 @@ def _share(word: str) -> None:
     part = folder / f"{word}.{os.getpid()}"
     part.write_text(json.dumps([str(path), reader]), encoding="utf-8")
     part.replace(folder / word)
+
+
+def _new_folder() -> Path:
+    """Return a new folder of this user alone: in the store, else among temporary files."""
+    if _STORE:
+        place = _STORE[0] / OF_RUNS
+        with suppress(OSError):
+            place.mkdir(parents=True, exist_ok=True)
+            for left in place.iterdir():
+                if left.stat().st_mtime < time.time() - LEFT_S:
+                    shutil.rmtree(left, ignore_errors=True)
+            return Path(tempfile.mkdtemp(dir=place)).absolute()
+    return Path(tempfile.mkdtemp(prefix="stbench-"))
 
 
 def _shared() -> Path | None:

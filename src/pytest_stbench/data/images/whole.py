@@ -1,4 +1,4 @@
-"""Patches of an image that is decoded whole, and resampling of it."""
+"""Patches and rectangles of an image that is decoded whole, and resampling of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pytest_stbench.data.images.patches import corners_of
 from pytest_stbench.data.images.regions import SAME, WHITE, resampled_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -27,11 +27,24 @@ def patches_of_whole(
 
     `level` returns `base` resampled so; where its pixels become smaller, patches alone are.
     """
-    shape = resampled_size(base.shape[:2], ratio)
-    corners = corners_of(xy, size, shape)
+    corners = corners_of(xy, size, resampled_size(base.shape[:2], ratio))
+    return parts_of_whole(base, corners, (size, size), ratio, level)
+
+
+def parts_of_whole(
+    base: NDArray[np.uint8],
+    corners: NDArray[np.intp],
+    sides: tuple[int, int],
+    ratio: float,
+    level: Callable[[], NDArray[np.uint8]],
+) -> NDArray[np.uint8]:
+    """Return rectangles (n, h, w, 3) of `sides` (h, w) from their first column and row (n, 2) on.
+
+    Otherwise as :func:`patches_of_whole`.
+    """
     if ratio < 1 - SAME:
-        return _enlarged(base, corners, size, ratio, shape)
-    return _cut(level(), corners, size)
+        return _enlarged(base, corners, sides, ratio)
+    return _cut(level(), corners, sides)
 
 
 def resample(pixels: NDArray[np.uint8], ratio: float) -> NDArray[np.uint8]:
@@ -48,30 +61,37 @@ def resample(pixels: NDArray[np.uint8], ratio: float) -> NDArray[np.uint8]:
     return np.array(resized)
 
 
-def _cut(pixels: NDArray[np.uint8], corners: NDArray[np.intp], size: int) -> NDArray[np.uint8]:
-    height, width = pixels.shape[:2]
-    patches = np.full((len(corners), size, size, 3), WHITE, dtype=np.uint8)
-    for patch, (x, y) in zip(patches, corners.tolist(), strict=True):
-        left, right, top, bottom = max(x, 0), min(x + size, width), max(y, 0), min(y + size, height)
-        if left < right and top < bottom:
-            patch[top - y : bottom - y, left - x : right - x] = pixels[top:bottom, left:right]
-    return patches
+def _cut(pixels: NDArray[np.uint8], corners: NDArray[np.intp], sides: tuple[int, int]) -> NDArray[np.uint8]:
+    parts = np.full((len(corners), *sides, 3), WHITE, dtype=np.uint8)
+    for part, (x, y), (left, top, right, bottom) in _seen(parts, corners, pixels.shape[:2]):
+        part[top - y : bottom - y, left - x : right - x] = pixels[top:bottom, left:right]
+    return parts
 
 
 def _enlarged(
-    pixels: NDArray[np.uint8], corners: NDArray[np.intp], size: int, ratio: float, shape: tuple[int, int]
+    pixels: NDArray[np.uint8], corners: NDArray[np.intp], sides: tuple[int, int], ratio: float
 ) -> NDArray[np.uint8]:
     source = PIL.Image.fromarray(pixels)
-    patches = np.full((len(corners), size, size, 3), WHITE, dtype=np.uint8)
-    for patch, (x, y) in zip(patches, corners.tolist(), strict=True):
-        left, right, top, bottom = max(x, 0), min(x + size, shape[1]), max(y, 0), min(y + size, shape[0])
+    parts = np.full((len(corners), *sides, 3), WHITE, dtype=np.uint8)
+    shape = resampled_size(pixels.shape[:2], ratio)
+    for part, (x, y), (left, top, right, bottom) in _seen(parts, corners, shape):
+        box = (
+            left * ratio,
+            top * ratio,
+            min(right * ratio, pixels.shape[1]),
+            min(bottom * ratio, pixels.shape[0]),
+        )
+        shown = source.resize((right - left, bottom - top), PIL.Image.Resampling.BILINEAR, box=box)
+        part[top - y : bottom - y, left - x : right - x] = np.asarray(shown)
+    return parts
+
+
+def _seen(
+    parts: NDArray[np.uint8], corners: NDArray[np.intp], shape: tuple[int, ...]
+) -> Iterator[tuple[NDArray[np.uint8], tuple[int, int], tuple[int, int, int, int]]]:
+    """Yield parts that show something of an image of `shape`, their corner, and the box of what is seen."""
+    for part, (x, y) in zip(parts, corners.tolist(), strict=True):
+        left, right = max(x, 0), min(x + part.shape[1], shape[1])
+        top, bottom = max(y, 0), min(y + part.shape[0], shape[0])
         if left < right and top < bottom:
-            box = (
-                left * ratio,
-                top * ratio,
-                min(right * ratio, pixels.shape[1]),
-                min(bottom * ratio, pixels.shape[0]),
-            )
-            part = source.resize((right - left, bottom - top), PIL.Image.Resampling.BILINEAR, box=box)
-            patch[top - y : bottom - y, left - x : right - x] = np.asarray(part)
-    return patches
+            yield part, (x, y), (left, top, right, bottom)

@@ -81,7 +81,10 @@ def tiles_of(slide: Slide, own: Segmentation) -> tuple[Tile, ...]:
 def region_of(slide: Slide, tile: Tile, kind: Literal["nucleus", "cell"]) -> Region:
     """Return what a model is shown of a tile."""
     given = image_of(slide).input(NO_UNITS)
-    pixels = cut(given.array, tile.mpp / given.mpp, tile.start, tile.shape)
+    if given.in_parts:
+        pixels = given.region((*tile.start[::-1], *tile.shape[::-1]), tile.mpp)
+    else:
+        pixels = cut(given.array, tile.mpp / given.mpp, tile.start, tile.shape)
     return Region(origin_um=tile.origin_um, mpp=tile.mpp, kind=kind, image=pixels)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,13 +54,14 @@ def small_image(slide: Slide, *, make: bool = True) -> tuple[NDArray[np.uint8], 
     to_pixels = _fit(xy, pixels)
     span = float((xy.max(axis=0) - xy.min(axis=0)).max())
     scale = SIDE / (span * (1 + 2 * MARGIN))
-    corner = xy.max(axis=0) + MARGIN * span
-    width, height = np.ceil(corner * scale).astype(int).tolist()
+    end = xy.max(axis=0) + MARGIN * span
+    width, height = np.ceil(end * scale).astype(int).tolist()
     if (xy.min(axis=0) < 0).any() or max(width, height) > MOST_BLANK * SIDE:
         raise NoImageError("its coordinates do not begin near 0 um, where images have their corner")
     step = float(np.sqrt(abs(np.linalg.det(to_pixels[:2])))) / scale
-    source, shrunk = _opened(slide.image, step)
-    affine = np.vstack((to_pixels[:2] / scale, to_pixels[2])) / shrunk
+    seen = np.array([[0, 0], [width, 0], [0, height], [width, height]]) / scale @ to_pixels[:2] + to_pixels[2]
+    source, shrunk, corner = _opened(slide.image, step, seen)
+    affine = np.vstack((to_pixels[:2] / scale, to_pixels[2] - corner)) / shrunk
     coefficients = affine.T.ravel().tolist()
     white = (255, 255, 255)
     small = source.transform(
@@ -88,13 +90,20 @@ def _fit(xy: NDArray[np.float64], pixels: NDArray[np.float64]) -> NDArray[np.flo
     return np.asarray(found)
 
 
-def _opened(image: Image, step: float) -> tuple[Picture, float]:
-    """Return the image shrunk by a whole number below `step`, and by how much."""
+def _opened(
+    image: Image, step: float, seen: NDArray[np.float64]
+) -> tuple[Picture, float, NDArray[np.float64]]:
+    """Return the image shrunk by a whole number below `step`, by how much, and where it begins in pixels.
+
+    Of a file that is read in parts it is no more than the rectangle around the places `seen` (n, 2).
+    """
     import PIL.Image
 
     from pytest_stbench.data.encoded import size_of
 
     try:
+        if image.path is not None and image.pyramid is not None:
+            return _part(image, max(1, int(step)), seen)
         if image.path is not None and int(np.prod(size_of(image.path))) > MOST_PIXELS:
             raise NoImageError(f"the image has more than {MOST_PIXELS // 10**6} million pixels")
         if image.path is not None and image.path.suffix.lower() in (".jpg", ".jpeg"):
@@ -111,4 +120,15 @@ def _opened(image: Image, step: float) -> tuple[Picture, float]:
     times = int(step * source.width / full)
     if times > 1:
         source = source.reduce(times)
-    return source, full / source.width
+    return source, full / source.width, np.zeros(2)
+
+
+def _part(image: Image, times: int, seen: NDArray[np.float64]) -> tuple[Picture, float, NDArray[np.float64]]:
+    import PIL.Image
+
+    small = replace(image, target_mpp=image.mpp * times).input(np.empty((0, 2)))
+    low = np.floor(seen.min(axis=0) / times) - 1
+    end = np.minimum(np.ceil(seen.max(axis=0) / times) + 1, small.shape[1::-1])
+    low = np.clip(low, 0, np.maximum(end - 1, 0))
+    left, top, width, height = np.concatenate([low, np.maximum(end - low, 1)]).astype(int).tolist()
+    return PIL.Image.fromarray(small.region((left, top, width, height))), float(times), low * times

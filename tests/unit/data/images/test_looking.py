@@ -8,7 +8,7 @@ import tifffile
 from PIL import Image as PillowImage
 
 from pytest_stbench.data.image import Image
-from pytest_stbench.data.images import looking, vendors
+from pytest_stbench.data.images import looking, tokens, vendors
 from pytest_stbench.data.images.looking import files_of, pyramid_of
 from pytest_stbench.data.images.tiff import TiffPyramid
 from pytest_stbench.errors import DataError
@@ -114,6 +114,7 @@ def test_errors_of_openslide_name_no_file(tmp_path):
     path = write_pyramid(tmp_path / "secret.tif", tissue(), side=128, compression=JPEG)
     given = Image(path, mpp=0.25, reader="openslide").input(np.array([[100.0, 100.0]]))
     path.write_bytes(b"no image any more")
+    given._content.seal = tokens._seal_of(path)  # as if nobody had looked before
     for ask in (lambda: given.patches(16, 0.25), lambda: next(given.batches(16, 0.25))):
         with pytest.raises(DataError, match="image of a slide: OpenSlide cannot open the image") as caught:
             ask()
@@ -141,3 +142,11 @@ def test_svs_says_its_pixels_and_keeps_its_levels_in_the_chain(tmp_path):
     assert isinstance(found, TiffPyramid)
     assert [level.scale for level in found.levels] == [1.0, 4.0]
     assert found.statements == {"MPP of Aperio": 0.499}
+
+
+def test_files_that_may_be_read_in_parts_carry_the_rules_of_their_pixels(tmp_path):
+    write_pyramid(tmp_path / "a.bin", tissue())
+    (tmp_path / "b.ndpi").write_bytes(b"of a scanner")
+    (tmp_path / "c.jpg").write_bytes(b"\xff\xd8")
+    found = [looking.rules_of(tmp_path / name) for name in ("a.bin", "b.ndpi", "c.jpg", "gone")]
+    assert found == [looking.RULES, looking.RULES, "", ""]

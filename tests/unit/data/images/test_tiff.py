@@ -9,6 +9,7 @@ import tifffile
 from PIL import Image as PillowImage
 
 from pytest_stbench.data.image import Image
+from pytest_stbench.data.images import codecs
 from pytest_stbench.data.images.looking import pyramid_of
 from pytest_stbench.data.images.tiff import TiffPyramid
 from pytest_stbench.errors import DataError
@@ -320,3 +321,23 @@ def test_the_extra_reads_further_compressions(tmp_path, name):
         tmp_path / "a.tif", tissue(), tile=(64, 64), photometric="rgb", compression=name, metadata=None
     )
     np.testing.assert_array_equal(whole(tmp_path / "a.tif"), tissue())
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_jpeg_by_the_extra_is_that_of_pillow(tmp_path, monkeypatch, grey):
+    pytest.importorskip("imagecodecs")
+    pixels = tissue()[..., :1] if grey else tissue()
+    path = write_pyramid(tmp_path / "a.tif", pixels, compression=JPEG)
+    offset, count = (tag_values(path, code)[1][1] for code in (324, 325))
+    cut = write_pyramid(tmp_path / "cut.tif", pixels, compression=JPEG)
+    patch_bytes(cut, offset + count // 2, bytes(count - count // 2))
+    found, told = [], []
+    for decoder in (codecs._extra_jpeg(), (None, Exception)):
+        monkeypatch.setattr(codecs, "_extra_jpeg", lambda decoder=decoder: decoder)
+        found.append(whole(path))
+        with pytest.raises(DataError) as caught:
+            whole(cut)
+        told.append(str(caught.value))
+    np.testing.assert_array_equal(*found)
+    assert told[0] == told[1]
+    assert "row 0 and column 1 is damaged" in told[0]

@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,6 +71,36 @@ def test_words_lie_in_a_folder_of_the_user_alone_that_ends_with_the_run(given, t
         dead.patches(16, 0.5)
 
 
+def test_words_of_a_run_lie_in_its_store(given, tmp_path, monkeypatch):
+    monkeypatch.setattr(tokens, "_STORE", [])
+    monkeypatch.delenv(FOLDER)
+    left = tmp_path / "store" / tokens.OF_RUNS / "left"
+    left.mkdir(parents=True)
+    os.utime(left, (0, 0))
+    tokens.keep_in(tmp_path / "store")
+    pickle.dumps(given)
+    folder = Path(os.environ[FOLDER])
+    assert folder.parent == left.parent
+    assert folder.stat().st_mode & 0o77 == 0
+    assert [file.name for file in folder.iterdir()] == [given._content.word]
+    assert not left.exists(), "of a run that ended long ago"
+    monkeypatch.delenv(FOLDER)
+    (tmp_path / "file").touch()
+    tokens.keep_in(tmp_path / "file")
+    pickle.dumps(given)
+    assert Path(os.environ[FOLDER]).parent != tmp_path / "file", "a store that cannot be written"
+
+
+def test_a_word_leads_to_no_other_file_than_it_was_made_for(given, tmp_path, in_child):
+    path = tmp_path / "carcinoma.tif"
+    kept = path.stat()
+    write_pyramid(path, tissue(seed=7), ome={"Name": "carcinoma"})
+    os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    for read in (patches, lambda image: in_child("spawn", patches, image)):
+        with pytest.raises(DataError, match="the file was changed after it was opened"):
+            read(given)
+
+
 def test_words_are_random_and_open_their_own_slide(given, tmp_path):
     other = Image(write_pyramid(tmp_path / "b.tif", tissue(seed=5)), mpp=0.25, target_mpp=0.4).input(PLACES)
     again = Image(tmp_path / "b.tif", mpp=0.25).input(PLACES)
@@ -78,9 +109,9 @@ def test_words_are_random_and_open_their_own_slide(given, tmp_path):
     assert all(len(word) == 32 for word in words)
     assert (patches(given) != patches(other)).any()
     with pytest.raises(DataError, match="a run that has ended"):
-        tokens.Token("0" * 32).pyramid()
+        tokens.Token("0" * 32, "").pyramid()
     with pytest.raises(DataError, match="a run that has ended"):
-        tokens.Token("../../etc/passwd").pyramid()
+        tokens.Token("../../etc/passwd", "").pyramid()
 
 
 def test_open_files_are_bounded_and_opened_again(tmp_path, monkeypatch):
