@@ -127,7 +127,8 @@ class Baseline:
 class Family:
     """A kind of question: what the model is given and asked, and the yardsticks it must beat.
 
-    ``target`` names the class of its settings, ``question`` the class that asks.
+    ``target`` names the class of its settings, ``question`` the class that asks. ``instead`` are methods that
+    are asked in the place of ``method`` where a model has them.
     ``simple`` lists candidates for the simple learned baseline, best first: the first whose needs
     the data set meets is the one that ``ridge`` stands for. ``required`` names further references
     of the one rule beside the trivial and the simple one; ``margin`` is the default margin over
@@ -154,6 +155,7 @@ class Family:
     baselines: tuple[str, ...]
     target: str
     question: str = ""
+    instead: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     margin: float = 0.0
     input_class: str = ""

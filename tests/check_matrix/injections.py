@@ -148,6 +148,7 @@ INJECTIONS: Mapping[str, Injection] = MappingProxyType(
         "label_alignment": Injection(below=0.02, at=0.1, above=0.5, task=LABELS),
         "label_alignment.shifted": Injection(at=0.5, above=1.0, task=LABELS),
         "label_alignment.codes": Injection(at=0.01, above=1.0, task=LABELS),
+        "truth_of_input": Injection(below=0.3, at=0.99, above=1.0, task=LABELS),
     }
 )
 """Defects of the simulation, at which strength their check must speak."""

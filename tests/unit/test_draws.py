@@ -18,7 +18,7 @@ WORDS = re.compile("random|secrets|rvs|default_rng|RandomState")
 
 OTHERS_DRAW = {
     "baselines/hest_probe.py": "randomised components of scikit-learn",
-    "kernels/clustering.py": "k-means++ of scikit-learn",
+    "kernels/clustering.py": "k-means++ of scikit-learn; Leiden of igraph, seeded",
     "metrics/niche_recluster.py": "k-means++ of scikit-learn",
 }
 """Where a library draws for itself, by ``random_state``: from RandomState, which numpy has frozen."""

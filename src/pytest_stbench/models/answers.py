@@ -9,7 +9,12 @@ import numpy as np
 
 from pytest_stbench.data.region import Region
 from pytest_stbench.models.contract import accept_embedding, accept_expression, accept_signatures, to_array
-from pytest_stbench.models.contract_labels import accept_labels, accept_mask, accept_proportions
+from pytest_stbench.models.contract_labels import (
+    accept_clusters,
+    accept_labels,
+    accept_mask,
+    accept_proportions,
+)
 from pytest_stbench.models.identity import json_digest
 from pytest_stbench.models.state import state_of
 
@@ -27,6 +32,8 @@ def asked_digest(method: str, arguments: Sequence[Any]) -> str | None:
     for argument in arguments:
         if isinstance(argument, Region):
             parts.append({name: _array_digest(values) for name, values in argument.arrays().items()})
+        elif isinstance(argument, int):
+            parts.append(int(argument))
         elif isinstance(argument, list | tuple) and all(isinstance(name, str) for name in argument):
             parts.append([str(name) for name in argument])
         else:
@@ -56,6 +63,8 @@ def plain_answer(
     match method:
         case "embed":
             return accept_embedding(raw, len(units), unit_names=units)
+        case "cluster":
+            return accept_clusters(raw, arguments[0], unit_names=units)[:, 0]
         case "segment":
             return accept_mask(raw, arguments[0].shape)
         case "predict_signature":

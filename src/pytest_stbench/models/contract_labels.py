@@ -46,13 +46,7 @@ def accept_labels(
     if labels is None:
         fix = "return probabilities, for example a softmax over the classes, or one label per unit"
         return _accept_simplex(raw, classes, unit_names, where, column_word="class", fix=fix)
-    if len(labels) != len(unit_names):
-        refuse(
-            where,
-            f"{len(unit_names)} labels, one per unit",
-            f"{len(labels)}",
-            "return one label for each row of slide.units, in its order",
-        )
+    _refuse_length(len(labels), len(unit_names), where)
     place = {name: column for column, name in enumerate(classes)}
     unknown = [label for label in labels if label not in place]
     if unknown:
@@ -65,6 +59,40 @@ def accept_labels(
     result = np.zeros((len(labels), len(classes)), dtype=np.float32)
     result[np.arange(len(labels)), [place[label] for label in labels]] = 1.0
     return result
+
+
+def accept_clusters(raw: object, n: int, *, unit_names: Names, where: str = "cluster") -> NDArray[np.int32]:
+    """Return the cluster of each unit as a number from 0, (units, 1) int32.
+
+    Parameters
+    ----------
+    raw
+        One label a unit (text or whole numbers, in a list, array or series), or memberships (units, `n`)
+        whose rows sum to 1, of which the largest counts, the first of equal ones.
+    n
+        How many clusters were asked for; fewer are fine.
+    unit_names
+        The rows that were asked for, in order.
+    where
+        What is named in the message.
+
+    Raises
+    ------
+    ContractError
+        What was expected, what was found and what to do.
+    """
+    labels = _numbers(raw)
+    found: Sequence[str] | NDArray[Any] | None = _as_labels(raw) if labels is None else labels
+    if found is None:
+        fix = "return one label a unit, or memberships: divide each row by its sum"
+        columns = [f"cluster {number}" for number in range(1, n + 1)]
+        shares = _accept_simplex(raw, columns, unit_names, where, column_word="cluster", fix=fix)
+        return shares.argmax(axis=1).astype(np.int32)[:, None]
+    _refuse_length(len(found), len(unit_names), where)
+    names, codes = np.unique(found, return_inverse=True)
+    if len(names) > n:
+        refuse(where, f"{n} clusters at most", f"{len(names)}", "merge clusters, or lower the resolution")
+    return codes.astype(np.int32).reshape(-1, 1)
 
 
 def accept_proportions(
@@ -98,6 +126,23 @@ def _accept_simplex(
             fix,
         )
     return asked.as_float32(values / sums[:, None])
+
+
+def _refuse_length(found: int, asked: int, where: str) -> None:
+    if found != asked:
+        fix = "return one label for each row of slide.units, in its order"
+        refuse(where, f"{asked} labels, one per unit", f"{found}", fix)
+
+
+def _numbers(raw: Any) -> NDArray[np.integer] | None:
+    """Return one whole number per unit, None where `raw` holds something else."""
+    if isinstance(raw, list | tuple):
+        whole = all(isinstance(value, int | np.integer) for value in raw)
+        return np.array(raw, dtype=np.int64) if raw and whole else None
+    if getattr(raw, "ndim", 0) != 1 or not hasattr(raw, "__array__"):
+        return None
+    values = np.asarray(raw)
+    return values if values.dtype.kind in "iub" else None
 
 
 def _as_labels(raw: Any) -> list[str] | None:

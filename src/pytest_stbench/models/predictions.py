@@ -111,7 +111,7 @@ class PredictionFolder:
         del slide, genes
         raise ModelError(f"{self.name} is a folder of predictions, not a model that can be asked")
 
-    impute = predict_labels = predict_proportions = embed = segment = predict_expression
+    impute = predict_labels = predict_proportions = embed = cluster = segment = predict_expression
 
     def check(self, task: str, fingerprint: str, places: Iterable[tuple[Place, Sequence[str]]]) -> None:
         """Refuse the folder unless it has a file for every slide of every cell.

@@ -47,6 +47,7 @@ PREDICTION_METHODS = (
     "predict_proportions",
     "segment",
     "impute",
+    "cluster",
     "embed",
 )
 
@@ -86,6 +87,15 @@ class Embeds(Protocol):
 
     def embed(self, slide: ModelSlide) -> Matrix:
         """Return (n, d), the same d for all slides."""
+        ...
+
+
+@runtime_checkable
+class Clusters(Protocol):
+    """Family ``niches`` under ``mode: unsupervised``; without it clusters are made of ``embed``."""
+
+    def cluster(self, slide: ModelSlide, n: int) -> Matrix | Sequence[str]:
+        """Return a label per unit, `n` different ones at most, or (units, n) memberships."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_stbench.spec.part import Part
 
@@ -22,6 +22,8 @@ class Block(Part):
     """
 
     missing: ClassVar[str] = ""
+    later: ClassVar[frozenset[str]] = frozenset()
+    """Keys that came after results were kept: part of fingerprints where they are not at their default."""
 
     @property
     def named_signatures(self) -> frozenset[str] | None:
@@ -36,6 +38,16 @@ class Block(Part):
     def silver(self) -> bool:
         """Whether an algorithm made the truth from what models may be given."""
         return False
+
+    @property
+    def regions(self) -> str:
+        """The label of the data whose classes are regions of tissue and the truth; empty where none is."""
+        return ""
+
+    @property
+    def domains_of_expression(self) -> int:
+        """How many clusters of each slide's expression are the truth; 0 where that is another one."""
+        return 0
 
     def asked(self, family: Family) -> Family:
         """Return the record of the family as these settings have it: with another method, other inputs ..."""
@@ -52,6 +64,13 @@ class Block(Part):
         """
         del known
         yield from ()
+
+    def fingerprinted(self) -> dict[str, Any]:
+        """Return the settings as they count in fingerprints."""
+        unmoved = {
+            name for name in self.later if getattr(self, name) == type(self).model_fields[name].default
+        }
+        return self.model_dump(exclude=unmoved)
 
     @classmethod
     def needed(cls) -> str:

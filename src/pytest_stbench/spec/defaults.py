@@ -102,7 +102,7 @@ def settings_of(task: TaskSpec, family: Family) -> Block | None:
 def methods_of(task: TaskSpec, family: Family) -> tuple[str, ...]:
     """Return the methods of a model that answer the task, the one that is preferred first."""
     if not family.derived:
-        return (family.method,)
+        return (*family.instead, family.method)
     parent = PARENTS[task.block(IMPUTATION) is not None]
     return (parent,) if family.method in PARENTS else (family.method, parent)
 

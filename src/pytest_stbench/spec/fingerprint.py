@@ -135,4 +135,4 @@ def _variant(task: TaskSpec, name: str) -> dict[str, Any]:
 
 def _blocks(task: TaskSpec) -> dict[str, Any]:
     """Return the settings of families that the file has, by name; of imputation also that it has none."""
-    return {IMPUTATION: None, **{name: block.model_dump() for name, block in task.blocks.items()}}
+    return {IMPUTATION: None, **{name: block.fingerprinted() for name, block in task.blocks.items()}}

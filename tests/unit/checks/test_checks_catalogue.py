@@ -24,7 +24,8 @@ LATE = (
 FACTS = {
     "dataset": {
         "dataset", "claim", "folds", "task_genes", "unit_filter", "allowed", "raw",
-        "label_slides", "measured", "depth_adjusted", "perfect", "primary", "notes",
+        "label_slides", "measured", "depth_adjusted", "perfect", "primary", "notes", "given", "regions",
+        "domains", "silver",
     },
     "split": {"folds", "samples", "grouped", "dataset", "subject", "split", "config", "genes", "predicted"},
     "task": {

@@ -141,8 +141,10 @@ def blobs(n=60, seed=0):
     return kinds.tolist(), points.astype(np.float32)
 
 
-@pytest.mark.parametrize("method", ["kmeans", "ward"])
+@pytest.mark.parametrize("method", ["kmeans", "ward", "leiden"])
 def test_clusters_of_an_embedding_are_scored(method):
+    if method == "leiden":
+        pytest.importorskip("igraph", reason="igraph is not installed (extra `leiden`)")
     kinds, points = blobs()
     slide = labelled("c1", "c", [*kinds[:-1], None])
     question = niches(mode="unsupervised", clustering=method)
@@ -163,6 +165,107 @@ def test_a_constant_embedding_is_one_cluster():
     truth = asked(niches(mode="unsupervised"), [slide], [slide]).truth(slide)
     values = {ari(a.truth, a.prediction).values[0] for a in truth.arms(METRICS["ari"], {"c1": points * 0})}
     assert values == {0.0}
+
+
+class Clusters:
+    """Answers by ``cluster`` alone, and says how many clusters it was asked for."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def cluster(self, slide, n):
+        self.asked = n
+        return self.answer
+
+    def embed(self, slide):
+        raise AssertionError
+
+
+def test_clusters_of_a_model_are_scored_as_they_are():
+    kinds, _ = blobs()
+    slide = labelled("c1", "c", [*kinds[:-1], None])
+    question = niches(mode="unsupervised")
+    fold = asked(question, [slide], [slide])
+    model = Clusters([f"found {kind}" for kind in kinds])
+    request = Request(key="c1", slide=slide)
+    answer = question.ask(model, fold.input(slide), request, fold.task)
+    assert model.asked == len(set(kinds))
+    found = question.accept(answer, request, fold, "m, slide c1")
+    assert found.shape == (len(kinds), 1)
+    (arms,) = fold.truth(slide).arms(METRICS["ari"], {"c1": found})
+    assert ari(arms.truth, arms.prediction).values[0] == 1.0
+    model.answer = [str(number) for number in range(len(kinds))]
+    many = question.ask(model, fold.input(slide), request, fold.task)
+    with pytest.raises(ContractError, match="m, slide c1: expected 3 clusters at most, found 60"):
+        question.accept(many, request, fold, "m, slide c1")
+
+
+class Files:
+    """Stands for a folder of predictions."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def names_of(self, slide):
+        return slide.unit_names
+
+    def read(self, place, key, units, columns):
+        assert columns is None
+        return self.values
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, object, "U9"])
+def test_a_column_of_labels_in_a_file_is_a_cluster_of_each_unit(kind):
+    kinds, points = blobs()
+    slide = labelled("c1", "c", kinds)
+    question = niches(mode="unsupervised")
+    fold, request = asked(question, [slide], [slide]), Request(key="c1", slide=slide)
+    numbers = np.unique(kinds, return_inverse=True)[1]
+    column = (np.array(kinds) if kind in (object, "U9") else numbers).astype(kind)[:, None]
+    found = question.accept(question.read(Files(column), None, request, fold), request, fold, "f")
+    assert (found.dtype, found[:, 0].tolist()) == (np.int32, numbers.tolist())
+    embedded = question.accept(question.read(Files(points[:, :1]), None, request, fold), request, fold, "f")
+    assert (embedded.dtype, embedded.shape) == (np.float32, (len(kinds), 1))
+
+
+def expressed(n=60, seed=0):
+    """A slide of two groups of units of other genes, with labels that say something else."""
+    rng = np.random.default_rng(seed)
+    group = np.arange(n) % 2
+    rates = np.where(group[:, None] == (np.arange(4) < 2), 40, 4)
+    slide = replace(counted_slide("c1", "c", rng.poisson(rates)), labels={})
+    return group, slide
+
+
+def test_domains_of_expression_stand_in_the_place_of_labels():
+    group, slide = expressed()
+    question = niches(mode="unsupervised", input="image", truth="expression", domains=2)
+    fold = asked(question, [slide], [slide])
+    assert fold.task.classes == ()
+    assert all(train.labels is None for train in fold.train_inputs())
+    truth = fold.truth(slide)
+    assert ari(truth.labels, group.astype(str)).values[0] == 1.0
+    order = np.random.default_rng(1).permutation(len(group))
+    moved = question.labels(slide.select(order))
+    assert ari(moved, truth.labels[order]).values[0] == 1.0
+    model = Clusters(group.tolist())
+    question.ask(model, fold.input(slide), Request(key="c1", slide=slide), fold.task)
+    assert model.asked == 2
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_slides_of_few_units_have_few_domains(n):
+    _, slide = expressed()
+    question = niches(mode="unsupervised", input="image", truth="expression", domains=4)
+    found = question.labels(slide.select(np.arange(n)))
+    assert len(found) == n
+    assert set(found) <= {"domain 1", "domain 2", "domain 3"}
+
+
+def test_leiden_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("pytest_stbench.kernels.clustering.find_spec", lambda name: None)
+    with pytest.raises(DataError, match=r"needs igraph.*pip install 'pytest-stbench\[leiden\]'"):
+        niches(mode="unsupervised", clustering="leiden").plan(TRAIN)
 
 
 def test_tables_of_cell_types_fit_each_other():

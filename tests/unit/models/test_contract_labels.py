@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pytest_stbench.models.contract import ContractError
-from pytest_stbench.models.contract_labels import accept_labels, accept_proportions
+from pytest_stbench.models.contract_labels import accept_clusters, accept_labels, accept_proportions
 
 CLASSES = ("tumour", "stroma", "immune")
 UNITS = ("u0", "u1")
@@ -82,3 +82,64 @@ def test_what_cannot_be_scored_is_refused(raw, message):
 def test_labels_are_no_proportions():
     with pytest.raises(ContractError):
         accepted(["stroma", "tumour"], accept_proportions)
+
+
+def clustered(raw, n=3, units=("u0", "u1", "u2", "u3")):
+    return accept_clusters(raw, n, unit_names=units)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        ["b", "a", "b", "c"],
+        [7, -1, 7, 9],
+        np.array([7, -1, 7, 9]),
+        np.array([2, 1, 2, 3], dtype=np.uint8),
+        pd.Series(["7", "1", "7", "9"]),
+        pd.Categorical(["b", "a", "b", "c"], categories=["c", "b", "a"]),
+        pd.Series([7, 1, 7, 9], index=list("wxyz")),
+        np.array([[0.1, 0.8, 0.1], [0.5, 0.5, 0.0], [0.0, 1.0, 0.0], [0.2, 0.3, 0.5]]),
+        pd.DataFrame(
+            [[0, 1.0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], dtype=float, index=["u0", "u1", "u2", "u3"]
+        ).set_axis(["cluster 1", "cluster 2", "cluster 3"], axis=1),
+    ],
+)
+def test_clusters_become_numbers(raw):
+    found = clustered(raw)
+    assert found.dtype == np.int32
+    assert found.tolist() == [[1], [0], [1], [2]]
+    assert clustered(found[:, 0]).tolist() == found.tolist(), "what was kept is read as it was returned"
+
+
+def test_fewer_clusters_than_asked_are_fine():
+    assert clustered([0, 0, 0, 0]).tolist() == [[0]] * 4
+    assert clustered(np.eye(3)[[0, 0, 2, 2]]).tolist() == [[0], [0], [2], [2]]
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ([0, 1, 2, 3], "cluster: expected 3 clusters at most, found 4; merge clusters"),
+        ([0, 1, 2], "4 labels, one per unit, found 3"),
+        (np.array([0.5, 1, 2, 2]), r"shape \(4, 3\) \(units, clusters\), found shape \(4,\)"),
+        (np.ones((4, 2)) / 2, r"found shape \(4, 2\)"),
+        (np.ones((4, 3)), r"rows that sum to 1 .*found 3 at unit 'u0'"),
+        (np.full((4, 3), np.nan), "finite values only"),
+        (None, "found None"),
+        ("abcd", "found str"),
+        ([], "4 labels, one per unit, found 0"),
+        (["a", None, "b", "b"], "found list"),
+    ],
+)
+def test_clusters_that_are_refused(raw, message):
+    with pytest.raises(ContractError, match=message):
+        clustered(raw)
+
+
+@given(st.lists(st.integers(0, 3), min_size=4, max_size=4), st.permutations(range(4)))
+def test_who_is_together_does_not_depend_on_names(labels, names):
+    found = clustered(labels, n=4)[:, 0]
+    other = clustered([f"k{names[label]}" for label in labels], n=4)[:, 0]
+    together = np.equal.outer(np.array(labels), np.array(labels))
+    np.testing.assert_array_equal(np.equal.outer(found, found), together)
+    np.testing.assert_array_equal(np.equal.outer(other, other), together)

@@ -54,6 +54,7 @@ def test_the_table_of_the_contract_is_complete():
         "predict_proportions",
         "segment",
         "impute",
+        "cluster",
         "embed",
     }
 

@@ -40,6 +40,11 @@ class NicheDetection(LabelBlock):
         """Whether an algorithm made the truth: a rule always does."""
         return super().silver or not self.positive
 
+    @property
+    def regions(self) -> str:
+        """The label of the data whose classes hold the structure; empty where a rule finds it."""
+        return self.label if self.positive else ""
+
     def mistakes(self, known: Known) -> Mistakes:
         """Yield that no rule finds tumour."""
         unread = known.lacks("positive") or known.gone("target")

@@ -19,7 +19,14 @@ from pytest_stbench.families.predicted_expression import ExpressionTruth
 from pytest_stbench.run.cells import view_parts
 from pytest_stbench.run.scores.scoring import Scorer
 from pytest_stbench.spec import TASK_SUFFIX
-from pytest_stbench.spec.defaults import baselines_of, metrics_of, preprocess_of, primary_of, settings_of
+from pytest_stbench.spec.defaults import (
+    asked_settings,
+    baselines_of,
+    metrics_of,
+    preprocess_of,
+    primary_of,
+    settings_of,
+)
 from pytest_stbench.splits.table import Sample
 
 if TYPE_CHECKING:
@@ -60,6 +67,11 @@ class DatasetFacts:
         self.depth_adjusted = any(metric.group == "depth_adjusted" for metric in _metrics(run))
         self.allowed = run.family.resolutions
         self.primary = primary_of(run.spec, run.family)
+        self.given = run.family.inputs
+        own = asked_settings(run.spec, run.family)
+        self.regions = own.regions if own else ""
+        self.domains = own.domains_of_expression if own else 0
+        self.silver = own is not None and own.silver
         self.raw = lambda: run.views.raw(view)
         self.perfect = lambda: run.truth.perfect(view)
 
@@ -101,7 +113,8 @@ class SplitFacts:
         self.samples = run.grid.samples[pool.dataset]
         self.config = run.spec.datasets[pool.dataset]
         self.genes = preprocess_of(run.spec).genes
-        self.predicted = run.family.method in LABELLING
+        own = asked_settings(run.spec, run.family)
+        self.predicted = run.family.method in LABELLING and not (own and own.domains_of_expression)
 
     @property
     def subject(self) -> Dataset:

@@ -43,6 +43,7 @@ ON_UNITS: Mapping[str, Callable[[RawSlide, float, Stream], RawSlide]] = {
     "class_imbalance": units.majority,
     "label_alignment": units.unlabelled,
     "label_alignment.shifted": units.of_others,
+    "truth_of_input": units.of_clusters,
 }
 """Defects of every slide; the strength is how much of it is spoilt."""
 
@@ -80,6 +81,7 @@ HARMLESS = frozenset(
         "image_registration",
         "class_imbalance",
         "label_alignment",
+        "truth_of_input",
     }
 )
 """Checks whose defects leave counts, genes and coordinates of a slide as they were made."""

@@ -81,6 +81,7 @@ DEFECTS = MappingProxyType(
         "class_imbalance.one_patient": "only this share of the patients has the label immune, others stroma",
         "label_alignment": "this share of the units has no label",
         "label_alignment.shifted": "this share of the units has the label of another",
+        "truth_of_input": "this share of the units has the niche that a clustering of its counts gives it",
         "label_alignment.codes": "classes are codes without names on this share of the slides",
     }
 )

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.data.simulate.defects.names import some_of
+from pytest_stbench.kernels.clustering import kmeans
+from pytest_stbench.kernels.domains import components
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -163,6 +165,18 @@ def of_others(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
     """Let a share of the units change labels at random."""
     rows = _permuted(slide, share, rng)
     return replace(slide, labels={name: values[rows] for name, values in slide.labels.items()})
+
+
+def of_clusters(slide: RawSlide, share: float, rng: Stream) -> RawSlide:
+    """Give a share of the units the niche that a clustering of their counts would call them."""
+    labels = slide.labels["niche"].copy()
+    names = np.array(sorted({name for name in labels.tolist() if name is not None}), dtype=object)
+    counts = slide.counts
+    libsize = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+    clusters = kmeans(components(counts, libsize, slide.genes), len(names), (0,))[0]
+    chosen = some_of(rng, len(labels), share)
+    labels[chosen] = names[clusters[chosen]]
+    return replace(slide, labels={**slide.labels, "niche": labels})
 
 
 def as_codes(slide: RawSlide) -> RawSlide:
