@@ -33,7 +33,7 @@ LAYERS = (
     ("kernels",),
     ("data",),
     ("metrics", "checks", "baselines", "models", "preprocess"),
-    ("results", "families"),
+    ("results", "families", "adapters"),
     ("store",),
     ("calls", "gate"),
     ("run",),
