@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.data.build import arrange, build_train, build_truth
-from pytest_stbench.data.later_slides import LaterSlide, Latest
+from pytest_stbench.data.later_slides import LaterInput, LaterSlide, Latest
 from pytest_stbench.data.origins import Origin, note_origin
 from pytest_stbench.families.asking import Asking
 from pytest_stbench.families.question import refuse_unless
@@ -90,7 +90,7 @@ class FoldData:
             for name in ("labels", "proportions"):
                 own[name] = None if own[name] is None else own[name][rows]
             build = partial(self._lesson, slide, own_names=False)
-            given = LaterSlide(slide.meta, slide.n_units, own, build, latest)
+            given = LaterSlide(slide.meta, slide.n_units, build, latest, own)
             if self.question.hands_out_as_built:
                 note_origin(given, self._origin(slide))
             later.append(given)
@@ -135,7 +135,8 @@ class FoldData:
 
     def truth_given(self, slide: Slide) -> TruthSlide:
         """Return a slide as diagnostics see it, of either side."""
-        return build_truth(slide, self.input(slide), self.fitted.transform(slide))
+        given = LaterInput(slide.meta, slide.n_units, partial(self.input, slide), Latest())
+        return build_truth(slide, given, self.fitted.transform(slide))
 
     def truth(self, slide: Slide) -> Truth:
         """Return what the predictions of a test slide are scored against."""

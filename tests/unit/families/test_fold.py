@@ -221,3 +221,15 @@ def test_labels_and_proportions_are_at_hand_in_the_order_of_the_input(scheme):
     fold = fold_of(Teaches(), [slide], [slide])
     (later,), (given,) = fold.later_inputs(), fold.train_inputs()
     assert vars(later)[scheme].tolist() == getattr(given, scheme).tolist() == values[[3, 1, 2, 0]].tolist()
+
+
+def test_diagnostics_get_an_input_that_is_built_when_they_look_at_it(imputation_fold):
+    (slide,) = imputation_fold.test
+    truth, given = imputation_fold.truth_given(slide), imputation_fold.input(slide)
+    assert "units" not in vars(truth.input)
+    assert truth.input.n_units == 2
+    assert truth.input.meta is slide.meta
+    assert truth.input.units.obs_names.tolist() == given.units.obs_names.tolist()
+    assert same(truth.input.units.X.toarray(), given.units.X.toarray())
+    with pytest.raises(AttributeError, match="target"):
+        _ = truth.input.target
