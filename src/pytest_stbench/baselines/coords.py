@@ -40,8 +40,8 @@ class Coords(LinearBaseline):
         return {"penalty": PENALTY}
 
     def recipe(self) -> Hashable:
-        """Return what, with a slide, decides the features."""
-        return self.name
+        """Return what, beside a slide, decides the features: nothing."""
+        return ()
 
     def features(self, slide: ModelSlide) -> NDArray[np.float64]:
         """Return the position features of a slide, (n, 14)."""

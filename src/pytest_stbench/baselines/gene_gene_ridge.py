@@ -73,7 +73,7 @@ class GeneGeneRidge(LinearBaseline):
 
     def recipe(self) -> Hashable:
         """Return what, with a slide and its observed genes, decides the features."""
-        return self.name, self.scale, None if self.chosen is None else self.chosen.tobytes()
+        return self.scale, None if self.chosen is None else self.chosen.tobytes()
 
     def features(self, slide: ModelSlide) -> csr_matrix:
         """Return the features of a slide, (n, features), sparse."""

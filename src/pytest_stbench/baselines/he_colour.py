@@ -65,8 +65,8 @@ class HeColour(LinearBaseline):
         }
 
     def recipe(self) -> Hashable:
-        """Return what, with a slide, decides the features."""
-        return self.name
+        """Return what, beside a slide, decides the features: nothing."""
+        return ()
 
     def features(self, slide: ModelSlide) -> NDArray[np.float64]:
         """Return the colour features of a slide, (n, 24).

@@ -86,8 +86,13 @@ class LinearBaseline(ImputesFromExpression):
         """Learn what the features need, before the first is computed."""
 
     def recipe(self) -> Hashable:
-        """Return what, with a slide, decides its features; None where more than that does."""
+        """Return what, beside the class and a slide, decides its features; None where nobody can say."""
         return None
+
+    def _kept_as(self) -> Hashable:
+        # A class of somebody else may make its features of more than the recipe that it inherits knows.
+        own, recipe = type(self).features.__module__.startswith(f"{__package__}."), self.recipe()
+        return (type(self), recipe) if own and recipe is not None else None
 
     def penalties(self, gram: GroupedGram) -> NDArray[np.float64]:
         """Return the penalties to choose from."""
@@ -103,7 +108,7 @@ class LinearBaseline(ImputesFromExpression):
         gram: GroupedGram | None = None
         for group, slide in zip(inner_groups(train), train, strict=True):
             if slide.proportions is None:
-                part = slide_gram(slide, self.genes, self.recipe(), self.features)
+                part = slide_gram(slide, self.genes, self._kept_as(), self.features)
             else:
                 known = np.isfinite(slide.proportions).all(axis=1)
                 shares = slide.proportions[known].astype(np.float32)

@@ -35,8 +35,8 @@ class PcaRidge(LinearBaseline):
     n_components = 256
 
     def recipe(self) -> Hashable:
-        """Return what, with a slide, decides the features."""
-        return self.name
+        """Return what, beside a slide, decides the features: nothing."""
+        return ()
 
     def features(self, slide: ModelSlide) -> NDArray[np.floating]:
         """Return the embedding of a slide, (n, d) float32.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -94,38 +93,48 @@ def test_every_fold_has_the_fit_of_its_own_data(slides, baseline, few, monkeypat
         assert one.fitted.tolist() == other.fitted.tolist()
 
 
-class Counted(GeneGeneRidge):
-    """Counts how often it computes features."""
-
-    made: ClassVar[list[str]] = []
+class Counting(GeneGeneRidge):
+    """Features of a class that is not the package's."""
 
     def features(self, slide):
-        self.made.append(slide.meta.slide_id)
         return super().features(slide)
 
 
 @pytest.fixture
-def counted():
-    Counted.made.clear()
-    return Counted
+def made(monkeypatch):
+    """The slides of which features were computed."""
+    found, normalised = [], GeneGeneRidge._normalised
+
+    def noting(self, slide):
+        found.append(slide.meta.slide_id)
+        return normalised(self, slide)
+
+    monkeypatch.setattr(GeneGeneRidge, "_normalised", noting)
+    return found
 
 
-def test_features_of_a_slide_are_made_once_for_all_folds_of_one_scale(slides, counted):
+def test_features_of_a_slide_are_made_once_for_all_folds_of_one_scale(slides, made):
     folds = [fold(slides, *one) for one in FOLDS]
     assert len({one.task.target_sum for one in folds}) == 1, "medians this close share a step"
     for one in folds:
-        fitted(counted, one)
-    assert sorted(counted.made) == ["s0", "s1", "s2", "s3", "s4"]
+        fitted(GeneGeneRidge, one)
+    assert sorted(made) == ["s0", "s1", "s2", "s3", "s4"]
 
 
-def test_another_scale_is_computed_anew(slides, counted):
+def test_another_scale_is_computed_anew(slides, made):
     one = fold(slides, 0, [16, 17])
-    fitted(counted, one)
-    fitted(counted, fold(slides, 0, [16, 17]))
-    assert len(counted.made) == 4, "equal data and scale: nothing is computed again"
+    fitted(GeneGeneRidge, one)
+    fitted(GeneGeneRidge, fold(slides, 0, [16, 17]))
+    assert len(made) == 4, "equal data and scale: nothing is computed again"
     deeper = [slide(number, seed=7) for number in range(5)]
-    fitted(counted, fold(deeper, 0, [16, 17]))
-    assert len(counted.made) == 8
+    fitted(GeneGeneRidge, fold(deeper, 0, [16, 17]))
+    assert len(made) == 8
+
+
+def test_features_of_somebody_else_are_never_kept(slides, made):
+    for _ in range(2):
+        fitted(Counting, fold(slides, 0, [16, 17]))
+    assert len(made) == 8
 
 
 class Changing(ImputationQuestion):
@@ -137,30 +146,30 @@ class Changing(ImputationQuestion):
         return given
 
 
-def test_nothing_is_kept_of_inputs_that_another_family_has_made(slides, counted):
-    plain = fitted(counted, fold(slides, 0, [16, 17]))
-    changed = fitted(counted, fold(slides, 0, [16, 17], Changing()))
-    assert len(counted.made) == 8
+def test_nothing_is_kept_of_inputs_that_another_family_has_made(slides, made):
+    plain = fitted(GeneGeneRidge, fold(slides, 0, [16, 17]))
+    changed = fitted(GeneGeneRidge, fold(slides, 0, [16, 17], Changing()))
+    assert len(made) == 8
     assert not np.allclose(plain.coef, changed.coef)
     assert origin_of(fold(slides, 0, [16, 17], Changing()).later_inputs()[0]) is None
 
 
-def test_units_chosen_of_a_slide_are_another_slide(slides, counted):
+def test_units_chosen_of_a_slide_are_another_slide(slides, made):
     whole = fold(slides, 0, [16, 17])
-    fitted(counted, whole)
+    fitted(GeneGeneRidge, whole)
     fewer = [part.select(np.arange(40)) for part in slides]
-    few = fitted(counted, fold(fewer, 0, [16, 17]))
+    few = fitted(GeneGeneRidge, fold(fewer, 0, [16, 17]))
     monkey = [part.select(np.arange(40)) for part in slides]
-    again = fitted(counted, fold(monkey, 0, [16, 17]))
+    again = fitted(GeneGeneRidge, fold(monkey, 0, [16, 17]))
     assert few.coef == pytest.approx(again.coef)
-    assert len(counted.made) == 12
+    assert len(made) == 12
 
 
-def test_a_slide_that_is_gone_takes_its_sums_along(counted, monkeypatch):
+def test_a_slide_that_is_gone_takes_its_sums_along(made, monkeypatch):
     kept = slide_sums._KeptSums(1 << 20)
     monkeypatch.setattr(slide_sums, "_KEPT", kept)
     slides = [slide(number) for number in range(5)]
-    fitted(counted, fold(slides, 0, [16, 17]))
+    fitted(GeneGeneRidge, fold(slides, 0, [16, 17]))
     assert kept._held > 0
     del slides
     gc.collect()
@@ -168,9 +177,9 @@ def test_a_slide_that_is_gone_takes_its_sums_along(counted, monkeypatch):
     assert len(kept._of) == 0
 
 
-def test_what_finds_no_room_is_computed_and_not_kept(slides, counted, monkeypatch):
-    whole = fitted(counted, fold(slides, 0, [16, 17]))
+def test_what_finds_no_room_is_computed_and_not_kept(slides, made, monkeypatch):
+    whole = fitted(GeneGeneRidge, fold(slides, 0, [16, 17]))
     monkeypatch.setattr(slide_sums, "_KEPT", slide_sums._KeptSums(0))
     for _ in range(2):
-        assert fitted(counted, fold(slides, 0, [16, 17])).coef == pytest.approx(whole.coef)
-    assert len(counted.made) == 12
+        assert fitted(GeneGeneRidge, fold(slides, 0, [16, 17])).coef == pytest.approx(whole.coef)
+    assert len(made) == 12
