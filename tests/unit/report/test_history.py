@@ -426,6 +426,23 @@ def test_runs_of_one_day_have_their_time_and_digests_are_short(folder, write):
     assert "    2026-01-01 17:40 b.json" in "\n".join(history_lines(runs, [trend]))
 
 
+def test_long_names_leave_a_row_in_one_line(folder, write):
+    def revised(results):
+        return replace(results, models=tuple(replace(m, revision="r" * 40 + "end") for m in results.models))
+
+    for hour in (1, 2):
+        write("n" * 80 + str(hour), f"2026-01-01T0{hour}:00:00+00:00", seed=hour, change=revised)
+    runs = runs_of([folder])
+    lines = history_lines(runs, trends_of(runs.found))
+    rows = [line for line in lines if line.startswith("    2026-")]
+    assert len(rows) == 2
+    assert all(len(line) <= 160 for line in lines)
+    for hour, row in enumerate(rows, start=1):
+        assert f"...{'n' * 21}{hour}.json " in row
+        assert f" ...{'r' * 8}end " in row
+        assert "o" in row[-WIDTH:]
+
+
 def test_of_many_rows_the_newest_are_listed(folder, write, monkeypatch):
     from pytest_stbench.report.history import lines
 
