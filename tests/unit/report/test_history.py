@@ -426,18 +426,37 @@ def test_runs_of_one_day_have_their_time_and_digests_are_short(folder, write):
     assert "    2026-01-01 17:40 b.json" in "\n".join(history_lines(runs, [trend]))
 
 
-def test_of_many_rows_the_newest_are_listed(folder, write, monkeypatch):
+def test_long_names_leave_a_row_in_one_line(folder, write):
+    def revised(results):
+        return replace(results, models=tuple(replace(m, revision="r" * 40 + "end") for m in results.models))
+
+    for hour in (1, 2):
+        write("n" * 80 + str(hour), f"2026-01-01T0{hour}:00:00+00:00", seed=hour, change=revised)
+    runs = runs_of([folder])
+    lines = history_lines(runs, trends_of(runs.found))
+    rows = [line for line in lines if line.startswith("    2026-")]
+    assert len(rows) == 2
+    assert all(len(line) <= 160 for line in lines)
+    for hour, row in enumerate(rows, start=1):
+        assert f"...{'n' * 21}{hour}.json " in row
+        assert f" ...{'r' * 8}end " in row
+        assert "o" in row[-WIDTH:]
+
+
+@pytest.mark.parametrize(("drifts_after", "drifted"), [(2, ""), (0, ", 1 drift")])
+def test_of_many_rows_the_newest_are_listed(folder, write, monkeypatch, drifts_after, drifted):
     from pytest_stbench.report.history import lines
 
     monkeypatch.setattr(lines, "ROWS", 6)
     monkeypatch.setattr(lines, "LEAST", 2)
     for number in range(9):
-        change = on_data(checksum="new") if number > 2 else (lambda results: results)
+        change = on_data(checksum="new") if number > drifts_after else (lambda results: results)
         write(f"r{number}", f"2026-01-0{number + 1}", seed=number, change=change)
     runs = runs_of([folder])
     text = history_lines(runs, trends_of(runs.found))
     rows = [line for line in text if line.lstrip().startswith("2026-")]
     assert len(rows) == 6
     values = [primary(folder / f"r{n}.json").value for n in range(3)]
-    told = f"from 2026-01-01 to 2026-01-03, values from {min(values):.3f} to {max(values):.3f}: `stbench"
+    span = f"values from {min(values):.3f} to {max(values):.3f}{drifted}"
+    told = f"from 2026-01-01 to 2026-01-03, {span}: `stbench"
     assert f"    3 older runs {told} report` shows all" in text

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 WIDTH = 41
 """Characters of the scale that runs are drawn on."""
-NAME = 30
-"""Characters of the name of a run or a revision that are shown."""
+NAME, REVISION = 30, 14
+"""Characters of the name of a run and of a revision that are shown, the last ones."""
 ROWS, LEAST = 600, 5
 """Rows of all curves together where there are many, and of each in any case; runs below are counted."""
 HEADER = ("run", "file", "revision", "value", "[95% CI]", "S", "patients")
@@ -81,8 +81,8 @@ def _cells(point: Point, model: str) -> tuple[str, ...]:
     low, high = score.ci_low, score.ci_high
     return (
         point.run.day,
-        _short(point.run.name),
-        _short(point.run.revision(model)) or "-",
+        _short(point.run.name, NAME),
+        _short(point.run.revision(model), REVISION) or "-",
         "not evaluable" if score.value is None else number(score.value),
         "" if low is None or high is None else f"[{number(low)}, {number(high)}]",
         "-" if score.baseline is None else number(score.baseline),
@@ -90,8 +90,8 @@ def _cells(point: Point, model: str) -> tuple[str, ...]:
     )
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= NAME else f"...{name[3 - NAME :]}"
+def _short(name: str, most: int) -> str:
+    return name if len(name) <= most else f"...{name[3 - most :]}"
 
 
 def _ends(points: Sequence[Point]) -> tuple[float, float]:
