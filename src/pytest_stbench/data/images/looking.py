@@ -28,6 +28,9 @@ WHOLE_BYTES = 256 << 20
 OF_SCANNERS = (".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide", ".czi", ".dcm")
 """Suffixes by which a file that nothing here reads is told to need the extra."""
 
+NOT_OF_PILLOW = b"MM\0+"
+"""How BigTIFF of the other order of bytes begins."""
+
 TO_TILES = "write it as a pyramid in tiles (vips tiffsave --tile --pyramid --compression jpeg)"
 
 
@@ -63,7 +66,8 @@ def pyramid_of(path: Path, name: str, reader: Reader | None = None) -> Pyramid |
         except NotInPartsError as error:
             why = str(error)
         else:
-            return found if reader == "tiff" or found.in_parts or _large(found) else None
+            parts = found.in_parts or _large(found) or _magic(path) == NOT_OF_PILLOW
+            return found if reader == "tiff" or parts else None
         if reader == "tiff":
             raise DataError(f"{name}: `reader: tiff` cannot read it: it {why}")
         if knows(path):
@@ -109,11 +113,15 @@ def rules_of(path: Path) -> str:
 
 
 def _is_tiff(path: Path) -> bool:
+    return _magic(path) in MAGIC
+
+
+def _magic(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(4) in MAGIC
+            return file.read(4)
     except OSError:
-        return False  # told by what decodes it
+        return b""  # told by what decodes it
 
 
 def _large(found: Pyramid) -> bool:

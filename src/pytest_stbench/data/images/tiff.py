@@ -59,8 +59,8 @@ class TiffPyramid:
         channels_declared(pixels, full.samples, name)
         self.statements = stated(self._contents.description, pixels, self._contents.resolution, name)
         self.missing = full.missing
-        # Pillow would turn an image as a camera notes it; places belong to pixels as they are stored.
-        self.in_parts = full.whole_tiles or len(self.levels) > 1 or self._contents.turned
+        # Pillow reads the first image, and turns it as a camera notes: places belong to pixels as stored.
+        self.in_parts = full.whole_tiles or len(self.levels) > 1 or self._contents.otherwise
 
     @contextmanager
     def reading(self) -> Iterator[ReadTile]:

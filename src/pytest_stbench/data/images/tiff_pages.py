@@ -87,14 +87,14 @@ class Contents:
     """The levels of a file, finest first, and the tags that say the size of a pixel.
 
     ``state`` tells the file from one that was written over it; ``description`` is the text of the first
-    image.
+    image; ``otherwise`` says that Pillow would show another image: the first one, or turned.
     """
 
     pages: tuple[Page, ...]
     description: str
     resolution: tuple[float, float, int] | None
     state: tuple[int, int, int]
-    turned: bool
+    otherwise: bool
 
 
 def contents_of(path: Path, name: str) -> Contents:
@@ -139,10 +139,11 @@ def state_of(descriptor: int) -> tuple[int, int, int]:
 
 
 def _read(file: Any, name: str, state: tuple[int, int, int]) -> Contents:
-    first = file.pages[0]
+    opening = file.pages[0]
     for sign, vendor in VENDORS.items():
-        if getattr(first, sign, False) or getattr(file, sign, False):
+        if getattr(opening, sign, False) or getattr(file, sign, False):
             raise NotInPartsError(f"is {vendor}, which OpenSlide reads")
+    first = _largest(file, opening)
     full = _page(first, name, 0, state[1])
     pages = [full]
     for number, found in enumerate(_smaller(file, first), 1):
@@ -157,17 +158,17 @@ def _read(file: Any, name: str, state: tuple[int, int, int]) -> Contents:
     if x is not None and y is not None:
         resolution = _ratio(x.value), _ratio(y.value), 2 if unit is None else int(unit.value)
     ordered = sorted(pages, key=lambda page: -page.width * page.height)
-    description = str(getattr(first, "description", "") or "")
+    description = str(getattr(opening, "description", "") or getattr(first, "description", "") or "")
     return Contents(
         pages=tuple(ordered), description=description, resolution=resolution, state=state,
-        turned=tags.get(274) is not None and int(tags[274].value) != 1,
+        otherwise=first is not opening or (tags.get(274) is not None and int(tags[274].value) != 1),
     )  # fmt: skip
 
 
 def _refuse_channels(file: Any, first: Any, full: Page, name: str) -> None:
     """Raise ``DataError`` where the second image of the file is as large and as grey as the first."""
     try:
-        second = None if full.samples > 1 else file.pages[1]
+        second = None if full.samples > 1 else file.pages[first.index + 1]
     except IndexError:
         return
     if second is None or second.is_reduced:
@@ -179,13 +180,29 @@ def _refuse_channels(file: Any, first: Any, full: Page, name: str) -> None:
         )
 
 
+def _largest(file: Any, first: Any) -> Any:
+    """Return the first image of the file, or a larger one behind it: some writers put a thumbnail first."""
+    if first.subifds or first.is_svs:
+        return first
+    found = first
+    for number in range(1, MOST_PAGES):
+        try:
+            page = file.pages[number]
+        except IndexError:
+            break
+        larger = page.imagewidth > found.imagewidth and page.imagelength > found.imagelength
+        if larger and not page.is_reduced:
+            found = page
+    return found
+
+
 def _smaller(file: Any, first: Any) -> Iterator[Any]:
-    """Yield the smaller levels of the first image: those below it, else those after it."""
+    """Yield the smaller levels of an image: those below it, else those beside it."""
     if first.subifds:
         for number in range(min(len(first.subifds), MOST_PAGES)):
             yield first.pages[number]
         return
-    for number in range(1, MOST_PAGES):
+    for number in range(MOST_PAGES):
         try:
             page = file.pages[number]
         except IndexError:

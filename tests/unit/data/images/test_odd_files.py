@@ -14,6 +14,7 @@ from pytest_stbench.data.image import Image
 from pytest_stbench.data.images import ahead, tokens
 from pytest_stbench.data.images.pyramid import scale_of
 from pytest_stbench.data.images.resolution import ome_pixels, stated
+from pytest_stbench.data.images.tiff import TiffPyramid
 from pytest_stbench.errors import DataError
 
 from .slides import tissue
@@ -161,3 +162,37 @@ def test_a_call_may_end_while_threads_of_a_model_go_through_batches(tmp_path):
     for thread in threads:
         thread.join()
     assert failed == []
+
+
+@pytest.mark.parametrize("tile", [None, (64, 64)])
+def test_a_thumbnail_that_stands_first_is_not_the_image(tmp_path, tile):
+    pixels = tissue()
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for level in (pixels[::6, ::6], pixels, pixels[::2, ::2]):
+            reduced = level.shape[0] == 150
+            file.write(
+                level.copy(), tile=tile, photometric="rgb", metadata=None, subfiletype=int(reduced),
+                resolution=(1e4 / (0.25 * 300 / len(level)),) * 2, resolutionunit="CENTIMETER",
+            )  # fmt: skip
+    found = TiffPyramid(tmp_path / "a.tif", "a")
+    assert [(level.width, level.height) for level in found.levels] == [(420, 300), (210, 150)]
+    assert found.statements["TIFF resolution tags"] == pytest.approx(0.25)
+    np.testing.assert_array_equal(Image(tmp_path / "a.tif", mpp=0.25).pixels(), pixels)
+
+
+def test_a_thumbnail_before_a_small_image_in_strips(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for level in (tissue()[::6, ::6].copy(), tissue()):
+            file.write(level, photometric="rgb", metadata=None)
+    np.testing.assert_array_equal(Image(tmp_path / "a.tif", mpp=0.25).pixels(), tissue())
+
+
+@pytest.mark.parametrize("bigtiff", [False, True])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_strips_of_either_order_of_bytes_are_read(tmp_path, bigtiff, order, compression):
+    tifffile.imwrite(
+        tmp_path / "a.tif", tissue(), photometric="rgb", metadata=None, bigtiff=bigtiff, byteorder=order,
+        compression=compression, rowsperstrip=32,
+    )  # fmt: skip
+    np.testing.assert_array_equal(Image(tmp_path / "a.tif", mpp=0.25).pixels(), tissue())
