@@ -257,8 +257,9 @@ class Reporting:
         option = self._config.getoption
         if hasattr(self._config, "workerinput") or not (self._reported or option("stbench_gate")):
             return
-        from pytest_stbench.collection import reports
+        from pytest_stbench.collection import reports, short_lines
 
+        short_lines.break_lines(self._config.pluginmanager.getplugin("terminalreporter"))
         if self._reported and option("stbench_save"):
             reports.save(session, self._started)
         if self._reported and option("stbench_report"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import xml.etree.ElementTree as ET
 
 import pytest
 from click.testing import CliRunner
@@ -152,7 +153,7 @@ def test_github_marks_the_line_of_a_failed_gate_and_gets_a_summary(release, stbe
     release.run("--stbench-model=v1", "--stbench-compare=g.json", *SCORE)
     assert "::error" not in (told := summary.read_text())
     assert told.startswith("before\n## stbench: 1 of 1 gate passed")
-    run = release.run("--stbench-model=worse", "--stbench-compare=g.json", *SCORE)
+    run = release.run("--stbench-model=worse", "--stbench-compare=g.json", "--junitxml=junit.xml", *SCORE)
     gate = line_of(release.folder / "mini.stbench.yaml", "not_worse_than") - 1
     line = run.line("::error ")
     assert line.startswith(
@@ -163,9 +164,14 @@ def test_github_marks_the_line_of_a_failed_gate_and_gets_a_summary(release, stbe
     assert "## stbench: 0 of 1 gate passed" in told
     assert "| fail | spearman\\_gene\\[worse-sim-lopo] | mini | " in told
     assert "lost most: patients P" in told
-    ours = run.out.partition("= stbench: mini")[2].partition("::error")[0]
-    assert ours
-    assert max(map(len, ours.splitlines())) <= 160
+    shown = [line for line in run.out.partition("= FAILURES =")[2].splitlines() if "::error" not in line]
+    assert any(line.startswith("FAILED mini.stbench.yaml::spearman_gene[sim-lopo] - Gate") for line in shown)
+    assert max(map(len, shown)) <= 160
+    (failure,) = ET.parse(release.folder / "junit.xml").iter("failure")
+    assert len(failure.get("message")) <= 160
+    assert "worse than g.json (approved by Ada on" in " ".join(failure.text.split())
+    values = [found.get("value") for found in ET.parse(release.folder / "junit.xml").iter("property")]
+    assert max(map(len, values)) <= 100
 
 
 def test_github_marks_the_line_of_a_failed_check(release, monkeypatch):

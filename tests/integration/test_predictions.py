@@ -98,7 +98,7 @@ def test_files_give_the_numbers_of_the_same_model(exported, ending):
         for place in ("", "-1", "-2"):
             item = f"{metric}[sim-pgkf{place}]"
             assert files.properties(item)["stbench.value"] == pytest.approx(
-                inside.properties(item)["stbench.value"], abs=1e-6
+                inside.properties(item)["stbench.value"], rel=1e-5
             )
     assert files.properties("rmse[sim-pgkf]")["stbench.model"] == f"v-{ending}"
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pytest_stbench.results.record import ScoreRecord, VerdictRecord
 
 PREFIX = "stbench."
+DIGITS, LONGEST = 6, 100
+"""Significant digits of numbers and characters of texts."""
 SCORE_FIELDS = (
     "task", "family", "dataset", "variant", "split", "fold", "seed", "model", "metric", "value", "ci_low",
     "ci_high", "n_patients", "n_units", "n_genes", "trivial", "baseline", "ceiling", "skill", "standing",
@@ -40,8 +42,19 @@ def gate_properties(verdict: VerdictRecord) -> dict[str, Any]:
 
 
 def add_properties(item: pytest.Item, properties: Mapping[str, Any]) -> None:
-    """Append to the item's user properties what is known; None and nan stand for not known."""
+    """Append to the item's user properties what is known, short enough for a viewer of junit.
+
+    None and nan stand for not known. The results file has all digits and whole texts.
+    """
     for name, value in properties.items():
         if value is None or (isinstance(value, float) and math.isnan(value)):
             continue
-        item.user_properties.append((PREFIX + name, value))
+        item.user_properties.append((PREFIX + name, _short(value)))
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    if isinstance(value, str) and len(value) > LONGEST:
+        return f"{value[: LONGEST - 4]} ..."
+    return value

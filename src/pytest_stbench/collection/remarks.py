@@ -9,7 +9,7 @@ import pytest
 
 from pytest_stbench.collection.item_outcomes import ItemFailed
 from pytest_stbench.errors import CheckWarning, StbenchWarning
-from pytest_stbench.report.width import wrapped
+from pytest_stbench.report.width import line_width, wrapped
 from pytest_stbench.spec import TASK_SUFFIX
 
 INDENT = 2
@@ -44,4 +44,5 @@ def say_once(reporter: Any, config: pytest.Config, warning: warnings.WarningMess
     said.add((name, text))
     place = f"{warning.filename}:{warning.lineno}: " if warning.filename.endswith(TASK_SUFFIX) else ""
     lines = [f"{place}{name}: {text}"]
-    reports[-1].message = "\n".join(wrapped(lines[0], INDENT) if reporter.isatty else lines)
+    width = line_width(watched=reporter.isatty)
+    reports[-1].message = "\n".join(wrapped(lines[0], INDENT, width) if width else lines)

@@ -15,6 +15,7 @@ from pytest_stbench.collection.keep_option import KEEP_ERROR, begin, files
 from pytest_stbench.collection.plan_items import MODEL_NAME, items_of
 from pytest_stbench.collection.project import updated
 from pytest_stbench.collection.session import RUNNER, run_settings
+from pytest_stbench.collection.short_lines import shorten_title
 from pytest_stbench.errors import ResultsError, StbenchError, TaskFileError
 
 if TYPE_CHECKING:
@@ -48,8 +49,7 @@ class Gathered:
     @property
     def records(self) -> dict[str, list[dict[str, Any]]]:
         """Records by kind."""
-        in_order = self._in_order()
-        return {kind: [record for told in in_order for record in told.get(kind, ())] for kind in KINDS}
+        return {kind: [one for told in self._in_order() for one in told.get(kind, ())] for kind in KINDS}
 
     @property
     def blocked(self) -> dict[tuple[str, str], tuple[str, int]]:
@@ -113,8 +113,8 @@ def gathered_of(config: pytest.Config) -> Gathered:
 
 def attach(item: pytest.Item, report: pytest.TestReport) -> None:
     """Put on `report` what the item told in this phase."""
-    told = item.stash.get(PAYLOAD, {})
-    item.stash[PAYLOAD] = {}
+    told, item.stash[PAYLOAD] = item.stash.get(PAYLOAD, {}), {}
+    shorten_title(report)
     if report.failed and "cause" not in told and on_github():
         told["failure"] = place_of_failure(item, report)
     if told:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.calls.failures import first_line
@@ -24,7 +23,7 @@ from pytest_stbench.report.findings import check_name, checklist_lines
 from pytest_stbench.report.summary import check_lines, scored_lines
 from pytest_stbench.report.tables import make_tables
 from pytest_stbench.report.verdicts import several_lines
-from pytest_stbench.report.width import CI_WIDTH, terminal_width, wrapped
+from pytest_stbench.report.width import line_width, wrapped
 from pytest_stbench.results.checklist import checklist_of
 from pytest_stbench.run.settings import IN_PROCESS_PLUGIN
 
@@ -39,7 +38,7 @@ AS_PAGE = "to see it as a page: the same command with --stbench-report=report.ht
 
 def write_summary(reporter: Any, config: pytest.Config) -> None:
     """Write tables, verdicts, checks, comparisons and what the store did."""
-    width = terminal_width() if reporter.isatty else CI_WIDTH if os.environ.get("CI") else None
+    width = line_width(watched=reporter.isatty)
     whole = reporter
     reporter = _Wrapped(reporter, width) if width else reporter
     gathered = gathered_of(config)

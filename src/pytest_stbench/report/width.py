@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import textwrap
 from typing import TYPE_CHECKING
@@ -17,6 +18,13 @@ CI_WIDTH = 160
 def terminal_width() -> int:
     """Return the columns of the terminal, :data:`MIN_WIDTH` at least."""
     return max(shutil.get_terminal_size().columns, MIN_WIDTH)
+
+
+def line_width(*, watched: bool) -> int | None:
+    """Return the width of lines: of the terminal that is `watched`, of a log of CI, or None for any."""
+    if watched:
+        return terminal_width()
+    return CI_WIDTH if os.environ.get("CI") else None
 
 
 def wrapped(line: str, taken: int = 0, width: int | None = None) -> Sequence[str]:
