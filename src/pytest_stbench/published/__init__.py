@@ -1,8 +1,8 @@
 """Published methods by name: each a file of this folder, of the packages it names.
 
-A file has ``model``, which builds the model, of what stands after ``NAME:`` where it asks for that, and says
-what it needs: ``NEEDS`` (module: distribution), ``EXTRA`` (of this package), ``LICENCE`` (None where each
-model has its own), ``COMMERCIAL`` (False where that forbids it). Nothing is imported before it is chosen.
+A file has ``model`` or a class ``Model``, which builds the model, of what stands after ``NAME:`` where it
+asks for that, and says what it needs: ``NEEDS`` (module: distribution), ``EXTRA`` (of this package),
+``LICENCE`` (None where each model has its own), ``COMMERCIAL`` (False where that forbids it).
 """
 
 from __future__ import annotations
@@ -49,14 +49,15 @@ def published(name: str) -> Callable[[], Any]:
             f"{name} needs {' and '.join(missing)}, not installed here: "
             f"pip install 'pytest-stbench[{module.EXTRA}]'"
         )
-    asked = signature(module.model).parameters.values()
+    build = getattr(module, "model", None) or module.Model
+    asked = signature(build).parameters.values()
     if (which and not asked) or (not which and any(one.default is one.empty for one in asked)):
         raise ModelError(f"--stbench-model={name}: write {method}{':NAME' if asked else ''}")
-    return partial(_built, module, which)
+    return partial(_built, module, build, which)
 
 
-def _built(module: ModuleType, which: str) -> Any:
-    model = module.model(*filter(None, [which]))
+def _built(module: ModuleType, build: Callable[..., Any], which: str) -> Any:
+    model = build(*filter(None, [which]))
     versions = [f"{package} {metadata.version(package)}" for package in module.NEEDS.values()]
     model.name = ":".join(filter(None, (module.__name__.rpartition(".")[2], which)))
     model.revision = ", ".join([str(REVISION), *versions, *filter(None, [getattr(model, "weights", "")])])
@@ -71,6 +72,18 @@ def asked_alone(reference: Any, slide: Any, task: Any) -> Any:
     """Return the reference with those genes that the slide has or the task asks for."""
     wanted = {*slide.var_names, *task.genes}
     return reference[:, [name in wanted for name in reference.var_names]].copy()
+
+
+def log_counts(slide: Any, total: float | None = None) -> Any:
+    """Return a copy of the units with ``log1p(counts / sum * total)``, by default the slide's median sum."""
+    import numpy as np
+    import scanpy as sc
+
+    units = slide.units.copy()
+    units.X = units.X.astype(np.float32)
+    sc.pp.normalize_total(units, target_sum=total)
+    sc.pp.log1p(units)
+    return units
 
 
 def device(task: Any) -> str:

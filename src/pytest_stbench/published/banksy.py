@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from pytest_stbench.published import log_counts
+
 NEEDS, EXTRA, LICENCE = {"banksy": "pybanksy"}, "labels", "GPL-3.0"
 DOMAINS, NEIGHBOURS, GENES, COMPONENTS = 0.8, 15, 2000, 20
 QUIET = dict.fromkeys(("plt_edge_hist", "plt_nbr_weights", "plt_agf_angles", "plt_theta"), False)
 
 
-class Banksy:
+class Model:
     """An embedding of each slide by itself, weighted for domains (lambda 0.8)."""
 
     def embed(self, slide: Any) -> Any:
@@ -20,10 +22,7 @@ class Banksy:
         from banksy.embed_banksy import generate_banksy_matrix
         from banksy.initialize_banksy import initialize_banksy
 
-        units = slide.units.copy()
-        units.X = units.X.astype(np.float32)
-        sc.pp.normalize_total(units)
-        sc.pp.log1p(units)
+        units = log_counts(slide)
         spread = units.X.toarray().var(axis=0)
         units = units[:, np.sort(np.argsort(-spread, kind="stable")[:GENES])].copy()
         units.obs["x"], units.obs["y"] = np.array(units.obsm["spatial"]).T
@@ -31,6 +30,3 @@ class Banksy:
         graphs = initialize_banksy(units, ("x", "y", "spatial"), near, max_m=1, **QUIET)
         _, matrix = generate_banksy_matrix(units, graphs, [DOMAINS], 1, verbose=False)
         return sc.pp.pca(np.nan_to_num(np.asarray(matrix.X, np.float32)), COMPONENTS, random_state=0)
-
-
-model = Banksy

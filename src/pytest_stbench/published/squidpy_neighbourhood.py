@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from pytest_stbench.published import log_counts
+
 NEEDS, EXTRA, LICENCE = {"squidpy": "squidpy"}, "labels", "BSD-3-Clause"
 
 
-class Neighbourhood:
+class Model:
     """A logistic regression on components of a unit and their mean over its neighbours."""
 
     def fit(self, train: Any, task: Any) -> None:
@@ -17,7 +19,8 @@ class Neighbourhood:
         from sklearn.decomposition import PCA
         from sklearn.linear_model import LogisticRegression
 
-        self.axes = PCA(30, random_state=task.seed).fit(np.vstack([_scaled(slide) for slide in train]))
+        inputs = np.vstack([log_counts(slide, 1e4).X.toarray() for slide in train])
+        self.axes = PCA(30, random_state=task.seed).fit(inputs)
         labels = np.concatenate([slide.labels for slide in train])
         known = np.array([label is not None for label in labels])
         features = np.vstack([self._features(slide) for slide in train])[known]
@@ -31,15 +34,7 @@ class Neighbourhood:
     def _features(self, slide: Any) -> Any:
         import squidpy as sq
 
-        units, own = slide.units.copy(), self.axes.transform(_scaled(slide))
+        own = self.axes.transform((units := log_counts(slide, 1e4)).X.toarray())
         sq.gr.spatial_neighbors_knn(units, n_neighs=min(6, slide.n_units - 1))
         graph = units.obsp["spatial_connectivities"]
         return np.hstack([own, graph @ own / np.maximum(np.asarray(graph.sum(axis=1)).reshape(-1, 1), 1)])
-
-
-def _scaled(slide: Any) -> Any:
-    counts = slide.units.X.toarray().astype(float)
-    return np.log1p(1e4 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
-
-
-model = Neighbourhood
