@@ -315,7 +315,7 @@ def test_a_fixture_that_raises_is_the_users_error(together):
 
 def test_unknown_name_tells_what_there_is(together):
     message = together.message("contract[rigde-sim-pgkf-1]")
-    assert "there is no fixture, baseline or entry point of that name" in message
+    assert "there is no fixture, baseline, entry point or published method of that name" in message
     assert "train_mean" in message
 
 

@@ -34,6 +34,7 @@ LAYERS = (
     ("data",),
     ("metrics", "checks", "baselines", "models", "preprocess"),
     ("results", "families", "adapters"),
+    ("published",),
     ("store",),
     ("calls", "gate"),
     ("run",),
@@ -49,16 +50,20 @@ NAMES = {
     "lazy_loader": "lazy-loader",
     "openslide": "openslide-python",
     "PIL": "pillow",
+    "banksy": "pybanksy",
+    "lazyslide_models": "lazyslide-models",
     "skimage": "scikit-image",
+    "scvi": "scvi-tools",
     "sklearn": "scikit-learn",
+    "tangram": "tangram-sc",
     "xdist": "pytest-xdist",
     "yaml": "pyyaml",
 }
 BROUGHT = {"pydantic_core": "pydantic"}
 """Imported packages that another one pins to the version it needs."""
 FOR_DEVELOPERS = ("test", "dev")
-LOADED_BY_OTHERS = {"openslide-bin"}
-"""Requirements that another package of ours imports: the library behind openslide-python."""
+LOADED_BY_OTHERS = {"igraph", "openslide-bin"}
+"""Requirements that another one imports: scanpy for Leiden, the library behind openslide-python."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pytest_stbench.registry import nearest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PREFIXES = ("fixture", "baseline", "import", "predictions")
+PREFIXES = ("fixture", "baseline", "import", "predictions", "published")
 ENTRY_POINT_GROUP = "pytest_stbench.models"
 FOLDERS: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 
@@ -38,8 +38,9 @@ class NoModel:
 
 NOT_GIVEN = NoModel(
     "no model",
-    "no model was given: add --stbench-model=NAME (a fixture of yours, a baseline such as ridge, an entry "
-    "point or import:PACKAGE.MODULE:ATTRIBUTE), or run the data checks alone with -m stbench_check",
+    "no model was given: add --stbench-model=NAME (a fixture of yours, a baseline such as ridge, a published "
+    "method such as tangram, an entry point or import:PACKAGE.MODULE:ATTRIBUTE), or run the data checks "
+    "alone with -m stbench_check",
 )
 
 
@@ -56,6 +57,7 @@ def resolve_bare(name: str) -> Any:
     from importlib import metadata
 
     from pytest_stbench.models.fresh import load_entry_point
+    from pytest_stbench.published import names, published
     from pytest_stbench.registry import SIMPLE
     from pytest_stbench.run.installed import builtin_registry
 
@@ -65,23 +67,26 @@ def resolve_bare(name: str) -> Any:
     entries = [entry.name for entry in metadata.entry_points(group=ENTRY_POINT_GROUP)]
     if name in entries:
         return _loaded(load_entry_point, name)
+    if name.partition(":")[0] in names():
+        return _loaded(published, name)
     # Diagnostics and controls see the truth or another model: they are never offered as a model.
-    known = [SIMPLE, *(record.name for record in baselines if record.kind == "model"), *entries]
+    known = [SIMPLE, *(record.name for record in baselines if record.kind == "model"), *entries, *names()]
     return NoModel(
         f"unknown model {name}",
-        f"--stbench-model={name}: there is no fixture, baseline or entry point of that "
+        f"--stbench-model={name}: there is no fixture, baseline, entry point or published method of that "
         f"name{nearest(name, known)}. Define a fixture {name!r} in a conftest.py beside or above the task "
         f"file, or choose one of: {', '.join(known)}",
     )
 
 
 def resolve_explicit(form: str, name: str) -> Any:
-    """Return what ``baseline:NAME`` or ``import:PATH`` stands for."""
+    """Return what ``baseline:NAME``, ``published:NAME`` or ``import:PATH`` stands for."""
     from pytest_stbench.models.fresh import import_model
+    from pytest_stbench.published import published
 
     if form == "baseline":
         return BaselineChoice(name)
-    return _loaded(import_model, name)
+    return _loaded(published if form == "published" else import_model, name)
 
 
 def _folder(config: pytest.Config, name: str) -> Any:

@@ -136,7 +136,7 @@ def _liana() -> list[tuple[str, str, str]]:
     except ImportError as error:
         raise DataError(
             "communication.pairs: liana needs the package liana, which is not installed: "
-            "pip install 'pytest-stbench[lr]', or name a table of pairs"
+            "pip install 'pytest-stbench[communication]', or name a table of pairs"
         ) from error
     table = liana.select_resource("consensus")
     return [

@@ -40,7 +40,9 @@ MIN_POSITIVE = 3
 MIN_PER_PATHWAY = 3
 
 
-@pair_metric("M28", bounds=(0.0, 1.0), source="10.1371/journal.pone.0118432; 10.1007/s101090100064")
+@pair_metric(
+    "M28", bounds=(0.0, 1.0), source="10.1371/journal.pone.0118432; 10.1111/j.1538-4632.1985.tb00849.x"
+)
 def lr_auprc(
     truth: ArrayLike,
     prediction: Prediction,
@@ -55,10 +57,12 @@ def lr_auprc(
 ) -> Scores:
     """Average precision of finding the active ligand-receptor pairs of a slide.
 
-    Pairs are ranked by their predicted association; equal ones (after rounding to 9 decimals)
-    share a threshold. A pair is active if its true association is above 0 and above that of
-    matched other pairs. Range [0, 1], higher is better; a constant prediction gets the share of
-    active pairs (the extra ``prevalence``).
+    The association of a pair is bivariate Moran's I: the mean over units of z(ligand) times the mean of
+    z(receptor) over the unit's neighbours, z being what log library size leaves, standardised. Pairs are
+    ranked by their predicted association; equal ones (after rounding to 9 decimals) share a threshold. A
+    pair is active if its true association is above 0 and above that of matched other pairs. Range [0,
+    1], higher is better; a constant prediction gets the share of active pairs (the extra
+    ``prevalence``).
 
     Parameters
     ----------
@@ -94,8 +98,8 @@ def lr_auprc(
 
     References
     ----------
-    Precision and recall under imbalance: 10.1371/journal.pone.0118432; bivariate association:
-    10.1007/s101090100064.
+    Precision and recall under imbalance: 10.1371/journal.pone.0118432; bivariate Moran's I:
+    10.1111/j.1538-4632.1985.tb00849.x.
     """
     arms = compare_pairs(
         truth, prediction, pairs=pairs, graph=graph, libsize=libsize, genes=genes, measured=measured
@@ -103,7 +107,7 @@ def lr_auprc(
     return _precision(arms, *_active(arms, lr_threshold), min_pairs)
 
 
-@pair_metric("M29", bounds=(-1.0, 1.0), fill=0.0, source="10.1007/s101090100064")
+@pair_metric("M29", bounds=(-1.0, 1.0), fill=0.0, source="10.1111/j.1538-4632.1985.tb00849.x")
 def lr_spearman(
     truth: ArrayLike,
     prediction: Prediction,
@@ -117,7 +121,8 @@ def lr_spearman(
 ) -> Scores:
     """Spearman correlation of true and predicted association over ligand-receptor pairs.
 
-    Range [-1, 1], higher is better. Parameters and errors as in :func:`lr_auprc`.
+    The association is bivariate Moran's I, as in :func:`lr_auprc`; so are parameters and errors. Range
+    [-1, 1], higher is better.
 
     Returns
     -------

@@ -45,9 +45,10 @@ def niche_rbo(
 ) -> Scores:
     """Rank-biased overlap of the true and predicted marker lists of each niche.
 
-    Extrapolated, to the depth of the true list; with p = 0.95 the first 20 ranks carry 85% of the
-    weight. Range [0, 1], higher is better. Parameters, undefined values and errors as in
-    :func:`niche_jaccard`; `p`, between 0 and 1, says how far down the lists matter.
+    Lists are ordered by the Wilcoxon rank-sum test, as in :func:`niche_jaccard`. Extrapolated, to the
+    depth of the true list; with p = 0.95 the first 20 ranks carry 85% of the weight. Range [0, 1],
+    higher is better. Parameters, undefined values and errors as in :func:`niche_jaccard`; `p`, between 0
+    and 1, says how far down the lists matter.
 
     References
     ----------

@@ -45,8 +45,9 @@ def niche_jaccard(
 ) -> Scores:
     """Jaccard index of true and predicted marker genes of each niche.
 
-    Range [0, 1], higher is better. Two halves of one slide reach about 0.2, so that a plain value
-    says little: see :func:`niche_jaccard_normalised`.
+    Markers are ordered by the Wilcoxon rank-sum test of a niche against all other units, with the
+    correction for ties. Range [0, 1], higher is better. Two halves of one slide reach about 0.2, so that
+    a plain value says little: see :func:`niche_jaccard_normalised`.
 
     Parameters
     ----------

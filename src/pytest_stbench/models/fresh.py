@@ -13,7 +13,15 @@ from importlib import metadata
 from typing import Any
 
 from pytest_stbench.errors import ModelError
-from pytest_stbench.models.identity import Identity, identity, input_class, own_names, pretraining
+from pytest_stbench.models.identity import (
+    Identity,
+    Terms,
+    identity,
+    input_class,
+    own_names,
+    pretraining,
+    terms,
+)
 from pytest_stbench.models.protocol import PREDICTION_METHODS, has_fit, prediction_methods
 from pytest_stbench.registry import nearest
 
@@ -93,7 +101,7 @@ def _attribute(module: Any, module_name: str, attribute: str) -> Any:
 
 PROBED = frozenset({"predict_expression", "impute"})
 
-_Facts = tuple[Identity | None, frozenset[str], str | None, tuple[str, ...], bool, bool]
+_Facts = tuple[Identity | None, frozenset[str], str | None, tuple[str, ...], bool, bool, Terms]
 
 
 class ModelHandle:
@@ -178,6 +186,11 @@ class ModelHandle:
         """Whether the model asks for the names of units as the data set has them."""
         return self._known()[5]
 
+    @property
+    def terms(self) -> Terms:
+        """Licence and gate of the model, as it says."""
+        return self._known()[6]
+
     def _known(self) -> _Facts:
         """Build a model and ask it; one that could not be built is not built again."""
         if self._failed is not None:
@@ -189,7 +202,7 @@ class ModelHandle:
                 said = getattr(model, "pretraining", None) is not None
                 self._facts = (
                     identity(model), methods(model), input_class(model), pretraining(model), said,
-                    own_names(model),
+                    own_names(model), terms(model),
                 )  # fmt: skip
             except KeyboardInterrupt:
                 raise

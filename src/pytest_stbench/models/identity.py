@@ -18,6 +18,19 @@ AS_GIVEN = "as given"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """Under what terms a model may be used, as it says; None where it says nothing.
+
+    ``commercial`` is False for licences that forbid such use, ``gated`` True for weights that are given to
+    those who accepted their terms.
+    """
+
+    licence: str | None = None
+    commercial: bool | None = None
+    gated: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """Digests of a model's attributes.
 
@@ -113,6 +126,15 @@ def pretraining(model: object) -> tuple[str, ...]:
 def input_class(model: object) -> str | None:
     """Return the kind of input `model` says it uses (``image``, ``image+coordinates`` ...)."""
     return _text(model, "input_class")
+
+
+def terms(model: object) -> Terms:
+    """Return the terms that `model` states. Raises ``ModelError`` for one of the wrong kind."""
+    said = {name: getattr(model, name, None) for name in ("commercial", "gated")}
+    wrong = next((name for name, value in said.items() if not isinstance(value, bool | None)), None)
+    if wrong:
+        raise ModelError(f"`{wrong}` of the model must be True or False, found {said[wrong]!r}")
+    return Terms(licence=_text(model, "licence"), **said)
 
 
 def own_names(model: object) -> bool:

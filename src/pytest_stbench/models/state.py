@@ -21,7 +21,7 @@ import numpy as np
 from pytest_stbench.models.identity import State
 from pytest_stbench.models.tensors import TensorDigests, UndigestibleError, of_tensor
 
-STATEMENTS = frozenset({"name", "revision", "config", "pretraining"})
+STATEMENTS = frozenset({"name", "revision", "config", "pretraining", "licence", "commercial", "gated"})
 """Attributes that the identity has by themselves, or that predictions do not depend on."""
 DEVICE = re.compile(r"(cpu|mps|(cuda|xpu|hpu)(:\d+)?)")
 DEPTH = 100

@@ -86,6 +86,9 @@ def _model(name: str, results: Results) -> str:
     named = " ".join(filter(None, (record.own_name or name, record.revision)))
     further = [f"given as {name}"] if record.own_name not in (None, name) else []
     further += [f"names of units {record.unit_names}"] if record.unit_names else []
+    further += [f"licence {record.licence}"] if record.licence else []
+    further += ["not for commercial use"] if record.commercial is False else []
+    further += ["weights behind a gate"] if record.gated else []
     return f"{named} ({', '.join(further)})" if further else named
 
 

@@ -38,7 +38,7 @@ KINDS: Mapping[str, type[Stored]] = {
 DIGITS = 16
 """Hexadecimal digits kept of a digest: they find accidents, and stop nobody who means to deceive."""
 
-LATER = frozenset({"own_name", "pack"})
+LATER = frozenset({"own_name", "pack", "licence", "commercial", "gated"})
 """Fields that were added after digests were: a file without them is as it was written."""
 
 

@@ -52,6 +52,12 @@ class ModelRecord(Stored):
     """Name that the model declares of itself; null without identity, and of built-in baselines."""
     unit_names: str | None = None
     """`as given`: the model was given the names of units of the data set; null: neutral names."""
+    licence: str | None = None
+    """Licence that the model states, of its weights where they have one of their own."""
+    commercial: bool | None = None
+    """Whether that licence allows commercial use; null where the model says nothing."""
+    gated: bool | None = None
+    """Whether its weights are given to those alone who accepted their terms; null where it says nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

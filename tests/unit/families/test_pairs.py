@@ -77,5 +77,5 @@ def test_liana(monkeypatch):
     monkeypatch.setitem(sys.modules, "liana.resource", module)
     assert pair_table("liana", None).pairs == (("CCL19", "CCR7"),)
     monkeypatch.setitem(sys.modules, "liana.resource", None)
-    with pytest.raises(DataError, match=r"pip install 'pytest-stbench\[lr\]'"):
+    with pytest.raises(DataError, match=r"pip install 'pytest-stbench\[communication\]'"):
         pair_table("liana", None)

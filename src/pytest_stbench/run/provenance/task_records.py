@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_stbench.calls.stored_identity import keeps
@@ -154,6 +154,7 @@ class TaskRecords:
             cached=keeps(identity),
             own_name=identity.name if identity and contestant.baseline is None else None,
             unit_names=AS_GIVEN if contestant.handle.own_names else None,
+            **asdict(contestant.handle.terms),
         )
 
     def lock(self, cell: Cell) -> LockRecord:
