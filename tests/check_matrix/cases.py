@@ -9,6 +9,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .atlases import write_atlas
 from .injections import (
     ABLATION,
     COHORTS,
@@ -161,7 +162,9 @@ def _judged(
     slides = tuple(sample.slide for sample in samples)
     grid = grid_of_data("cohort", samples, _folds(fault, slides))
     with tempfile.TemporaryDirectory(prefix="stbench-") as store:
-        judged = check_data(made, grid, (), registry, store=Path(store), names=names, whole=True)
+        if fault is not None and fault.atlas:
+            write_atlas(Path(store) / "atlas.h5ad", spec.datasets["cohort"], samples, fault.atlas)
+        judged = check_data(made, grid, (Path(store),), registry, store=Path(store), names=names, whole=True)
         said = fault.pretraining if fault else ()
         of_model = (
             model_verdicts(made, registry, store=Path(store), model=model, pretraining=said, names=names)

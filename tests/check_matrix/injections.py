@@ -161,6 +161,9 @@ ON_LATTICES = frozenset(
 NEEDS_MODEL = frozenset({"shared_corpus"})
 """Defects that no check of data alone can see: faults of a model stand for them."""
 
+REFERENCE = {
+    "reference": {"source": "h5ad", "path": "atlas.h5ad", "labels": "cell_type", "patient": "donor"},
+}
 ABLATION = {
     "variants": {
         "raw": {"normalise": "log1p"},
@@ -178,7 +181,7 @@ class DesignFault:
     ``tested`` slides make up the test of a single fold: all, which are in training too, or every second,
     the others being in training; nothing leaves one patient out in turn. ``model`` is a baseline, or
     ``depth`` (told the depth of every unit), that is judged on the cohort, ``pretraining`` what it is said
-    to have seen (None: nothing is said).
+    to have seen (None: nothing is said). ``atlas`` is what is wrong with the reference that the task names.
     """
 
     summary: str
@@ -187,6 +190,7 @@ class DesignFault:
     tested: Literal["", "all", "every second"] = ""
     model: str = ""
     pretraining: tuple[str, ...] | None = ()
+    atlas: Literal["", "species", "values", "donors"] = ""
 
 
 DESIGN_FAULTS: Mapping[str, DesignFault] = MappingProxyType(
@@ -246,6 +250,13 @@ DESIGN_FAULTS: Mapping[str, DesignFault] = MappingProxyType(
             model="depth",
         ),
         "preprocessing_unstable.one_setting": DesignFault(summary="no ablation at all", model="train_mean"),
+        "reference_atlas": DesignFault(summary="a reference atlas of mouse", task=REFERENCE, atlas="species"),
+        "reference_atlas.values": DesignFault(
+            summary="a reference atlas of log values", task=REFERENCE, atlas="values"
+        ),
+        "reference_atlas.donors": DesignFault(
+            summary="a reference atlas with cells of a tested patient", task=REFERENCE, atlas="donors"
+        ),
         "state_across_folds": DesignFault(
             summary="a model that keeps every training slide in its class", model="memory"
         ),

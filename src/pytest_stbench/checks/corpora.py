@@ -56,6 +56,7 @@ def shared_corpus(
     hashes: Hashes | None = None,
     files: Hashes | None = None,
     scope: Collection[str] = (),
+    given: Sequence[str] = (),
 ) -> CheckResult:
     """Has the model seen the test data before, by corpus, accession, slide or content?
 
@@ -78,6 +79,8 @@ def shared_corpus(
     scope
         What the task claims (``scope:``). Under ``zero-shot`` a test slide seen before fails, else it
         warns, as the model is then fitted on training slides anyway.
+    given
+        Sources of the reference atlas that the task hands to models, which count as seen.
 
     Notes
     -----
@@ -87,10 +90,10 @@ def shared_corpus(
     statistic is the number of test slides seen before; ``details["ledger"]`` has one entry per data
     set and declared source that matches.
     """
-    ledger = _ledger(pretraining or (), suite, tested, hashes)
+    ledger = [*_ledger(pretraining or (), suite, tested, hashes), *_ledger(given, suite, tested, files)]
     exact = [entry for entry in ledger if entry["match"] != "corpus"]
     seen = sorted({slide for entry in exact for slide in entry["test_slides"]})
-    findings = _seen_before(ledger, exact, seen, zero_shot="zero-shot" in scope)
+    findings = _seen_before(ledger, exact, seen, given, zero_shot="zero-shot" in scope)
     if pretraining is None:
         text = "the model does not declare what it was pretrained on"
         fix = "give it an attribute such as pretraining = ('HEST',), or pretraining = () if it was not"
@@ -108,16 +111,27 @@ def shared_corpus(
 
 
 def _seen_before(
-    ledger: Sequence[dict[str, Any]], exact: Sequence[dict[str, Any]], seen: list[str], *, zero_shot: bool
+    ledger: Sequence[dict[str, Any]],
+    exact: Sequence[dict[str, Any]],
+    seen: list[str],
+    given: Collection[str],
+    *,
+    zero_shot: bool,
 ) -> list[Finding]:
     """Return what was seen before, and what may have been."""
+
+    def saw(entry: Mapping[str, Any], what: str) -> str:
+        if entry["declared"] in given:
+            return f"the reference atlas that models are given is of {what}"
+        return f"the model was pretrained on {what}"
+
     findings = []
     if seen:
         first = next(entry for entry in exact if entry["test_slides"])
         findings.append(
             Finding(
                 status="fail" if zero_shot else "warn",
-                text=f"the model was pretrained on {first['declared']!r}, which is the {first['match']} of "
+                text=f"{saw(first, repr(first['declared']))}, which is the {first['match']} of "
                 f"{count(len(seen), 'test slide')} of {first['dataset']} ({some(seen)})",
                 fix="test on slides the model has not seen, or report these apart from all others",
                 statistic=len(seen),
@@ -130,7 +144,7 @@ def _seen_before(
         findings.append(
             Finding(
                 status="warn",
-                text=f"the model was pretrained on the corpus {entry['declared']!r}, from which "
+                text=f"{saw(entry, 'the corpus ' + repr(entry['declared']))}, from which "
                 f"{count(len(entry['test_slides']), 'test slide')} of {entry['dataset']} come too: whether "
                 "these were among what it saw is unverifiable",
                 fix="declare accessions or slides in `pretraining` of the model, or test on another corpus",

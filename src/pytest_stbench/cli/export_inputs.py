@@ -45,6 +45,7 @@ images/DATASET/SLIDE.png: the H&E image; obsm["image"] of a slide holds the plac
 pixels of it, uns["image_mpp"] the um per pixel. Of a whole-slide image, which is read in parts, there is
 TASK/.../patches/SLIDE.h5 instead, as HEST writes them: `img` (units, 224, 224, 3) at 0.5 um per pixel, or
 coarser where the image is; `coords`, upper left corners in pixels of uns["image_mpp"]; `barcode`, the units.
+reference.h5ad, where `reference` of task.json names it: cells of an atlas, raw counts, obs["label"].
 
 Write for every slide of test/ one file SLIDE.h5ad, SLIDE.parquet or SLIDE.npz into
 OUT/TASK/DATASET/SPLIT/FOLD[/sSEED]/ of a folder OUT of your own:
@@ -178,11 +179,21 @@ class _Export:
             "method": method, "classes": list(task.classes),
             "genes": list(task.genes), "observed_genes": list(task.observed_genes),
             "normalise": task.normalise, "target_sum": task.target_sum, "seed": task.seed,
-            "resolution": task.resolution, "train": [s.meta.slide_id for s in fold.train],
+            "resolution": task.resolution, "reference": self._reference(fold),
+            "train": [s.meta.slide_id for s in fold.train],
             "test": [s.meta.slide_id for s in fold.test],
             "patients": {s.meta.slide_id: s.meta.patient_id for s in fold.train},
         }  # fmt: skip
         (folder / "task.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+    def _reference(self, fold: FoldData) -> str | None:
+        """Write the cells of the atlas that models are given, once; return the name of the file in OUT."""
+        if fold.task.reference is None:
+            return None
+        target = self._out / "reference.h5ad"
+        if not target.exists():
+            _write(fold.task.reference.cells(), target)
+        return target.name
 
     def _with_target(self, slide: TrainSlide, fold: FoldData, cell: Cell) -> AnnData:
         units = self._units(slide, cell)

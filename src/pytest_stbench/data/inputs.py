@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.input_image import InputImage
+    from pytest_stbench.data.reference import Reference
     from pytest_stbench.data.region import Region
     from pytest_stbench.data.slide import SlideMeta
 
@@ -28,6 +29,7 @@ class TaskInfo:
     ``genes`` are the columns it will be asked for, ``classes`` the labels or cell types;
     ``normalise`` and ``target_sum`` say the scale of ``TrainSlide.target``
     (``log1p(counts / library size * target_sum)`` for ``log1p_cp10k`` and ``log1p_median``).
+    ``reference`` gives the cells of the atlas that the task file names.
     """
 
     name: str
@@ -39,6 +41,7 @@ class TaskInfo:
     seed: int
     resolution: str | None
     classes: tuple[str, ...] = ()
+    reference: Reference | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

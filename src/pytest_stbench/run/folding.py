@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_stbench.registry import Family
     from pytest_stbench.run.cells import Cell
     from pytest_stbench.run.open_dataset import OpenDataset
+    from pytest_stbench.run.task_reference import TaskReference
     from pytest_stbench.spec.model import DatasetSpec, PreprocessSpec, TaskSpec
     from pytest_stbench.splits.table import Fold
 
@@ -40,8 +41,14 @@ class Folding:
     """
 
     def __init__(
-        self, spec: TaskSpec, family: Family, opened: OpenDataset, sets: frozenset[str] = frozenset()
+        self,
+        spec: TaskSpec,
+        family: Family,
+        opened: OpenDataset,
+        sets: frozenset[str] = frozenset(),
+        reference: TaskReference | None = None,
     ) -> None:
+        self._reference = reference
         self._spec = spec
         self._family = family
         self._sets = sets
@@ -111,6 +118,7 @@ class Folding:
                 seed=cell.seed,
                 resolution=resolutions.pop() if len(resolutions) == 1 else None,
                 classes=plan.classes,
+                reference=self._reference.given if self._reference else None,
             ),
             question=question,
             fitted=fitted,
@@ -145,8 +153,13 @@ class Folding:
         return settings
 
 
-def made_from(spec: TaskSpec, cell: Cell, fold: FoldData, checksum: str) -> dict[str, object]:
-    """Return what a fold is made from, JSON-safe; `checksum` is that of its data set."""
+def made_from(
+    spec: TaskSpec, cell: Cell, fold: FoldData, checksum: str, reference: str | None = None
+) -> dict[str, object]:
+    """Return what a fold is made from, JSON-safe; `checksum` is that of its data set.
+
+    `reference` is that of the atlas that models are given, if there is one.
+    """
     asked = {
         "asked": list(fold.genes), "observed": list(fold.task.observed_genes),
         "classes": list(fold.task.classes), "further": fold.question.identity(fold),
@@ -158,6 +171,7 @@ def made_from(spec: TaskSpec, cell: Cell, fold: FoldData, checksum: str) -> dict
         "test": list(cell.fold.test),
         "blocks": {**cell.fold.params, "seed": cell.fold.seed} if cell.fold.within else None,
         "genes": json_digest(asked),
+        **({"reference": reference} if reference else {}),
     }
 
 

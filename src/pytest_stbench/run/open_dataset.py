@@ -31,7 +31,7 @@ class OpenDataset:
 
     def __init__(self, store: Store, checksums: Checksums | None = None) -> None:
         self._store = store
-        self._checksums = checksums or Checksums(store=store.root)
+        self.checksums = checksums or Checksums(store=store.root)
         self._key: tuple[object, ...] | None = None
         self._dataset: Dataset | None = None
         self._filtered: dict[tuple[str, FilterSpec], Slide] = {}
@@ -48,9 +48,9 @@ class OpenDataset:
         if self._dataset is None or key != self._key:
             self.close()
             readers = builtin_registry().readers
-            counts = None if self._checksums.anew else DrawnCounts(self._store, name)
+            counts = None if self.checksums.anew else DrawnCounts(self._store, name)
             made = Dataset(
-                name, config, samples, roots, checksums=self._checksums, readers=readers, counts=counts
+                name, config, samples, roots, checksums=self.checksums, readers=readers, counts=counts
             )
             self._dataset = made
             self._key = key

@@ -20,6 +20,7 @@ from pytest_stbench.run.quality.task_checks import TaskChecks
 from pytest_stbench.run.scores.ceilings import Ceiling, anchored, ceilings_of
 from pytest_stbench.run.scores.scoring import CellScores, Detail, Scorer
 from pytest_stbench.run.scores.slide_variance import SlideVariance
+from pytest_stbench.run.task_reference import TaskReference
 from pytest_stbench.run.views import Views
 from pytest_stbench.spec.defaults import family_of, methods_of, with_defaults
 from pytest_stbench.spec.fingerprint import fingerprint
@@ -63,7 +64,8 @@ class TaskRun:
         self.family = family_of(task.spec, registry)
         self.roots = roots
         sets = frozenset(registry.metrics[metric.name].genes for metric in metrics)
-        self._folding = Folding(task.spec, self.family, opened, sets)
+        self.reference = TaskReference(task.spec, roots, opened.checksums)
+        self._folding = Folding(task.spec, self.family, opened, sets, self.reference)
         self.views = Views(self, opened, self._folding)
         self.truth = TruthFacts(self, metrics)
         self.checking = TaskChecks(self, CheckMemo(self, predictor.store))
@@ -107,6 +109,7 @@ class TaskRun:
         """
         try:
             self.views.dataset(cell.view)
+            _ = self.reference.path
             self.checking.require(cell)
         except DataError as error:
             raise Blocked(cause=f"data[{cell.view}]", detail=str(error)) from None
@@ -154,8 +157,8 @@ class TaskRun:
         if contestant.files is not None:
             return self._predictor.from_files(contestant, fold, self.place(cell), label)
         group = f"{self.spec.name} {pool_id(cell.dataset, cell.variant, cell.split)}"
-        key = self._key(cell, fold)
-        return self._predictor.model(contestant, fold, key, label, self.spec.timeout, group=group)
+        timeout = self.spec.timeout
+        return self._predictor.model(contestant, fold, self._key(cell, fold), label, timeout, group=group)
 
     def tried(self, contestant: Contestant, cell: Cell) -> Trial:
         """Return what a model takes of some units of a cell, and what all cells of its pool will take."""
@@ -164,8 +167,8 @@ class TaskRun:
         return tried(contestant, self.fold(cell), label, self.spec.timeout, alike)
 
     def _key(self, cell: Cell, fold: FoldData) -> Callable[[str], str]:
-        parts = {**self._parts(cell, fold), "seed": cell.seed}
-        return lambda model: cell_key({**parts, "model": model})
+        parts = self._parts(cell, fold)
+        return lambda model: cell_key({**parts, "seed": cell.seed, "model": model})
 
     def place(self, cell: Cell) -> Place:
         """Return where predictions of a cell stand in a folder of files."""
@@ -174,7 +177,8 @@ class TaskRun:
         return Place(task=self.spec.name, view=view, split=cell.split, fold=cell.fold.name, seed=seed)
 
     def _parts(self, cell: Cell, fold: FoldData) -> dict[str, object]:
-        return made_from(self.spec, cell, fold, self.views.dataset(cell.view).checksum)
+        data, atlas = self.views.dataset(cell.view).checksum, self.reference.checksum
+        return made_from(self.spec, cell, fold, data, atlas)
 
     def ceilings(self, cell: Cell) -> Mapping[str, Mapping[str, Ceiling]]:
         """Return the ceiling of every metric on the test slides of a cell, whatever its seed."""
@@ -260,8 +264,7 @@ class TaskRun:
     def truths_of(self, cell: Cell, fold: FoldData) -> dict[str, Truth]:
         """Return the truth of each test slide of a fold, with what scores are read against."""
         if self._truths is None or self._truths[0] is not fold:
-            truths = {slide.meta.slide_id: fold.truth(slide) for slide in fold.test}
-            parts = self._parts(cell, fold)
+            truths, parts = {s.meta.slide_id: fold.truth(s) for s in fold.test}, self._parts(cell, fold)
             self._truths = (fold, anchored(self._scorer, self._predictor.store, fold, truths, parts))
         return self._truths[1]
 

@@ -45,8 +45,8 @@ class Fingerprint:
 def fingerprint(task: TaskSpec, files: Mapping[str, str] | None = None) -> Fingerprint:
     """Return the fingerprint of `task`.
 
-    `files` gives the sha256 of each gene list that the task names (:func:`gene_files`), since a
-    changed list changes the numbers. For defaults and written-out values to be equal, give it
+    `files` gives the sha256 of each gene list that the task names (:func:`gene_files`) and of the reference,
+    since a changed list changes the numbers. For defaults and written-out values to be equal, give it
     what :func:`pytest_stbench.spec.defaults.with_defaults` returns.
     """
     parts: dict[str, Any] = {"name": task.name, "family": task.family, "version": task.version}
@@ -56,7 +56,7 @@ def fingerprint(task: TaskSpec, files: Mapping[str, str] | None = None) -> Finge
     parts |= {f"metrics.{metric.name}": metric.params for metric in task.metrics}
     parts |= {f"preprocess.{key}": value for key, value in _preprocess(preprocess_of(task)).items()}
     parts |= {f"variant.{name}": _variant(task, name) for name in task.preprocess.variants}
-    parts |= _blocks(task)
+    parts |= {**_blocks(task), **_reference(task)}
     parts |= {f"file.{path}": digest for path, digest in (files or {}).items()}
     return _fingerprint(parts)
 
@@ -74,13 +74,14 @@ def prediction_parts(task: TaskSpec, dataset: str, variant: str | None = None) -
         "dataset": {"name": dataset, **_dataset(dataset_of(task, dataset, variant or ""))},
         "preprocess": _preprocess(preprocess_of(task, variant)),
         **_blocks(task),
+        **_reference(task),
     }
     return dict(_fingerprint(parts).parts)
 
 
 def gene_files(task: TaskSpec) -> tuple[str, ...]:
     """Return the paths of the lists of genes and of what families read, each once, as written."""
-    found = [path for key, path in path_fields(task) if key[0] != "datasets"]
+    found = [path for key, path in path_fields(task) if key[0] not in ("datasets", "reference")]
     return tuple(sorted(set(found)))
 
 
@@ -131,6 +132,11 @@ def _preprocess(preprocess: PreprocessSpec) -> dict[str, Any]:
 def _variant(task: TaskSpec, name: str) -> dict[str, Any]:
     units = task.preprocess.variants[name].bin
     return {**_preprocess(preprocess_of(task, name)), "bin": None if units is None else units.model_dump()}
+
+
+def _reference(task: TaskSpec) -> dict[str, Any]:
+    """Return what the file says of a reference; nothing where it has none."""
+    return {} if task.reference is None else {"reference": task.reference.fingerprinted()}
 
 
 def _blocks(task: TaskSpec) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from pytest_stbench.spec.block import Block
 from pytest_stbench.spec.part import Format, Integer, IsoDate, Length, Number, Part, UnitLength
+from pytest_stbench.spec.reference import ReferenceSpec
 
 Name = str
 Resolution = Literal["spot", "xisium", "bin", "cell", "transcript"]
@@ -244,6 +245,7 @@ class TaskSpec(Part):
     claim: Literal["population", "exploratory"] = "population"
     scope: tuple[Literal["pan-cancer", "generalises", "zero-shot"], ...] = ()
     datasets: dict[str, DatasetSpec] = Field(min_length=1)
+    reference: ReferenceSpec | None = None
     splits: tuple[SplitSpec, ...] = ()
     seeds: tuple[Annotated[Integer, Field(ge=0)], ...] = (0,)
     preprocess: PreprocessSpec = PreprocessSpec()

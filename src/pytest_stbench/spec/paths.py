@@ -19,6 +19,7 @@ PATH_FIELDS: tuple[tuple[str, ...], ...] = (
     ("datasets", "*", "image", "path"),
     ("datasets", "*", "image", "alignment"),
     ("datasets", "*", "labels", "path"),
+    ("reference", "path"),
     ("preprocess", "genes", "file"),
     ("preprocess", "variants", "*", "genes", "file"),
 )

@@ -30,9 +30,9 @@ FACTS = {
     "split": {"folds", "samples", "grouped", "dataset", "subject", "split", "config", "genes", "predicted"},
     "task": {
         "trivial", "simple", "available", "declared", "wanted", "named", "genes", "classes", "suite", "scope",
-        "families", "family", "metrics",
+        "families", "family", "metrics", "atlas", "tested_patients",
     },
-    "model": {"pretraining", "suite", "tested", "hashes", "files", "scope"},
+    "model": {"pretraining", "suite", "tested", "hashes", "files", "scope", "given"},
     "results": {"model", "simple", "values", "better", "between", "beside", "best", "refitted"},
 }  # fmt: skip
 

@@ -115,3 +115,26 @@ def test_odd_declarations_and_samples():
     suite = {"a": [Sample(slide=1, corpus=None, accession="nan"), Sample(slide=None, corpus=3)], "b": []}
     result = shared_corpus(pretraining=["3", "nan", "///", "sha256:x"], suite=suite, hashes=dict)
     assert result.status in ("pass", "warn")
+
+
+def test_a_reference_that_models_are_given_counts_as_seen():
+    facts = {"suite": SUITE, "tested": TESTED, "scope": ("zero-shot",)}
+    found = shared_corpus(pretraining=(), given=("GSE222",), **facts)
+    assert (found.status, found.slides) == ("fail", ("TENX2",))
+    assert (
+        "the reference atlas that models are given is of 'GSE222', which is the accession of" in found.message
+    )
+    found = shared_corpus(pretraining=(), given=("HEST",), **facts)
+    assert "the reference atlas that models are given is of the corpus 'HEST', from which" in found.message
+    assert shared_corpus(pretraining=(), given=("GSE9",), **facts).status == "pass"
+
+
+def test_the_file_of_a_reference_is_compared_with_the_files_of_slides_alone():
+    def counts():
+        raise AssertionError
+
+    files = {"own": {"S1": ("sha256:ab",)}}
+    found = shared_corpus(
+        pretraining=(), suite=SUITE, tested=TESTED, given=("sha256:ab",), hashes=counts, files=lambda: files
+    )
+    assert (found.status, found.slides) == ("warn", ("S1",))

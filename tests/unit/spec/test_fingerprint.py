@@ -19,6 +19,7 @@ from pytest_stbench.spec.fingerprint import (
     gene_files,
     prediction_parts,
 )
+from pytest_stbench.spec.reference import ReferenceSpec
 from pytest_stbench.spec.task_model import task_model
 from pytest_stbench.spec.validate import load_task
 
@@ -96,6 +97,16 @@ TASK = {
             "params": {"a": 1},
         },
         "two": {"source": "simulated"},
+    },
+    "reference": {
+        "source": "h5ad",
+        "path": "atlas.h5ad",
+        "labels": "kind",
+        "patient": "donor",
+        "gene": "symbol",
+        "counts": "X",
+        "cells": 5,
+        "corpus": "c",
     },
     "splits": [{"name": "lopo", "params": {}}, {"name": "pgkf", "params": {"k": 4}}],
     "seeds": [0, 1],
@@ -178,6 +189,12 @@ CLASSIFIED = {
     **{f"{D}.keys.{field}": {"dataset.one"} for field in model.KeysSpec.model_fields},
     **{f"{D}.scale.{field}": {"dataset.one"} for field in model.ScaleSpec.model_fields},
     **{f"{D}.image.{field}": {"dataset.one"} for field in model.ImageSpec.model_fields},
+    "reference.path": set(),  # its content counts, as that of data
+    **{
+        f"reference.{field}": {"reference"}
+        for field in ReferenceSpec.model_fields
+        if field not in {"source", "path"}
+    },
     f"{P}.filter.min_counts": {"preprocess.filter"},  # the variant sets its own
     f"{P}.filter.min_genes": {"preprocess.filter", "variant.raw"},
     f"{P}.normalise": {"preprocess.normalise"},
@@ -196,7 +213,7 @@ CLASSIFIED = {
     **{f"imputation.hide.{field}": {"imputation"} for field in declare.HideSpec.model_fields},
 }
 # Parts whose whole content is left out above (checks, gates), or whose fields stand under a parent.
-WHOLE = {model.CheckSpec, model.BeatsSpec, model.NotWorseSpec, model.GateSpec}
+WHOLE = {model.CheckSpec, model.BeatsSpec, model.NotWorseSpec, model.GateSpec, ReferenceSpec}
 CHOICES = {
     "claim": "exploratory",
     "scope": ["pan-cancer"],
@@ -421,3 +438,13 @@ def test_a_table_of_pairs_is_a_file_of_the_task(pairs, files):
     data = {key: value for key, value in TASK.items() if key != "imputation"}
     task = TaskSpec(**{**data, "family": "communication", "communication": {"pairs": pairs}})
     assert set(gene_files(task)) - {"g.csv"} == set(files)
+
+
+def test_the_content_of_a_reference_is_part_where_it_is_known():
+    task = TaskSpec(**TASK)
+    assert "atlas.h5ad" not in gene_files(task)
+    one, two = (fingerprint(task, {"reference": digest}) for digest in "12")
+    assert differences(one, two) == ("file.reference",)
+    without = fingerprint(task.model_copy(update={"reference": None}))
+    assert differences(fingerprint(task), without) == ("reference",)
+    assert "reference" in prediction_parts(task, "one")

@@ -81,6 +81,8 @@ class TaskRecords:
             path: hashlib.sha256(resolve_one(path, self._run.roots).read_bytes()).hexdigest()
             for path in gene_files(spec)
         }
+        if spec.reference is not None and (checksum := self._run.reference.checksum):
+            files["reference"] = checksum
         mark = fingerprint(with_defaults(spec, self._run.registry), files)
         return TaskRecord(
             name=spec.name,

@@ -16,7 +16,7 @@ from pytest_stbench.calls.failures import Blocked
 from pytest_stbench.checks.measured import NothingToScore
 from pytest_stbench.errors import DataError, DataMissing
 from pytest_stbench.families.predicted_expression import ExpressionTruth
-from pytest_stbench.run.cells import view_parts
+from pytest_stbench.run.cells import patient_of, view_parts
 from pytest_stbench.run.scores.scoring import Scorer
 from pytest_stbench.spec import TASK_SUFFIX
 from pytest_stbench.spec.defaults import (
@@ -151,6 +151,14 @@ class TaskFacts(SuiteFacts):
         self.trivial, self.simple = family.trivial, family.simple
         self.metrics = {metric.name: metric.group for metric in _metrics(run)}
         self.declared = baselines_of(spec, family)
+        self.atlas = run.reference.atlas
+        self.tested_patients = {
+            patient
+            for name in spec.datasets
+            for pool in run.grid.of(name)
+            for slide in pool.test_slides
+            if (patient := patient_of(run.grid, name).get(slide)) is not None
+        }
         self.classes = lambda: {name: run.truth.classes(name) for name in spec.datasets}
 
     @property

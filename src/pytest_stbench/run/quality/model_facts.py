@@ -34,6 +34,7 @@ class ModelFacts(TestedFacts):
         handle = contestant.handle
         # What is shipped with this package is fitted on the training slides and on nothing else.
         self.pretraining = handle.pretraining if contestant.baseline or handle.declares_pretraining else None
+        self.given = run.reference.sources
         self._there = [name for name in run.spec.datasets if name not in run.grid.missing]
 
     def hashes(self) -> Hashes:

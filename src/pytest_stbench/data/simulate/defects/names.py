@@ -100,6 +100,7 @@ NOT_IN_DATA = MappingProxyType(
         "split_within_slide": "use a split that cuts slides",
         "resolution_split": "give the slides of one samples table several resolutions",
         "panel_split": "use `panels: 2` and a split that tests one of them",
+        "reference_atlas": "name an atlas of another species, of log values, or of tested donors",
         "fitted_on_test": "name a list of genes without saying where it came from",
     }
 )
