@@ -33,10 +33,8 @@ class Imputer:
         AnnData of the units that have counts, with those genes that both have (float32, sparse) and
         ``obsm["spatial"]``; it may change both. It returns, for these units, an AnnData or data frame
         with names of genes in whatever order and case, or an array with the columns of `reference`.
-    name, revision
-        Identity of the model.
-    most, fewest
-        So many cells of the reference at most, so many shared genes at least.
+    name, revision, most, fewest
+        Identity of the model; so many cells of the reference at most, so many shared genes at least.
     counts
         Whether the values are counts; else they are on the scale of the task.
     rescale

@@ -33,11 +33,9 @@ class Labeller:
         data frame (units, classes) of numbers of at least 0; the columns of an array are the sorted labels.
     classes
         Name of the task for a label of the reference or classifier that has words of its own.
-    name, revision
-        Identity of the model.
-    most
-        So many cells of the reference at most. Labels that the task does not know are left out of a row
-        before it is divided by its sum; a row of nothing else gets the shares of training.
+    name, revision, most
+        Identity of the model; so many cells of the reference at most. Labels that the task does not know are
+        left out of a row before it is divided by its sum; a row of nothing else gets the shares of training.
     """
 
     def __init__(

@@ -36,19 +36,22 @@ def reference(train: Sequence[TrainSlide], task: TaskInfo, most: int | None = MO
     return _of_training(train, task, most) if atlas is None else _of_atlas(atlas, task, most)
 
 
-def cells_of(adata: AnnData, rows: NDArray[np.intp], genes: Sequence[str]) -> AnnData:
+def cells_of(adata: AnnData, rows: NDArray[np.intp], genes: Sequence[str] | pd.Index[str]) -> AnnData:
     """Return a copy of some cells and genes: float32 counts, names and places."""
     import anndata as ad
     import pandas as pd
 
-    counts = csr_matrix(csr_matrix(adata.X)[rows][:, columns_of(adata.var_names, genes)], dtype=np.float32)
-    found = ad.AnnData(counts, pd.DataFrame(index=adata.obs_names[rows]), pd.DataFrame(index=list(genes)))
+    names, counts = pd.Index(genes), csr_matrix(adata.X)[rows]
+    if not names.equals(adata.var_names):
+        counts = counts[:, columns_of(adata.var_names, genes)]
+    obs, var = pd.DataFrame(index=adata.obs_names[rows]), pd.DataFrame(index=names)
+    found = ad.AnnData(csr_matrix(counts, dtype=np.float32), obs, var)
     for key in adata.obsm:
         found.obsm[key] = np.array(adata.obsm[key])[rows]
     return found
 
 
-def columns_of(names: pd.Index[str], genes: Sequence[str]) -> NDArray[np.intp]:
+def columns_of(names: pd.Index[str], genes: Sequence[str] | pd.Index[str]) -> NDArray[np.intp]:
     """Return the place of each gene among names, -1 for one that is not there."""
     place = {name: column for column, name in enumerate(names)}
     return np.array([place.get(gene, -1) for gene in genes], dtype=np.intp)
@@ -70,8 +73,9 @@ def _of_training(train: Sequence[TrainSlide], task: TaskInfo, most: int | None) 
             f"no training slide measured all {len(task.genes):,} genes that are asked for: ask for genes of "
             "one panel, or give the task a reference atlas"
         )
-    every = [set(slide.counts.var_names) for slide in whole]
-    genes = [gene for gene in whole[0].counts.var_names if all(gene in panel for panel in every)]
+    genes = every = whole[0].counts.var_names
+    for panel in (slide.counts.var_names for slide in whole if not slide.counts.var_names.equals(genes)):
+        genes, every = genes[genes.isin(panel)], every.union(panel)
     filled = [np.flatnonzero(row_sums(slide.counts.X)) for slide in whole]
     ends = np.cumsum([0, *map(len, filled)])
     drawn = _drawn(int(ends[-1]), most, task.seed)
@@ -87,7 +91,7 @@ def _of_training(train: Sequence[TrainSlide], task: TaskInfo, most: int | None) 
     found.uns["left_out"] = {
         "cells_empty": sum(slide.n_units for slide in whole) - int(ends[-1]),
         "cells_not_drawn": int(ends[-1]) - len(drawn),
-        "genes": len(set.union(*every)) - len(genes),
+        "genes": len(every) - len(genes),
         "slides": len(train) - len(whole),
     }
     return found
