@@ -143,6 +143,7 @@ INJECTIONS: Mapping[str, Injection] = MappingProxyType(
         "image_registration.shift": Injection(at=0.5, above=1.0),
         "image_registration.scale": Injection(below=0.05, at=0.2, above=1.0),
         "image_registration.background": Injection(below=0.05, at=0.3, above=0.8),
+        "image_registration.off_tissue": Injection(below=0.05, at=0.6, above=0.8),
         "class_imbalance": Injection(below=0.2, at=0.95, above=1.0, task=LABELS),
         "class_imbalance.one_patient": Injection(at=0.01, above=0.15, task=LABELS),
         "label_alignment": Injection(below=0.02, at=0.1, above=0.5, task=LABELS),

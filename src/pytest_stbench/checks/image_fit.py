@@ -11,6 +11,7 @@ from pytest_stbench.checks.values import as_numbers
 from pytest_stbench.kernels.stain import STAINS
 from pytest_stbench.kernels.streams import stream
 from pytest_stbench.kernels.subset_fit import explained, spearman
+from pytest_stbench.kernels.tissue import tissue_mask
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,6 +48,7 @@ class ImageFit:
 
     blank: float
     outside: float
+    off_tissue: float | None
     rank: float | None
     own: float | None
     scale: float | None
@@ -66,10 +68,16 @@ def image_fit(slide: Slide, xy: NDArray[np.float64], patch_background: float) ->
     glass = np.asarray((pixels > WHITE).all(axis=2) | (pixels < BLACK).all(axis=2))
     blank = _mean_around(glass.astype(np.float64), PATCH_UM / mpp)
     background = float((_at(blank, at[inside]) > patch_background).sum() / len(xy)) if inside.any() else 0.0
+    tissue = tissue_mask(pixels, mpp)
+    off_tissue = None
+    if tissue.any() and inside.any():  # a grey image shows none
+        there = _at(_mean_around(tissue.astype(np.float64), PATCH_UM / mpp), at[inside])
+        off_tissue = float((there < 1 - patch_background).sum() / len(xy))
     rank, own = _rank(slide, pixels, at, inside, mpp)
     return ImageFit(
         blank=background,
         outside=float((~inside).mean()),
+        off_tissue=off_tissue,
         rank=rank,
         own=own,
         scale=_scale(slide, xy, float(image.mpp)),

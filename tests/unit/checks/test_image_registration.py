@@ -69,6 +69,8 @@ def test_clean_images_of_cells_pass(simulated):
         ({"image_registration.scale": 1.0}, "fail"),
         ({"image_registration.background": 0.3}, "warn"),
         ({"image_registration.background": 0.9}, "fail"),
+        ({"image_registration.off_tissue": 0.6}, "warn"),
+        ({"image_registration.off_tissue": 0.9}, "warn"),
     ],
 )
 def test_injected_defects_are_found(simulated, defect, status):
@@ -124,3 +126,25 @@ def test_box_means_agree_with_brute_force(side):
         for r in range(9)
     ]
     np.testing.assert_allclose(_mean_around(values, side), expected)
+
+
+def test_units_beside_the_tissue_are_told_whatever_the_glass(simulated):
+    dataset, _ = simulated(patients=1, seed=1, defects={"image_registration.off_tissue": 0.6})
+    result = image_registration(dataset)
+    (share,) = result.details["off_tissue"].values()
+    assert share > 0.4
+    assert max(result.details["background"].values()) < 0.1, "glass of this grey is not white"
+    told = [finding for finding in result.findings if "beside the tissue" in finding.text]
+    assert [finding.status for finding in told] == ["warn"]
+    assert not [
+        finding
+        for finding in image_registration(dataset, max_off_tissue=share + 0.01).findings
+        if "beside the tissue" in finding.text
+    ]
+
+
+def test_an_image_without_colour_is_not_asked_for_tissue(make_slide, make_dataset, spoil):
+    slide = make_slide("A", side=8)
+    noise = np.random.default_rng(0).integers(0, 200, (300, 300, 1)).repeat(3, axis=2).astype(np.uint8)
+    given = spoil(slide, image=Image.from_array(noise, mpp=8.0), xy_px=slide.xy_um / 8 + 30)
+    assert image_registration(make_dataset([given])).details["off_tissue"] == {}

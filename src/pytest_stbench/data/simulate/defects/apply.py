@@ -40,6 +40,7 @@ ON_UNITS: Mapping[str, Callable[[RawSlide, float, Stream], RawSlide]] = {
     "image_registration.shift": geometry.shifted,
     "image_registration.scale": geometry.wrong_scale,
     "image_registration.background": geometry.blank,
+    "image_registration.off_tissue": geometry.dulled,
     "class_imbalance": units.majority,
     "label_alignment": units.unlabelled,
     "label_alignment.shifted": units.of_others,

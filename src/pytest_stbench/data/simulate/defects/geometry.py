@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.readers.protocol import RawSlide
     from pytest_stbench.kernels.streams import Stream
 
-WHITE = 255
+WHITE, DULL = 255, 195
 SQUARE_PITCH_UM = 55.0
 INDEX_SCALE = 0.01
 PIXEL_UM = 0.5
@@ -101,7 +101,12 @@ def wrong_scale(slide: RawSlide, strength: float, rng: Stream) -> RawSlide:  # n
 
 def blank(slide: RawSlide, share: float, rng: Stream) -> RawSlide:  # noqa: ARG001 - likewise
     """Make a share of the image white, from the left."""
-    return _redrawn(slide, partial(_whiten, share=share))
+    return _redrawn(slide, partial(_covered, share=share, colour=WHITE))
+
+
+def dulled(slide: RawSlide, share: float, rng: Stream) -> RawSlide:  # noqa: ARG001 - likewise
+    """Show a share of the image, from the left, as grey glass of a scanner that is not balanced."""
+    return _redrawn(slide, partial(_covered, share=share, colour=DULL))
 
 
 def _redrawn(slide: RawSlide, change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> RawSlide:
@@ -119,7 +124,7 @@ def _shift(pixels: NDArray[np.uint8], by: int) -> NDArray[np.uint8]:
     return moved
 
 
-def _whiten(pixels: NDArray[np.uint8], share: float) -> NDArray[np.uint8]:
+def _covered(pixels: NDArray[np.uint8], share: float, colour: int) -> NDArray[np.uint8]:
     changed = pixels.copy()
-    changed[:, : round(share * pixels.shape[1])] = WHITE
+    changed[:, : round(share * pixels.shape[1])] = colour
     return changed

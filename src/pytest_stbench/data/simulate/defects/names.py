@@ -76,6 +76,7 @@ DEFECTS = MappingProxyType(
         "image_registration.shift": "the image is shifted by this share of 1 mm",
         "image_registration.scale": "the declared um per pixel are too large by this share of 50%",
         "image_registration.background": "this share of the image, from the left, is white",
+        "image_registration.off_tissue": "this share of the image, from the left, is grey glass",
         # labels
         "class_imbalance": "this share of the units of smaller niches is labelled as the largest",
         "class_imbalance.one_patient": "only this share of the patients has the label immune, others stroma",
