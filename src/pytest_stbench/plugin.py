@@ -72,6 +72,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "action": "store_true",
         "help": "try models on few units of one fold of every kind, score nothing, say what all will cost",
     }),
+    ("--stbench-device", {"metavar": "DEVICE", "help": "task.device of models; with commas one a worker"}),
     ("--stbench-keep-models", {
         "metavar": "DIR", "help": "write the models that this run fits as pickle files into a folder",
     }),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from pytest_stbench.collection.progress import progress_of
 from pytest_stbench.collection.skips import keep_exits_honest
 from pytest_stbench.data.roots import data_roots
 from pytest_stbench.run.installed import builtin_registry
+from pytest_stbench.run.machine import machine_of
 from pytest_stbench.run.separate_panels import task_and_grid
 from pytest_stbench.run.settings import AFRESH_PLUGIN, RunSettings
 from pytest_stbench.spec.defaults import family_of, metrics_of
@@ -46,6 +48,7 @@ def run_settings(config: pytest.Config) -> RunSettings:
         keep=keep,
         parts=parts_of(config) if keep else Path(),
         keep_models=_from_invocation(config, models) if models else None,
+        machine=machine_of(config.getoption("stbench_device"), os.environ),
         afresh=config.pluginmanager.has_plugin(AFRESH_PLUGIN),
     )
 

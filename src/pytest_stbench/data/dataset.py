@@ -6,11 +6,12 @@ import hashlib
 from dataclasses import fields, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.align import AliasedSource, align_columns, measured_of, totals, universe_of
 from pytest_stbench.data.catalogue import READERS
 from pytest_stbench.data.checksums import Checksums, load_manifest
+from pytest_stbench.data.gene_ids import ids_by_name
 from pytest_stbench.data.images.looking import rules_of
 from pytest_stbench.data.label_tables import LabelledSource, find_tables
 from pytest_stbench.data.roots import resolve_one
@@ -125,6 +126,14 @@ class Dataset:
         _ = self._source
         return MappingProxyType(self._renamed)
 
+    @cached_property
+    def ensembl_ids(self) -> Mapping[str, str]:
+        """The Ensembl id, without version, of every gene of which a file says one, by its name here."""
+        _ = self._source
+        return MappingProxyType(
+            ids_by_name(self._read_by, self.slide_ids, self.genes.tolist(), self._renamed)
+        )
+
     @property
     def notes(self) -> Mapping[str, Mapping[str, int]]:
         """What was counted while slides were read: note -> slide id -> number.
@@ -190,6 +199,7 @@ class Dataset:
     def _source(self) -> SlideSource:
         record = Catalogue("source", self._readers)[self.config.source]
         source: SlideSource = loaded(record)(self.config, self.samples, self._roots)
+        self._read_by: Any = source
         for slide_id in self.slide_ids:
             refuse_links_out(source.files(slide_id), self._roots)
         self._verify(source)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_stbench.data.input_image import InputImage
+    from pytest_stbench.data.later import Later, Made
     from pytest_stbench.data.reference import Reference
     from pytest_stbench.data.region import Region
     from pytest_stbench.data.slide import SlideMeta
@@ -29,7 +30,8 @@ class TaskInfo:
     ``genes`` are the columns it will be asked for, ``classes`` the labels or cell types;
     ``normalise`` and ``target_sum`` say the scale of ``TrainSlide.target``
     (``log1p(counts / library size * target_sum)`` for ``log1p_cp10k`` and ``log1p_median``).
-    ``reference`` gives the cells of the atlas that the task file names.
+    ``reference`` gives the cells of the atlas that the task file names. ``device`` and ``n_jobs`` say where
+    to compute; predictions are taken to be the same everywhere.
     """
 
     name: str
@@ -42,6 +44,23 @@ class TaskInfo:
     resolution: str | None
     classes: tuple[str, ...] = ()
     reference: Reference | None = None
+    gene_ids: Later | Made | None = None
+    device: str = "cpu"
+    n_jobs: int = 1
+
+    @property
+    def ensembl_ids(self) -> Mapping[str, str]:
+        """The Ensembl id of each gene of which the data say one, by symbol; read when it is asked."""
+        found: Mapping[str, str] = {} if self.gene_ids is None else self.gene_ids()
+        return found
+
+    @property
+    def former_symbols(self) -> Mapping[str, tuple[str, ...]]:
+        """Retired symbols of the genes asked and observed, where the table of the package knows some."""
+        from pytest_stbench.resources import former_symbols
+
+        known = former_symbols()
+        return {gene: known[gene] for gene in (*self.observed_genes, *self.genes) if gene in known}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -80,6 +80,15 @@ def gene_aliases() -> Mapping[str, str]:
 
 
 @cache
+def former_symbols() -> Mapping[str, tuple[str, ...]]:
+    """Return the retired symbols of each gene that the table of :func:`gene_aliases` knows, sorted."""
+    found: dict[str, list[str]] = {}
+    for retired, current in sorted(gene_aliases().items()):
+        found.setdefault(current, []).append(retired)
+    return MappingProxyType({gene: tuple(names) for gene, names in found.items()})
+
+
+@cache
 def background_families() -> Mapping[str, tuple[str, ...]]:
     """Return approved symbols of human genes by family: what simulated cohorts have beside programmes.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_stbench.data.align import current_symbols
 from pytest_stbench.data.gene_lists import read_gene_list
 from pytest_stbench.data.inputs import TaskInfo
+from pytest_stbench.data.later import Later
 from pytest_stbench.data.roots import resolve_one
 from pytest_stbench.errors import DataError
 from pytest_stbench.families.fold import FoldData
@@ -119,6 +120,9 @@ class Folding:
                 resolution=resolutions.pop() if len(resolutions) == 1 else None,
                 classes=plan.classes,
                 reference=self._reference.given if self._reference else None,
+                gene_ids=Later(lambda: dict(dataset.ensembl_ids)),
+                device=self._opened.machine.device,
+                n_jobs=self._opened.machine.n_jobs,
             ),
             question=question,
             fitted=fitted,

@@ -10,6 +10,7 @@ from pytest_stbench.models.identity import json_digest
 from pytest_stbench.preprocess.filter import filter_units
 from pytest_stbench.run.dataset_memos import DrawnCounts, StoredStatistics
 from pytest_stbench.run.installed import builtin_registry
+from pytest_stbench.run.machine import Machine
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
@@ -27,9 +28,13 @@ class OpenDataset:
 
     What is derived from a data set (filtered slides, gene statistics) leaves memory with it; the
     statistics stay in `store`. `checksums` says how those of data are had; by default they are kept there.
+    `machine` is what models are told of this one.
     """
 
-    def __init__(self, store: Store, checksums: Checksums | None = None) -> None:
+    def __init__(
+        self, store: Store, checksums: Checksums | None = None, machine: Machine | None = None
+    ) -> None:
+        self.machine = machine or Machine()
         self._store = store
         self.checksums = checksums or Checksums(store=store.root)
         self._key: tuple[object, ...] | None = None

@@ -51,7 +51,7 @@ class Runner:
         store = Store(settings.store, run_id=settings.run_id)
         keep_in(settings.store)
         self.checksums = Checksums(store=settings.store, anew=settings.no_skip, progress=progress)
-        self._opened = OpenDataset(store, self.checksums)
+        self._opened = OpenDataset(store, self.checksums, settings.machine)
         self._predictor = Predictor(
             store, retry=settings.retry, afresh=settings.afresh, progress=progress,
             keep_models=None if settings.afresh else settings.keep_models,

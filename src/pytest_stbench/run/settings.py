@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pytest_stbench.run.machine import Machine
 
 if TYPE_CHECKING:
     from pytest_stbench.results.details import Level
@@ -23,6 +25,7 @@ class RunSettings:
     ``run_id`` is the same in all processes of one run. ``afresh`` uses and stores nothing of a
     model under test. ``keep`` says what is kept beside the results, in parts in the folder ``parts``;
     None: nothing. ``keep_models`` is the folder for fitted models.
+    ``machine`` is what models are told of where they run.
     """
 
     data: Path | None = None
@@ -35,3 +38,4 @@ class RunSettings:
     keep: Level | None = None
     parts: Path = Path()
     keep_models: Path | None = None
+    machine: Machine = field(default_factory=Machine)

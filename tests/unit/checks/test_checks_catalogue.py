@@ -25,7 +25,7 @@ FACTS = {
     "dataset": {
         "dataset", "claim", "folds", "task_genes", "unit_filter", "allowed", "raw",
         "label_slides", "measured", "depth_adjusted", "perfect", "primary", "notes", "given", "regions",
-        "domains", "silver",
+        "domains", "silver", "every_gene",
     },
     "split": {"folds", "samples", "grouped", "dataset", "subject", "split", "config", "genes", "predicted"},
     "task": {

@@ -53,6 +53,14 @@ def test_share_of_genes_that_differ_between_niches(make_dataset, make_slide, mea
     assert result.details["labelled_slides"] == 1
 
 
+@pytest.mark.parametrize(("varying", "status"), [(20, "pass"), (4, "warn"), (0, "warn")])
+def test_all_genes_of_a_transcriptome_may_be_asked(make_dataset, make_slide, measure, spoil, varying, status):
+    measured = measure(make_dataset([_slide(make_slide, spoil, varying)]))
+    assert housekeeping_only_panel(measured, every_gene=True).status == status
+    kept = measure(make_dataset([_slide(make_slide, spoil, 20, [f"RPL{i + 3}" for i in range(20)])]))
+    assert housekeeping_only_panel(kept, every_gene=True).status == "fail"
+
+
 def test_the_panel_of_the_specification(make_dataset, make_slide, measure, spoil):
     names = ["ACTB", "GAPDH", "RPL13A", "UBC"]
     slide = _slide(make_slide, spoil, 0, names, n_genes=4, niche=None)

@@ -16,7 +16,7 @@ from pytest_stbench.data.readers.annotations import embedding_of, formed_units, 
 from pytest_stbench.data.readers.counts import only_genes, read_rows, shape_of
 from pytest_stbench.data.readers.files import of_slide
 from pytest_stbench.data.readers.geometry import coordinates, image_of
-from pytest_stbench.data.readers.matrices import features_of, matrices
+from pytest_stbench.data.readers.matrices import features_of, ids_of, matrices
 from pytest_stbench.data.readers.protocol import RawSlide
 from pytest_stbench.data.readers.slide_rows import (
     notes_of_codes,
@@ -152,6 +152,12 @@ class H5adSource:
         """Return the symbols of the genes of the slide, each once, in the order of the file."""
         with hdf5.opened(self._places[slide_id].path) as file:
             return genes_in(*features_of(file, self._matrix(file)[1], self._config.keys.gene))
+
+    def ensembl_ids(self, slide_id: str) -> dict[str, str]:
+        """Return the Ensembl id of each gene beside whose symbol the file has one."""
+        with hdf5.opened(self._places[slide_id].path) as file:
+            _, var = self._matrix(file)
+            return ids_of(file, var, self._config.keys.gene)
 
     def read(self, slide_id: str) -> RawSlide:
         """Read one slide.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.data.features import kinds_column, kinds_of
+from pytest_stbench.data.gene_ids import ensembl_ids
 from pytest_stbench.data.readers import hdf5
 from pytest_stbench.data.readers.counts import read_rows, shape_of
 from pytest_stbench.data.wording import absent
@@ -221,3 +222,15 @@ def _some(values: NDArray[Any]) -> list[Any]:
     """Return evenly spread values."""
     chosen = np.linspace(0, len(values) - 1, min(len(values), SAMPLED)).astype(np.intp)
     return list(values[chosen].tolist())
+
+
+def ids_of(file: h5py.File, var: Any, column: str | None) -> dict[str, str]:
+    """Return the Ensembl id of each symbol of `var`: from its index, or the column of text with most."""
+    symbols = symbols_of(file, var, column).tolist()
+    named = [hdf5.index_of(var).tolist()]
+    named += [
+        hdf5.column(var, name).tolist()
+        for name in hdf5.columns(var)
+        if hdf5.is_discrete(var, name) and not hdf5.is_number(var, name)
+    ]
+    return max((ensembl_ids(symbols, ids) for ids in named), key=len)

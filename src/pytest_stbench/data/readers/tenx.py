@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.data.features import genes_in, kinds_of
+from pytest_stbench.data.gene_ids import ensembl_ids
 from pytest_stbench.data.labels import text
 from pytest_stbench.data.readers import hdf5
 from pytest_stbench.data.readers.counts import checked
@@ -32,6 +33,12 @@ class Features:
 
     names: NDArray[np.str_]
     kinds: NDArray[np.str_]
+    ids: NDArray[np.str_] | None = None
+
+    @property
+    def ensembl_ids(self) -> dict[str, str]:
+        """The Ensembl id of each gene, by its name."""
+        return {} if self.ids is None else ensembl_ids(self.names, self.ids)
 
     @property
     def genes(self) -> tuple[str, ...]:
@@ -85,7 +92,7 @@ def _features(group: h5py.Group) -> Features:
     if ids is not None:
         names = np.where(names == "", ids, names)
     types = _text(features["feature_type"]) if "feature_type" in features else None
-    return Features(names=names, kinds=kinds_of(names, types, ids))
+    return Features(names=names, kinds=kinds_of(names, types, ids), ids=ids)
 
 
 def _text(node: h5py.Dataset) -> NDArray[np.str_]:

@@ -121,6 +121,10 @@ class VisiumSource:
         """Return the symbols of the genes, each once, in the order of the matrix."""
         return read_features(self._slides[slide_id].matrix).genes
 
+    def ensembl_ids(self, slide_id: str) -> dict[str, str]:
+        """Return the Ensembl id of each gene."""
+        return read_features(self._slides[slide_id].matrix).ensembl_ids
+
     def read(self, slide_id: str) -> RawSlide:
         """Read the units under tissue, or the cells, with their counts."""
         outs = self._slides[slide_id]

@@ -14,6 +14,7 @@ import numpy as np
 from pytest_stbench.calls.contestants import runnable
 from pytest_stbench.calls.failures import Blocked
 from pytest_stbench.checks.measured import NothingToScore
+from pytest_stbench.checks.subject import is_whole_transcriptome
 from pytest_stbench.errors import DataError, DataMissing
 from pytest_stbench.families.predicted_expression import ExpressionTruth
 from pytest_stbench.run.cells import patient_of, view_parts
@@ -79,6 +80,13 @@ class DatasetFacts:
     def dataset(self) -> Dataset:
         """The view, open."""
         return self._run.views.dataset(self._view)
+
+    @property
+    def every_gene(self) -> bool:
+        """Whether all genes of a whole transcriptome are asked."""
+        _, variant = view_parts(self._view)
+        every = preprocess_of(self._run.spec, variant).genes.select == "all"
+        return every and is_whole_transcriptome(self.dataset.config.panel, len(self.dataset.genes))
 
     @property
     def measured(self) -> MeasuredSlides:
