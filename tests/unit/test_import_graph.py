@@ -39,7 +39,7 @@ LAYERS = (
     ("run",),
     ("report",),
     ("collection", "cli"),
-    ("api",),
+    ("api", "cluster"),
     ("hooks",),
     ("plugin",),
 )
