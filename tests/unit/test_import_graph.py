@@ -40,7 +40,7 @@ LAYERS = (
     ("run",),
     ("report",),
     ("collection", "cli"),
-    ("api",),
+    ("api", "cluster"),
     ("hooks",),
     ("plugin",),
 )

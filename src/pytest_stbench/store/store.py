@@ -84,6 +84,10 @@ class Store:
         _note_use(path)
         return StoredPrediction(values=values, meta=meta)
 
+    def holds(self, key: str) -> bool:
+        """Tell whether a prediction of `key` is on disk, without reading it."""
+        return self._prediction(key).is_file()
+
     def save(
         self,
         key: str,
