@@ -42,7 +42,7 @@ MINI = {
         "filter": {"min_counts": 100, "min_genes": 20},
         "genes": {"select": "svg", "n": 10},
     },
-    "imputation": {"hide": {"folds": 4, "fold": 0}},
+    "imputation": {"hide": {"folds": 4, "fold": 1}},
     "metrics": ["spearman_gene", "rmse"],
 }
 

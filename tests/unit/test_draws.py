@@ -20,11 +20,16 @@ OTHERS_DRAW = {
     "baselines/hest_probe.py": "randomised components of scikit-learn",
     "kernels/clustering.py": "k-means++ of scikit-learn; Leiden of igraph, seeded",
     "metrics/niche_recluster.py": "k-means++ of scikit-learn",
+    "published/moscot.py": "components of scanpy, seeded",
+    "published/tangram.py": "the training of Tangram, seeded",
+    "published/banksy.py": "components of scanpy, seeded",
+    "published/leiden.py": "Leiden of igraph and components of scanpy, seeded",
+    "published/squidpy_neighbourhood.py": "components of scanpy, seeded",
 }
 """Where a library draws for itself, by ``random_state``: from RandomState, which numpy has frozen."""
 
 NOT_NUMBERS = (
-    "collection/keep_option.py", "data/atomic.py", "data/images/tokens.py", "results/details.py",
+    "cluster/command.py", "cluster/on_worker.py", "collection/keep_option.py", "data/atomic.py", "data/images/tokens.py", "results/details.py",
     "store/store.py",
 )  # fmt: skip
 """Names of runs, temporary files and open images, which no number depends on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,7 @@ class TaskInfo:
     resolution: str | None
     classes: tuple[str, ...] = ()
     reference: Reference | None = None
-    gene_ids: Later | Made | None = None
+    gene_ids: Later | Made | None = field(default=None, compare=False)
     device: str = "cpu"
     n_jobs: int = 1
 

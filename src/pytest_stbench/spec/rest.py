@@ -23,6 +23,7 @@ PLACEHOLDERS: dict[str, Any] = {
     "datasets": {"placeholder": {"source": "placeholder"}},
     "source": "placeholder",
     "path": "placeholder",
+    "labels": "placeholder",
     "um_per_px": 1.0,
     "margin": 0.0,
     "geometry": "none",

@@ -13,7 +13,7 @@ NAMES = (
     "image_registration", "metadata_missing", "nonfinite_negative", "controls_in_matrix",
     "task_gene_coverage", "class_imbalance", "label_alignment", "no_spatial_signal", "baseline_missing",
     "metric_monoculture", "panel_effect", "panel_split", "narrow_scope", "no_panel_independent_eval",
-    "split_within_slide", "name_leak",
+    "split_within_slide", "name_leak", "reference_atlas", "truth_of_input",
 )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def folder(untouched):
 
 def test_the_folder_of_the_clean_cohort_passes_without_a_task_file(folder):
     assert folder.exit_code == 0, folder.output
-    assert "checks  32 passed\n" in folder.output, folder.output
+    assert "checks  33 passed\n" in folder.output, folder.output
 
 
 def test_the_checklist_of_a_folder_knows_its_panel(folder):

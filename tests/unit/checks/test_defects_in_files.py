@@ -110,6 +110,7 @@ def _verdicts(clean, files, folder, folds=None, **config):
             "available": {"toy": {"train_mean", "coords"}},
             "wanted": {"evaluated"},
             "genes": {},
+            "atlas": lambda: None,
             "metrics": {"pearson_gene": "agreement", "rmse": "error"},
             "families": ("T01",),
             "suite": {"toy": samples},

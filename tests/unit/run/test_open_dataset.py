@@ -36,5 +36,5 @@ def test_opening_another_data_set_closes_the_first(tmp_path):
 def test_a_strict_run_reads_every_file_anew(tmp_path):
     for strict in (False, True):
         runner = Runner(RunSettings(store=tmp_path, no_skip=strict), builtin_registry())
-        assert runner._opened._checksums.anew is strict
-        assert runner._opened._checksums.store == tmp_path
+        assert runner._opened.checksums.anew is strict
+        assert runner._opened.checksums.store == tmp_path

@@ -44,6 +44,7 @@ class FakeRun:
     """A task run whose scores are given: by name of who predicted, a value for each slide."""
 
     def __init__(self, task, samples, values):
+        self.task = task
         self.spec = task.spec
         self.registry = REGISTRY
         self.family = family_of(task.spec, REGISTRY)
