@@ -101,7 +101,8 @@ class Telling:
         where = f" on {done.worker}" if done.worker else ""
         what = "judged" if job.checks else f"{done.computed} computed, {done.reused} reused"
         if done.outcome != "done":
-            what = f"{done.outcome}: {done.message.partition(chr(10))[0].removeprefix(f'{job.label} ')}"
+            first = done.message.partition("\n")[0].removeprefix(job.label)
+            what = f"{done.outcome}: {first.lstrip(' :')}"
         text = f"[{number:{width}}/{self._total}] {job.label}: {what}"
         tail = f", {done.seconds:.1f} s{where}"
         room = CI_WIDTH - len(tail)
