@@ -27,7 +27,7 @@ class GeneList:
 def read_gene_list(path: Path) -> tuple[str, ...]:
     """Return the gene symbols of `path`, each once, in the order of the file.
 
-    See :func:`load_gene_list`.
+    See :func:`pytest_stbench.data.gene_lists.load_gene_list`.
     """
     return load_gene_list(path).names
 

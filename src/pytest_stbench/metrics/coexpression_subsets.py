@@ -72,7 +72,7 @@ def niche_coexpression_ssim(
     ----------
     truth, prediction, measured, genes, min_units, min_genes
         As in :func:`coexpression_ssim`, for the units of one niche. The prediction may also be
-        :class:`NicheCorrelations`.
+        :class:`~pytest_stbench.metrics.coexpression_arms.NicheCorrelations`.
     niches
         Shape (n,): true niche of each unit. Units without one (None, NaN, empty or
         ``undetermined``) belong to none.

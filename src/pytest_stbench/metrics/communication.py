@@ -67,7 +67,8 @@ def lr_auprc(
     Parameters
     ----------
     truth, prediction
-        Shape (n, g): units x genes, log-normalised. The prediction may also be :class:`PairAssociations`.
+        Shape (n, g): units x genes, log-normalised. The prediction may also be
+        :class:`~pytest_stbench.metrics.pair_arms.PairAssociations`.
     pairs
         Shape (p, 2): symbols of ligand and receptor. A pair is usable if the slide measured both
         and each is detected in at least 10% of its units.
@@ -76,8 +77,8 @@ def lr_auprc(
     libsize
         Shape (n,): total count of each unit over all genes measured; for both arms.
     lr_threshold
-        Shape (p,): what :func:`lr_thresholds` makes of the truth. A usable pair without one is
-        left out and counted (the extra ``n_unmatched``).
+        Shape (p,): what :func:`~pytest_stbench.metrics.pair_arms.lr_thresholds` makes of the truth. A
+        usable pair without one is left out and counted (the extra ``n_unmatched``).
     genes, measured
         Gene symbols (g,), and True where the slide measured the gene (g,); all by default.
     min_pairs

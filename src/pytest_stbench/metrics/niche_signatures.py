@@ -53,7 +53,7 @@ def niche_jaccard(
     ----------
     truth, prediction
         Shape (n, g): units x genes, log1p scale. The prediction may also be
-        :class:`NicheFoldChanges`, which order the genes by themselves.
+        :class:`~pytest_stbench.metrics.niche_arms.NicheFoldChanges`, which order the genes by themselves.
     niches
         Shape (n,): true niche of each unit. Units without one (None, NaN, empty or
         ``undetermined``) are left out of both sides.
@@ -134,7 +134,8 @@ def niche_jaccard_normalised(
         As in :func:`niche_jaccard`.
     ceiling
         Niche -> Jaccard index that the depth of the truth allows, or its draws, as made by
-        :func:`niche_ceiling`: their mean is taken. A niche without a finite one has no headroom.
+        :func:`~pytest_stbench.metrics.niche_reference.niche_ceiling`: their mean is taken. A niche
+        without a finite one has no headroom.
 
     Returns
     -------
@@ -189,7 +190,8 @@ def novel_recall(
         As in :func:`niche_jaccard`; `genes` must be given for their symbols to be looked up.
     known_markers
         Niche -> symbols that are in the signature of that niche in any training patient, as made
-        by :func:`niche_markers`. Of a niche that is not there every marker is novel.
+        by :func:`~pytest_stbench.metrics.niche_reference.niche_markers`. Of a niche that is
+        not there every marker is novel.
 
     Returns
     -------
