@@ -15,6 +15,7 @@ import numpy as np
 
 from pytest_stbench.data.encoded import decode, pixels_only, size_of
 from pytest_stbench.data.images.looking import pyramid_of, statements_of
+from pytest_stbench.data.images.pyramid import Stored
 from pytest_stbench.data.images.regions import Regions
 from pytest_stbench.data.images.resolution import settled
 from pytest_stbench.data.images.tokens import token_of
@@ -39,7 +40,8 @@ class Image:
     Parameters
     ----------
     source
-        An image file, or (H, W, 3) uint8 pixels, or a function without arguments that makes them.
+        An image file, a part of a store, (H, W, 3) uint8 pixels, or a function without arguments that
+        makes them.
     mpp
         Micrometres per pixel of the source.
     target_mpp
@@ -49,7 +51,7 @@ class Image:
         Reads the file whatever it is: ``tiff``, ``openslide`` or ``pillow``; None for what fits it.
     """
 
-    source: Path | NDArray[np.uint8] | Callable[[], NDArray[np.uint8]]
+    source: Path | Stored | NDArray[np.uint8] | Callable[[], NDArray[np.uint8]]
     mpp: float = field(kw_only=True)
     target_mpp: float | None = field(default=None, kw_only=True)
     reader: Reader | None = field(default=None, kw_only=True)
@@ -100,6 +102,8 @@ class Image:
 
         Raises ``DataError`` as :func:`~pytest_stbench.data.images.looking.pyramid_of`.
         """
+        if isinstance(self.source, Stored):
+            return self.source.make(self.source.path, str(self.source.path))
         return (
             pyramid_of(self.source, str(self.source), self.reader) if isinstance(self.source, Path) else None
         )
@@ -118,9 +122,11 @@ class Image:
         if self.pyramid is not None:
             with self.pyramid.reading() as read:
                 as_stored = Regions(self.pyramid, read, um_per_px=1.0, common=1.0, mpp=1.0)
-                return as_stored.whole(str(self.source))
+                path = self.source.path if isinstance(self.source, Stored) else self.source
+                return as_stored.whole(str(path))
         if isinstance(self.source, Path):
             return decode(self.source, str(self.source))
+        assert not isinstance(self.source, Stored)  # it has a pyramid
         found = self.source() if callable(self.source) else self.source
         if found.ndim != 3 or found.shape[2] != 3 or found.dtype != np.uint8:
             raise DataError(f"an image must be (H, W, 3) uint8, found {found.dtype} of shape {found.shape}")
@@ -137,7 +143,7 @@ class Image:
     @cached_property
     def _content(self) -> tuple[Content, tuple[int, int]]:
         """Encoded bytes, pixels or what stands for the file, and the size; shared by all inputs."""
-        if isinstance(self.source, Path) and self.pyramid is not None:
+        if isinstance(self.source, Path | Stored) and self.pyramid is not None:
             full = self.pyramid.levels[0]
             return token_of(self.source, self.reader), (full.height, full.width)
         content = pixels_only(self.source) if isinstance(self.source, Path) else None

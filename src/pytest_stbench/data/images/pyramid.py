@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
     Tile = NDArray[np.uint8]
     ReadTile = Callable[[int, int, int], "Tile | None"]
+
+T = TypeVar("T")
 
 MOST_TILE_BYTES = 1 << 26
 """Decoded bytes of a tile or strip: what is larger is not read in parts."""
@@ -65,6 +68,39 @@ class Pyramid(Protocol):
         ``DataError`` that names level and tile, and no file.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An image that is a part of a file or a store, read in parts; it can be pickled.
+
+    Parameters
+    ----------
+    path
+        The file, or the folder of the store.
+    make
+        Returns the pyramid, given `path` and what errors call it.
+    """
+
+    path: Path
+    make: Callable[[Path, str], Pyramid]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files whose content it is."""
+        inside = self.path.is_dir()
+        return (
+            tuple(sorted(file for file in self.path.rglob("*") if file.is_file())) if inside else (self.path,)
+        )
+
+
+def without_path(read: Callable[[], T], path: Path, name: str) -> T:
+    """Return what `read` returns; its ``DataError`` calls the file `name`, and nothing else is said of it."""
+    try:
+        return read()
+    except DataError as error:
+        said = str(error).replace(str(path), name)
+    raise DataError(said)
 
 
 def scale_of(level: int, size: tuple[int, int], full: tuple[int, int], name: str) -> float:

@@ -46,6 +46,16 @@ def ome_pixels(description: str, width: int, height: int) -> Mapping[str, str]:
     return (own or found or [{}])[0]
 
 
+def channels_declared(attributes: Mapping[str, str], samples: int, name: str) -> None:
+    """Raise ``DataError`` where the description of the file declares more channels than an image holds."""
+    text = attributes.get("SizeC", "1")
+    if text.isdecimal() and int(text) > samples:
+        raise DataError(
+            f"{name}: image of {text} channels, each by itself; RGB or grey is needed: fluorescence is no "
+            "H&E image; name the H&E of the slide, or write its channels into one RGB image"
+        )
+
+
 def stated(
     description: str, pixels: Mapping[str, str], resolution: tuple[float, float, int] | None, name: str
 ) -> dict[str, float]:

@@ -10,12 +10,11 @@ import numpy as np
 
 from pytest_stbench.data.images.codecs import GREY_INVERTED, TileError, decode_tile
 from pytest_stbench.data.images.pyramid import Level, scale_of
-from pytest_stbench.data.images.resolution import ome_pixels, stated
+from pytest_stbench.data.images.resolution import channels_declared, ome_pixels, stated
 from pytest_stbench.data.images.tiff_pages import (
     ASSOCIATED,
     UNASSOCIATED,
     Page,
-    channels_declared,
     contents_of,
     state_of,
 )  # fmt: skip

@@ -24,7 +24,7 @@ from pytest_stbench.data.images.pyramid import MOST_TILE_BYTES
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -291,13 +291,3 @@ def _ratio(value: Any) -> float:
     if isinstance(value, tuple):
         return float(value[0]) / float(value[1]) if len(value) > 1 and value[1] else 0.0
     return float(value)
-
-
-def channels_declared(attributes: Mapping[str, str], samples: int, name: str) -> None:
-    """Raise ``DataError`` where the description of the file declares more channels than an image holds."""
-    text = attributes.get("SizeC", "1")
-    if text.isdecimal() and int(text) > samples:
-        raise DataError(
-            f"{name}: image of {text} channels, each by itself; RGB or grey is needed: fluorescence is no "
-            "H&E image; name the H&E of the slide, or write its channels into one RGB image"
-        )

@@ -9,24 +9,28 @@ from __future__ import annotations
 
 import atexit
 import hashlib
-import json
 import os
+import pickle
 import secrets
 import shutil
 import tempfile
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.checksums import file_sha256, state_of
 from pytest_stbench.data.images.looking import files_of, pyramid_of
+from pytest_stbench.data.images.pyramid import Stored
 from pytest_stbench.data.images.tile_cache import UsedLast
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
     from pytest_stbench.data.images.looking import Reader
     from pytest_stbench.data.images.pyramid import Pyramid
+
+    Entry = tuple[Path | Stored, Reader | None]
 
 NAME = "image of a slide"
 """What errors that a model may see call the file."""
@@ -43,7 +47,7 @@ LEFT_S = 30 * 86_400
 MOST_OPEN = 16
 _CHANGED = f"{NAME}: the file was changed after it was opened: start the run anew"
 _GONE = f"{NAME}: the file cannot be read any more: start the run anew"
-_FILES: dict[str, tuple[Path, Reader | None]] = {}
+_FILES: dict[str, Entry] = {}
 _STORE: list[Path] = []
 _PYRAMIDS: UsedLast[Pyramid] = UsedLast(MOST_OPEN, lambda _: 1)
 
@@ -65,11 +69,12 @@ class Token:
         return _PYRAMIDS.get(self.word, self._opened)
 
     def _opened(self) -> Pyramid:
-        path, reader = _file_of(self.word)
-        if _seal_of(path) != self.seal:
+        source, reader = _file_of(self.word)
+        if _seal_of(source) != self.seal:
             raise DataError(_CHANGED)
+        path = source.path if isinstance(source, Stored) else source
         try:
-            found = pyramid_of(path, NAME, reader)
+            found = source.make(path, NAME) if isinstance(source, Stored) else pyramid_of(path, NAME, reader)
             said = _CHANGED
         except DataError as error:
             # Libraries quote the path in their own words.
@@ -83,9 +88,9 @@ class Token:
 
         Raises ``DataError`` where the file cannot be read.
         """
-        path, reader = _file_of(self.word)
+        source, reader = _file_of(self.word)
         try:
-            contents = [file_sha256(file) for file in files_of(path)]
+            contents = [file_sha256(file) for file in _files(source)]
         except DataError:
             contents = []
         if not contents:
@@ -100,11 +105,17 @@ class Token:
         return Token, (self.word, self.seal)
 
 
-def token_of(path: Path, reader: Reader | None) -> Token:
-    """Return a new token of an image file. Raises ``DataError`` where it is gone."""
-    word, path = secrets.token_hex(16), path.absolute()
-    _FILES[word] = (path, reader)
-    return Token(word, _seal_of(path))
+def token_of(source: Path | Stored, reader: Reader | None) -> Token:
+    """Return a new token of an image file, or of a part of one. Raises ``DataError`` where it is gone."""
+    _ready()  # a pool may start before anything is pickled for it
+    word = secrets.token_hex(16)
+    own = replace(source, path=source.path.absolute()) if isinstance(source, Stored) else source.absolute()
+    _FILES[word] = (own, reader)
+    return Token(word, _seal_of(own))
+
+
+def _files(source: Path | Stored) -> tuple[Path, ...]:
+    return source.files if isinstance(source, Stored) else files_of(source)
 
 
 def keep_in(store: Path) -> None:
@@ -112,10 +123,10 @@ def keep_in(store: Path) -> None:
     _STORE[:] = [store]
 
 
-def _seal_of(path: Path) -> str:
+def _seal_of(source: Path | Stored) -> str:
     """Return a digest of what changes when the files of an image are written."""
     try:
-        states = [state_of(file.stat()) for file in files_of(path)]
+        states = [state_of(file.stat()) for file in _files(source)]
     except OSError:
         states = []
     if not states:
@@ -123,34 +134,39 @@ def _seal_of(path: Path) -> str:
     return hashlib.sha256(repr(states).encode()).hexdigest()
 
 
-def _file_of(word: str) -> tuple[Path, Reader | None]:
+def _file_of(word: str) -> Entry:
     if word not in _FILES:
         shared = _shared() if word.isalnum() else None
         try:
-            path, reader = json.loads((shared / word).read_text(encoding="utf-8")) if shared else (None, None)
-        except (OSError, ValueError):
-            path = reader = None
-        if path is None:
+            found = pickle.loads((shared / word).read_bytes()) if shared else None  # of this user alone
+        except (OSError, ValueError, EOFError, pickle.UnpicklingError):
+            found = None
+        if found is None:
             raise DataError(
                 f"{NAME}: it was pickled by a run that has ended, or on another machine: only inputs of a "
                 "run that goes on lead to their images"
             )
-        _FILES[word] = (Path(path), reader)
+        _FILES[word] = found
     return _FILES[word]
 
 
-def _share(word: str) -> None:
-    """Write a word where processes that are no forks of this one find it."""
+def _ready() -> Path:
+    """Return the folder of the run's words; made before children start that are to know of it."""
     folder = _shared()
     if folder is None:
         folder = _new_folder()
         os.environ[FOLDER] = str(folder)
         atexit.register(_end, folder, os.getpid())
+    return folder
+
+
+def _share(word: str) -> None:
+    """Write a word where processes that are no forks of this one find it."""
+    folder = _ready()
     if word not in _FILES or (folder / word).exists():
         return
-    path, reader = _FILES[word]
     part = folder / f"{word}.{os.getpid()}"
-    part.write_text(json.dumps([str(path), reader]), encoding="utf-8")
+    part.write_bytes(pickle.dumps(_FILES[word]))
     part.replace(folder / word)
 
 

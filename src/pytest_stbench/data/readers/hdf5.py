@@ -38,15 +38,31 @@ READ_ERRORS = (
 @contextmanager
 def opened(path: Path, required: tuple[str, ...] = ("obs", "var"), what: str = "h5ad") -> Iterator[h5py.File]:
     """Open an HDF5 file for reading; what goes wrong inside is a ``DataError`` naming the file."""
+    with named(path, what), file_of(path, required, what) as file:
+        yield file
+
+
+def file_of(path: Path, required: tuple[str, ...], what: str) -> h5py.File:
+    """Return an HDF5 file that is open for reading, to be closed; raises what h5py does, or ``DataError``."""
     if path.is_dir():
         raise DataError(f"{path}: a folder, not an {what} file; `path` must name files")
+    file = h5py.File(path, "r", locking="best-effort")
     try:
-        with h5py.File(path, "r", locking="best-effort") as file:
-            check_bounds(file, path)
-            if any(name not in file for name in required):
-                message = f"{path}: an HDF5 file without {' and '.join(required)}, not a file of {what}"
-                raise DataError(message)
-            yield file
+        check_bounds(file, path)
+        if any(name not in file for name in required):
+            message = f"{path}: an HDF5 file without {' and '.join(required)}, not a file of {what}"
+            raise DataError(message)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+@contextmanager
+def named(path: Path, what: str) -> Iterator[None]:
+    """Turn what goes wrong with an HDF5 file into a ``DataError`` that names it."""
+    try:
+        yield
     except READ_ERRORS as error:
         message = f"{path}: cannot be read as {what} (truncated, damaged or another format): {error}"
         raise DataError(message) from error

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.readers.protocol import RawSlide
     from pytest_stbench.spec.model import DatasetSpec
 
-RULES = "hest/4"
+RULES = "hest/5"
 EXPRESSION = ("adata", "st")
 PIXEL_UM = (0.05, 10.0)
 TECHNOLOGIES = {

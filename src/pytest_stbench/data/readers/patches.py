@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.data.image import Image
+from pytest_stbench.data.images.pyramid import Stored
 from pytest_stbench.data.labels import text
 from pytest_stbench.data.readers import hdf5
+from pytest_stbench.data.readers.mosaic import Mosaic
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -29,9 +31,8 @@ SIDE = "patch_size_src"
 AGREE = 0.05
 """Relative difference above which two sizes of a patch contradict each other."""
 
-MAX_PIXELS = 1 << 30
-WHITE = 255
-AT_ONCE = 256
+MAX_PIXELS = 1 << 36
+"""262,144 pixels a side: more is no slide."""
 
 
 def image_of_patches(
@@ -39,7 +40,7 @@ def image_of_patches(
 ) -> tuple[Image, NDArray[np.float64], int]:
     """Return the image, the places of units in its pixels, and how many units have no patch.
 
-    The image is put together when it is asked for: what no patch shows is white; where patches
+    The image is put together tile by tile, as it is asked for: what no patch shows is white; where patches
     overlap the later lies above, within a pixel of the earlier. A unit is placed at the middle of its
     own patch, so that ``patches(size=224, mpp=0.5)`` gives that patch where it was published so; a unit
     without one has no place.
@@ -85,7 +86,7 @@ def image_of_patches(
         )
     xy_px = np.full((len(names), 2), np.nan)
     xy_px[known] = corner[rows[known]] + size / 2
-    image = Image(partial(_mosaic, path, corner, (height, width)), mpp=mpp)
+    image = Image(Stored(path, partial(Mosaic, corner, (height, width), size)), mpp=mpp)
     return image, xy_px, len(names) - len(known)
 
 
@@ -131,13 +132,3 @@ def _read(path: Path, um_per_px: float) -> tuple[list[str], NDArray[np.float64],
         raise DataError(f"{path}: coords are not all finite numbers; copy the file anew")
     said = float(side[0]) * um_per_px if len(side) == 1 and side.dtype.kind in "iuf" and side[0] > 0 else None
     return text(barcodes), coords * um_per_px, int(shape[1]), said
-
-
-def _mosaic(path: Path, corner: NDArray[np.int64], shape: tuple[int, int]) -> NDArray[np.uint8]:
-    pixels = np.full((*shape, 3), WHITE, dtype=np.uint8)
-    with hdf5.opened(path, required=("img",), what="patches") as file:
-        for start in range(0, len(corner), AT_ONCE):
-            part = file["img"][start : start + AT_ONCE]
-            for patch, (x, y) in zip(part, corner[start : start + AT_ONCE].tolist(), strict=True):
-                pixels[y : y + patch.shape[0], x : x + patch.shape[1]] = patch
-    return pixels

@@ -102,7 +102,7 @@ def _opened(
     from pytest_stbench.data.encoded import size_of
 
     try:
-        if image.path is not None and image.pyramid is not None:
+        if image.pyramid is not None:
             return _part(image, max(1, int(step)), seen)
         if image.path is not None and int(np.prod(size_of(image.path))) > MOST_PIXELS:
             raise NoImageError(f"the image has more than {MOST_PIXELS // 10**6} million pixels")

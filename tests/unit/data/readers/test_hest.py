@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import pickle
 
 import anndata
 import h5py
@@ -12,6 +13,9 @@ from scipy.sparse import csr_matrix
 
 from pytest_stbench.data.dataset import Dataset
 from pytest_stbench.data.gene_lists import read_gene_list
+from pytest_stbench.data.images.tile_cache import TILES
+from pytest_stbench.data.input_image import InputImage
+from pytest_stbench.data.readers.mosaic import Mosaic
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import DataError, SplitError
 from pytest_stbench.spec.model import DatasetSpec, SplitSpec
@@ -246,7 +250,7 @@ def test_too_large_to_put_together(patched):
     root, _ = patched
     path = root / "hest" / "patches" / "TENX1.h5"
     with h5py.File(path, "r+") as file:
-        file["coords"][17] = 10**6
+        file["coords"][17] = 10**7
     with pytest.raises(DataError, match="too many to put together: declare the whole-slide image as `image`"):
         opened(root).slide("TENX1")
 
@@ -288,3 +292,45 @@ def test_a_side_that_the_corners_contradict(hest):
     enlarged(hest / "hest", 0.5, 256, 112, side=256)
     with pytest.raises(DataError, match=r"shows 128 um by its attribute patch_size_src and 11\d.* um by its"):
         opened(hest, slides=("TENX1",)).slide("TENX1")
+
+
+def test_only_the_patches_of_a_place_are_read(patched, monkeypatch):
+    root, pixels = patched
+    slide = opened(root).slide("TENX1")
+    given = slide.image.input(slide.xy_px)
+    assert given.in_parts
+    read = []
+    real = Mosaic._tile
+    monkeypatch.setattr(Mosaic, "_tile", lambda self, file, *at: read.append(at) or real(self, file, *at))
+    TILES.forget()
+    np.testing.assert_array_equal(given.patches(size=SIZE, mpp=0.5, units=[3]), pixels["TENX1"][3:4])
+    assert 1 <= len(set(read)) <= 4
+    whole = given.array
+    np.testing.assert_array_equal(whole, by_pasting(root / "hest" / "patches" / "TENX1.h5", 0.5))
+
+
+def by_pasting(path, um_per_px):
+    """The image of patches of 0.5 um, one after the other."""
+    with h5py.File(path) as file:
+        corners = np.rint((file["coords"][()] - file["coords"][()].min(axis=0)) * um_per_px / 0.5).astype(int)
+        width, height = corners.max(axis=0) + SIZE
+        canvas = np.full((height, width, 3), 255, np.uint8)
+        for patch, (x, y) in zip(file["img"][()], corners, strict=True):
+            canvas[y : y + SIZE, x : x + SIZE] = patch
+    return canvas
+
+
+def test_patches_can_be_asked_for_in_a_process_of_its_own(patched, in_child):
+    root, pixels = patched
+    slide = opened(root).slide("TENX1")
+    given = slide.image.input(slide.xy_px)
+    found = in_child("spawn", InputImage.patches, given, SIZE, 0.5)
+    np.testing.assert_array_equal(found[:18], pixels["TENX1"])
+    assert str(root).encode() not in pickle.dumps(given)
+    with h5py.File(root / "hest" / "patches" / "TENX1.h5", "r+") as file:
+        del file["img"]
+    fresh = slide.image.input(slide.xy_px)
+    with pytest.raises(DataError) as caught:
+        fresh.patches(size=SIZE, mpp=0.5)
+    assert "TENX1" not in str(caught.value)
+    assert caught.value.__context__ is None

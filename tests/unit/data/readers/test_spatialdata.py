@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import pickle
 import shutil
 
 import numpy as np
@@ -16,6 +17,9 @@ from click.testing import CliRunner
 
 from pytest_stbench.cli import main
 from pytest_stbench.data.dataset import Dataset
+from pytest_stbench.data.images.tile_cache import TILES
+from pytest_stbench.data.input_image import InputImage
+from pytest_stbench.data.readers.spatialdata import images
 from pytest_stbench.data.readers.spatialdata.frame import affine_to, matrix_of, transformed, unit_of
 from pytest_stbench.data.samples import load_samples
 from pytest_stbench.errors import DataError
@@ -94,6 +98,37 @@ def test_the_image_is_read_at_half_a_micrometre(made, zarr_format):
     assert slide.image.mpp == pytest.approx(0.5)
     np.testing.assert_array_equal(slide.image.pixels(), np.moveaxis(stores.picture()[:, ::2, ::2], 0, -1))
     np.testing.assert_allclose(slide.xy_px, XY / 0.5)
+
+
+@pytest.mark.parametrize("zarr_format", FORMATS)
+def test_large_images_are_read_chunk_by_chunk(made, zarr_format, monkeypatch, in_child):
+    name = f"S{zarr_format}"
+    whole = opened(made, f"{name}.zarr").slide(name)
+    monkeypatch.setattr(images, "SMALL_BYTES", 0)
+    slide = opened(made, f"{name}.zarr").slide(name)
+    given, expected = (one.image.input(one.xy_px) for one in (slide, whole))
+    assert (given.in_parts, expected.in_parts) == (True, False)
+    np.testing.assert_array_equal(slide.image.pixels(), whole.image.pixels())
+    np.testing.assert_array_equal(given.patches(9, 0.5), expected.patches(9, 0.5))
+    assert np.abs(given.patches(9, 0.7).astype(int) - expected.patches(9, 0.7)).max() <= 2
+    np.testing.assert_array_equal(in_child("spawn", InputImage.patches, given, 9, 0.5), given.patches(9, 0.5))
+    assert name.encode() not in pickle.dumps(given)
+
+
+def test_a_damaged_chunk_names_its_store_to_nobody(made, monkeypatch, tmp_path):
+    monkeypatch.setattr(images, "SMALL_BYTES", 0)
+    store = shutil.copytree(made / "S2.zarr", tmp_path / "TELLTALE" / "S2.zarr")
+    slide = opened(store.parent, "S2.zarr").slide("S2")
+    given = slide.image.input(slide.xy_px)
+    for chunk in (store / "images/he/s1").rglob("0"):
+        if chunk.is_file():
+            kept = chunk.stat()
+            chunk.write_bytes(bytes(kept.st_size))
+    TILES.forget()
+    with pytest.raises(DataError) as caught:
+        given.patches(9, 0.5)
+    assert "TELLTALE" not in str(caught.value)
+    assert caught.value.__context__ is None
 
 
 def test_coarse_images_are_read_at_their_finest(made):

@@ -14,9 +14,11 @@ import numpy as np
 
 from pytest_stbench.data.encoded import on_white
 from pytest_stbench.data.image import Image
+from pytest_stbench.data.images.pyramid import MOST_TILE_BYTES, Stored
 from pytest_stbench.data.readers.imaging.pictures import MAX_STRETCH, XENIUM_PIXEL_UM, side_of
 from pytest_stbench.data.readers.spatialdata.frame import inverse, matrix_of, transformed
 from pytest_stbench.data.readers.spatialdata.store import last, readable
+from pytest_stbench.data.readers.spatialdata.zarr_pyramid import ZarrPyramid
 from pytest_stbench.data.region import blank
 from pytest_stbench.errors import DataError
 from pytest_stbench.kernels.label_sums import LabelSums, joined, label_sums
@@ -48,6 +50,15 @@ def level_of(store: Store, element: str, largest: float = 0.0) -> tuple[Any, Flo
     """
     group = store.group(element)
     with readable(store.path / element):
+        found = levels_of(store, element)
+        fine = [entry for entry in found if side_of(entry[1]) <= largest * (1 + 1e-6)]
+        path, matrix = max(fine or found[:1], key=lambda entry: side_of(entry[1]))
+        return group[path], matrix
+
+
+def levels_of(store: Store, element: str) -> list[tuple[str, Floats]]:
+    """Return the levels of a pyramid: names, and maps (3, 3) of their pixels to those of the element."""
+    with readable(store.path / element):
         scales = store.attributes(element)["multiscales"][0]
         axes = [axis["name"] for axis in scales["axes"]]
         found = []
@@ -56,9 +67,7 @@ def level_of(store: Store, element: str, largest: float = 0.0) -> tuple[Any, Flo
             for transformation in reversed(level.get("coordinateTransformations", ())):
                 matrix = matrix @ matrix_of(transformation, axes)
             found.append((level["path"], matrix))
-        fine = [entry for entry in found if side_of(entry[1]) <= largest * (1 + 1e-6)]
-        path, matrix = max(fine or found[:1], key=lambda entry: side_of(entry[1]))
-        return group[path], matrix
+        return found
 
 
 def morphology_um(store: Store, frame: Frame) -> float:
@@ -118,8 +127,28 @@ def open_image(store: Store, frame: Frame, element: str) -> tuple[Image, Floats]
             f"{where}: its pixels are {long:.4g} by {short:.4g} um; models see square pixels: resample the "
             "image, or register it by rotation, shift and one scale"
         )
+    height, width = shape[1:]
+    rows, columns = array.chunks[1:]
+    if 3 * height * width > SMALL_BYTES and 3 * rows * columns <= MOST_TILE_BYTES:
+        levels = _levels(store, element, own, (width, height))
+        return Image(Stored(where, partial(ZarrPyramid, levels)), mpp=side_of(matrix)), inverse(matrix)
     image = Image(partial(_pixels, array, where), mpp=side_of(matrix))
     return image, inverse(matrix)
+
+
+def _levels(store: Store, element: str, own: Floats, full: tuple[int, int]) -> tuple[tuple[str, float], ...]:
+    """Return name and size of pixels of the level that is read, the first, and of those coarser than it."""
+    group, base = store.group(element), side_of(own)
+    found: list[tuple[str, float]] = []
+    for path, matrix in levels_of(store, element):
+        size = group[path].shape[-1], group[path].shape[-2]
+        scale = side_of(matrix) / base
+        fits = all(abs(side / scale - own) <= 1 for side, own in zip(full, size, strict=True))
+        if math.isclose(scale, 1, rel_tol=1e-6):
+            found.insert(0, (path, 1.0))
+        elif scale > 1 and fits:
+            found.append((path, scale))
+    return tuple(found)
 
 
 def _pixels(array: Any, where: Path) -> NDArray[np.uint8]:
@@ -135,6 +164,9 @@ def _pixels(array: Any, where: Path) -> NDArray[np.uint8]:
 
 TILE = 1 << 20
 """Pixels that are read at once, but always whole chunks of the file."""
+
+SMALL_BYTES = 32 << 20
+"""Decoded bytes up to which an image is read whole."""
 
 LARGE = 1 << 26
 """Pixels of a chunk above which it is read in :data:`STRIPS`: zarr decodes it whole each time and copies what

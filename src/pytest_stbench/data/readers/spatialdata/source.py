@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from pytest_stbench.spec.model import DatasetSpec
     from pytest_stbench.splits.table import Sample
 
-RULES = "spatialdata/2"
+RULES = "spatialdata/3"
 PARAMS = ("table", "region", "points", "cells", "nuclei", "image", "coordinates")
 
 
