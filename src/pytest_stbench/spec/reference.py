@@ -20,7 +20,7 @@ class ReferenceSpec(Part):
     label alike. ``corpus`` is its name or accession.
     """
 
-    source: Literal["h5ad"]
+    source: Literal["h5ad"] = "h5ad"
     path: str
     labels: str
     patient: str | None = None

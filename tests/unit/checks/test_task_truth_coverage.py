@@ -75,7 +75,7 @@ def test_data_that_cannot_be_scored_is_skipped():
 
 
 HIDDEN = {
-    "imputation": {"hide": {"folds": 2, "fold": 0}},
+    "imputation": {"hide": {"folds": 2, "fold": 1}},
     "preprocess": {"genes": {"select": "svg", "n": 30}},
 }
 SHALLOW = {**HIDDEN, "preprocess": {"filter": {"min_counts": 5, "min_genes": 2}, **HIDDEN["preprocess"]}}
