@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.spec.model import Normalisation
 
+_SHARES: WeakKeyDictionary[Slide, NDArray[np.float64]] = WeakKeyDictionary()
 TARGET_SUM = 1e4
 WHOLE_TRANSCRIPTOME = 1000
 THETA = 100.0
@@ -150,7 +152,14 @@ def gene_share(slides: Iterable[Slide]) -> NDArray[np.float64]:
 
     See :func:`patient_means`. 0 for a gene that no slide measured.
     """
-    return np.nan_to_num(patient_means(slides, lambda slide: slide.counts.T @ _inverse(slide.libsize)))
+    return np.nan_to_num(patient_means(slides, _share_sums))
+
+
+def _share_sums(slide: Slide) -> NDArray[np.float64]:
+    """Return the sum over units of the part that each gene makes up, (G,); added up once for a slide."""
+    if slide not in _SHARES:
+        _SHARES[slide] = np.asarray(slide.counts.T @ _inverse(slide.libsize)).ravel()
+    return _SHARES[slide]
 
 
 def patient_means(
