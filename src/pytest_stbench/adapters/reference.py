@@ -32,8 +32,8 @@ def reference(train: Sequence[TrainSlide], task: TaskInfo, most: int | None = MO
     there is none), of training units also ``slide`` and ``patient``. ``uns["left_out"]`` counts cells without
     counts, cells not drawn, genes that some slide lacks, and slides that lack genes that are asked for.
     """
-    atlas = getattr(task, "reference", None)
-    return _of_training(train, task, most) if atlas is None else _of_atlas(atlas, task, most)
+    atlas = task.reference
+    return _of_training(train, task, most) if atlas is None else _of_atlas(atlas.cells(), task, most)
 
 
 def cells_of(adata: AnnData, rows: NDArray[np.intp], genes: Sequence[str] | pd.Index[str]) -> AnnData:
@@ -102,8 +102,7 @@ def _of_atlas(atlas: AnnData, task: TaskInfo, most: int | None) -> AnnData:
     rows = filled[_drawn(len(filled), most, task.seed)]
     found = cells_of(atlas, rows, list(atlas.var_names))
     found.var_names = same_names(list(atlas.var_names), [*task.observed_genes, *task.genes])
-    labels = next((atlas.obs[name] for name in ("label", "cell_type") if name in atlas.obs), None)
-    found.obs["label"] = None if labels is None else labels.astype(object).where(labels.notna(), None)
+    found.obs["label"] = atlas.obs["label"].to_numpy(object)[rows]
     undrawn = len(filled) - len(rows)
     found.uns["left_out"] = {"cells_empty": atlas.n_obs - len(filled), "cells_not_drawn": undrawn}
     return found

@@ -138,12 +138,18 @@ def _gains(slide: Slide, given: Sequence[str], regions: str, domains: int) -> It
 
 def _rows(slide: Slide, codes: Codes) -> Codes:
     """Return the units to look at, in the order of their names: of classes that are no rarity."""
-    size = np.bincount(codes[codes >= 0], minlength=1)
-    rows = np.flatnonzero((codes >= 0) & (size[codes] >= MIN_CLASS))
+    rows = _common(np.flatnonzero(codes >= 0), codes)
     rows = rows[np.argsort(slide.unit_names[rows], kind="stable")]
     if len(rows) > MAX_UNITS:
-        rows = rows[np.sort(stream(SEED, "truth of input").sample(len(rows), MAX_UNITS))]
-    return rows.astype(np.intp)
+        drawn = rows[np.sort(stream(SEED, "truth of input").sample(len(rows), MAX_UNITS))]
+        rows = _common(drawn, codes)  # of a class with one unit left a fold would have none to learn from
+    return rows
+
+
+def _common(rows: Codes, codes: Codes) -> Codes:
+    """Return the rows whose class has enough of them."""
+    found: Codes = rows[np.bincount(codes[rows], minlength=1)[codes[rows]] >= MIN_CLASS]
+    return found
 
 
 def _vote(xy: Floats, codes: Codes) -> Codes:

@@ -119,6 +119,8 @@ def _leiden(values: NDArray[np.float64], k: int) -> NDArray[np.intp]:
     import scanpy as sc
     from anndata import AnnData
 
+    if len(values) == 2:  # two different points have no neighbours to weigh
+        return np.arange(2)
     units = AnnData(values)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

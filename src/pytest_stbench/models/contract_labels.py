@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.models.contract import Asked, claimed_shape, plain_array, refuse
+from pytest_stbench.models.contract import Asked, check_names, claimed_shape, plain_array, refuse
 from pytest_stbench.registry import nearest
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def accept_labels(
     ContractError
         What was expected, what was found and what to do.
     """
-    labels = _as_labels(raw)
+    _refuse_other_rows(raw, unit_names, where)
+    labels = _as_labels(raw, unit_names, where)
     if getattr(raw, "ndim", 0) == 1 and getattr(getattr(raw, "dtype", None), "kind", "") in "iu":
         fix = "name them: [classes[place] for place in answer]"
         refuse(where, "probabilities (units, classes), or names of classes", "numbers of classes", fix)
@@ -81,8 +82,11 @@ def accept_clusters(raw: object, n: int, *, unit_names: Names, where: str = "clu
     ContractError
         What was expected, what was found and what to do.
     """
+    _refuse_other_rows(raw, unit_names, where)
     labels = _numbers(raw)
-    found: Sequence[str] | NDArray[Any] | None = _as_labels(raw) if labels is None else labels
+    found: Sequence[str] | NDArray[Any] | None = (
+        _as_labels(raw, unit_names, where) if labels is None else labels
+    )
     if found is None:
         fix = "return one label a unit, or memberships: divide each row by its sum"
         columns = [f"cluster {number}" for number in range(1, n + 1)]
@@ -134,18 +138,30 @@ def _refuse_length(found: int, asked: int, where: str) -> None:
         refuse(where, f"{asked} labels, one per unit", f"{found}", fix)
 
 
-def _numbers(raw: Any) -> NDArray[np.integer] | None:
+def _refuse_other_rows(raw: Any, unit_names: Names, where: str) -> None:
+    """Refuse a series whose index has the units, or their numbers, in another order."""
+    index = getattr(raw, "index", None) if hasattr(raw, "to_numpy") else None
+    if index is None or getattr(raw, "ndim", 0) != 1:
+        return
+    names, numbers = [str(name) for name in index], [str(number) for number in range(len(unit_names))]
+    orders = (list(map(str, unit_names)), numbers)
+    for asked in () if names in orders else orders:
+        if sorted(names) == sorted(asked):
+            check_names(names, asked, "row", where)
+
+
+def _numbers(raw: Any) -> NDArray[Any] | None:
     """Return one whole number per unit, None where `raw` holds something else."""
     if isinstance(raw, list | tuple):
         whole = all(isinstance(value, int | np.integer) for value in raw)
-        return np.array(raw, dtype=np.int64) if raw and whole else None
+        return np.array(raw, dtype=object) if raw and whole else None  # of whatever width
     if getattr(raw, "ndim", 0) != 1 or not hasattr(raw, "__array__"):
         return None
     values = np.asarray(raw)
     return values if values.dtype.kind in "iub" else None
 
 
-def _as_labels(raw: Any) -> list[str] | None:
+def _as_labels(raw: Any, unit_names: Names, where: str) -> list[str] | None:
     """Return one label per unit where `raw` holds labels, None where it is a matrix."""
     if raw is None or isinstance(raw, str | bytes) or not hasattr(raw, "__len__"):
         return None
@@ -155,8 +171,20 @@ def _as_labels(raw: Any) -> list[str] | None:
         return [str(label) for label in raw] if all(isinstance(label, str) for label in raw) else None
     kind = getattr(getattr(raw, "dtype", None), "kind", "")
     if getattr(raw, "ndim", 0) == 1 and kind in "UOST":
+        _refuse_missing(raw, unit_names, where)
         return [str(label) for label in raw]
     return None
+
+
+def _refuse_missing(raw: Any, unit_names: Names, where: str) -> None:
+    """Refuse None and nan, which as text would be one more label."""
+    import pandas as pd
+
+    missing = pd.isna(np.asarray(raw, dtype=object))
+    if missing.any() and len(missing) == len(unit_names):
+        first = str(unit_names[int(np.argmax(missing))])
+        found = f"none at unit {first!r} ({int(missing.sum())} of {len(missing)} are missing)"
+        refuse(where, "a label for every unit", found, "give these units a label as well: a best guess")
 
 
 _LARGEST = int(np.iinfo(np.int32).max)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,8 @@ from scipy.sparse import csr_matrix
 
 from pytest_stbench.data.input_image import InputImage
 from pytest_stbench.data.inputs import ModelSlide, TaskInfo, TrainSlide
+from pytest_stbench.data.later import Made
+from pytest_stbench.data.reference import Reference
 from pytest_stbench.data.slide import SlideMeta
 
 OBSERVED = tuple(f"Obs{i}" for i in range(8))
@@ -17,12 +21,9 @@ HIDDEN = ("HID1", "hid2")
 GENES = (*OBSERVED, *HIDDEN, "ELSE1")
 
 
-class Told:
-    """A task that hands out an atlas."""
-
-    def __init__(self, task, atlas):
-        self.reference = atlas
-        self.__dict__.update({name: getattr(task, name) for name in ("genes", "observed_genes", "seed")})
+def told(task, atlas):
+    """Return the task as it is where it hands out an atlas."""
+    return replace(task, reference=Reference(Made(atlas)))
 
 
 def table(counts, names, genes, spatial):
@@ -36,7 +37,7 @@ class Make:
     """Makes slides of the same two kinds of units, whose genes follow from each other."""
 
     OBSERVED, HIDDEN, GENES = OBSERVED, HIDDEN, GENES
-    told, table = staticmethod(Told), staticmethod(table)
+    told, table = staticmethod(told), staticmethod(table)
 
     def __init__(self, rng):
         self.rng = rng

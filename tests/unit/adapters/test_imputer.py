@@ -164,6 +164,7 @@ def test_values_that_are_not_finite_or_below_zero_are_left_to_the_contract(make,
 
 def test_a_reference_without_asked_genes_is_an_error(make, train):
     atlas = train[0].counts[:, list(make.OBSERVED)].copy()
+    atlas.obs["label"] = "kind"
     with pytest.raises(
         ModelError, match="the reference lacks 2 of 2 genes that are asked for, such as 'HID1'"
     ):

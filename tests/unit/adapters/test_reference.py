@@ -57,11 +57,11 @@ def test_the_atlas_of_a_task_stands_before_its_slides_under_the_names_of_the_tas
     counts = np.arange(33).reshape(3, 11)
     counts[1] = 0
     atlas = make.table(counts, ["a", "b", "c"], [name.lower() for name in make.GENES], np.zeros((3, 2)))
-    atlas.obs["cell_type"] = ["T", "B", None]
+    atlas.obs["label"] = ["T", "B", "T"]
     found = reference(train, make.told(make.task(), atlas))
     assert list(found.obs_names) == ["a", "c"]
     assert list(found.var_names) == [*make.OBSERVED, *make.HIDDEN, "else1"]
-    assert list(found.obs["label"]) == ["T", None]
+    assert list(found.obs["label"]) == ["T", "T"]
     np.testing.assert_array_equal(found.X.toarray(), counts[[0, 2]])
     assert found.uns["left_out"]["cells_empty"] == 1
     assert atlas.var_names[0] == "obs0"

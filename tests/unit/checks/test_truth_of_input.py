@@ -123,6 +123,14 @@ def test_large_slides_are_judged_by_a_sample(monkeypatch):
     assert judged(slide("a")).status == "pass"
 
 
+@pytest.mark.parametrize("first", range(0, 240, 40))
+def test_a_class_of_which_a_sample_has_hardly_any_is_left_out(monkeypatch, first):
+    monkeypatch.setattr("pytest_stbench.checks.circular_truth.MAX_UNITS", 60)
+    labels = np.full(SIDE**2, "stroma", dtype=object)
+    labels[first : first + 10] = "tumour"
+    assert judged(replace(slide("a"), labels={"niche": labels})).status == "skip"
+
+
 def test_kappa_is_that_of_sklearn():
     rng = np.random.default_rng(0)
     one, other = rng.integers(0, 4, 200), rng.integers(0, 3, 200)

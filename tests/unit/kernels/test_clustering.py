@@ -43,6 +43,13 @@ def test_without_different_points_there_is_one_cluster(method, points):
     assert method(points, 3).tolist() == [0] * len(points)
 
 
+@pytest.mark.parametrize("method", [ward, leiden])
+def test_two_points_are_two_clusters(method):
+    if method is leiden:
+        pytest.importorskip("igraph", reason="igraph is not installed (extra `leiden`)")
+    assert sorted(method(np.array([[0.0, 1.0], [2.0, 3.0]]), 3).tolist()) == [0, 1]
+
+
 def test_large_sets_are_clustered_by_a_sample(monkeypatch):
     monkeypatch.setattr(clustering, "MAX_POINTS", 60)
     kinds, points = blobs(3)

@@ -111,6 +111,18 @@ def test_clusters_become_numbers(raw):
     assert clustered(found[:, 0]).tolist() == found.tolist(), "what was kept is read as it was returned"
 
 
+def test_numbers_of_any_width_are_clusters():
+    assert clustered([2**70, -1, 2**70, 3]).tolist() == [[2], [0], [2], [1]]
+
+
+def test_a_series_of_labels_says_whose_they_are():
+    swapped = pd.Series(["tumour", "stroma"], index=["u1", "u0"])
+    kept = accept_labels(swapped.loc[["u0", "u1"]], classes=["stroma", "tumour"], unit_names=["u0", "u1"])
+    assert kept.argmax(axis=1).tolist() == [0, 1]
+    with pytest.raises(ContractError, match="the same names in another order"):
+        accept_labels(swapped, classes=["stroma", "tumour"], unit_names=["u0", "u1"])
+
+
 def test_fewer_clusters_than_asked_are_fine():
     assert clustered([0, 0, 0, 0]).tolist() == [[0]] * 4
     assert clustered(np.eye(3)[[0, 0, 2, 2]]).tolist() == [[0], [0], [2], [2]]
@@ -129,6 +141,14 @@ def test_fewer_clusters_than_asked_are_fine():
         ("abcd", "found str"),
         ([], "4 labels, one per unit, found 0"),
         (["a", None, "b", "b"], "found list"),
+        (
+            np.array(["a", None, "b", "b"], object),
+            r"a label for every unit, found none at unit 'u1' \(1 of 4",
+        ),
+        (pd.Series(["a", "a", None, "b"]), "a label for every unit, found none at unit 'u2'"),
+        (pd.Categorical(["a", "a", "b", None]), "a label for every unit, found none at unit 'u3'"),
+        (pd.Series([0, 1, 2, 0], ["u3", "u2", "u1", "u0"]), "row 0 to be 'u0', found 'u3' .*another order"),
+        (pd.Series(list("abba"), [1, 0, 2, 3]), "row 0 to be '0', found '1' .*another order"),
     ],
 )
 def test_clusters_that_are_refused(raw, message):
