@@ -245,20 +245,24 @@ class InputImage:
     def _shrunk(self, mpp: float) -> NDArray[np.uint8]:
         """Return the whole image at `mpp`, the common resolution or a coarser one."""
         if isinstance(self._content, Token):
-            return _PIXELS.get((self._key, mpp), lambda: self._read_whole(mpp))
+            return self._whole_of(self._content, mpp)
         base = self._at(self._base_mpp)
         return self._level(base, mpp / self._base_mpp, mpp)
 
     def _at(self, mpp: float) -> NDArray[np.uint8]:
         """Return the whole image at the resolution of the source or the common one."""
         if isinstance(self._content, Token):
-            return _PIXELS.get((self._key, mpp), lambda: self._read_whole(mpp))
+            return self._whole_of(self._content, mpp)
         if isinstance(self._content, np.ndarray):
             source = read_only(self._content)
         else:
             content = self._content
             source = _PIXELS.get((self._key, None), lambda: decode(content, NAME))
         return self._level(source, mpp / self._um_per_px, mpp)
+
+    def _whole_of(self, content: Token, mpp: float) -> NDArray[np.uint8]:
+        content.pyramid()  # pixels that are kept are those of the file as it was
+        return _PIXELS.get((self._key, mpp), lambda: self._read_whole(mpp))
 
     def _read_whole(self, mpp: float) -> NDArray[np.uint8]:
         with self._regions(mpp) as regions:

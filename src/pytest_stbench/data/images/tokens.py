@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.images.pyramid import Pyramid
 
     Entry = tuple[Path | Stored, Reader | None]
+    States = tuple[tuple[int, ...], ...]
 
 NAME = "image of a slide"
 """What errors that a model may see call the file."""
@@ -49,7 +50,9 @@ _CHANGED = f"{NAME}: the file was changed after it was opened: start the run ane
 _GONE = f"{NAME}: the file cannot be read any more: start the run anew"
 _FILES: dict[str, Entry] = {}
 _STORE: list[Path] = []
-_PYRAMIDS: UsedLast[Pyramid] = UsedLast(MOST_OPEN, lambda _: 1)
+_NAMED: dict[int, Path] = {}
+"""The folder of words of this process, by its id: forks of it make one of their own."""
+_PYRAMIDS: UsedLast[tuple[Pyramid, States]] = UsedLast(MOST_OPEN, lambda _: 1)
 
 
 class Token:
@@ -66,10 +69,14 @@ class Token:
 
         Raises ``DataError`` where the run that made the token has ended, or the file is another one.
         """
-        return _PYRAMIDS.get(self.word, self._opened)
+        found, states = _PYRAMIDS.get(self.word, self._opened)
+        if _outer_states(_file_of(self.word)[0]) != states:
+            raise DataError(_CHANGED)
+        return found
 
-    def _opened(self) -> Pyramid:
+    def _opened(self) -> tuple[Pyramid, States]:
         source, reader = _file_of(self.word)
+        states = _outer_states(source)
         if _seal_of(source) != self.seal:
             raise DataError(_CHANGED)
         path = source.path if isinstance(source, Stored) else source
@@ -81,12 +88,12 @@ class Token:
             found, said = None, str(error).replace(str(path), "the file").replace(path.name, "the file")
         if found is None:
             raise DataError(said)
-        return found
+        return found, states
 
     def digest(self) -> str:
         """Return a digest of the content of the file, and of what reads it.
 
-        Raises ``DataError`` where the file cannot be read.
+        Raises ``DataError`` where the file cannot be read, or is another one.
         """
         source, reader = _file_of(self.word)
         try:
@@ -95,6 +102,8 @@ class Token:
             contents = []
         if not contents:
             raise DataError(_GONE)
+        if _seal_of(source) != self.seal:  # pixels that were read before are those of another content
+            raise DataError(_CHANGED)
         return hashlib.sha256(repr((contents, reader)).encode()).hexdigest()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Token:
@@ -119,8 +128,14 @@ def _files(source: Path | Stored) -> tuple[Path, ...]:
 
 
 def keep_in(store: Path) -> None:
-    """Let words of this process be written into a store from now on, where it can be written."""
+    """Let words of this process be written into a store from now on, where it can be written.
+
+    The folder is named at once: a server of forks that starts before the first image has the name as well.
+    """
     _STORE[:] = [store]
+    if _shared() is None:
+        folder = _NAMED[os.getpid()] = store.absolute() / OF_RUNS / secrets.token_hex(8)
+        os.environ[FOLDER] = str(folder)
 
 
 def _seal_of(source: Path | Stored) -> str:
@@ -132,6 +147,19 @@ def _seal_of(source: Path | Stored) -> str:
     if not states:
         raise DataError(_GONE)  # without the path that the system quotes
     return hashlib.sha256(repr(states).encode()).hexdigest()
+
+
+def _outer_states(source: Path | Stored) -> States:
+    """Return what changes when an image is written anew; of a store, which has many files, the outermost."""
+    store = source.path if isinstance(source, Stored) and source.path.is_dir() else None
+    try:
+        files = _files(source) if store is None else (store, *sorted(store.iterdir()))
+        states = [file.stat() for file in files]
+    except OSError:
+        states = []
+    if not states:
+        raise DataError(_GONE)
+    return tuple((state.st_ino, state.st_size, state.st_mtime_ns) for state in states)
 
 
 def _file_of(word: str) -> Entry:
@@ -179,7 +207,9 @@ def _new_folder() -> Path:
             for left in place.iterdir():
                 if left.stat().st_mtime < time.time() - LEFT_S:
                     shutil.rmtree(left, ignore_errors=True)
-            return Path(tempfile.mkdtemp(dir=place)).absolute()
+            folder = _NAMED.get(os.getpid(), place.absolute() / secrets.token_hex(8))
+            folder.mkdir(mode=0o700, exist_ok=True)
+            return folder
     return Path(tempfile.mkdtemp(prefix="stbench-"))
 
 

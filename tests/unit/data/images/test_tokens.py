@@ -4,16 +4,23 @@ import copy
 import multiprocessing
 import os
 import pickle
+import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
+import zarr
 
 from pytest_stbench.data.image import Image
 from pytest_stbench.data.images import tokens
+from pytest_stbench.data.images.pyramid import Stored
 from pytest_stbench.data.images.tokens import FOLDER
+from pytest_stbench.data.readers.mosaic import Mosaic
+from pytest_stbench.data.readers.spatialdata.zarr_pyramid import ZarrPyramid
 from pytest_stbench.errors import DataError
 
 from .slides import tissue, write_pyramid
@@ -99,6 +106,71 @@ def test_a_word_leads_to_no_other_file_than_it_was_made_for(given, tmp_path, in_
     for read in (patches, lambda image: in_child("spawn", patches, image)):
         with pytest.raises(DataError, match="the file was changed after it was opened"):
             read(given)
+
+
+def write_patches(path, seed):
+    with h5py.File(path, "w") as file:
+        file["img"] = np.random.default_rng(seed).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
+
+
+def write_store(path, seed):
+    shutil.rmtree(path, ignore_errors=True)
+    zarr.save_group(path, **{"0": np.random.default_rng(seed).integers(0, 256, (3, 96, 96), dtype=np.uint8)})
+
+
+CORNERS = np.array([[0, 0], [64, 0], [0, 64], [64, 64]])
+PARTS = {
+    "patches": (write_patches, partial(Mosaic, CORNERS, (128, 128), 64)),
+    "zarr": (write_store, partial(ZarrPyramid, (("0", 1.0),))),
+    "tiff": (lambda path, seed: write_pyramid(path, tissue(seed=seed)), None),
+}
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_what_was_read_of_a_file_is_not_shown_once_it_is_another(tmp_path, kind):
+    write, make = PARTS[kind]
+    path = tmp_path / "carcinoma"
+    write(path, 0)
+    source = path if make is None else Stored(path, make)
+    given = Image(source, mpp=0.5).input(np.array([[32.0, 32.0]]))
+    ways = (
+        patches, lambda image: image.region((4, 4, 8, 8)), lambda image: image.thumbnail(40),
+        lambda image: image.array, lambda image: image.fingerprint,
+    )  # fmt: skip
+    for read in ways[:4]:
+        assert read(given).size
+    write(path, 1)
+    for read in ways:
+        with pytest.raises(DataError, match="image of a slide: the file was changed after it was opened"):
+            read(given)
+
+
+@pytest.mark.skipif("forkserver" not in multiprocessing.get_all_start_methods(), reason="no such processes")
+def test_a_server_of_forks_that_is_older_than_the_first_image_leads_to_it(tmp_path):
+    write_pyramid(tmp_path / "a.tif", tissue())
+    code = (
+        "import multiprocessing, sys\n"
+        "from pathlib import Path\n"
+        "import numpy as np\n"
+        "from pytest_stbench.data.image import Image\n"
+        "from pytest_stbench.data.images.tokens import keep_in\n"
+        "keep_in(Path(sys.argv[2]))\n"
+        "method = multiprocessing.get_context('forkserver')\n"
+        "with method.Pool(1) as pool:\n"
+        "    pool.apply(abs, (-1,))\n"
+        "given = Image(Path(sys.argv[1]), mpp=0.25).input(np.array([[100.0, 100.0]]))\n"
+        "with method.Pool(1) as pool:\n"
+        "    found = pool.apply_async(given.patches, (16, 0.5)).get(timeout=60)\n"
+        "assert (found == given.patches(16, 0.5)).all()\n"
+    )
+    alone = {name: value for name, value in os.environ.items() if name != FOLDER}
+    subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "a.tif", tmp_path / "store"],
+        check=True,
+        env=alone,
+        timeout=120,
+    )
+    assert not list((tmp_path / "store" / tokens.OF_RUNS).iterdir()), "it ends with the run"
 
 
 def test_words_are_random_and_open_their_own_slide(given, tmp_path):
