@@ -313,6 +313,23 @@ def test_one_task_twice_in_a_pack_and_a_pack_where_pytest_looks(small, stbench, 
     assert "file is a file: name a folder with --to" in stbench("add", folder, "--to", "file")[1]
 
 
+@pytest.mark.parametrize("place", ["../gates", "linked/gates", ".hidden/gates"])
+def test_a_fragment_whose_change_nobody_would_see_is_refused(small, stbench, bench, tmp_path, place):
+    folder = small("small", "first")
+    real = tmp_path / "elsewhere"
+    real.mkdir()
+    (folder / "linked").symlink_to(real, target_is_directory=True)
+    fragment = folder / f"{place}.stbench-inc.yaml"
+    fragment.parent.mkdir(exist_ok=True)
+    fragment.write_text("gates: {spearman_gene: {min: 0.9}}\n")
+    task = folder / "first.stbench.yaml"
+    task.write_text(f"extends: {place}.stbench-inc.yaml\n{task.read_text()}")
+    code, said = stbench("add", folder)
+    assert code == 2
+    assert "gates.stbench-inc.yaml, which is no file of the pack small" in said
+    assert not (bench.folder / "tasks").exists()
+
+
 def test_data_is_no_part_of_a_pack(small, stbench, monkeypatch):
     from pytest_stbench.spec import pack
 

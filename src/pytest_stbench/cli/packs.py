@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_stbench.checks.wording import count
 from pytest_stbench.errors import StbenchError, TaskFileError
 from pytest_stbench.report.width import flush_left
+from pytest_stbench.resources import tasks_dir
 from pytest_stbench.run.installed import builtin_registry
 from pytest_stbench.spec import PACK_SUFFIX, TASK_SUFFIX
 from pytest_stbench.spec.pack import DIGITS, Pack, load_pack
@@ -25,6 +26,8 @@ from pytest_stbench.spec.validate import load_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pytest_stbench.spec.model import TaskFile
 
 HEADER = ("PACK", "VERSION", "TASKS", "FINGERPRINT", "FROM", "STATE")
 
@@ -73,10 +76,12 @@ def _tasks(pack: Pack) -> dict[str, str]:
     problems = []
     for path in pack.tasks:
         try:
-            name = load_task(path, registry).spec.name
+            task = load_task(path, registry)
         except TaskFileError as error:
             problems += error.problems
             continue
+        _require_own_files(pack, task)
+        name = task.spec.name
         file = path.relative_to(pack.folder).as_posix()
         if name in found:
             raise StbenchError(f"{pack.folder}: {found[name]} and {file} are both called {name}: rename one")
@@ -84,6 +89,23 @@ def _tasks(pack: Pack) -> dict[str, str]:
     if problems:
         raise TaskFileError(problems)
     return found
+
+
+def _require_own_files(pack: Pack, task: TaskFile) -> None:
+    """Raise ``StbenchError`` where a key stands in a file whose change the fingerprint does not see."""
+    known = {_placed(pack.folder / name) for name in pack.files}
+    for file, _ in task.lines.values():
+        path = _placed(file)
+        if path not in known and not path.is_relative_to(_placed(tasks_dir())):
+            raise StbenchError(
+                f"{task.path} extends {file}, which is no file of the pack {pack.name}: nobody would see "
+                f"it change. Move it into {pack.folder}, under no hidden name and no link to a folder"
+            )
+
+
+def _placed(path: Path) -> Path:
+    """Return where a path lies by its name: links are files of the pack, where they stand."""
+    return Path(os.path.normpath(Path.cwd() / path))
 
 
 def _require_own_names(pack: Pack, tasks: dict[str, str], path: Path) -> None:
