@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import metadata
 
 import pytest
 
@@ -78,6 +79,20 @@ def test_names_say_what_there_is():
         published("tangrum")
     with pytest.raises(ModelError, match=r"write spage$"):
         published("spage:large")
+
+
+def test_a_file_of_the_name_of_a_module_is_not_its_package(tmp_path, monkeypatch):
+    for module in ("celltypist", "banksy"):
+        (tmp_path / f"{module}.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(metadata, "version", absent)
+    for method, package in (("celltypist", "celltypist"), ("banksy", "pybanksy")):
+        with pytest.raises(ModelError, match=f"{method} needs {package}, not installed here: pip install"):
+            published(method)
+
+
+def absent(name):
+    raise metadata.PackageNotFoundError(name)
 
 
 def test_terms_are_read_and_wrong_ones_refused():

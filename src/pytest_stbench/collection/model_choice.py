@@ -139,9 +139,14 @@ def _refuse_same_labels(choices: list[str]) -> None:
 
 def _fallback(name: str) -> Any:
     @pytest.fixture(name=name)
-    def fallback() -> Any:
-        """The model that --stbench-model names, unless a fixture of a conftest.py has its name."""
-        return resolve_bare(name)
+    def fallback(request: pytest.FixtureRequest) -> Any:
+        """The model that --stbench-model names, unless a fixture of a conftest.py or plugin has its name."""
+        try:
+            return request.getfixturevalue(name)  # that of a plugin, which this one shadows
+        except pytest.FixtureLookupError as error:
+            if error.argname != name:
+                raise
+            return resolve_bare(name)
 
     return fallback
 

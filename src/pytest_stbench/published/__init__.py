@@ -43,7 +43,7 @@ def published(name: str) -> Callable[[], Any]:
             f"there is no published method {method!r}{nearest(method, known)}; there are {', '.join(known)}"
         )
     module = importlib.import_module(f"{__name__}.{method}")
-    missing = [package for found, package in module.NEEDS.items() if find_spec(found) is None]
+    missing = [package for found, package in module.NEEDS.items() if not _installed(found, package)]
     if missing:
         raise ModelError(
             f"{name} needs {' and '.join(missing)}, not installed here: "
@@ -54,6 +54,15 @@ def published(name: str) -> Callable[[], Any]:
     if (which and not asked) or (not which and any(one.default is one.empty for one in asked)):
         raise ModelError(f"--stbench-model={name}: write {method}{':NAME' if asked else ''}")
     return partial(_built, module, build, which)
+
+
+def _installed(module: str, package: str) -> bool:
+    """Return whether a module is there and is that of the package, not a file of its name."""
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return find_spec(module) is not None
 
 
 def _built(module: ModuleType, build: Callable[..., Any], which: str) -> Any:
