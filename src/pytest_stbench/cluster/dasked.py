@@ -64,7 +64,8 @@ def connected(where: str) -> Iterator[Any]:
         with (
             distributed.LocalCluster(
                 n_workers=int(local[1]), threads_per_worker=1, dashboard_address=None,
-                silence_logs=logging.CRITICAL,
+                # The status page, which nobody asked for, would take the port of another scheduler and warn.
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"}, silence_logs=logging.CRITICAL,
             ) as cluster,
             distributed.Client(cluster) as client,
         ):  # fmt: skip

@@ -126,10 +126,12 @@ def _done(order: Order, job: Job) -> Done:
         if process is None:
             return Done(outcome="ended")
         done = process.ask(job)
+        if done is None:
+            # A process closes its pipe a moment before it ends: put back at once it would count as alive.
+            how.append(process.ended())
         _put_back(order, process)
         if done is not None:
             return done
-        how.append(process.ended())
     message = f"{job.label}: the process that predicts it ended {len(how)} times ({', '.join(how)})"
     return Done(outcome="failed", message=f"{message}, from outside or before the model was asked")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 
 import pytest
 
@@ -120,7 +122,11 @@ def test_cells_that_never_end_are_stopped_by_the_timeout_of_the_task(lab, steady
 
 
 def test_local_workers_need_no_cluster(lab, tmp_path):
-    code, out = lab.predict(tmp_path / "store", "--dask", "local:2")
+    with socket.socket() as other:
+        with contextlib.suppress(OSError):  # another scheduler has the port of dask's status page already
+            other.bind(("127.0.0.1", 8787))
+            other.listen()
+        code, out = lab.predict(tmp_path / "store", "--dask", "local:2")
     assert code == 0, out
     assert f"7 of 7 jobs done; {ALL} predictions computed" in out
     assert lab.scored(tmp_path / "store") == (0, ALL)

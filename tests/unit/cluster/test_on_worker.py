@@ -1,0 +1,33 @@
+"""A worker hands jobs to processes beside it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+from pytest_stbench.cluster import on_worker
+from pytest_stbench.cluster.orders import Done, Job
+
+SLOW_END = "import os, sys, time; sys.stdin.readline(); os.close(1); time.sleep(1); os._exit(70)"
+ANSWER = Done(outcome="done", computed=4)
+REPLY = f"import sys; sys.stdin.readline(); print({ANSWER.text()!r}, flush=True); sys.stdin.readline()"
+
+
+def test_a_process_that_is_about_to_end_is_given_nothing_more(monkeypatch):
+    codes = [SLOW_END, REPLY]
+
+    class Process(on_worker.CellProcess):
+        def __init__(self, order):
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", codes.pop(0)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+            self._ready = True
+
+    monkeypatch.setattr(on_worker, "CellProcess", Process)
+    job = Job(task="a", fingerprint="b", cell="c", label="Mean a c")
+    try:
+        assert on_worker._done(SimpleNamespace(run="run"), job).computed == ANSWER.computed
+    finally:
+        on_worker.end_run("run")
+    assert not codes, "one that ended, one that answered"
