@@ -60,11 +60,11 @@ def chosen(paths: Sequence[Path], runs: Runs) -> list[Path]:
     for path in paths:
         if path.is_dir():
             own = [run.path for run in runs.found if run.path.parent == path]
-            newest = [run for run in own if run.resolve() not in named][-1:]
-            if not newest:
+            last = [run for run in own if run.resolve() not in named][-1:]
+            if not last:
                 why = f": {'; '.join(runs.notices)}" if runs.notices else ""
                 raise ResultsError(f"{path}: it holds no run to compare, beside those named{why}")
-            found += newest
+            found += last
         else:
             found.append(path)
     return found
