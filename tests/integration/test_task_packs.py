@@ -339,6 +339,22 @@ def test_data_is_no_part_of_a_pack(small, stbench, monkeypatch):
     assert "a pack has task files and small tables" in stbench("add", folder)[1]
 
 
+def test_a_folder_of_a_pack_that_cannot_be_read_is_one_sentence(small, stbench, monkeypatch):
+    folder = small("small", "first")
+    (folder / "closed").mkdir()
+    inside = Path.iterdir
+
+    def refused(self):
+        if self.name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return inside(self)
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    code, said = stbench("add", folder)
+    assert code == 2
+    assert "closed: the folder cannot be read: Permission denied" in said
+
+
 def test_a_manifest_far_above_makes_no_pack(bench, small):
     folder = small("small", "packed")
     near, far = folder / "a" / "b" / "c", folder / "venv" / "lib" / "python" / "site" / "tasks"

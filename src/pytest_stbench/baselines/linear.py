@@ -90,8 +90,9 @@ class LinearBaseline(ImputesFromExpression):
         return None
 
     def _kept_as(self) -> Hashable:
-        # A class of somebody else may make its features of more than the recipe that it inherits knows.
-        own, recipe = type(self).features.__module__.startswith(f"{__package__}."), self.recipe()
+        # A class of somebody else may make its features of more than the recipe that it inherits knows,
+        # by what `features` calls as well.
+        own, recipe = type(self).__module__.startswith(f"{__package__}."), self.recipe()
         return (type(self), recipe) if own and recipe is not None else None
 
     def penalties(self, gram: GroupedGram) -> NDArray[np.float64]:

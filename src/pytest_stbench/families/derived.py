@@ -29,6 +29,11 @@ class Derived(PredictedExpression):
         parent = ImputationQuestion if self.settings.imputes else ExpressionQuestion
         self.parent: PredictedExpression = parent(self.settings)
 
+    @property
+    def hands_out_as_built(self) -> bool:
+        """Whether the parent, which may be somebody else's, hands out what the package makes of a slide."""
+        return super().hands_out_as_built and self.parent.hands_out_as_built
+
     def plan(self, train: Sequence[Slide]) -> Plan:
         """Return the plan of the parent."""
         return self.parent.plan(train)

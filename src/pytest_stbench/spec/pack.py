@@ -188,10 +188,13 @@ def _digests(folder: Path) -> Iterator[tuple[str, str]]:
 
 def _files(folder: Path) -> Iterator[Path]:
     """Yield the files of a pack by name, those that Python, pytest or an editor leaves there left out."""
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.name == "__pycache__":
-            continue
-        if path.is_dir() and not path.is_symlink():
-            yield from _files(path)
-        elif path.is_file():
-            yield path
+    try:
+        for path in sorted(folder.iterdir()):
+            if path.name.startswith(".") or path.name == "__pycache__":
+                continue
+            if path.is_dir() and not path.is_symlink():
+                yield from _files(path)
+            elif path.is_file():
+                yield path
+    except OSError as error:
+        raise StbenchError(f"{folder}: the folder cannot be read: {error.strerror or error}") from None

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from pytest_stbench.baselines import slide_sums
+from pytest_stbench.baselines import counts, slide_sums
 from pytest_stbench.baselines.coords import Coords
 from pytest_stbench.baselines.gene_gene_ridge import GeneGeneRidge
 from pytest_stbench.baselines.pca_ridge import PcaRidge
@@ -16,6 +16,7 @@ from pytest_stbench.baselines.smooth import Smooth
 from pytest_stbench.data.inputs import TaskInfo
 from pytest_stbench.data.origins import origin_of
 from pytest_stbench.data.slide import Slide, SlideMeta
+from pytest_stbench.families.coexpression.ask import CoexpressionQuestion
 from pytest_stbench.families.fold import FoldData
 from pytest_stbench.families.imputation.ask import ImputationQuestion
 from pytest_stbench.preprocess.fitted import FittedPreprocess
@@ -23,6 +24,7 @@ from pytest_stbench.preprocess.normalise import target_sum
 
 N_GENES, OBSERVED = 24, np.arange(16)
 GENES = np.array([f"G{number:02d}" for number in range(N_GENES)])
+NORMALISATIONS = ("log1p_median", "pearson_residuals", "log1p", "log1p_cp10k", "log1p_median")
 NO_LAST = np.arange(N_GENES) != N_GENES - 1
 
 
@@ -31,16 +33,16 @@ def slide(number, seed=1, measured=None):
     shared, rng = np.random.default_rng(seed), np.random.default_rng((seed, number))
     n = 90
     rates = shared.gamma(1.0, 1.0, (n, 4)) @ shared.gamma(0.5, 2.0, (4, N_GENES))
-    counts = rng.poisson(rates).astype(np.int64)
-    counts[:, ~measured if measured is not None else np.zeros(N_GENES, bool)] = 0
+    drawn = rng.poisson(rates).astype(np.int64)
+    drawn[:, ~measured if measured is not None else np.zeros(N_GENES, bool)] = 0
     return Slide(
         meta=SlideMeta(slide_id=f"s{number}", patient_id=f"p{number}", resolution="cell"),
         unit_names=np.array([f"{number}_{i}" for i in range(n)]),
         genes=GENES,
         measured=np.ones(N_GENES, bool) if measured is None else measured,
-        counts=csr_matrix(counts),
-        libsize=np.maximum(counts.sum(axis=1), 1).astype(np.float64),
-        n_detected=(counts > 0).sum(axis=1),
+        counts=csr_matrix(drawn),
+        libsize=np.maximum(drawn.sum(axis=1), 1).astype(np.float64),
+        n_detected=(drawn > 0).sum(axis=1),
         xy_um=rng.uniform(0, 3000, (n, 2)),
         embedding=rng.normal(size=(n, 12)).astype(np.float32),
     )
@@ -52,20 +54,20 @@ def slides():
     return [*(slide(number) for number in range(4)), slide(4, measured=NO_LAST)]
 
 
-def fold(slides, left_out, targets, question=None):
+def fold(slides, left_out, targets, question=None, normalise="log1p_median", observed=OBSERVED):
     train = tuple(s for number, s in enumerate(slides) if number != left_out)
     columns = np.array(targets, dtype=np.intp)
-    genes, scale = tuple(GENES[columns].tolist()), target_sum("log1p_median", train)
+    genes, scale = tuple(GENES[columns].tolist()), target_sum(normalise, train)
     task = TaskInfo(
-        name="t", family="imputation", genes=genes, observed_genes=tuple(GENES[OBSERVED].tolist()),
-        normalise="log1p_median", target_sum=scale, seed=0, resolution="cell",
+        name="t", family="imputation", genes=genes, observed_genes=tuple(GENES[observed].tolist()),
+        normalise=normalise, target_sum=scale, seed=0, resolution="cell",
     )  # fmt: skip
     fitted = FittedPreprocess(
-        genes=genes, columns=columns, places={}, normalise="log1p_median", target_sum=scale,
+        genes=genes, columns=columns, places={}, normalise=normalise, target_sum=scale,
         share=np.ones(N_GENES) / N_GENES, counted={},
     )  # fmt: skip
     return FoldData(
-        task=task, question=question or ImputationQuestion(), fitted=fitted, observed=OBSERVED, train=train,
+        task=task, question=question or ImputationQuestion(), fitted=fitted, observed=observed, train=train,
         test=(slides[left_out],), counted={},
     )  # fmt: skip
 
@@ -93,11 +95,52 @@ def test_every_fold_has_the_fit_of_its_own_data(slides, baseline, few, monkeypat
         assert one.fitted.tolist() == other.fitted.tolist()
 
 
+def any_folds(slides, count):
+    """Yield folds of tasks in turns: other scales, genes and observed genes of the same slides, some cut."""
+    rng = np.random.default_rng(5)
+    cut = [one.select(np.arange(rng.integers(25, 60))) for one in slides]
+    for number in range(count):
+        observed = np.sort(rng.permutation(N_GENES)[: rng.integers(6, 18)])
+        if number % 3 == 0:
+            observed = OBSERVED
+        hidden = rng.permutation(np.setdiff1d(np.arange(N_GENES), observed))
+        yield fold(
+            slides if number % 4 else cut, int(rng.integers(5)), hidden[: rng.integers(1, len(hidden) + 1)],
+            normalise=NORMALISATIONS[number % 5], observed=observed,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("baseline", [GeneGeneRidge, Smooth, Coords])
+def test_tasks_in_turns_predict_what_each_would_alone(slides, baseline, monkeypatch):
+    def predicted(one):
+        model = baseline()
+        model.fit(one.later_inputs(), one.task)
+        return model.predict_expression(one.input(one.test[0]), one.genes)
+
+    kept = [predicted(one) for one in any_folds(slides, 30)]
+    monkeypatch.setattr(slide_sums, "origin_of", lambda _: None)
+    monkeypatch.setattr(counts, "origin_of", lambda _: None)
+    monkeypatch.setattr(FoldData, "later_inputs", FoldData.train_inputs)
+    for one, found in zip(any_folds(slides, 30), kept, strict=True):
+        assert found == pytest.approx(predicted(one), rel=1e-6, abs=1e-6)  # predictions are float32
+
+
 class Counting(GeneGeneRidge):
     """Features of a class that is not the package's."""
 
     def features(self, slide):
         return super().features(slide)
+
+
+class Powered(GeneGeneRidge):
+    """A class that inherits ``features``, which calls what is not the package's and differs by fold."""
+
+    def prepare(self, train, task):
+        super().prepare(train, task)
+        self.power = 1 + min(int(slide.meta.slide_id[1:]) for slide in train)
+
+    def _normalised(self, slide):
+        return super()._normalised(slide).power(self.power)
 
 
 @pytest.fixture
@@ -137,6 +180,13 @@ def test_features_of_somebody_else_are_never_kept(slides, made):
     assert len(made) == 8
 
 
+def test_features_that_differ_by_fold_are_those_of_the_fold(slides, monkeypatch):
+    kept = [fitted(Powered, fold(slides, *one)) for one in FOLDS[:2]]
+    monkeypatch.setattr(slide_sums, "origin_of", lambda _: None)
+    for one, other in zip(kept, (fitted(Powered, fold(slides, *one)) for one in FOLDS[:2]), strict=True):
+        assert one.coef == pytest.approx(other.coef, rel=1e-6, abs=1e-9)
+
+
 class Changing(ImputationQuestion):
     """A family of somebody else, which hands out counts of its own making."""
 
@@ -146,12 +196,21 @@ class Changing(ImputationQuestion):
         return given
 
 
-def test_nothing_is_kept_of_inputs_that_another_family_has_made(slides, made):
+class Below(CoexpressionQuestion):
+    """A family of somebody else that is read out of what another one of theirs hands out."""
+
+    def __init__(self):
+        super().__init__()
+        self.parent = Changing()
+
+
+@pytest.mark.parametrize("question", [Changing, Below])
+def test_nothing_is_kept_of_inputs_that_another_family_has_made(slides, made, question):
     plain = fitted(GeneGeneRidge, fold(slides, 0, [16, 17]))
-    changed = fitted(GeneGeneRidge, fold(slides, 0, [16, 17], Changing()))
+    changed = fitted(GeneGeneRidge, fold(slides, 0, [16, 17], question()))
     assert len(made) == 8
     assert not np.allclose(plain.coef, changed.coef)
-    assert origin_of(fold(slides, 0, [16, 17], Changing()).later_inputs()[0]) is None
+    assert origin_of(fold(slides, 0, [16, 17], question()).later_inputs()[0]) is None
 
 
 def test_units_chosen_of_a_slide_are_another_slide(slides, made):

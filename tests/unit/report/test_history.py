@@ -346,6 +346,17 @@ def test_which_runs_are_compared(folder, write, tmp_path):
     assert stbench("compare", folder).output.startswith("compare  c.json: model00 1\nwith     b.json")
 
 
+def test_a_folder_that_adds_no_run_to_those_named_is_refused(folder, write, tmp_path):
+    one, empty = write("a", "2026-01-01"), tmp_path / "empty"
+    empty.mkdir()
+    (empty / "damaged.json").write_text("{")
+    for paths, bare in (((one, empty), empty), ((empty, one), empty), ((one, folder), folder)):
+        done = stbench("compare", *paths)
+        assert done.exit_code == 2
+        assert f"{bare}: it holds no run to compare, beside those named" in done.output
+        assert ("damaged.json" in done.output) == (bare is empty)
+
+
 def test_runs_that_drifted_apart_are_refused_and_shown(folder, write):
     write("a", "2026-01-01", seed=1)
     write("b", "2026-02-01", seed=2, change=on_data(checksum="other"))

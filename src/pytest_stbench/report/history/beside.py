@@ -30,7 +30,7 @@ def compared_with_history(paths: Sequence[Path]) -> Iterator[str]:
     Raises
     ------
     ResultsError
-        As :func:`~pytest_stbench.report.history.runs.runs_of`.
+        As :func:`~pytest_stbench.report.history.runs.runs_of` and :func:`chosen`.
     """
     runs = runs_of(paths)
     first, *later = chosen(paths, runs)
@@ -48,7 +48,8 @@ def compared_with_history(paths: Sequence[Path]) -> Iterator[str]:
 def chosen(paths: Sequence[Path], runs: Runs) -> list[Path]:
     """Return the runs to compare with the first of them: files as named, of each folder its newest run.
 
-    Of a folder alone it is the newest one and the last before it that scored one of its models.
+    Of a folder alone it is the newest one and the last before it that scored one of its models. Raises
+    ``ResultsError`` where one of several paths is a folder without a run.
     """
     if len(paths) == 1:
         *before, newest = runs.found
@@ -59,7 +60,11 @@ def chosen(paths: Sequence[Path], runs: Runs) -> list[Path]:
     for path in paths:
         if path.is_dir():
             own = [run.path for run in runs.found if run.path.parent == path]
-            found += [run for run in own if run.resolve() not in named][-1:]
+            last = [run for run in own if run.resolve() not in named][-1:]
+            if not last:
+                why = f": {'; '.join(runs.notices)}" if runs.notices else ""
+                raise ResultsError(f"{path}: it holds no run to compare, beside those named{why}")
+            found += last
         else:
             found.append(path)
     return found
