@@ -61,7 +61,7 @@ NAMES = {
 }
 BROUGHT = {"pydantic_core": "pydantic"}
 """Imported packages that another one pins to the version it needs."""
-FOR_DEVELOPERS = ("test", "dev")
+FOR_DEVELOPERS = ("test", "dev", "docs")
 LOADED_BY_OTHERS = {"igraph", "openslide-bin"}
 """Requirements that another one imports: scanpy for Leiden, the library behind openslide-python."""
 
