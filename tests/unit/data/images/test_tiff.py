@@ -295,7 +295,7 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(tmp_path):
     with pytest.raises(DataError, match="image of a slide: the file was changed after it was opened"):
         given.patches(16, 0.25)
     path.unlink()
-    with pytest.raises(DataError, match="image of a slide: the file cannot be opened again") as caught:
+    with pytest.raises(DataError, match="image of a slide: the file cannot be read any more") as caught:
         given.patches(16, 0.25)
     assert caught.value.__context__ is None
 
