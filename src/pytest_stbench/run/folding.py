@@ -162,7 +162,7 @@ def made_from(
 ) -> dict[str, object]:
     """Return what a fold is made from, JSON-safe; `checksum` is that of its data set.
 
-    `reference` is that of the atlas that models are given, if there is one.
+    `reference` stands for the atlas that models are given, if there is one.
     """
     asked = {
         "asked": list(fold.genes), "observed": list(fold.task.observed_genes),

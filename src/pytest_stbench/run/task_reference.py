@@ -37,6 +37,12 @@ class TaskReference:
         return None if self.path is None else self._checksums.of([self.path])[self.path]
 
     @property
+    def identity(self) -> str | None:
+        """What, with the settings of the task file, decides the cells that models are given."""
+        # Of several data sets each may say how symbols are read, and the atlas follows all of them.
+        return None if self.checksum is None else f"{self.checksum} {self._aliases}"
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """What a model has seen that was given it: name or accession of the atlas, and its file."""
         if self._spec is None:

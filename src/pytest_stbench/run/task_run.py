@@ -177,7 +177,7 @@ class TaskRun:
         return Place(task=self.spec.name, view=view, split=cell.split, fold=cell.fold.name, seed=seed)
 
     def _parts(self, cell: Cell, fold: FoldData) -> dict[str, object]:
-        data, atlas = self.views.dataset(cell.view).checksum, self.reference.checksum
+        data, atlas = self.views.dataset(cell.view).checksum, self.reference.identity
         return made_from(self.spec, cell, fold, data, atlas)
 
     def ceilings(self, cell: Cell) -> Mapping[str, Mapping[str, Ceiling]]:

@@ -140,3 +140,25 @@ def test_models_are_given_nothing_that_leads_to_the_file(write):
     assert opened.sources == (f"sha256:{opened.checksum}",)
     without = TaskReference(task.model_copy(update={"reference": None}), [], Checksums())
     assert (without.given, without.atlas(), without.checksum, without.sources) == (None, None, None, ())
+
+
+def test_what_is_kept_of_an_atlas_follows_how_its_symbols_are_read(write):
+    """The names of its genes follow the aliases of every data set, not of the one that is scored alone."""
+    path = write()
+
+    def opened(**other):
+        return TaskReference(
+            TaskSpec.model_validate(
+                {
+                    "stbench": 1, "name": "t", "version": 1, "family": "expression",
+                    "datasets": {"d": {"source": "simulated"}, "e": {"source": "simulated", **other}},
+                    "reference": spec().model_dump(),
+                }
+            ),
+            [path.parent],
+            Checksums(),
+        )  # fmt: skip
+
+    assert opened().identity == opened().identity
+    assert opened().identity != opened(aliases=False).identity
+    assert opened().checksum == opened(aliases=False).checksum
