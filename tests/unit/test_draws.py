@@ -23,7 +23,6 @@ OTHERS_DRAW = {
     "published/moscot.py": "components of scanpy, seeded",
     "published/tangram.py": "the training of Tangram, seeded",
     "published/banksy.py": "components of scanpy, seeded",
-    "published/leiden.py": "Leiden of igraph and components of scanpy, seeded",
     "published/squidpy_neighbourhood.py": "components of scanpy, seeded",
 }
 """Where a library draws for itself, by ``random_state``: from RandomState, which numpy has frozen."""
