@@ -122,9 +122,7 @@ def _leiden(values: NDArray[np.float64], k: int) -> NDArray[np.intp]:
     if len(values) == 2:  # two different points have no neighbours to weigh
         return np.arange(2)
     units = AnnData(values)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        sc.pp.neighbors(units, n_neighbors=min(NEIGHBOURS, len(values) - 1), use_rep="X", random_state=0)
+    sc.pp.neighbors(units, n_neighbors=min(NEIGHBOURS, len(values) - 1), use_rep="X", random_state=0)
 
     def at(resolution: float) -> NDArray[np.intp]:
         sc.tl.leiden(

@@ -93,10 +93,3 @@ def log_counts(slide: Any, total: float | None = None) -> Any:
     sc.pp.normalize_total(units, target_sum=total)
     sc.pp.log1p(units)
     return units
-
-
-def device(task: Any) -> str:
-    """Return where to compute: what the task says, else a GPU where there is one."""
-    from pytest_stbench.adapters.images import best_device
-
-    return getattr(task, "device", None) or best_device()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_stbench.adapters import Imputer
-from pytest_stbench.published import asked_alone, device
+from pytest_stbench.published import asked_alone
 
 NEEDS, EXTRA, LICENCE = {"scvi": "scvi-tools", "torch": "torch"}, "impute", "BSD-3-Clause"
 EPOCHS = 60
@@ -21,7 +21,7 @@ def impute(reference: Any, slide: Any, task: Any) -> Any:
     for data in (cells, slide):
         scvi.external.GIMVI.setup_anndata(data)
     net = scvi.external.GIMVI(cells, slide)
-    where = device(task)
+    where = task.device
     net.train(EPOCHS, accelerator="gpu" if where != "cpu" else "cpu", enable_progress_bar=False, logger=False)
     _, values = net.get_imputed_values(normalized=False)
     return pd.DataFrame(values, slide.obs_names, cells.var_names)

@@ -15,6 +15,7 @@ from scipy.sparse import csc_matrix, csr_matrix
 
 from pytest_stbench.data import reference
 from pytest_stbench.data.checksums import Checksums
+from pytest_stbench.data.quiet import quiet_anndata
 from pytest_stbench.data.reference import drawn_cells, find_atlas, read_atlas
 from pytest_stbench.errors import DataError, DataMissing
 from pytest_stbench.run.task_reference import TaskReference
@@ -162,3 +163,25 @@ def test_what_is_kept_of_an_atlas_follows_how_its_symbols_are_read(write):
     assert opened().identity == opened().identity
     assert opened().identity != opened(aliases=False).identity
     assert opened().checksum == opened(aliases=False).checksum
+
+
+@quiet_anndata()
+def write_with_an_antibody(path):
+    counts = COUNTS.copy()
+    counts[:, 3] += 300
+    clusters = np.where(np.arange(N) % 10 == 9, np.nan, np.arange(N) % 3)
+    kinds = ["Gene Expression"] * 3 + ["Antibody Capture"]
+    anndata.AnnData(
+        csr_matrix(counts.astype(np.float32)),
+        obs=pd.DataFrame({"kind": clusters}, index=[f"AAA{i}" for i in range(N)]),
+        var=pd.DataFrame({"feature_types": kinds}, index=["CD4", "EPCAM", "CD3D", "CD4"]),
+    ).write_h5ad(path)
+
+
+def test_antibodies_are_no_genes_and_numbers_are_whole_labels(tmp_path):
+    """As data sets are read: an antibody of a gene's name is another feature, 1.0 and 1 are one label."""
+    write_with_an_antibody(tmp_path / "atlas.h5ad")
+    found = read_atlas(spec(), tmp_path / "atlas.h5ad", aliases=True)
+    assert found.genes.tolist() == ["CD4", "EPCAM", "CD3D"]
+    assert found.counts.max() < 300
+    assert (set(found.labels), found.unlabelled) == ({"0", "1", "2"}, 5)
