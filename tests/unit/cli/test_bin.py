@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import sys
-import types
 from dataclasses import dataclass
 
 import anndata as ad
@@ -42,9 +41,7 @@ def opened(monkeypatch):
             raise DataError(message)
         return Molecules()
 
-    module = types.ModuleType("pytest_stbench.data.readers.transcripts")
-    module.open_transcripts = open_transcripts
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr("pytest_stbench.data.readers.transcripts.open_transcripts", open_transcripts)
     return paths
 
 

@@ -4,15 +4,14 @@ import json
 import os
 import subprocess
 import sys
-import types
 
 import pytest
 from click.testing import CliRunner
 
 from pytest_stbench import __version__
 from pytest_stbench.cli import COMMANDS, main
-from pytest_stbench.registry import Baseline, Catalogue, Family, Metric, Reader, Registry, load_target
-from pytest_stbench.splits.catalogue import SPLITS
+from pytest_stbench.registry import load_target
+from pytest_stbench.run.installed import builtin_registry
 
 TASK = """\
 extends: _b.stbench-inc.yaml
@@ -20,49 +19,6 @@ name: {name}
 datasets: {{d: {{source: {source}, path: x.h5ad}}}}
 """
 FRAGMENT = "stbench: 1\nversion: 1\nfamily: expression\n"
-
-
-@pytest.fixture(autouse=True)
-def small_registry(monkeypatch):
-    registry = Registry(
-        metrics=Catalogue(
-            "metric",
-            [Metric(id="m", name="rmse", summary="", bounds=(0, None), better="down", fill=None, target="")],
-        ),
-        checks=Catalogue("check", []),
-        baselines=Catalogue(
-            "baseline",
-            [
-                Baseline(
-                    id="b", name="train_mean", summary="", kind="model", families=("expression",), target=""
-                )
-            ],
-        ),
-        families=Catalogue(
-            "family",
-            [
-                Family(
-                    id="f",
-                    name="expression",
-                    summary="",
-                    method="",
-                    primary="rmse",
-                    metrics=("rmse",),
-                    trivial="train_mean",
-                    simple=(),
-                    baselines=(),
-                    target="",
-                )
-            ],
-        ),
-        splits=Catalogue("split", SPLITS),
-        readers=Catalogue(
-            "source", [Reader(id=n, name=n, summary="", target="") for n in ("h5ad", "simulated")]
-        ),
-    )
-    module = types.ModuleType("pytest_stbench.run.installed")
-    module.builtin_registry = lambda: registry
-    monkeypatch.setitem(sys.modules, "pytest_stbench.run.installed", module)
 
 
 @pytest.fixture
@@ -164,7 +120,8 @@ def test_schema_is_json(tmp_path):
     written = _run("schema", "--output", tmp_path / "schema.json")
 
     assert printed.exit_code == written.exit_code == 0
-    assert json.loads(printed.output)["properties"]["family"]["enum"] == ["expression"]
+    families = json.loads(printed.output)["properties"]["family"]["enum"]
+    assert families == list(builtin_registry().families.names)
     assert (tmp_path / "schema.json").read_text() == printed.output
     assert _files(tmp_path) == {"schema.json"}
 
