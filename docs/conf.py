@@ -41,7 +41,7 @@ extensions = [
     "sphinx_autodoc_typehints",  # after napoleon, whose fields it fills in
     "sphinx_copybutton",
 ]
-exclude_patterns = ["**.ipynb_checkpoints"]
+exclude_patterns = [".*", "**/.*"]  # what notebooks and runs of the examples leave
 templates_path = ["_templates"]
 
 myst_heading_anchors = 4

@@ -69,17 +69,19 @@ class CellProcess:
         self._process.terminate()
         with suppress(OSError):
             self._process.stdin.close()  # type: ignore[union-attr]  # it was asked for
-        threading.Thread(
-            target=self._process.wait, daemon=True
-        ).start()  # a system keeps whom nobody waits for
+        # A system keeps whom nobody waits for.
+        threading.Thread(target=self.ended, daemon=True).start()
 
     def _reply(self) -> Done | None:
         assert self._process.stdout is not None  # it was asked for
-        reply = self._process.stdout.readline()
+        try:
+            reply = self._process.stdout.readline()
+        except ValueError:  # it was ended, and its end closed, since it was asked
+            return None
         return Done.read(reply) if reply.endswith("\n") else None
 
     def _send(self, line: str) -> None:
-        with suppress(OSError):  # whoever reads the reply sees that it is gone
+        with suppress(OSError, ValueError):  # whoever reads the reply sees that it is gone, or was ended
             assert self._process.stdin is not None  # it was asked for
             self._process.stdin.write(line + "\n")
             self._process.stdin.flush()

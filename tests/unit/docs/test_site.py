@@ -24,6 +24,7 @@ def test_every_page_stands_once_in_the_contents():
     trees = re.findall(r"```\{toctree\}\n(.*?)```", (DOCS / "index.md").read_text("utf-8"), flags=re.DOTALL)
     listed = [line for tree in trees for line in tree.splitlines() if line and not line.startswith(":")]
     pages = {path.relative_to(DOCS).with_suffix("").as_posix() for path in [*DOCS.rglob("*.md"), *NOTEBOOKS]}
+    pages = {page for page in pages if "/." not in page}  # what a run of an example leaves is no page
     assert Counter(listed) == Counter(pages - {"index"}), "name every page once in a toctree of docs/index.md"
 
 
