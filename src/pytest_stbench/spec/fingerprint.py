@@ -19,13 +19,6 @@ from pytest_stbench.spec.paths import path_fields
 if TYPE_CHECKING:
     from pytest_stbench.spec.model import DatasetSpec, PreprocessSpec, TaskSpec
 
-# Fields that change no number; every other field of the model is part of the fingerprint.
-IGNORED_TASK = frozenset(
-    {
-        "stbench", "title", "claim", "scope", "primary", "baselines", "checks", "gates", "xfail", "timeout",
-        "model", "marks",
-    }
-)  # fmt: skip
 IGNORED_DATASET = frozenset({"get", "sha256"})
 KEYS_OF_OTHERS = frozenset({"gene", "x", "y"})
 """Keys that are part of the fingerprint where they are written: what is read without them is the same."""

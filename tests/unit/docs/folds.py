@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -43,5 +45,6 @@ def fold_of(family):
     cell = Cell(dataset="cohort", variant="", view="cohort", split="lopo", fold=fold, seed=0)
     record = family_of(spec, REGISTRY)
     folder = Path(tempfile.mkdtemp(prefix="stbench-docs-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     folding = Folding(spec, record, OpenDataset(Store(folder)))
     return folding.fold(cell, Dataset("cohort", config, samples, roots), roots)
