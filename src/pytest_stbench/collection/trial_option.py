@@ -13,12 +13,12 @@ from pytest_stbench.collection.item_outcomes import ItemFailed, payload
 from pytest_stbench.collection.plan_items import CELL, CONTRACT, MODEL_NAME, function_of
 from pytest_stbench.data.wording import byte_size
 from pytest_stbench.errors import DataError
-from pytest_stbench.run.cells import Cell, pool_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_stbench.calls.contestants import Contestant
+    from pytest_stbench.run.cells import Cell
     from pytest_stbench.run.task_run import TaskRun
 
 OF_SCORES = ("save", "report", "compare", "keep", "gate", "keep_models")
@@ -52,7 +52,7 @@ def _is_tried(item: pytest.Item, seen: set[tuple[str, str, str]]) -> bool:
         return False
     parameters: dict[str, Any] = item.callspec.params  # type: ignore[attr-defined]  # a contract is of a cell
     cell = parameters[CELL]
-    place = pool_id(cell.dataset, cell.variant, cell.split)
+    place = cell.pool
     model = item.callspec.id.removesuffix(cell.id)  # type: ignore[attr-defined]
     key = (str(item.path), place, f"{parameters.get(MODEL_NAME)} {model}")
     new = key not in seen

@@ -39,10 +39,15 @@ class Cell:
         return f"{self.variant} {self.dataset} {self.split} {self.fold.name}"
 
     @property
+    def pool(self) -> str:
+        """The id of the pool that it belongs to."""
+        return pool_id(self.dataset, self.variant, self.split)
+
+    @property
     def id(self) -> str:
         """Part of the node id in brackets, such as ``her2st+raw-lopo-A``."""
         seed = f"-s{self.seed}" if self.seed_in_id else ""
-        return f"{pool_id(self.dataset, self.variant, self.split)}-{self.fold.name}{seed}"
+        return f"{self.pool}-{self.fold.name}{seed}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

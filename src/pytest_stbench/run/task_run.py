@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_stbench.calls.contestants import Contestant, Ladder, baseline_contestant, make_ladder
@@ -10,7 +11,7 @@ from pytest_stbench.calls.model_calls import built
 from pytest_stbench.calls.trying import tried
 from pytest_stbench.errors import DataError, ModelError, SplitError
 from pytest_stbench.models.predictions import Place
-from pytest_stbench.run.cells import pool_id, view_id
+from pytest_stbench.run.cells import view_id
 from pytest_stbench.run.details.writer import TaskKeeper
 from pytest_stbench.run.folding import Folding, listed_genes, made_from
 from pytest_stbench.run.provenance.slide_depth import GeneDepths
@@ -18,7 +19,8 @@ from pytest_stbench.run.quality.check_memo import CheckMemo
 from pytest_stbench.run.quality.facts import TruthFacts
 from pytest_stbench.run.quality.task_checks import TaskChecks
 from pytest_stbench.run.scores.ceilings import Ceiling, anchored, ceilings_of
-from pytest_stbench.run.scores.scoring import CellScores, Detail, Scorer
+from pytest_stbench.run.scores.score_memo import scores_of, sums_of_genes
+from pytest_stbench.run.scores.scoring import CellScores, Scorer
 from pytest_stbench.run.scores.slide_variance import SlideVariance
 from pytest_stbench.run.task_reference import TaskReference
 from pytest_stbench.run.views import Views
@@ -156,8 +158,7 @@ class TaskRun:
         label = f"{contestant.label} {self.spec.name} {cell.id}"
         if contestant.files is not None:
             return self._predictor.from_files(contestant, fold, self.place(cell), label)
-        group = f"{self.spec.name} {pool_id(cell.dataset, cell.variant, cell.split)}"
-        timeout = self.spec.timeout
+        group, timeout = f"{self.spec.name} {cell.pool}", self.spec.timeout
         return self._predictor.model(contestant, fold, self._key(cell, fold), label, timeout, group=group)
 
     def tried(self, contestant: Contestant, cell: Cell) -> Trial:
@@ -184,7 +185,7 @@ class TaskRun:
         """Return the ceiling of every metric on the test slides of a cell, whatever its seed."""
         if cell.whole_fold not in self._ceilings:
             fold = self.fold(cell)
-            truths, parts = self.truths_of(cell, fold), self._parts(cell, fold)
+            truths, parts = partial(self.truths_of, cell, fold), self._parts(cell, fold)
             found = ceilings_of(self._scorer, self._predictor.store, fold, truths, parts)
             self._ceilings[cell.whole_fold] = found
             if self._keeper is not None:
@@ -252,14 +253,11 @@ class TaskRun:
         self.views.forget()
 
     def _score(self, cell: Cell, prediction: Prediction, who: tuple[str, str]) -> CellScores:
-        fold = self.fold(cell)
-        truths = self.truths_of(cell, fold)
-        self.slide_variance.note(pool_id(cell.dataset, cell.variant, cell.split), truths)
-        details: list[Detail] = []
-        found = self._scorer.score(truths, prediction, details)
-        if self._keeper is not None:
-            self._keeper.scores(cell, who, details)
-        return found
+        fold, store = self.fold(cell), self._predictor.store
+        truths, parts = partial(self.truths_of, cell, fold), {**self._parts(cell, fold), "seed": cell.seed}
+        self.slide_variance.note(cell.pool, cell.whole_fold, lambda: sums_of_genes(store, truths, parts))
+        keep = None if self._keeper is None else partial(self._keeper.scores, cell, who)
+        return scores_of(self._scorer, store, truths, prediction, parts, keep)
 
     def truths_of(self, cell: Cell, fold: FoldData) -> dict[str, Truth]:
         """Return the truth of each test slide of a fold, with what scores are read against."""

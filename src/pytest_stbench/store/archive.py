@@ -31,7 +31,7 @@ def write_archive(
     for slide, matrix in values.items():
         if not isinstance(matrix, np.ndarray) or matrix.dtype not in KINDS:
             raise TypeError(f"the prediction of slide {slide!r} must be a float32 or int32 array")
-    slides = [[slide, _digest(matrix)] for slide, matrix in values.items()]
+    slides = [[slide, array_digest(matrix)] for slide, matrix in values.items()]
     head = {"format": FORMAT, "slides": slides, "meta": meta}
     arrays: dict[str, Any] = {HEAD: np.frombuffer(sealed(key, head), dtype=np.uint8)}
     arrays.update((f"slide_{i}", matrix) for i, matrix in enumerate(values.values()))
@@ -49,7 +49,7 @@ def read_archive(path: Path, *, key: str) -> tuple[dict[str, NDArray[Any]], dict
         head = _head(archive, key)
         values = {slide: archive[f"slide_{i}"] for i, (slide, _) in enumerate(head["slides"])}
     for slide, digest in head["slides"]:
-        if values[slide].dtype not in KINDS or _digest(values[slide]) != digest:
+        if values[slide].dtype not in KINDS or array_digest(values[slide]) != digest:
             raise ValueError(f"its values of slide {slide!r} are others than were written")
     return values, head["meta"]
 
@@ -68,7 +68,8 @@ def _head(archive: Any, key: str) -> dict[str, Any]:
     return head
 
 
-def _digest(matrix: NDArray[Any]) -> str:
+def array_digest(matrix: NDArray[Any]) -> str:
+    """Return the SHA-256 (hex) of an array: its type, shape and values."""
     digest = hashlib.sha256(f"{matrix.dtype.str}{matrix.shape}".encode())
     digest.update(np.ascontiguousarray(matrix).data if matrix.ndim else matrix.tobytes())
     return digest.hexdigest()

@@ -38,7 +38,7 @@ def ceilings_of(tmp_path, fold, *metrics, parts=None):
     scorer = Scorer([MetricSpec(name=name) for name in metrics], REGISTRY.metrics)
     truths = {slide.meta.slide_id: fold.truth(slide) for slide in fold.test}
     store = Store(tmp_path / "store", run_id="r")
-    return ceilings.ceilings_of(scorer, store, fold, truths, parts or {"fold": "C"})
+    return ceilings.ceilings_of(scorer, store, fold, lambda: truths, parts or {"fold": "C"})
 
 
 def test_the_ceiling_rises_with_depth(tmp_path, make_task, make_dataset, make_slide):
@@ -130,7 +130,7 @@ def test_a_score_between_floor_and_ceiling_has_the_ceiling_1(tmp_path, drawn, sh
     slide = SimpleNamespace(meta=SimpleNamespace(slide_id="A1"))
     question = SimpleNamespace(repeats=lambda *_: [(None, None)] * 3)
     fold = SimpleNamespace(test=[slide], question=question)
-    found = ceilings.ceilings_of(scorer, Store(tmp_path), fold, {"A1": None}, {"fold": "A"})
+    found = ceilings.ceilings_of(scorer, Store(tmp_path), fold, lambda: {"A1": None}, {"fold": "A"})
     normalised, plain = (found[name]["A1"] for name in names)
     assert normalised == pytest.approx((shown, math.nan), nan_ok=True)
     assert plain.value == pytest.approx(np.mean(drawn), nan_ok=True)

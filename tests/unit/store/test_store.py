@@ -118,7 +118,7 @@ def damage_pickle(path):
 
 
 def damage_dtype(path):
-    head = {"format": 2, "slides": [["s", archive._digest(np.ones((1, 1)))]], "meta": {}}
+    head = {"format": 2, "slides": [["s", archive.array_digest(np.ones((1, 1)))]], "meta": {}}
     with path.open("wb") as file:
         np.savez(file, head=np.frombuffer(sealed(KEY, head), np.uint8), slide_0=np.ones((1, 1)))
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.families.communication.declare import Communication
 from pytest_stbench.families.derived import Derived
-from pytest_stbench.families.pairs import pair_table
+from pytest_stbench.families.pairs import builtin_pairs, pair_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_stbench.data.slide import Slide
+    from pytest_stbench.families.fold import FoldData
     from pytest_stbench.families.question import FamilySettings, Plan
 
 
@@ -32,3 +33,8 @@ class CommunicationQuestion(Derived):
         """Return the plan of the parent, with the genes of the pairs."""
         plan = super().plan(train)
         return replace(plan, communication=self.pairs.genes, counted={**plan.counted, **self.pairs.counted})
+
+    def identity(self, fold: FoldData) -> Any:
+        """Return the pairs of a file or of liana: ceilings and thresholds are of them, not of their genes."""
+        del fold
+        return None if self.pairs == builtin_pairs() else [self.pairs.pairs, self.pairs.pathways]

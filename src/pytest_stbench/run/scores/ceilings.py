@@ -17,7 +17,7 @@ from pytest_stbench.families.anchors import ANCHORS
 from pytest_stbench.store.memo import memo
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pytest_stbench.families.fold import FoldData
     from pytest_stbench.families.question import Truth
@@ -41,14 +41,19 @@ class Ceiling(NamedTuple):
 
 
 def ceilings_of(
-    scorer: Scorer, store: Store, fold: FoldData, truths: Mapping[str, Truth], parts: Mapping[str, Any]
+    scorer: Scorer,
+    store: Store,
+    fold: FoldData,
+    truths: Callable[[], Mapping[str, Truth]],
+    parts: Mapping[str, Any],
 ) -> dict[str, BySlide]:
     """Return the ceiling of every metric on every test slide: repeated measurements, scored.
 
-    `parts` says what the fold was made from, as in the key of a prediction.
+    `truths` is asked where the store has none; `parts` says what the fold was made from, as in the key of a
+    prediction.
     """
     made_of = {**parts, "metrics": scorer.described, "at 1": sorted(scorer.read_to_ceiling)}
-    return memo(store, CEILINGS, made_of, lambda: _computed(scorer, fold, truths), _read, "metrics")
+    return memo(store, CEILINGS, made_of, lambda: _computed(scorer, fold, truths()), _read, "metrics")
 
 
 def _computed(scorer: Scorer, fold: FoldData, truths: Mapping[str, Truth]) -> dict[str, dict[str, Ceiling]]:

@@ -79,12 +79,7 @@ class Scorer:
             },
             seconds=prediction.seconds,
             peak_memory_mb=prediction.peak_memory_mb,
-            # Statistics that stand in a prediction's place (a mean of training patients) are no arrays.
-            sketches={
-                key: sketch(values)
-                for key, values in prediction.values.items()
-                if isinstance(values, np.ndarray)
-            },
+            sketches=sketches_of(prediction),
         )
 
     @property
@@ -128,6 +123,16 @@ class Scorer:
                 repeats.append(scores)
             value = mean_value([slide_value(scores, record) for scores in repeats])
             yield Detail(metric=record, slide=slide, repeats=repeats, value=value)
+
+
+def sketches_of(prediction: Prediction) -> dict[str, Sketch]:
+    """Return the sketches of what was predicted, by what was asked.
+
+    Statistics that stand in a prediction's place (a mean of training patients) are no arrays, and have none.
+    """
+    return {
+        key: sketch(values) for key, values in prediction.values.items() if isinstance(values, np.ndarray)
+    }
 
 
 def _as_asked(record: Metric, spec: MetricSpec) -> Metric:

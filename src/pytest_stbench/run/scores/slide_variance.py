@@ -7,31 +7,46 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
     from pytest_stbench.families.question import Truth
+
+    GeneSums = tuple[NDArray[np.str_], NDArray[np.float64]]
+
+
+def sums_of(truths: Mapping[str, Truth]) -> dict[str, GeneSums]:
+    """Return the genes of each slide with their number, sum and sum of squares, (3, genes).
+
+    Truths of labels, proportions and the like have no expression, and are left out.
+    """
+    found: dict[str, GeneSums] = {}
+    for name, truth in truths.items():
+        values, genes = getattr(truth, "values", None), getattr(truth, "genes", None)
+        if genes is None or not isinstance(values, np.ndarray) or values.ndim != 2:
+            continue
+        known = np.isfinite(values)
+        filled = np.where(known, values, 0.0)
+        found[name] = genes, np.stack([known.sum(axis=0), filled.sum(axis=0), (filled**2).sum(axis=0)])
+    return found
 
 
 class SlideVariance:
     """Number, sum and sum of squares of every gene on every test slide, by pool."""
 
     def __init__(self) -> None:
-        self._slides: dict[str, dict[str, tuple[NDArray[np.str_], NDArray[np.float64]]]] = {}
+        self._slides: dict[str, dict[str, GeneSums]] = {}
+        self._cells: set[tuple[str, str]] = set()
 
-    def note(self, pool: str, truths: Mapping[str, Truth]) -> None:
-        """Take in the truth of the test slides of one cell; a slide is taken once."""
+    def note(self, pool: str, fold: str, sums: Callable[[], Mapping[str, GeneSums]]) -> None:
+        """Take in the test slides of a fold, once; a slide is taken once."""
+        if (pool, fold) in self._cells:
+            return
+        self._cells.add((pool, fold))
         slides = self._slides.setdefault(pool, {})
-        for name, truth in truths.items():
-            # Truths of labels, proportions and the like have no expression.
-            values, genes = getattr(truth, "values", None), getattr(truth, "genes", None)
-            if name in slides or genes is None or not isinstance(values, np.ndarray) or values.ndim != 2:
-                continue
-            known = np.isfinite(values)
-            filled = np.where(known, values, 0.0)
-            sums = np.stack([known.sum(axis=0), filled.sum(axis=0), (filled**2).sum(axis=0)])
-            slides[name] = (genes, sums)
+        for name, found in sums().items():
+            slides.setdefault(name, found)
 
     def slide_mean_correlation(self, pool: str) -> float | None:
         """Return the pooled Pearson of the mean of each slide with the truth, mean over genes.
