@@ -51,7 +51,7 @@ class Classifier:
     slide gives the same number, drawn with the seed of the task.
     """
 
-    def __init__(self, features: Callable[[ModelSlide], NDArray[np.floating]], who: str) -> None:
+    def __init__(self, features: Callable[[ModelSlide], Any], who: str) -> None:
         self._features = features
         self._who = who
         self._fitted: LogisticRegression | None = None

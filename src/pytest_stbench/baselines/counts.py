@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from pytest_stbench.data.holding import once
 from pytest_stbench.data.origins import origin_of
 from pytest_stbench.kernels.scale_steps import stepped
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from pytest_stbench.data.inputs import ModelSlide, TrainSlide
-    from pytest_stbench.data.slide import Slide
-
-_DEPTHS: WeakKeyDictionary[Slide, dict[Hashable, NDArray[np.float64]]] = WeakKeyDictionary()
 
 
 def observed_counts(slide: ModelSlide, genes: Sequence[str]) -> csr_matrix:
@@ -55,11 +52,7 @@ def _sizes(slide: TrainSlide) -> NDArray[np.float64]:
     origin = origin_of(slide)
     if origin is None:
         return row_sums(csr_matrix(slide.units.X))
-    known = _DEPTHS.setdefault(origin.slide, {})
-    if origin.observed not in known:
-        known.clear()
-        known[origin.observed] = origin.depths()
-    return known[origin.observed]
+    return once(origin.slide, ("depths", origin.observed), origin.depths)
 
 
 def most_variable(tables: Iterable[csr_matrix], genes: Sequence[str], count: int) -> tuple[str, ...]:

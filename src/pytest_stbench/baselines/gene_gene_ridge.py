@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from pytest_stbench.baselines.slide_sums import SparseProduct
     from pytest_stbench.data.inputs import ModelSlide, TaskInfo, TrainSlide
 
 
@@ -75,8 +76,11 @@ class GeneGeneRidge(LinearBaseline):
         """Return what, with a slide and its observed genes, decides the features."""
         return self.scale, None if self.chosen is None else self.chosen.tobytes()
 
-    def features(self, slide: ModelSlide) -> csr_matrix:
+    def features(self, slide: ModelSlide) -> csr_matrix | SparseProduct:
         """Return the features of a slide, (n, features), sparse."""
+        return self._own(slide)
+
+    def _own(self, slide: ModelSlide) -> csr_matrix:
         x = self._normalised(slide)
         return x if self.chosen is None else csr_matrix(x[:, self.chosen])
 

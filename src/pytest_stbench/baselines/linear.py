@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
+    from pytest_stbench.baselines.slide_sums import SparseProduct
     from pytest_stbench.data.inputs import ModelSlide, TaskInfo, TrainSlide
 
 
@@ -79,7 +80,7 @@ class LinearBaseline(ImputesFromExpression):
         return {"n_components": self.n_components, "standardise": self.standardise, "groups": MAX_GROUPS}
 
     @abstractmethod
-    def features(self, slide: ModelSlide) -> NDArray[np.floating] | csr_matrix:
+    def features(self, slide: ModelSlide) -> NDArray[np.floating] | csr_matrix | SparseProduct:
         """Return the features of a slide, (n, d), finite; sparse ones are made dense in blocks."""
 
     def prepare(self, train: Sequence[TrainSlide], task: TaskInfo) -> None:  # most need nothing

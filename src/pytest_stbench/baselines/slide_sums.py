@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, finalize
 
 import numpy as np
-from scipy.sparse import issparse
+from scipy.sparse import csr_matrix, issparse
 
 from pytest_stbench.data.origins import origin_of
 from pytest_stbench.kernels.gram import GroupedGram, Moments, cross_moments
@@ -141,9 +141,21 @@ def direct_gram(x: Any, target: NDArray[np.floating]) -> GroupedGram:
     return gram
 
 
+class SparseProduct:
+    """The product of two sparse matrices, of which rows are made when they are asked for."""
+
+    def __init__(self, left: csr_matrix, right: csr_matrix) -> None:
+        self._left, self._right = left, right
+        self.shape = (left.shape[0], right.shape[1])
+
+    def __getitem__(self, rows: Any) -> csr_matrix:
+        """Return the rows, sparse."""
+        return csr_matrix(self._left[rows] @ self._right)
+
+
 def dense_blocks(x: Any) -> Iterator[tuple[slice, NDArray[np.floating]]]:
     """Yield (rows, dense features) that cover `x`: dense input at once, sparse input in blocks."""
-    if not issparse(x):
+    if not (issparse(x) or isinstance(x, SparseProduct)):
         yield slice(0, len(x)), x
         return
     step = max(1, BLOCK_ELEMENTS // max(1, x.shape[1]))

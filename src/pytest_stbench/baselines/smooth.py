@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix, identity
 
 from pytest_stbench.baselines.families import FROM_COUNTS
 from pytest_stbench.baselines.gene_gene_ridge import GeneGeneRidge
+from pytest_stbench.baselines.slide_sums import SparseProduct
 from pytest_stbench.extend import baseline
 from pytest_stbench.kernels.graph import cell_graph, lattice_graph
 
@@ -37,8 +38,8 @@ class Smooth(GeneGeneRidge):
         """What the results of the baseline depend on."""
         return {**super().config, "neighbours": "lattice_1.5_pitch_or_6_nearest_cells", "with_self": True}
 
-    def features(self, slide: ModelSlide) -> csr_matrix:
-        """Return the averaged features of a slide, (n, observed genes), sparse."""
+    def features(self, slide: ModelSlide) -> SparseProduct:
+        """Return the averaged features of a slide, (n, observed genes), sparse, a block of rows at a time."""
         xy = np.asarray(slide.units.obsm["spatial"], dtype=np.float64)
         if slide.meta.resolution in CELL_RESOLUTIONS:
             graph = cell_graph(xy)
@@ -46,4 +47,4 @@ class Smooth(GeneGeneRidge):
             graph = lattice_graph(xy, slide.meta.pitch_um)
         around = csr_matrix(graph + identity(slide.n_units, format="csr"))
         around.data /= np.repeat(np.diff(around.indptr), np.diff(around.indptr))
-        return csr_matrix(around @ super().features(slide))
+        return SparseProduct(around, self._own(slide))

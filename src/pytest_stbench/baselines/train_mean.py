@@ -11,7 +11,7 @@ from pytest_stbench.baselines.linear import ImputesFromExpression, pick
 from pytest_stbench.extend import baseline
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -40,7 +40,7 @@ class TrainMean(ImputesFromExpression):
         self.genes = task.genes
         self.mean = mean_of_patient_means(
             [slide.meta.patient_id or slide.meta.slide_id for slide in train],
-            [slide.target for slide in train],
+            (slide.target for slide in train),
         )
 
     def predict_expression(self, slide: ModelSlide, genes: Sequence[str]) -> NDArray[np.float32]:
@@ -50,7 +50,7 @@ class TrainMean(ImputesFromExpression):
 
 
 def mean_of_patient_means(
-    patients: Sequence[str], values: Sequence[NDArray[np.floating]]
+    patients: Sequence[str], values: Iterable[NDArray[np.floating]]
 ) -> NDArray[np.float64]:
     """Return the mean over patients of the mean over the patient's units, (g,).
 

@@ -11,12 +11,16 @@ from scipy import sparse
 from pytest_stbench.resources import gene_aliases
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from pytest_stbench.data.readers.protocol import RawSlide, SlideSource
+
+
+BLOCK_VALUES = 1 << 20
+"""Counts that are aligned at once."""
 
 
 def universe_of(panels: Iterable[tuple[str, ...]], *, union: bool) -> NDArray[np.str_]:
@@ -45,24 +49,49 @@ def align_columns(
     place[place == len(universe)] = 0
     known = universe[place] == genes if len(universe) else np.zeros(len(genes), dtype=bool)
     remap = np.where(known, place, -1).astype(np.int32)
+    in_order = bool((np.diff(place[known]) > 0).all())
+    size = counts.nnz if known.all() else int(known[counts.indices].sum())
+    data, indices = np.empty(size, counts.data.dtype), np.empty(size, np.int32)
+    ends = [np.zeros(1, np.intp)]
+    for rows in _row_blocks(counts):
+        part = _aligned(counts[rows], remap, len(universe), in_order=in_order)
+        start = ends[-1][-1]
+        data[start : start + part.nnz], indices[start : start + part.nnz] = part.data, part.indices
+        ends.append(start + part.indptr[1:])
+    return sparse.csr_matrix((data, indices, np.concatenate(ends)), shape=(counts.shape[0], len(universe)))
+
+
+def _aligned(
+    counts: sparse.csr_matrix, remap: NDArray[np.int32], width: int, *, in_order: bool
+) -> sparse.csr_matrix:
     columns = remap[counts.indices]
     kept = columns >= 0
     ends = np.concatenate([[0], np.cumsum(kept)])
     aligned = sparse.csr_matrix(
-        (counts.data[kept], columns[kept], ends[counts.indptr]), shape=(counts.shape[0], len(universe))
+        (counts.data[kept], columns[kept], ends[counts.indptr]), shape=(counts.shape[0], width)
     )
-    if (np.diff(place[known]) <= 0).any():
-        # Twice turned, the columns of each row are in order: a count, cheaper than a sort of every row.
-        aligned = aligned.tocsc().tocsr()
-    return aligned
+    # Twice turned, the columns of each row are in order: a count, cheaper than a sort of every row.
+    return aligned if in_order else aligned.tocsc().tocsr()
+
+
+def _row_blocks(counts: sparse.csr_matrix) -> Iterator[slice]:
+    """Yield slices that cover the rows, one at least, so that what is made of a block stays small."""
+    step = max(1, int(BLOCK_VALUES * counts.shape[0] / max(1, counts.nnz)))
+    for start in range(0, max(1, counts.shape[0]), step):
+        yield slice(start, start + step)
 
 
 def totals(counts: sparse.csr_matrix) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return per unit the sum of all counts and the number of genes with a positive count."""
     # Counts that are not finite are for checks to report, not a reason to warn here.
     with np.errstate(all="ignore"):
-        libsize = np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel()
-        positive = np.concatenate([[0], np.cumsum(counts.data > 0)])
+        parts = [_totals(counts[rows]) for rows in _row_blocks(counts)]
+    return np.concatenate([size for size, _ in parts]), np.concatenate([number for _, number in parts])
+
+
+def _totals(counts: sparse.csr_matrix) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    libsize = np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel()
+    positive = np.concatenate([[0], np.cumsum(counts.data > 0)])
     return libsize, np.diff(positive[counts.indptr]).astype(np.int64)
 
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from pytest_stbench.data.holding import once
 from pytest_stbench.data.inputs import ModelSlide, TrainSlide, TruthSlide
 from pytest_stbench.data.later import Later
 from pytest_stbench.data.quiet import quiet_anndata
@@ -112,9 +112,7 @@ def _units(slide: Slide, columns: NDArray[np.intp] | None) -> AnnData:
     import pandas as pd
     from anndata import AnnData
 
-    if slide not in _NAMES:
-        _NAMES[slide] = pd.Index(slide.unit_names.astype(object))
-    obs = pd.DataFrame(index=_NAMES[slide].view())
+    obs = pd.DataFrame(index=pd.Index(slide.unit_names.astype(object)))
     if columns is None:
         units = AnnData(obs=obs)
     else:
@@ -146,10 +144,9 @@ SCHEME = "by place, 1"
 """Names this order and these names in the manifest of exported inputs; another rule is another number."""
 
 ROW_UM = 1000.0
-_KNOWN: WeakKeyDictionary[Slide, dict[bool, Arrangement]] = WeakKeyDictionary()
-_NAMES: WeakKeyDictionary[Slide, pd.Index[str]] = WeakKeyDictionary()
-"""Names of a slide's units: every input of it begins with them."""
 SEED = 0
+LONGER = 10**7
+"""From here on names that count are longer."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -157,16 +154,20 @@ class Arrangement:
     """How the units of a slide stand in the input of a model.
 
     ``rows`` (n,) is the row of the slide at each place of the input, ``names`` (n,) what the unit there
-    is called. It stays with whoever asks: an input holds neither it nor anything that leads to it.
+    is called; they count the places, or are the slide's ``own``. It stays with whoever asks: an input holds
+    neither it nor anything that leads to it.
     """
 
     rows: NDArray[np.intp]
     names: NDArray[np.str_]
+    own: bool = False
 
     @cached_property
     def _index(self) -> pd.Index[str]:
         import pandas as pd
 
+        if not self.own:
+            return _first_index(_at_least(len(self.names)))[: len(self.names)]
         index: pd.Index[str] = pd.Index(self.names.astype(object))
         return index
 
@@ -208,13 +209,14 @@ def arrange(slide: Slide, *, own_names: bool = False) -> Arrangement:
     slide. Names count the places (``unit0000001``), or are the slide's own with `own_names`. Made once for
     a slide: every model is asked of it.
     """
-    known = _KNOWN.setdefault(slide, {})
-    if own_names not in known:
-        known[own_names] = _made(slide, own_names=own_names)
-    return known[own_names]
+    rows = once(slide, "rows", lambda: _rows(slide))
+    names = slide.unit_names[rows] if own_names else neutral_names(slide.n_units)
+    for values in (rows, names):
+        values.setflags(write=False)
+    return Arrangement(rows=rows, names=names, own=own_names)
 
 
-def _made(slide: Slide, *, own_names: bool) -> Arrangement:
+def _rows(slide: Slide) -> NDArray[np.intp]:
     n = slide.n_units
     x, y = np.asarray(slide.xy_um, dtype=np.float64).reshape(n, 2).T
     placed = np.isfinite(x) & np.isfinite(y)
@@ -223,15 +225,33 @@ def _made(slide: Slide, *, own_names: bool) -> Arrangement:
     rows = np.lexsort((y, x, row, ~placed))
     if not placed.all() or _shared(x[rows], y[rows]):
         rows = np.lexsort((stream(SEED, "units", _key(slide)).permutation(n), y, x, row, ~placed))
-    names = slide.unit_names[rows] if own_names else neutral_names(n)
-    for values in (rows, names):
-        values.setflags(write=False)
-    return Arrangement(rows=rows, names=names)
+    return rows
 
 
 def neutral_names(n: int) -> NDArray[np.str_]:
     """Return the names of `n` units in the order in which models get them."""
-    return np.array([f"unit{place:07d}" for place in range(1, n + 1)], dtype=np.str_)
+    return _first_names(_at_least(n))[:n]
+
+
+def _at_least(n: int) -> int:
+    """Return a number of names that slides of about `n` units share."""
+    power = 1 << max(0, n - 1).bit_length()
+    return min(power, LONGER - 1) if n < LONGER else power
+
+
+@lru_cache(maxsize=4)
+def _first_names(n: int) -> NDArray[np.str_]:
+    names = np.array([f"unit{place:07d}" for place in range(1, n + 1)], dtype=np.str_)
+    names.setflags(write=False)
+    return names
+
+
+@lru_cache(maxsize=4)
+def _first_index(n: int) -> pd.Index[str]:
+    import pandas as pd
+
+    index: pd.Index[str] = pd.Index(_first_names(n).astype(object))
+    return index
 
 
 def _counts(make: Callable[[], AnnData], rows: NDArray[np.intp], index: pd.Index[str]) -> AnnData:

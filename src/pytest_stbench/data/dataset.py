@@ -12,6 +12,7 @@ from pytest_stbench.data.align import AliasedSource, align_columns, measured_of,
 from pytest_stbench.data.catalogue import READERS
 from pytest_stbench.data.checksums import Checksums, load_manifest
 from pytest_stbench.data.gene_ids import ids_by_name
+from pytest_stbench.data.holding import Holding
 from pytest_stbench.data.images.looking import rules_of
 from pytest_stbench.data.label_tables import LabelledSource, find_tables
 from pytest_stbench.data.roots import resolve_one
@@ -22,6 +23,7 @@ from pytest_stbench.errors import DataError, DataMissing
 from pytest_stbench.index import loaded
 from pytest_stbench.registry import Catalogue, Reader, nearest
 from pytest_stbench.spec.defaults import resolution_of
+from pytest_stbench.splits.table import Sample, row_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 
     from pytest_stbench.data.readers.protocol import KeepsCounts, RawSlide, SlideSource
     from pytest_stbench.spec.model import DatasetSpec
-    from pytest_stbench.splits.table import Sample
 
 NO_POLYGONS = "; cells are counted from polygons of cells, not from outlines of nuclei or images of labels"
 
@@ -40,7 +41,7 @@ NO_POLYGONS = "; cells are counted from polygons of cells, not from outlines of 
 class Dataset:
     """The slides of one data set of a task file.
 
-    Nothing is read before it is asked for; a slide is read once and kept until :meth:`close`.
+    Nothing is read before it is asked for; a slide is read once and held until :meth:`close`.
 
     Parameters
     ----------
@@ -60,6 +61,8 @@ class Dataset:
     counts
         Returns the counts of a name, made if they are not kept: for sources that draw them, whose method
         ``keep_counts`` takes it. By default nothing is kept.
+    holding
+        Holds its slides; by default one of its own.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Dataset:
         checksums: Checksums | None = None,
         readers: Iterable[Reader] = READERS,
         counts: KeepsCounts | None = None,
+        holding: Holding | None = None,
     ) -> None:
         self.name = name
         self.config = config
@@ -83,6 +87,7 @@ class Dataset:
         self._counts = counts
         self._samples = {sample.slide: sample for sample in self.samples}
         self._slides: dict[str, Slide] = {}
+        self._holding = holding or Holding()
         self._notes: dict[str, dict[str, int]] = {}
         self._renamed: dict[str, str] = {}
 
@@ -154,7 +159,7 @@ class Dataset:
         for slide_id, paths in files.items():
             for path in paths:
                 digest.update(f"\n{slide_id}\0{path.name}\0{found[path]}{rules_of(path)}".encode())
-        digest.update("\n".join(sorted(map(_row_text, self.samples))).encode())
+        digest.update("\n".join(sorted(map(row_text, self.samples))).encode())
         return digest.hexdigest()
 
     def file_hashes(self, slide_id: str) -> tuple[str, ...]:
@@ -175,7 +180,8 @@ class Dataset:
                 f"it has {listing(self._samples)}{nearest(slide_id, self._samples)}"
             )
         if slide_id not in self._slides:
-            self._slides[slide_id] = self._aligned(self._source.read(slide_id), self._samples[slide_id])
+            read = self._aligned(self._source.read(slide_id), self._samples[slide_id])
+            self._slides[slide_id] = self._holding.hold(read)
         return self._slides[slide_id]
 
     def slides(self) -> Iterator[Slide]:
@@ -291,9 +297,3 @@ class Dataset:
             resolution=resolution_of(config) or sample.resolution or config.resolution,
             pitch_um=raw.pitch_um,
         )
-
-
-def _row_text(sample: Sample) -> str:
-    known = (sample.patient, sample.site, sample.technology, sample.panel, sample.corpus, sample.organ)
-    further = (sample.disease, sample.preservation, sample.resolution)
-    return "\0".join(value or "" for value in (sample.slide, *known, *further))

@@ -1,45 +1,41 @@
-"""Slides that are built when their counts, targets or images are asked for, one at a time."""
+"""Slides of which the parts are built when they are asked for, those of one slide at a time."""
 
 from __future__ import annotations
 
-from dataclasses import fields
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
-from pytest_stbench.data.inputs import ModelSlide, TrainSlide
+from pytest_stbench.data.inputs import ModelSlide, TrainSlide, TruthSlide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_stbench.data.slide import SlideMeta
+    Builders = Mapping[str, Callable[[], object]]
 
 
 class Latest:
-    """Holds the slide that was built last, for all that share it."""
+    """Holds what was built of the slide that was asked last, for all slides that share it."""
 
     def __init__(self) -> None:
-        self._built: tuple[object, ModelSlide] | None = None
+        # A slide knows who holds it: were it known here in turn, both would wait for the garbage collector.
+        self._whose: ref[object] | None = None
+        self._built: dict[Callable[[], object], object] = {}
 
-    def of(self, later: object, build: Callable[[], ModelSlide]) -> ModelSlide:
-        """Return the slide that `later` stands for; another one leaves memory first."""
-        if self._built is None or self._built[0] is not later:
-            self._built = None
-            self._built = (later, build())
-        return self._built[1]
+    def of(self, later: object, build: Callable[[], object]) -> object:
+        """Return what `build` makes for `later`; what was built of another slide leaves memory first."""
+        if self._whose is None or self._whose() is not later:
+            self._built.clear()
+            self._whose = ref(later)
+        if build not in self._built:
+            self._built[build] = build()
+        return self._built[build]
 
 
 class _Later:
-    """Stands for a slide: what is `known` is at hand, the rest is built when asked for."""
+    """Stands for a slide: what is `known` is at hand, each other field is one of what its builder returns."""
 
-    def __init__(
-        self,
-        meta: SlideMeta,
-        n_units: int,
-        build: Callable[[], ModelSlide],
-        latest: Latest,
-        known: Mapping[str, Any] = MappingProxyType({}),
-    ) -> None:
-        vars(self).update(meta=meta, _n_units=n_units, _build=build, _latest=latest, **known)
+    def __init__(self, n_units: int, build: Builders, latest: Latest, known: Mapping[str, Any]) -> None:
+        vars(self).update(_n_units=n_units, _build=build, _latest=latest, **known)
 
     @property
     def n_units(self) -> int:
@@ -47,10 +43,10 @@ class _Later:
         return int(vars(self)["_n_units"])
 
     def __getattribute__(self, name: str) -> Any:
-        """Return a field, from the slide that is built where it is not at hand."""
+        """Return a field, built where it is not at hand."""
         own = object.__getattribute__(self, "__dict__")
-        if name in _FIELDS and name not in own:
-            return getattr(own["_latest"].of(self, own["_build"]), name)
+        if name not in own and name in own.get("_build", ()):
+            return getattr(own["_latest"].of(self, own["_build"][name]), name)
         return object.__getattribute__(self, name)
 
 
@@ -65,4 +61,5 @@ class LaterSlide(_Later, TrainSlide):
     """
 
 
-_FIELDS = frozenset(field.name for field in fields(TrainSlide))
+class LaterTruth(_Later, TruthSlide):
+    """Stands for a training slide as diagnostics see it, whose depths are at hand."""

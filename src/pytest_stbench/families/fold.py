@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_stbench.data.build import arrange, build_train, build_truth
-from pytest_stbench.data.later_slides import LaterInput, LaterSlide, Latest
+from pytest_stbench.data.later_slides import LaterInput, LaterSlide, LaterTruth, Latest
 from pytest_stbench.data.origins import Origin, note_origin
 from pytest_stbench.families.asking import Asking
 from pytest_stbench.families.question import refuse_unless
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -80,17 +81,26 @@ class FoldData:
         ]
 
     def later_inputs(self) -> list[TrainSlide]:
-        """Return the training slides as baselines get them: built when asked for, the latest kept."""
+        """Return the training slides as baselines get them: built part by part, those of the latest kept."""
         latest = Latest()
         later: list[TrainSlide] = []
         for slide in self.train:
             rows = arrange(slide).rows
-            own: dict[str, Any] = dict.fromkeys(("labels", "proportions", "make_tiles"))
+            own: dict[str, Any] = {
+                "meta": slide.meta,
+                **dict.fromkeys(("labels", "proportions", "make_tiles")),
+            }
             own |= self.question.lessons(slide, self)
             for name in ("labels", "proportions"):
                 own[name] = None if own[name] is None else own[name][rows]
-            build = partial(self._lesson, slide, own_names=False)
-            given = LaterSlide(slide.meta, slide.n_units, build, latest, own)
+            built = partial(self._arranged_input, slide)
+            parts: dict[str, Callable[[], object]] = {
+                "units": built,
+                "image": built,
+                "target": partial(self._target, slide),
+                "make_counts": partial(self._lesson, slide, own_names=False),
+            }
+            given = LaterSlide(slide.n_units, parts, latest, own)
             if self.question.hands_out_as_built:
                 note_origin(given, self._origin(slide))
             later.append(given)
@@ -100,6 +110,13 @@ class FoldData:
         lessons = self.question.lessons(slide, self)
         built = build_train(slide, self.input(slide), self.fitted.transform(slide), **lessons)
         return arrange(slide, own_names=own_names).arranged(built)
+
+    def _arranged_input(self, slide: Slide) -> ModelSlide:
+        return arrange(slide).arranged(self.input(slide))
+
+    def _target(self, slide: Slide) -> SimpleNamespace:
+        values = np.array(self.fitted.transform(slide), dtype=np.float32, order="C")
+        return SimpleNamespace(target=values[arrange(slide).rows])
 
     def _origin(self, slide: Slide) -> Origin:
         fitted, place = self.fitted, {str(gene): i for i, gene in enumerate(slide.genes)}
@@ -130,13 +147,27 @@ class FoldData:
         return Asking(self, request, own_names=own_names)
 
     def train_truths(self) -> list[TruthSlide]:
-        """Return the training slides as diagnostics see them."""
-        return [self.truth_given(slide) for slide in self.train]
+        """Return the training slides as diagnostics see them, the values of one at a time in memory."""
+        latest = Latest()
+        return [
+            LaterTruth(
+                slide.n_units,
+                {"values": partial(self.truth_given, slide)},
+                latest,
+                {"input": self._later_input(slide), "libsize": slide.libsize.copy()},
+            )
+            for slide in self.train
+        ]
 
     def truth_given(self, slide: Slide) -> TruthSlide:
         """Return a slide as diagnostics see it, of either side."""
-        given = LaterInput(slide.meta, slide.n_units, partial(self.input, slide), Latest())
-        return build_truth(slide, given, self.fitted.transform(slide))
+        return build_truth(slide, self._later_input(slide), self.fitted.transform(slide))
+
+    def _later_input(self, slide: Slide) -> ModelSlide:
+        built = partial(self.input, slide)
+        return LaterInput(
+            slide.n_units, dict.fromkeys(("units", "image"), built), Latest(), {"meta": slide.meta}
+        )
 
     def truth(self, slide: Slide) -> Truth:
         """Return what the predictions of a test slide are scored against."""

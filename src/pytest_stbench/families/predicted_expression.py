@@ -31,9 +31,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Surroundings:
-    """Where the units of a slide lie and what they are called; shared by all that look at them."""
+    """Where the units of a slide lie and what they are called; shared by all that look at them.
 
-    slide: Slide
+    Of the units `rows` of the slide where these are given, all otherwise.
+    """
+
+    whole: Slide
+    rows: NDArray[np.bool_] | None = None
+
+    @property
+    def slide_id(self) -> str:
+        """The name of the slide."""
+        return self.whole.meta.slide_id
+
+    @cached_property
+    def slide(self) -> Slide:
+        """The slide with these units; most metrics do without."""
+        return self.whole if self.rows is None else self.whole.select(self.rows)
 
     @property
     def niches(self) -> NDArray[np.object_]:
@@ -90,7 +104,7 @@ class ExpressionTruth:
         None where statistics stand in the place of a prediction and the metric takes none.
         """
         places = self.places[record.genes]
-        prediction = predicted[self.surroundings.slide.meta.slide_id]
+        prediction = predicted[self.surroundings.slide_id]
         offered: dict[str, Callable[[], Any]] = {
             "measured": lambda: self.measured[places],
             "genes": lambda: self.genes[places],
@@ -127,7 +141,7 @@ class ExpressionTruth:
             counts=self.counts[rows],
             units=self.units[rows],
             libsize=self.libsize[rows],
-            surroundings=Surroundings(self.surroundings.slide.select(rows)),
+            surroundings=Surroundings(self.surroundings.slide, rows),
         )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from pytest_stbench.data.holding import once
 from pytest_stbench.data.technology import lattice_of
 from pytest_stbench.kernels.graph import cell_graph, lattice_graph, median_nn_distance
 from pytest_stbench.kernels.hvg import standardised_variance
@@ -30,7 +30,6 @@ BLOCK_ELEMENTS = 1 << 20
 
 ROUNDING = 1e-9
 CELL_RESOLUTIONS = ("cell", "transcript")
-_GRAPHS: WeakKeyDictionary[Slide, csr_matrix] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -112,9 +111,13 @@ def detection_rate(slide: Slide) -> NDArray[np.float64]:
 
 def detection_counts(slide: Slide) -> NDArray[np.float64]:
     """Return the number of units in which each gene has a count, (G,)."""
-    positive = slide.counts.data > 0
-    columns = slide.counts.indices if positive.all() else slide.counts.indices[positive]
-    return np.bincount(columns, minlength=len(slide.genes)).astype(np.float64)
+    return once(slide, "detected", lambda: _detected(slide.counts, len(slide.genes)))
+
+
+def _detected(counts: csr_matrix, n_genes: int) -> NDArray[np.float64]:
+    positive = counts.data > 0
+    columns = counts.indices if positive.all() else counts.indices[positive]
+    return np.bincount(columns, minlength=n_genes).astype(np.float64)
 
 
 def is_detected(detection: NDArray[np.float64], min_detection: float) -> NDArray[np.bool_]:
@@ -127,10 +130,12 @@ def unit_graph(slide: Slide) -> csr_matrix:
 
     Made once for a slide: it is to be read, not changed.
     """
-    if slide not in _GRAPHS:
-        cells = slide.meta.resolution in CELL_RESOLUTIONS
-        _GRAPHS[slide] = cell_graph(slide.xy_um) if cells else lattice_graph(slide.xy_um, slide.meta.pitch_um)
-    return _GRAPHS[slide]
+    cells = slide.meta.resolution in CELL_RESOLUTIONS
+    return once(
+        slide,
+        "graph",
+        lambda: cell_graph(slide.xy_um) if cells else lattice_graph(slide.xy_um, slide.meta.pitch_um),
+    )
 
 
 def _morans_i(

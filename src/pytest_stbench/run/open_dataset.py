@@ -1,4 +1,4 @@
-"""The data set in memory: one at a time, filtered once per setting, statistics kept."""
+"""The data set that is open: one at a time, filtered once per setting, statistics kept."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_stbench.data.checksums import Checksums
 from pytest_stbench.data.dataset import Dataset
+from pytest_stbench.data.holding import Holding
 from pytest_stbench.models.identity import json_digest
 from pytest_stbench.preprocess.filter import filter_units
 from pytest_stbench.run.dataset_memos import DrawnCounts, StoredStatistics
@@ -39,6 +40,7 @@ class OpenDataset:
         self.checksums = checksums or Checksums(store=store.root)
         self._key: tuple[object, ...] | None = None
         self._dataset: Dataset | None = None
+        self._holding = Holding(store.root)
         self._filtered: dict[tuple[str, FilterSpec], Slide] = {}
         self.statistics: MutableMapping[StatisticsKey, SlideStatistics] = {}
 
@@ -55,8 +57,9 @@ class OpenDataset:
             readers = builtin_registry().readers
             counts = None if self.checksums.anew else DrawnCounts(self._store, name)
             made = Dataset(
-                name, config, samples, roots, checksums=self.checksums, readers=readers, counts=counts
-            )
+                name, config, samples, roots, checksums=self.checksums, readers=readers, counts=counts,
+                holding=self._holding,
+            )  # fmt: skip
             self._dataset = made
             self._key = key
             about = {"config": config.model_dump(), "slides": list(made.slide_ids)}
@@ -81,5 +84,5 @@ class OpenDataset:
             slide = dataset.slide(slide_id)
             # A unit without counts has no expression, whatever the thresholds.
             keep = filter_units(slide, spec) & (slide.libsize > 0)
-            self._filtered[key] = slide if keep.all() else slide.select(keep)
+            self._filtered[key] = slide if keep.all() else self._holding.hold(slide.select(keep))
         return self._filtered[key]

@@ -31,6 +31,13 @@ class Sample:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
+def row_text(sample: Sample) -> str:
+    """Return a row of the samples table as the checksum of a data set has it."""
+    known = (sample.patient, sample.site, sample.technology, sample.panel, sample.corpus, sample.organ)
+    further = (sample.disease, sample.preservation, sample.resolution)
+    return "\0".join(value or "" for value in (sample.slide, *known, *further))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fold:
     """One train-test pair of slide ids.

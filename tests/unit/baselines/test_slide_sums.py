@@ -242,3 +242,16 @@ def test_what_finds_no_room_is_computed_and_not_kept(slides, made, monkeypatch):
     for _ in range(2):
         assert fitted(GeneGeneRidge, fold(slides, 0, [16, 17])).coef == pytest.approx(whole.coef)
     assert len(made) == 12
+
+
+def test_a_product_made_block_by_block_is_the_product():
+    rng = np.random.default_rng(3)
+    left, right = (csr_matrix(rng.poisson(0.2, shape) * rng.random(shape)) for shape in ((500, 90), (90, 7)))
+    product = slide_sums.SparseProduct(left, right)
+    whole = (left @ right).toarray()
+    blocks = [product[rows].toarray() for rows in (slice(0, 123), slice(123, 400), slice(400, 900))]
+    np.testing.assert_array_equal(np.concatenate(blocks), whole)
+    np.testing.assert_array_equal(product[whole[:, 0] > 0].toarray(), whole[whole[:, 0] > 0])
+    assert product.shape == whole.shape
+    rows, dense = zip(*slide_sums.dense_blocks(product), strict=True)
+    assert [rows[0].start, len(np.concatenate(dense))] == [0, 500]

@@ -199,6 +199,35 @@ def test_one_slide_at_a_time_is_in_memory(imputation_fold):
     assert held() is None
 
 
+def test_what_was_built_goes_with_the_slides_it_was_built_of(imputation_fold):
+    later = imputation_fold.later_inputs()
+    held = weakref.ref(later[0].units)
+    gc.disable()
+    try:
+        del later
+        assert held() is None, "it waits for the garbage collector"
+    finally:
+        gc.enable()
+
+
+def test_who_asks_for_targets_pays_for_no_input(imputation_fold, monkeypatch):
+    wanted = [given.target for given in imputation_fold.train_inputs()]
+    monkeypatch.setattr(FoldData, "input", None)
+    for later, target in zip(imputation_fold.later_inputs(), wanted, strict=True):
+        assert later.target.dtype == target.dtype
+        assert same(later.target, target)
+
+
+def test_diagnostics_hold_the_values_of_one_training_slide(imputation_fold):
+    first, second, _ = imputation_fold.train_truths()
+    held = weakref.ref(first.values)
+    assert held() is first.values
+    assert first.libsize.tolist() == imputation_fold.train[0].libsize.tolist()
+    np.testing.assert_array_equal(second.values, imputation_fold.truth_given(imputation_fold.train[1]).values)
+    assert held() is None
+    assert first.input.units.n_obs == len(first.libsize)
+
+
 def test_what_a_slide_lacks_is_said_of_later_ones_too(imputation_fold):
     (first, *_) = imputation_fold.later_inputs()
     with pytest.raises(AttributeError, match=r"has no attribute 'taget'.*did you mean 'target'"):

@@ -70,7 +70,7 @@ class SignatureTruth:
         A signature with too few members among the genes of the slide counts as not measured.
         """
         (under,) = self.expression.arms(record, predicted)
-        prediction = predicted[self.expression.surroundings.slide.meta.slide_id]
+        prediction = predicted[self.expression.surroundings.slide_id]
         found = self._latest.of(prediction, lambda: self._score(prediction))
         offered = {name: give for name, give in under.offered.items() if name not in PER_GENE}
         offered |= {
@@ -94,7 +94,7 @@ class SignatureTruth:
     def _random(
         self, scorer: Scorer, places: NDArray[np.intp]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
-        random = self.sets.random_sets(self.expression.surroundings.slide.meta.slide_id)
+        random = self.sets.random_sets(self.expression.surroundings.slide_id)
         sets = [random[place] for place in places]
         drawn = hstack(sets).tocsc()
         owner = np.repeat(places, [one.shape[1] for one in sets])

@@ -10,6 +10,7 @@ import numpy as np
 
 from pytest_stbench.checks.measured import MIN_DETECTION, GeneChoice, NoGenesAsked, NothingToScore
 from pytest_stbench.checks.values import as_numbers
+from pytest_stbench.data.holding import once
 from pytest_stbench.errors import DataError, SplitError
 from pytest_stbench.preprocess.normalise import default_method, normalise_counts, target_sum
 from pytest_stbench.preprocess.statistics import detection_rate, slide_statistics, unit_graph
@@ -140,12 +141,19 @@ class MeasuredSlides:
         except DataError as error:
             # The slide was read: what fails is the filter, without a resolution.
             raise NothingToScore(str(error)) from None
-        xy, libsize = as_numbers(slide.xy_um), as_numbers(slide.libsize)
-        usable = np.isfinite(xy).all(axis=1) & np.isfinite(libsize)
-        stored = slide.counts.data
-        if len(stored) and not (np.isfinite(stored.sum()) and stored.min() >= 0):
-            wrong = ~np.isfinite(stored) | (stored < 0)
-            usable[np.repeat(np.arange(slide.n_units), np.diff(slide.counts.indptr))[wrong]] = False
+        usable = once(slide, "usable", lambda: _usable(slide))
         if usable.all():
             return slide
+        xy, libsize = as_numbers(slide.xy_um), as_numbers(slide.libsize)
         return replace(slide, xy_um=xy, libsize=libsize).select(usable)
+
+
+def _usable(slide: Slide) -> NDArray[np.bool_]:
+    """Return which units have a place and counts that are counts, (n,)."""
+    usable = np.isfinite(as_numbers(slide.xy_um)).all(axis=1) & np.isfinite(as_numbers(slide.libsize))
+    counts = slide.counts
+    stored = counts.data
+    if len(stored) and not (np.isfinite(stored.sum()) and stored.min() >= 0):
+        wrong = ~np.isfinite(stored) | (stored < 0)
+        usable[np.repeat(np.arange(slide.n_units), np.diff(counts.indptr))[wrong]] = False
+    return np.asarray(usable)

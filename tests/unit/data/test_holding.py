@@ -1,0 +1,154 @@
+"""Slides that are held: what leaves memory comes back as it was, and only so much lies there."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+
+from pytest_stbench.data.holding import Holding, once
+from pytest_stbench.data.slide import Slide, SlideMeta
+from pytest_stbench.errors import DataError
+
+
+def slide_of(number, n=50, g=8, dtype=np.int32):
+    rng = np.random.default_rng(number)
+    counts = csr_matrix(rng.poisson(1.0, (n, g)).astype(dtype))
+    return Slide(
+        meta=SlideMeta(slide_id=f"s{number}"),
+        unit_names=np.array([f"s{number}-{unit}" for unit in range(n)]),
+        genes=np.array([f"G{gene}" for gene in range(g)]),
+        counts=counts,
+        xy_um=np.where(np.arange(2 * n).reshape(n, 2) % 7, rng.uniform(0, 9, (n, 2)), np.nan),
+        array_index=rng.integers(0, 9, (n, 2)),
+        embedding=rng.normal(size=(n, 3)).astype(np.float32),
+        labels={"niche": np.array(["a", None] * (n // 2), dtype=object)},
+        measures={"cells": rng.normal(size=n)},
+        measured=np.ones(g, bool),
+        libsize=np.asarray(counts.sum(axis=1), dtype=np.float64).ravel(),
+        n_detected=np.diff(counts.indptr).astype(np.int64),
+    )
+
+
+def the_same(one, other):
+    if isinstance(one, csr_matrix):
+        assert one.shape == other.shape
+        assert one.has_canonical_format == other.has_canonical_format
+        return all(
+            the_same(getattr(one, part), getattr(other, part)) for part in ("data", "indices", "indptr")
+        )
+    if isinstance(one, np.ndarray) and not one.dtype.hasobject:
+        return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(the_same(one[name], other[name]) for name in one)
+    return one.tolist() == other.tolist() if isinstance(one, np.ndarray) else one == other
+
+
+def in_memory(holding):
+    return sum(
+        sum(getattr(value, part).nbytes for part in ("data", "indices", "indptr"))
+        if isinstance(value, csr_matrix)
+        else value.nbytes
+        for value in holding._here.values()
+    )
+
+
+@pytest.mark.parametrize("most", [0, 3000, 1 << 30])
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_what_leaves_memory_comes_back_bit_by_bit(most, dtype, tmp_path):
+    holding = Holding(tmp_path, most)
+    held = [holding.hold(slide_of(number, n=10 * number, dtype=dtype)) for number in range(5)]
+    for _ in range(2):
+        for number, slide in enumerate(held):
+            own = slide_of(number, n=10 * number, dtype=dtype)
+            assert slide.n_units == own.n_units
+            assert all(the_same(getattr(own, f.name), getattr(slide, f.name)) for f in fields(Slide))
+    assert list(tmp_path.iterdir()) == [], "the file has no name"
+
+
+def test_no_more_lies_in_memory_than_may(tmp_path):
+    most = 20_000
+    holding = Holding(tmp_path, most)
+    held = [holding.hold(slide_of(number)) for number in range(40)]
+    largest = 0
+    for slide in [*held, *held[::-1]]:
+        _ = slide.counts, slide.unit_names, slide.embedding
+        largest = max(largest, in_memory(holding))
+    assert most / 2 < largest <= most
+
+
+def test_what_was_asked_for_last_stays_however_large(tmp_path):
+    holding = Holding(tmp_path, 0)
+    slide = holding.hold(slide_of(1))
+    assert slide.counts is slide.counts
+
+
+def test_units_of_a_held_slide_make_a_slide_of_their_own(tmp_path):
+    held = Holding(tmp_path, 0).hold(slide_of(1))
+    rows = np.arange(0, 50, 3)
+    for found, own in (
+        (held.select(rows), slide_of(1).select(rows)),
+        (replace(held, image=None), slide_of(1)),
+    ):
+        assert found.n_units == own.n_units
+        assert all(the_same(getattr(own, f.name), getattr(found, f.name)) for f in fields(Slide))
+        assert "counts" in vars(found)
+
+
+def test_what_is_made_of_a_slide_is_made_once_and_kept_with_it(tmp_path):
+    for slide in (slide_of(1), Holding(tmp_path, 0).hold(slide_of(1))):
+        made = []
+
+        def graph(made=made):
+            made.append(1)
+            return csr_matrix(np.eye(5))
+
+        for _ in range(3):
+            assert once(slide, "graph", graph).toarray().tolist() == np.eye(5).tolist()
+            _ = slide.counts
+            assert once(slide, ("depths", b"1"), lambda: np.arange(4.0)).tolist() == [0, 1, 2, 3]
+        assert len(made) == 1
+
+
+def test_slides_that_nobody_has_take_no_memory_and_no_disk(tmp_path):
+    holding = Holding(tmp_path, 5000)
+    held = [holding.hold(slide_of(number)) for number in range(20)]
+    file = holding._file
+    assert file.seek(0, 2) > 0
+    slide = weakref.ref(held[3])
+    del held
+    assert slide() is None, "no cycle that waits for the garbage collector"
+    assert (len(holding._here), len(holding._away), file.seek(0, 2)) == (0, 0, 0)
+    del holding
+    gc.collect()
+    assert file.closed
+
+
+def test_a_disk_that_is_full_leaves_everything_in_memory(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pytest_stbench.data.holding.tempfile.TemporaryFile", full)
+    holding = Holding(tmp_path, 0)
+    held = [holding.hold(slide_of(number)) for number in range(3)]
+    assert all(the_same(slide_of(number).counts, slide.counts) for number, slide in enumerate(held))
+
+
+def test_a_disk_that_fails_is_told(tmp_path):
+    holding = Holding(tmp_path, 0)
+    first, second = (holding.hold(slide_of(number)) for number in range(2))
+    _ = second.counts
+    holding._file.truncate(10)
+    with pytest.raises(DataError, match=r"put aside of a slide cannot be read again .*check the disk"):
+        _ = first.counts
+
+
+def test_a_folder_that_is_not_there_is_not_made(tmp_path):
+    holding = Holding(tmp_path / "none", 0)
+    held = [holding.hold(slide_of(number)) for number in range(2)]
+    assert the_same(slide_of(0).counts, held[0].counts)
+    assert not (tmp_path / "none").exists()
