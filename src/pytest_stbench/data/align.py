@@ -46,11 +46,12 @@ def align_columns(
     known = universe[place] == genes if len(universe) else np.zeros(len(genes), dtype=bool)
     remap = np.where(known, place, -1).astype(np.int32)
     columns = remap[counts.indices]
-    kept = columns >= 0
-    ends = np.concatenate([[0], np.cumsum(kept)])
-    aligned = sparse.csr_matrix(
-        (counts.data[kept], columns[kept], ends[counts.indptr]), shape=(counts.shape[0], len(universe))
-    )
+    parts = counts.data, columns, counts.indptr
+    if not known.all():
+        kept = columns >= 0
+        ends = np.concatenate([[0], np.cumsum(kept)])
+        parts = counts.data[kept], columns[kept], ends[counts.indptr]
+    aligned = sparse.csr_matrix(parts, shape=(counts.shape[0], len(universe)))
     if (np.diff(place[known]) <= 0).any():
         # Twice turned, the columns of each row are in order: a count, cheaper than a sort of every row.
         aligned = aligned.tocsc().tocsr()
