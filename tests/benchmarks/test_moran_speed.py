@@ -54,7 +54,7 @@ def test_moran_scanpy(benchmark, section):
 
     x, graph = section
     genes = by_gene(x, dense=benchmark.disabled)
-    values = benchmark.pedantic(scanpy.metrics.morans_i, args=(graph, genes), rounds=3, warmup_rounds=1)
+    values = benchmark.pedantic(scanpy.metrics.morans_i, args=(graph, genes), rounds=2, warmup_rounds=1)
     assert values == pytest.approx(morans_i(x, graph), abs=1e-9)
 
 
@@ -72,7 +72,7 @@ def squidpy_autocorr(x, graph, n_perms=None):
 
 @pytest.mark.benchmark(group="Moran's I, 18,000 genes")
 def test_moran_squidpy(benchmark, section):
-    values = benchmark.pedantic(squidpy_autocorr, args=section, rounds=3, warmup_rounds=1)
+    values = benchmark.pedantic(squidpy_autocorr, args=section, rounds=2, warmup_rounds=1)
     assert values == pytest.approx(morans_i(*section), abs=1e-6)
 
 

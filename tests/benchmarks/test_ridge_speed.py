@@ -74,7 +74,7 @@ def test_pca_ridge_ours(benchmark, embedding, components):
 
 @pytest.mark.benchmark(group="PCA of 256 and ridge, 1,536 features")
 def test_pca_ridge_sklearn(benchmark, embedding, components):
-    found = benchmark.pedantic(sklearn_probe, args=(*embedding, components), rounds=7, warmup_rounds=1)
+    found = benchmark.pedantic(sklearn_probe, args=(*embedding, components), rounds=2)
     assert found.shape == embedding[1].shape
 
 
