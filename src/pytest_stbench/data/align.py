@@ -63,8 +63,11 @@ def totals(counts: sparse.csr_matrix) -> tuple[NDArray[np.float64], NDArray[np.i
     # Counts that are not finite are for checks to report, not a reason to warn here.
     with np.errstate(all="ignore"):
         libsize = np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel()
-        positive = np.concatenate([[0], np.cumsum(counts.data > 0)])
-    return libsize, np.diff(positive[counts.indptr]).astype(np.int64)
+        positive = counts.data > 0
+    if positive.all():
+        return libsize, np.diff(counts.indptr).astype(np.int64)
+    found = np.concatenate([[0], np.cumsum(positive)])
+    return libsize, np.diff(found[counts.indptr]).astype(np.int64)
 
 
 RULES = "aliases/1"

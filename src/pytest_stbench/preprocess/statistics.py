@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from pytest_stbench.data.technology import lattice_of
+from pytest_stbench.kernels.blocks import blocks
 from pytest_stbench.kernels.graph import cell_graph, lattice_graph, median_nn_distance
 from pytest_stbench.kernels.hvg import standardised_variance
 from pytest_stbench.kernels.joined import pairs_of
@@ -113,9 +114,11 @@ def detection_rate(slide: Slide) -> NDArray[np.float64]:
 
 def detection_counts(slide: Slide) -> NDArray[np.float64]:
     """Return the number of units in which each gene has a count, (G,)."""
-    positive = slide.counts.data > 0
-    columns = slide.counts.indices if positive.all() else slide.counts.indices[positive]
-    return np.bincount(columns, minlength=len(slide.genes)).astype(np.float64)
+    counts, n_genes = slide.counts, len(slide.genes)
+    found = np.zeros(n_genes)
+    for part in blocks(len(counts.data), np.dtype(np.intp).itemsize):
+        found += np.bincount(counts.indices[part][counts.data[part] > 0], minlength=n_genes)
+    return found
 
 
 def is_detected(detection: NDArray[np.float64], min_detection: float) -> NDArray[np.bool_]:
