@@ -1,25 +1,23 @@
-"""Binning of transcripts to spots, beside pandas and Pseudovisium; and 100 million of them, streamed.
+"""Binning of transcripts, beside pandas and Pseudovisium; and ``stbench bin`` of a parquet file of many.
 
-Full size with STBENCH_BENCH=full: 3 million transcripts side by side, and the streaming test, which
-writes a parquet file of 100 million and reports time and peak memory of a fresh process.
+The command and pandas read the file in a fresh process each, which tells its CPU time and peak memory.
+With STBENCH_BENCH=full the file has 100 million rows in the end, which pandas would hold in 14 GB.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-FULL = os.environ.get("STBENCH_BENCH") == "full"
-N = 3_000_000 if FULL else 100_000
-STREAMED = 100_000_000
+SIZES = {
+    "transcripts": (120_000, 600_000, 3_000_000),
+    "rows": (100_000, 1_000_000, 10_000_000, *[100_000_000] * (os.environ.get("STBENCH_BENCH") == "full")),
+}
+PANDAS_ROWS = 10_000_000
 ROW_GROUP = 1_000_000
-SIDE_UM, N_GENES = (10_000.0, 5000) if FULL else (3000.0, 300)
+SIDE_UM, N_GENES = 10_000.0, 5000
 BATCH = 2**18
 PITCH_UM, STEP_UM = 100.0, 100.0 * np.sqrt(0.75)
 
@@ -50,16 +48,16 @@ def bin_all(transcripts):
 
 
 @pytest.fixture(scope="module")
-def frame():
+def frame(transcripts):
     import pandas as pd
 
     rng = np.random.default_rng(0)
     return pd.DataFrame(
         {
-            "x": rng.uniform(0, SIDE_UM, N),
-            "y": rng.uniform(0, SIDE_UM, N),
-            "gene": rng.integers(0, N_GENES, N, dtype=np.int32),
-            "qv": rng.uniform(0, 60, N).astype(np.float32),
+            "x": rng.uniform(0, SIDE_UM, transcripts),
+            "y": rng.uniform(0, SIDE_UM, transcripts),
+            "gene": rng.integers(0, N_GENES, transcripts, dtype=np.int32),
+            "qv": rng.uniform(0, 60, transcripts).astype(np.float32),
         }
     )
 
@@ -80,19 +78,19 @@ def grouped(frame):
     return units.groupby(["row", "column", "gene"], sort=False).size()
 
 
-@pytest.mark.benchmark(group="spots of 55 um")
+@pytest.mark.benchmark(group="transcripts to spots of 55 um")
 def test_binning_ours(benchmark, frame):
     binned = benchmark.pedantic(bin_all, args=(Drawn(frame),), rounds=3, warmup_rounds=1)
     assert binned.counts.sum() == grouped(frame).sum()
 
 
-@pytest.mark.benchmark(group="spots of 55 um")
+@pytest.mark.benchmark(group="transcripts to spots of 55 um")
 def test_binning_pandas(benchmark, frame):
     counts = benchmark.pedantic(grouped, args=(frame,), rounds=3, warmup_rounds=1)
     assert counts.sum() > 0
 
 
-@pytest.mark.benchmark(group="spots of 55 um")
+@pytest.mark.benchmark(group="transcripts to spots of 55 um")
 def test_binning_pseudovisium(benchmark, frame):
     """Its function for one batch, in one process; centres are rounded there, so counts differ a little."""
     generate = pytest.importorskip("Pseudovisium.pseudovisium_generate")
@@ -106,21 +104,22 @@ def test_binning_pseudovisium(benchmark, frame):
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory):
-    if not FULL:
-        pytest.skip("100 million transcripts: set STBENCH_BENCH=full")
-    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+def file(tmp_path_factory, rows):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     path = tmp_path_factory.mktemp("streamed") / "transcripts.parquet"
     names = pa.array([f"G{gene}" for gene in range(N_GENES)])
     rng = np.random.default_rng(1)
+    part = min(rows, ROW_GROUP)
     writer = None
-    for _ in range(STREAMED // ROW_GROUP):
-        gene = pa.array(rng.integers(0, N_GENES, ROW_GROUP, dtype=np.int32))
+    for _ in range(rows // part):
+        gene = pa.array(rng.integers(0, N_GENES, part, dtype=np.int32))
         table = pa.table(
             {
-                "x_location": rng.random(ROW_GROUP, np.float32) * np.float32(SIDE_UM),
-                "y_location": rng.random(ROW_GROUP, np.float32) * np.float32(SIDE_UM),
-                "qv": rng.random(ROW_GROUP, np.float32) * np.float32(60),
+                "x_location": rng.random(part, np.float32) * np.float32(SIDE_UM),
+                "y_location": rng.random(part, np.float32) * np.float32(SIDE_UM),
+                "qv": rng.random(part, np.float32) * np.float32(60),
                 "feature_name": pa.DictionaryArray.from_arrays(gene, names).cast(pa.string()),
             }
         )
@@ -131,40 +130,41 @@ def file(tmp_path_factory):
     path.unlink()
 
 
-@pytest.mark.benchmark(group="100 million transcripts, streamed in a fresh process")
-def test_streaming(benchmark, file):
-    def fresh():
-        command = [sys.executable, __file__, str(file)]
-        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-    found = benchmark.pedantic(fresh, rounds=1)
-    benchmark.extra_info.update(found, file_mib=file.stat().st_size >> 20)
-    assert found["read"] == STREAMED
-    assert found["peak_mib"] < 1024
-
-
-def peak_mib():
-    """Largest resident memory of this program; getrusage would include what its parent held at the fork."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmHWM:")[1].split()[0]) >> 10
-
-
-def main(path):
-    import time
-
-    from pytest_stbench.data.readers.transcripts import open_transcripts
-
-    started = time.perf_counter()
-    binned = bin_all(open_transcripts(path))
-    report = {
-        "read": binned.notes["transcripts_read"],
-        "kept": binned.notes["transcripts_kept"],
-        "units": len(binned.units.ids),
-        "seconds": round(time.perf_counter() - started, 2),
-        "peak_mib": peak_mib(),
-    }
-    sys.stdout.write(json.dumps(report))
+COMMAND = "from pytest_stbench.cli import main\nmain()\n"
+PANDAS = """
+import sys
+import numpy as np, pandas as pd
+from scipy import sparse
+path, out = sys.argv[1:]
+table = pd.read_parquet(path)
+table = table[table["qv"] >= 20]
+x, y = (table[f"{axis}_location"].to_numpy(np.float64) for axis in "xy")
+x, y = x - x.min(), y - y.min()
+pitch, step = 55.0, 55.0 * np.sqrt(0.75)
+above = np.floor(y / step)
+found = []
+for row in (above, above + 1):
+    shifted = x - pitch / 2 * (row % 2)
+    column = np.rint(shifted / pitch)
+    found.append((row, column, np.hypot(shifted - column * pitch, y - row * step)))
+lower = found[1][2] <= found[0][2]
+row, column, _ = (np.where(lower, b, a) for a, b in zip(*found))
+counts = table.assign(row=row.astype(np.int32), column=column.astype(np.int32)).groupby(
+    ["row", "column", "feature_name"], sort=False
+).size()
+counts.reset_index(name="n").to_parquet(out)
+"""
 
 
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+@pytest.mark.parametrize("contestant", ["stbench bin", "pandas"])
+@pytest.mark.benchmark(group="a parquet file of transcripts to hexagons, in a fresh process")
+def test_streaming(fresh, benchmark, file, rows, tmp_path, contestant):
+    """Time and memory of all that a user waits for: start, reading, counting, writing."""
+    if contestant == "pandas":
+        if rows > PANDAS_ROWS:
+            pytest.skip("pandas would hold all rows at once")
+        fresh(PANDAS, file, tmp_path / "out.parquet")
+        return
+    told = fresh(COMMAND, "bin", file, tmp_path / "out.h5ad", "--geometry", "tiled")
+    assert f"transcripts: {rows:,} read" in told
+    assert benchmark.extra_info.get("peak_mib", 0) < 1024

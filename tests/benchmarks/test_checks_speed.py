@@ -1,197 +1,129 @@
-"""Checks of what a task evaluates, and their kernels beside scipy. Full size with STBENCH_BENCH=full.
+"""``stbench check`` of one h5ad beside what users run today, and kernels of checks beside scipy.
 
-Full size is a section of 4,000 spots and 18,000 genes, and 300,000 cells of 500 genes. The goals
-for all checks together, on two cores: 10 s and 30 s, within the memory of the matrix plus 1 GB (shown by
-``--benchmark-json``: ``extra_info`` of the group on memory).
+Both sides are fresh processes on the same file, imports included; they tell their CPU time and peak memory.
 """
 
 from __future__ import annotations
 
-import os
+import importlib.util
 import subprocess
 import sys
-from pathlib import Path
-from types import SimpleNamespace
 
+import anndata
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from scipy.stats import f_oneway, rankdata
 
-from pytest_stbench.checks import CHECKS, run_check
-from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.kernels.group_variance import variance_between
 from pytest_stbench.kernels.sparse_ranks import spearman_with
-from pytest_stbench.preprocess.fitted import fit_preprocess
-from pytest_stbench.registry import load_target
-from pytest_stbench.run.quality.scored_view import MeasuredSlides
-from pytest_stbench.spec.model import DatasetSpec, PreprocessSpec
-from pytest_stbench.splits.table import Sample
 
-FULL = os.environ.get("STBENCH_BENCH") == "full"
-SHAPES = {
-    "spots": (4000, 18_000, 0.135, "spot") if FULL else (400, 500, 0.135, "spot"),
-    "cells": (300_000, 500, 0.2, "cell") if FULL else (3000, 100, 0.2, "cell"),
-}
-SCOPES = ("dataset",)
-ROOT = Path(__file__).parents[2]
+SIZES = {"cells": (8_000, 40_000, 200_000), "spots": (400, 1_200, 4_000), "units": (1_000, 5_000, 20_000)}
+PATIENTS = 8
 
 
-def make_slide(n, g, density, resolution, seed=0):
+def write_slide(path, n, genes, density, pitch):
     """Counts of uneven genes and depth, a third of the genes with a gradient."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     side = int(np.ceil(np.sqrt(n)))
     index = np.arange(n)
-    pitch = 100.0 if resolution == "spot" else 12.0
-    xy = np.column_stack(
-        [(index % side + 0.5 * (index // side % 2)) * pitch, index // side * pitch * np.sqrt(3) / 2]
-    )
+    row, column = np.divmod(index, side)
+    xy = np.column_stack([(column + 0.5 * (row % 2)) * pitch, row * pitch * np.sqrt(3) / 2])
     blocks = []
-    for start in range(0, g, 250):
-        width = min(250, g - start)
+    for start in range(0, genes, 250):
+        width = min(250, genes - start)
         rate = rng.gamma(0.3, density / 0.3, width) * rng.lognormal(0, 0.5, n)[:, None]
-        slope = np.where(rng.random(width) < 0.3, 2.0, 0.0) * (index[:, None] // side / side - 0.5)
-        blocks.append(sp.csc_matrix(rng.poisson(np.minimum(rate * np.exp(slope), 50.0)).astype(np.int32)))
-    counts = sp.csr_matrix(sp.hstack(blocks))
-    return Slide(
-        meta=SlideMeta(slide_id="S1", resolution=resolution, pitch_um=pitch, technology="Visium"),
-        unit_names=index.astype(str),
-        genes=np.array([f"GENE{i}" for i in range(g)]),
-        measured=np.ones(g, dtype=bool),
-        counts=counts,
-        libsize=np.asarray(counts.sum(axis=1), dtype=float).ravel(),
-        n_detected=np.diff(counts.indptr),
-        xy_um=xy,
-        labels={"niche": np.array(["a", "b", "c"], dtype=object)[index * 3 // n]},
+        slope = np.where(rng.random(width) < 0.3, 2.0, 0.0) * (row[:, None] / side - 0.5)
+        blocks.append(sp.csc_matrix(rng.poisson(np.minimum(rate * np.exp(slope), 50.0)).astype(np.float32)))
+    niche = np.array(["a", "b", "c"])[index * 3 // n]
+    slide = anndata.AnnData(
+        sp.csr_matrix(sp.hstack(blocks)),
+        obs=pd.DataFrame({"niche": niche}, index=index.astype(str)),
+        var=pd.DataFrame(index=[f"GENE{gene}" for gene in range(genes)]),
+        obsm={"spatial": xy},
     )
-
-
-@pytest.fixture(scope="module", params=SHAPES)
-def facts(request):
-    return facts_of(request.param)
-
-
-def facts_of(shape):
-    """Return a maker of all that checks of a data set ask for, of one slide; nothing is computed before."""
-    slide = make_slide(*SHAPES[shape])
-    dataset = SimpleNamespace(
-        name="toy", config=DatasetSpec(source="h5ad", panel="x"), notes={}, genes=slide.genes,
-        samples=(Sample(slide="S1", patient="P1"),), panels={"S1": tuple(slide.genes.tolist())},
-        slides=lambda: iter([slide]), slide=lambda _: slide,
-    )  # fmt: skip
-
-    def fresh():
-        spec = SimpleNamespace(preprocess=PreprocessSpec())
-        opened = SimpleNamespace(statistics={}, filtered=lambda *_: slide)
-        folding = SimpleNamespace(
-            choose=lambda train, *_: (
-                None,
-                SimpleNamespace(candidates=np.arange(len(slide.genes)), judged=None),
-                fit_preprocess(train, spec.preprocess, statistics=opened.statistics),
-            )
-        )
-        measured = MeasuredSlides(spec, "", dataset, (), folding=folding, opened=opened, roots=())
-        nothing = {"perfect": dict, "primary": "pearson_gene"}
-        return ({"dataset": dataset, "measured": measured, "claim": "exploratory", **nothing},), {}
-
-    return fresh
-
-
-def all_checks(arguments):
-    records = [record for record in CHECKS if record.scope in SCOPES]
-    return [run_check(record, load_target(record.target), arguments) for record in records]
-
-
-@pytest.mark.benchmark(group="all checks of a slide")
-def test_all_checks_of_a_slide(benchmark, facts):
-    results = benchmark.pedantic(all_checks, setup=facts, rounds=1, warmup_rounds=1)
-    assert not any("traceback" in result.details for result in results)
-
-
-def quality_control_of_today(slide, n_perms):
-    """What users run: QC metrics, variable genes, Moran's I of detected genes, some with permutations."""
-    squidpy = pytest.importorskip("squidpy", exc_type=ImportError)
-    import anndata
-    import scanpy
-
-    adata = anndata.AnnData(slide.counts.astype(np.float32), obsm={"spatial": slide.xy_um})
-    scanpy.pp.calculate_qc_metrics(adata, inplace=True, percent_top=(50,))
-    detected = np.flatnonzero(adata.var["n_cells_by_counts"] >= 0.1 * adata.n_obs)
-    scanpy.pp.normalize_total(adata)
-    scanpy.pp.log1p(adata)
-    scanpy.pp.highly_variable_genes(adata)
-    squidpy.gr.spatial_neighbors(adata, coord_type="generic", n_neighs=6)
-    names = list(adata.var_names[detected])
-    for genes, perms in ((names, None), (names[:500], n_perms)):
-        squidpy.gr.spatial_autocorr(
-            adata, mode="moran", genes=genes, n_perms=perms, copy=True, show_progress_bar=False
-        )
-    return adata
-
-
-@pytest.mark.benchmark(group="all checks of a slide")
-@pytest.mark.parametrize("shape", SHAPES)
-def test_what_users_run_today(benchmark, shape):
-    slide = make_slide(*SHAPES[shape])
-    # Permutations of all cells take squidpy many minutes: our checks look at 5,000 of them.
-    perms = 99 if shape == "spots" else None
-    assert benchmark.pedantic(quality_control_of_today, args=(slide, perms), rounds=1).n_obs == slide.n_units
-
-
-def peak_of_all_checks(shape):
-    """Return the MiB of the sparse matrix, of this process before the checks, and at their peak."""
-    facts = facts_of(shape)
-    counts = facts()[0][0]["dataset"].slide("S1").counts
-    matrix = sum(a.nbytes for a in (counts.data, counts.indices, counts.indptr))
-    before = resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")
-    all_checks(*facts()[0])
-    return matrix >> 20, before, resident("VmHWM")
-
-
-def peak_of_a_fresh_process(shape):
-    """Return the same of a process that has held nothing before."""
-    code = (
-        "import sys; sys.path.insert(0, 'tests/benchmarks')\n"
-        "import test_checks_speed as t\n"
-        f"print(*t.peak_of_all_checks({shape!r}))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    return tuple(map(int, done.stdout.split()))
-
-
-def resident(field):
-    """Return a size of this process in MiB."""
-    return int(Path("/proc/self/status").read_text().split(f"{field}:")[1].split()[0]) >> 10
-
-
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads the peak from Linux")
-@pytest.mark.benchmark(group="memory of all checks")
-@pytest.mark.parametrize("shape", SHAPES)
-def test_memory_of_all_checks(benchmark, shape):
-    peak_of = peak_of_all_checks if benchmark.disabled else peak_of_a_fresh_process
-    matrix, before, peak = benchmark.pedantic(peak_of, args=(shape,), rounds=1)
-    benchmark.extra_info.update(matrix_mib=matrix, before_mib=before, peak_mib=peak)
-    assert peak >= before - 1
+    slide.write_h5ad(path)
+    return path
 
 
 @pytest.fixture(scope="module")
-def expression():
-    n, g = (20_000, 5000) if FULL else (1000, 200)
-    values = sp.random(n, g, density=0.13, format="csc", random_state=0)
-    return values, np.random.default_rng(0).lognormal(7, 1, n)
+def cell_file(cells, sized, tmp_path_factory):
+    return write_slide(tmp_path_factory.mktemp("cells") / "S1.h5ad", sized(cells), sized(500), 0.2, 12.0)
 
 
-@pytest.mark.benchmark(group="library-size spearman")
+@pytest.fixture(scope="module")
+def spot_file(spots, sized, tmp_path_factory):
+    return write_slide(tmp_path_factory.mktemp("spots") / "S1.h5ad", spots, sized(18_000), 0.135, 100.0)
+
+
+CHECK = "from pytest_stbench.cli import main\nmain()\n"
+TODAY = """
+import sys
+import anndata, scanpy, squidpy
+slide = anndata.read_h5ad(sys.argv[1])
+scanpy.pp.calculate_qc_metrics(slide, inplace=True, percent_top=(50,))
+scanpy.pp.normalize_total(slide)
+scanpy.pp.log1p(slide)
+scanpy.pp.highly_variable_genes(slide, flavor="seurat")
+squidpy.gr.spatial_neighbors(slide, coord_type="generic", n_neighs=6)
+squidpy.gr.spatial_autocorr(slide, mode="moran", n_perms=None, show_progress_bar=False)
+"""
+"""QC metrics, variable genes, neighbours and Moran's I of all genes."""
+
+
+@pytest.fixture(scope="module")
+def compiled(pytestconfig, tmp_path_factory):
+    """Have both sides compile what they keep, so that the first size does not stand for it."""
+    if not pytestconfig.getoption("benchmark_disable"):
+        path = write_slide(tmp_path_factory.mktemp("few") / "S1.h5ad", 900, 60, 0.2, 12.0)
+        for code, *arguments in ((CHECK, "check", path), (TODAY, path)):
+            command = [sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)]
+            subprocess.run(command, capture_output=True, check=False)
+
+
+def judged(fresh, path, contestant, **said):
+    if contestant == "scanpy and squidpy":
+        if importlib.util.find_spec("squidpy") is None:
+            pytest.skip("squidpy is not installed")
+        fresh(TODAY, path)
+        return
+    asked = [word for key, value in said.items() for word in ("--set", f"{key}={value}")]
+    # one slide of nobody knows which patient: some checks fail
+    assert "S1" in fresh(CHECK, "check", path, *asked, codes=(0, 1))
+
+
+CONTESTANTS = pytest.mark.parametrize("contestant", ["stbench check", "scanpy and squidpy"])
+
+
+@CONTESTANTS
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.benchmark(group="all checks of cells, 500 genes")
+def test_checks_of_cells(fresh, cell_file, contestant):
+    judged(fresh, cell_file, contestant, resolution="cell", technology="Xenium")
+
+
+@CONTESTANTS
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.benchmark(group="all checks of spots, 18,000 genes")
+def test_checks_of_spots(fresh, spot_file, contestant):
+    judged(fresh, spot_file, contestant, resolution="spot", technology="Visium")
+
+
+@pytest.fixture(scope="module")
+def expression(units, sized):
+    values = sp.random(units, sized(5000), density=0.13, format="csc", random_state=0)
+    return values, np.random.default_rng(0).lognormal(7, 1, units)
+
+
+@pytest.mark.benchmark(group="Spearman with library size, 5,000 genes")
 def test_library_size_ours(benchmark, expression):
     spearman_with(expression[0][:, :2], expression[1])
     values = benchmark.pedantic(spearman_with, args=expression, rounds=3)
     assert np.isfinite(values).all()
 
 
-@pytest.mark.benchmark(group="library-size spearman")
+@pytest.mark.benchmark(group="Spearman with library size, 5,000 genes")
 def test_library_size_rankdata(benchmark, expression):
     def correlate(values, depth):
         ranks, other = rankdata(values.toarray(), axis=0), rankdata(depth)
@@ -204,23 +136,22 @@ def test_library_size_rankdata(benchmark, expression):
 
 
 @pytest.fixture(scope="module")
-def patients():
-    n, g = (20_000, 2000) if FULL else (1000, 100)
+def patients(units, sized):
     rng = np.random.default_rng(0)
-    return rng.normal(size=(n, g)), rng.integers(0, 8, n)
+    return rng.normal(size=(units, sized(2000))), rng.integers(0, PATIENTS, units)
 
 
-@pytest.mark.benchmark(group="patient eta2")
+@pytest.mark.benchmark(group="variance between 8 patients, 2,000 genes")
 def test_patient_eta2_ours(benchmark, patients):
-    values = benchmark.pedantic(variance_between, args=(*patients, 8), rounds=3, warmup_rounds=1)
+    values = benchmark.pedantic(variance_between, args=(*patients, PATIENTS), rounds=3, warmup_rounds=1)
     assert np.isfinite(values).all()
 
 
-@pytest.mark.benchmark(group="patient eta2")
+@pytest.mark.benchmark(group="variance between 8 patients, 2,000 genes")
 def test_patient_eta2_f_oneway(benchmark, patients):
     def eta2(values, groups):
-        f = f_oneway(*[values[groups == group] for group in range(8)], axis=0).statistic
-        return f * 7 / (f * 7 + len(values) - 8)
+        f = f_oneway(*[values[groups == group] for group in range(PATIENTS)], axis=0).statistic
+        return f * (PATIENTS - 1) / (f * (PATIENTS - 1) + len(values) - PATIENTS)
 
     values = benchmark.pedantic(eta2, args=patients, rounds=3)
-    assert values == pytest.approx(variance_between(*patients, 8), abs=1e-9)
+    assert values == pytest.approx(variance_between(*patients, PATIENTS), abs=1e-9)

@@ -1,8 +1,6 @@
-"""Scores of maps and hotspots, beside one call of a library for each gene. Full size: STBENCH_BENCH=full."""
+"""Scores of maps and hotspots, beside one call of a library for each gene."""
 
 from __future__ import annotations
-
-import os
 
 import numpy as np
 import pytest
@@ -11,19 +9,23 @@ from sklearn.metrics import average_precision_score
 
 from pytest_stbench.metrics import hotspot_auprc, map_ssim
 
-SIDE, GENES = (64, 500) if os.environ.get("STBENCH_BENCH") == "full" else (24, 20)
-PIXELS = np.argwhere(np.ones((SIDE, SIDE), bool))
+SIZES = {"px": (24, 40, 64)}
 
 
 @pytest.fixture(scope="module")
-def pair():
+def pair(px, sized):
     rng = np.random.default_rng(0)
-    truth = np.log1p(rng.poisson(8.0 + rng.gamma(2.0, 4.0, GENES), (SIDE**2, GENES)))
+    genes = sized(500)
+    truth = np.log1p(rng.poisson(8.0 + rng.gamma(2.0, 4.0, genes), (px**2, genes)))
     return truth, 0.3 * truth + rng.normal(size=truth.shape)
 
 
+def side(values):
+    return round(len(values) ** 0.5)
+
+
 def maps_ours(truth, prediction):
-    return map_ssim(truth, prediction, pixels=PIXELS).values
+    return map_ssim(truth, prediction, pixels=np.argwhere(np.ones((side(truth),) * 2, bool))).values
 
 
 def maps_skimage(truth, prediction):
@@ -31,7 +33,7 @@ def maps_skimage(truth, prediction):
     values = []
     for y, p in zip(truth.T, prediction.T, strict=True):
         low, high = np.percentile(y, (1, 99))
-        arms = [np.clip((arm - low) / (high - low), 0, 1).reshape(SIDE, SIDE) for arm in (y, p)]
+        arms = [np.clip((arm - low) / (high - low), 0, 1).reshape((side(truth),) * 2) for arm in (y, p)]
         settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
         values.append(structural_similarity(*arms, data_range=1.0, **settings))
     return np.array(values)
@@ -51,7 +53,7 @@ def hotspots_sklearn(truth, prediction):
 
 
 @pytest.mark.parametrize("contestant", [maps_ours, maps_skimage], ids=lambda f: f.__name__)
-@pytest.mark.benchmark(group="structural similarity of maps")
+@pytest.mark.benchmark(group="structural similarity of maps, 500 genes")
 def test_maps(benchmark, pair, contestant):
     found = benchmark.pedantic(contestant, args=pair, rounds=3, warmup_rounds=1)
     expected = maps_ours(*(arm[:, :5] for arm in pair))
@@ -60,7 +62,7 @@ def test_maps(benchmark, pair, contestant):
 
 
 @pytest.mark.parametrize("contestant", [hotspots_ours, hotspots_sklearn], ids=lambda f: f.__name__)
-@pytest.mark.benchmark(group="average precision of hotspots")
+@pytest.mark.benchmark(group="average precision of hotspots, 500 genes")
 def test_hotspots(benchmark, pair, contestant):
     found = benchmark.pedantic(contestant, args=pair, rounds=3, warmup_rounds=1)
     assert found[:5] == pytest.approx(hotspots_sklearn(*(arm[:, :5] for arm in pair)), abs=1e-9)

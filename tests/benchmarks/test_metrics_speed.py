@@ -1,13 +1,10 @@
 """Each kernel beside what one would write without it, in one benchmark group.
 
-Not part of a plain run. ``pytest tests/benchmarks --benchmark-only`` times a small size, with
-``STBENCH_BENCH=full`` in the environment 50,000 units. Nothing is asserted about time: compare
-the rows of a group. All contestants run on one thread.
+Not part of a plain run: ``pytest tests/benchmarks --benchmark-only``. Nothing is asserted about time:
+compare the rows of a group.
 """
 
 from __future__ import annotations
-
-import os
 
 import numpy as np
 import pytest
@@ -27,28 +24,22 @@ from pytest_stbench.metrics import (
     spearman_gene,
 )
 
-FULL = os.environ.get("STBENCH_BENCH") == "full"
-UNITS = 50_000 if FULL else 2_000
-MANY, SOME = (2_000, 500) if FULL else (200, 50)
+SIZES = {"units": (2_000, 10_000, 50_000)}
 
 
-@pytest.fixture(scope="module", params=[MANY, SOME], ids=lambda g: f"{UNITS}x{g}")
-def pair(request):
+@pytest.fixture(scope="module")
+def pair(units, sized):
     """Sparse, skewed float32 truth, as expression is, and a prediction that follows it."""
     rng = np.random.default_rng(0)
-    truth = np.log1p(rng.poisson(0.05 + rng.gamma(0.5, 2.0, request.param), (UNITS, request.param)))
-    truth = truth.astype(np.float32)
+    genes = sized(500)
+    truth = np.log1p(rng.poisson(0.05 + rng.gamma(0.5, 2.0, genes), (units, genes))).astype(np.float32)
     noise = rng.standard_normal(truth.shape, dtype=np.float32)
     return truth, np.float32(0.3) * truth + noise
 
 
-some_genes = pytest.mark.parametrize("pair", [SOME], indirect=True, ids=[f"{UNITS}x{SOME}"])
-
-
 def run(benchmark, function, *arguments, **keywords):
     """Time `function` after one call that loads and compiles."""
-    rounds = 2 if FULL else 5
-    return benchmark.pedantic(function, arguments, keywords, rounds=rounds, warmup_rounds=1)
+    return benchmark.pedantic(function, arguments, keywords, rounds=2, warmup_rounds=1)
 
 
 def one_pass(truth, prediction):
@@ -75,7 +66,7 @@ def three_metrics(truth, prediction):
 
 
 @pytest.mark.parametrize("contestant", [one_pass, three_metrics, gene_loop], ids=lambda f: f.__name__)
-@pytest.mark.benchmark(group="squared error, R2 and Pearson")
+@pytest.mark.benchmark(group="squared error, R2 and Pearson, 500 genes")
 def test_error_r2_pearson(benchmark, pair, contestant):
     found = run(benchmark, contestant, *pair)
     for value, expected in zip(found, gene_loop(*(a[:, :5] for a in pair)), strict=True):
@@ -98,7 +89,7 @@ def pearson_metric(truth, prediction):
 @pytest.mark.parametrize(
     "contestant", [pearson_kernel, pearson_metric, pearson_axis], ids=lambda f: f.__name__
 )
-@pytest.mark.benchmark(group="Pearson per gene")
+@pytest.mark.benchmark(group="Pearson per gene, 500 genes")
 def test_pearson(benchmark, pair, contestant):
     found = run(benchmark, contestant, *pair)
     expected = [
@@ -117,7 +108,7 @@ def spearman_metric(truth, prediction):
 
 
 @pytest.mark.parametrize("contestant", [spearman_metric, spearman_loop], ids=lambda f: f.__name__)
-@pytest.mark.benchmark(group="Spearman per gene")
+@pytest.mark.benchmark(group="Spearman per gene, 500 genes")
 def test_spearman(benchmark, pair, contestant):
     found = run(benchmark, contestant, *pair)
     np.testing.assert_allclose(found[:5], spearman_loop(*(a[:, :5] for a in pair)), atol=1e-10)
@@ -134,8 +125,7 @@ def spearman_loop_float64(truth, prediction):
 @pytest.mark.parametrize(
     "contestant", [spearman_metric_float64, spearman_loop_float64], ids=lambda f: f.__name__
 )
-@pytest.mark.benchmark(group="Spearman per gene, float64")
-@some_genes
+@pytest.mark.benchmark(group="Spearman per gene, 500 genes, float64")
 def test_spearman_float64(benchmark, pair, contestant):
     found = run(benchmark, contestant, *pair)
     np.testing.assert_allclose(found[:5], spearman_loop_float64(*(a[:, :5] for a in pair)), atol=1e-10)
@@ -154,7 +144,7 @@ def cosine_metric(truth, prediction):
 
 
 @pytest.mark.parametrize("contestant", [cosine_metric, cosine_paired, cosine_loop], ids=lambda f: f.__name__)
-@pytest.mark.benchmark(group="cosine per unit")
+@pytest.mark.benchmark(group="cosine per unit, 500 genes")
 def test_cosine(benchmark, pair, contestant):
     found = run(benchmark, contestant, *pair)
     np.testing.assert_allclose(found[:5], cosine_loop(*(a[:5] for a in pair)), atol=1e-5)
@@ -169,8 +159,7 @@ def pearson_spot_axis(truth, prediction):
 
 
 @pytest.mark.parametrize("contestant", [pearson_spot_metric, pearson_spot_axis], ids=lambda f: f.__name__)
-@pytest.mark.benchmark(group="Pearson per unit")
-@some_genes
+@pytest.mark.benchmark(group="Pearson per unit, 500 genes")
 def test_pearson_spot(benchmark, pair, contestant):
     found = run(benchmark, contestant, *pair)
     np.testing.assert_allclose(found[:5], pearson_spot_axis(*(a[:5] for a in pair)), atol=1e-4)
@@ -189,8 +178,7 @@ def partial_numpy(truth, prediction):
 
 
 @pytest.mark.parametrize("contestant", [partial_metric, partial_numpy], ids=lambda f: f.__name__)
-@pytest.mark.benchmark(group="partial Pearson per gene")
-@some_genes
+@pytest.mark.benchmark(group="partial Pearson per gene, 500 genes")
 def test_partial(benchmark, pair, contestant):
     found = run(benchmark, contestant, *pair)
     np.testing.assert_allclose(found[:5], partial_numpy(*(a[:, :5] for a in pair)), atol=1e-8)
@@ -205,8 +193,7 @@ def jsd_axis(truth, prediction):
 
 
 @pytest.mark.parametrize("contestant", [jsd_metric, jsd_axis], ids=lambda f: f.__name__)
-@pytest.mark.benchmark(group="Jensen-Shannon per gene")
-@some_genes
+@pytest.mark.benchmark(group="Jensen-Shannon per gene, 500 genes")
 def test_jsd(benchmark, pair, contestant):
     found = run(benchmark, contestant, *pair)
     np.testing.assert_allclose(found[:5], jsd_axis(*(a[:, :5] for a in pair)), atol=1e-4)

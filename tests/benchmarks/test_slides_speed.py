@@ -92,7 +92,11 @@ def by_tiffslide(path, places):
     return looped(pytest.importorskip("tiffslide").TiffSlide(path), places)
 
 
-@pytest.fixture(scope="module", params=[("", ours), ("openslide", by_openslide), ("tiffslide", by_tiffslide)])
+@pytest.fixture(
+    scope="module",
+    params=[("", ours), ("openslide", by_openslide), ("tiffslide", by_tiffslide)],
+    ids=["ours", "openslide", "tiffslide"],
+)
 def read(request):
     """Return a reader whose library is here: found out before anything is timed."""
     library, function = request.param

@@ -116,16 +116,18 @@ class _Seen:
     def __init__(self, name: str, slide: Slide, listed: NDArray[np.bool_]) -> None:
         counts, self.genes = slide.counts, slide.genes
         n_genes = counts.shape[1]
-        data = counts.data
+        data, columns = counts.data, counts.indices
         positive = data > 0
         self.name, self.listed = name, listed
         self.organ = normalised(slide.meta.organ or "")
-        seen = np.bincount(counts.indices[positive], minlength=n_genes)
+        plain = bool(positive.all())
+        seen = np.bincount(columns if plain else columns[positive], minlength=n_genes)
         self.detection = seen / max(1, counts.shape[0])
         finite = np.isfinite(data)
-        values = np.where(finite & positive, data, 0).astype(np.float64)
-        self.totals = np.bincount(counts.indices, weights=values, minlength=n_genes)
-        missing = np.bincount(counts.indices[~finite], minlength=n_genes) > 0
+        plain &= bool(finite.all())
+        values = data if plain else np.where(finite & positive, data, 0).astype(np.float64)
+        self.totals = np.bincount(columns, weights=values, minlength=n_genes)
+        missing = np.bincount(columns[~finite], minlength=n_genes) > 0
         self.empty = listed & (seen == 0) & ~missing
 
 

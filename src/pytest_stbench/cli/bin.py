@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SUFFIX = ".h5ad"
 PASSES = 2
+BLOCK_COUNTS = 1 << 24
+"""Counts, zeros included, that are written at once."""
 
 FATES = {
     "kept": "kept",
@@ -133,14 +135,15 @@ def _rows(table: Path) -> int | None:
 def _write(out: Path, binned: Binned, genes: tuple[str, ...], spec: BinSpec) -> None:
     """Write an AnnData file beside its place and move it there when it is complete."""
     import anndata as ad
+    import h5py
     import pandas as pd
+    from anndata.io import sparse_dataset, write_elem
 
     units = binned.units
     index = units.array_index
     obs = {"array_row": index[:, 0], "array_col": index[:, 1], **binned.measures}
     settings = {key: value for key, value in spec.model_dump().items() if value is not None}
     result = ad.AnnData(
-        X=binned.counts,
         obs=pd.DataFrame(obs, index=units.names),
         var=pd.DataFrame(index=list(genes)),
         uns={
@@ -154,6 +157,13 @@ def _write(out: Path, binned: Binned, genes: tuple[str, ...], spec: BinSpec) -> 
         with tempfile.TemporaryDirectory(prefix=".stbench-", dir=out.parent) as staged:
             part = Path(staged) / out.name
             result.write_h5ad(part)
+            step = max(1, BLOCK_COUNTS // len(genes))
+            with h5py.File(part, "r+") as file:
+                # Block by block: all counts at once can be larger than the table they are taken from.
+                write_elem(file, "X", binned.table.take(units.ids[:step]))
+                whole: Any = sparse_dataset(file["X"])
+                for start in range(step, len(units.ids), step):
+                    whole.append(binned.table.take(units.ids[start : start + step]))
             os.replace(part, out)  # noqa: PTH105  # the one call that is atomic on every system
     except OSError as error:
         raise StbenchError(f"cannot write {out}: {error.strerror or error}") from None

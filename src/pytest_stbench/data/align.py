@@ -50,11 +50,12 @@ def align_columns(
     known = universe[place] == genes if len(universe) else np.zeros(len(genes), dtype=bool)
     remap = np.where(known, place, -1).astype(np.int32)
     in_order = bool((np.diff(place[known]) > 0).all())
-    size = counts.nnz if known.all() else int(known[counts.indices].sum())
+    whole = bool(known.all())
+    size = counts.nnz if whole else int(known[counts.indices].sum())
     data, indices = np.empty(size, counts.data.dtype), np.empty(size, np.int32)
     ends = [np.zeros(1, np.intp)]
     for rows in _row_blocks(counts):
-        part = _aligned(counts[rows], remap, len(universe), in_order=in_order)
+        part = _aligned(counts[rows], remap, len(universe), whole=whole, in_order=in_order)
         start = ends[-1][-1]
         data[start : start + part.nnz], indices[start : start + part.nnz] = part.data, part.indices
         ends.append(start + part.indptr[1:])
@@ -62,14 +63,15 @@ def align_columns(
 
 
 def _aligned(
-    counts: sparse.csr_matrix, remap: NDArray[np.int32], width: int, *, in_order: bool
+    counts: sparse.csr_matrix, remap: NDArray[np.int32], width: int, *, whole: bool, in_order: bool
 ) -> sparse.csr_matrix:
     columns = remap[counts.indices]
-    kept = columns >= 0
-    ends = np.concatenate([[0], np.cumsum(kept)])
-    aligned = sparse.csr_matrix(
-        (counts.data[kept], columns[kept], ends[counts.indptr]), shape=(counts.shape[0], width)
-    )
+    parts = counts.data, columns, counts.indptr
+    if not whole:
+        kept = columns >= 0
+        ends = np.concatenate([[0], np.cumsum(kept)])
+        parts = counts.data[kept], columns[kept], ends[counts.indptr]
+    aligned = sparse.csr_matrix(parts, shape=(counts.shape[0], width))
     # Twice turned, the columns of each row are in order: a count, cheaper than a sort of every row.
     return aligned if in_order else aligned.tocsc().tocsr()
 
@@ -91,8 +93,11 @@ def totals(counts: sparse.csr_matrix) -> tuple[NDArray[np.float64], NDArray[np.i
 
 def _totals(counts: sparse.csr_matrix) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     libsize = np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel()
-    positive = np.concatenate([[0], np.cumsum(counts.data > 0)])
-    return libsize, np.diff(positive[counts.indptr]).astype(np.int64)
+    positive = counts.data > 0
+    if positive.all():
+        return libsize, np.diff(counts.indptr).astype(np.int64)
+    found = np.concatenate([[0], np.cumsum(positive)])
+    return libsize, np.diff(found[counts.indptr]).astype(np.int64)
 
 
 RULES = "aliases/1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,23 +19,45 @@ BLOCK_ELEMENTS = 1 << 18
 """Elements of the dense block in work: 2 MiB of float64 stay in the cache."""
 
 MIN_BLOCK_COLUMNS = 8
+LOOKED_AT = 256
+"""Rows in which nearly all columns that vary are seen to: the others are looked at whole."""
 
 
-def joined_pairs(x: Any, graph: csr_matrix) -> tuple[Any, csr_matrix]:
-    """Return the units that have neighbours, and each pair of neighbours once."""
-    n = x.shape[0]
-    if graph.shape != (n, n):
-        raise ValueError(
-            f"the graph joins {graph.shape[0]} units and the values have {n}: they must be the same units"
-        )
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pairs:
+    """Pairs of neighbours of `n` units, each once: weights of the ``units`` that have any, in ``half``."""
+
+    n: int
+    units: NDArray[np.intp]
+    half: csr_matrix
+
+
+def pairs_of(graph: csr_matrix) -> Pairs:
+    """Return each pair of neighbours once; made beforehand where many blocks of values share a graph.
+
+    Raises ``ValueError`` where the weights are not symmetric.
+    """
     graph = csr_matrix(graph, dtype=np.float64)
     if abs(graph - graph.T).nnz:
         raise ValueError("Moran's I is defined here on symmetric weights, and the graph is not symmetric")
-    joined = np.flatnonzero(np.diff(graph.indptr) > 0)
-    if len(joined) < n:
-        graph, x = graph[joined][:, joined], x[joined]
+    n = graph.shape[0]
+    units = np.flatnonzero(np.diff(graph.indptr) > 0)
+    if len(units) < n:
+        graph = graph[units][:, units]
     # Every pair of a symmetric graph is visited once: half the work.
-    return x, csr_matrix(triu(graph, k=1))
+    return Pairs(n=n, units=units, half=csr_matrix(triu(graph, k=1)))
+
+
+def joined_pairs(x: Any, graph: csr_matrix | Pairs) -> tuple[Any, csr_matrix]:
+    """Return the units that have neighbours, and each pair of neighbours once."""
+    n = x.shape[0]
+    shape = (graph.n, graph.n) if isinstance(graph, Pairs) else graph.shape
+    if shape != (n, n):
+        raise ValueError(
+            f"the graph joins {shape[0]} units and the values have {n}: they must be the same units"
+        )
+    pairs = graph if isinstance(graph, Pairs) else pairs_of(graph)
+    return x if len(pairs.units) == n else x[pairs.units], pairs.half
 
 
 def dense_blocks(x: Any) -> Iterator[tuple[slice, NDArray[np.float64]]]:
@@ -74,9 +97,18 @@ def centred(z: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.flo
     """
     with np.errstate(invalid="ignore", over="ignore"):
         mean = z.mean(axis=0)
-        varies = np.ptp(z, axis=0) > CONSTANT_TOLERANCE * np.maximum(1.0, np.abs(mean))
+        varies = _varies(z, CONSTANT_TOLERANCE * np.maximum(1.0, np.abs(mean)))
         z -= mean
         total = np.einsum("ij,ij->j", z, z)
         varies &= np.isfinite(total) & (total > 0)
     z[:, ~varies] = 0.0
     return z, np.where(varies, total, np.nan)
+
+
+def _varies(z: NDArray[np.float64], least: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which columns have a range above `least`; of values that are not finite nothing is said."""
+    varies: NDArray[np.bool_] = np.ptp(z[:: max(1, len(z) // LOOKED_AT)], axis=0) > least
+    rest = np.flatnonzero(~varies)
+    if len(rest):
+        varies[rest] = np.ptp(z[:, rest], axis=0) > least[rest]
+    return varies

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, issparse
 
 from pytest_stbench.kernels.compiled import compiled
-from pytest_stbench.kernels.joined import CONSTANT_TOLERANCE, centred, dense_blocks, joined_pairs
+from pytest_stbench.kernels.joined import CONSTANT_TOLERANCE, Pairs, centred, dense_blocks, joined_pairs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +20,10 @@ CANCELLATION = 1e3
 
 
 def morans_i(
-    x: NDArray[np.floating] | csr_matrix | csc_matrix, graph: csr_matrix, *, min_units: int = MIN_UNITS
+    x: NDArray[np.floating] | csr_matrix | csc_matrix,
+    graph: csr_matrix | Pairs,
+    *,
+    min_units: int = MIN_UNITS,
 ) -> NDArray[np.float64]:
     """Return Moran's I per gene: how alike neighbouring units are.
 
@@ -34,7 +37,8 @@ def morans_i(
     graph
         Symmetric weights, (n, n), zero diagonal: binary, as made in
         :mod:`pytest_stbench.kernels.graph`. On row-standardised weights the statistic is another
-        one (squidpy, esda); it is refused where it makes the weights asymmetric.
+        one (squidpy, esda); it is refused where it makes the weights asymmetric. Its pairs
+        (:func:`~pytest_stbench.kernels.joined.pairs_of`) where they serve several calls.
     min_units
         Fewest units with neighbours; below, every value is nan.
 

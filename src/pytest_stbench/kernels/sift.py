@@ -96,20 +96,49 @@ def _sift(
     return kept
 
 
+FULL = 255
+"""What a place of a table of bytes holds at most; as much is carried over, and 1 remains."""
+
+
+def count_into(
+    table: NDArray[np.uint8], rows: NDArray[np.int64], columns: NDArray[np.int32]
+) -> tuple[int, NDArray[np.int64]]:
+    """Add one to `table` at every (row, column).
+
+    Returns
+    -------
+    tuple
+        How many rows are negative and left out, and the places, ``row * columns of the table + column``, from
+        which :data:`FULL` was carried over, each as often as that happened.
+    """
+    carried = np.empty(len(rows), np.int64)
+    outside, n = _count_into(table, rows, columns, carried)
+    return outside, carried[:n].copy()
+
+
 @compiled
-def count_into(table: NDArray[np.int32], rows: NDArray[np.int64], columns: NDArray[np.int32]) -> int:
-    """Add one to `table` at every (row, column); return how many rows are negative and left out."""
-    outside = 0
+def _count_into(
+    table: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int32],
+    carried: NDArray[np.int64],
+) -> tuple[int, int]:
+    outside, n = 0, 0
     for i in range(len(rows)):
         if rows[i] < 0:
             outside += 1
-        else:
-            table[rows[i], columns[i]] += 1
-    return outside
+            continue
+        held = table[rows[i], columns[i]]
+        if held == FULL:
+            carried[n] = rows[i] * table.shape[1] + columns[i]
+            n += 1
+            held = 0
+        table[rows[i], columns[i]] = held + 1
+    return outside, n
 
 
 def nonzero_rows(
-    table: NDArray[np.int32], rows: NDArray[np.int64]
+    table: NDArray[np.uint8], rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
     """Return data, indices and indptr of the CSR matrix of some rows of a dense table.
 
@@ -125,7 +154,7 @@ def nonzero_rows(
 
 
 @compiled
-def _count_nonzero(table: NDArray[np.int32], rows: NDArray[np.int64], indptr: NDArray[np.int64]) -> None:
+def _count_nonzero(table: NDArray[np.uint8], rows: NDArray[np.int64], indptr: NDArray[np.int64]) -> None:
     for i in range(len(rows)):
         found = 0
         for value in table[rows[i]]:
@@ -135,7 +164,7 @@ def _count_nonzero(table: NDArray[np.int32], rows: NDArray[np.int64], indptr: ND
 
 @compiled
 def _take_nonzero(
-    table: NDArray[np.int32],
+    table: NDArray[np.uint8],
     rows: NDArray[np.int64],
     indptr: NDArray[np.int64],
     data: NDArray[np.int32],
@@ -148,3 +177,17 @@ def _take_nonzero(
             # Zeros are overwritten by what follows: no branch is there to be guessed wrong.
             data[place], indices[place] = row[column], column
             place += row[column] != 0
+
+
+@compiled
+def add_carried(
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int32],
+    data: NDArray[np.int32],
+) -> None:
+    """Add :data:`FULL` to `data` of a CSR matrix at every (row, column), which must be stored there."""
+    for i in range(len(rows)):
+        first, last = indptr[rows[i]], indptr[rows[i] + 1]
+        data[first + np.searchsorted(indices[first:last], columns[i])] += FULL

@@ -10,8 +10,10 @@ import numpy as np
 
 from pytest_stbench.data.holding import once
 from pytest_stbench.data.technology import lattice_of
+from pytest_stbench.kernels.blocks import blocks
 from pytest_stbench.kernels.graph import cell_graph, lattice_graph, median_nn_distance
 from pytest_stbench.kernels.hvg import standardised_variance
+from pytest_stbench.kernels.joined import pairs_of
 from pytest_stbench.kernels.moran import morans_i
 from pytest_stbench.kernels.pixels import cell_pixels, index_pixels, lattice_pixels
 from pytest_stbench.preprocess.normalise import normalise_counts
@@ -115,9 +117,10 @@ def detection_counts(slide: Slide) -> NDArray[np.float64]:
 
 
 def _detected(counts: csr_matrix, n_genes: int) -> NDArray[np.float64]:
-    positive = counts.data > 0
-    columns = counts.indices if positive.all() else counts.indices[positive]
-    return np.bincount(columns, minlength=n_genes).astype(np.float64)
+    found = np.zeros(n_genes)
+    for part in blocks(len(counts.data), np.dtype(np.intp).itemsize):
+        found += np.bincount(counts.indices[part][counts.data[part] > 0], minlength=n_genes)
+    return found
 
 
 def is_detected(detection: NDArray[np.float64], min_detection: float) -> NDArray[np.bool_]:
@@ -142,12 +145,12 @@ def _morans_i(
     slide: Slide, columns: NDArray[np.intp], method: Normalisation, scale: float | None
 ) -> NDArray[np.float64]:
     result = np.full(len(slide.genes), np.nan)
-    graph = unit_graph(slide)
+    pairs = pairs_of(unit_graph(slide))
     by_gene = slide.counts.tocsc()
     width = max(1, BLOCK_ELEMENTS // max(slide.n_units, 1))
     for start in range(0, len(columns), width):
         block = columns[start : start + width]
-        result[block] = morans_i(normalise_counts(by_gene, slide.libsize, block, method, scale), graph)
+        result[block] = morans_i(normalise_counts(by_gene, slide.libsize, block, method, scale), pairs)
     return result
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from pytest_stbench.kernels.lattice import centres, cover, row_and_column, strips, units_at
-from pytest_stbench.kernels.sift import CONTROL, UNLISTED, count_into, nonzero_rows, sift
+from pytest_stbench.kernels.sift import CONTROL, FULL, UNLISTED, count_into, nonzero_rows, sift
 
 SIDE = {"visium": None, "tiled": None, "square": 16.0}
 GEOMETRIES = tuple(SIDE)
@@ -182,17 +182,27 @@ def test_sift_names_the_first_reason():
 
 
 def test_count_into_adds_and_tells_what_is_outside():
-    table = np.zeros((2, 3), np.int32)
+    table = np.zeros((2, 3), np.uint8)
     rows, columns = np.array([0, 1, 1, -1, 1]), np.array([2, 0, 0, 1, 2], np.int32)
-    assert count_into(table, rows, columns) == 1
+    outside, carried = count_into(table, rows, columns)
+    assert (outside, carried.tolist()) == (1, [])
     assert table.tolist() == [[0, 0, 1], [2, 0, 1]]
+
+
+@pytest.mark.parametrize("n", [254, 255, 256, 510, 511, 1000])
+def test_what_a_byte_does_not_hold_is_carried_over(n):
+    table = np.zeros((2, 3), np.uint8)
+    _, carried = count_into(table, np.ones(n, np.int64), np.full(n, 2, np.int32))
+    assert set(carried.tolist()) <= {5}
+    assert FULL * len(carried) + int(table[1, 2]) == n
+    assert table[1, 2] > 0
 
 
 def test_nonzero_rows_are_those_of_scipy():
     from scipy.sparse import csr_matrix
 
-    table = np.random.default_rng(0).poisson(0.4, (40, 13)).astype(np.int32)
-    table[7], table[8, 0] = 0, -3
+    table = np.random.default_rng(0).poisson(0.4, (40, 13)).astype(np.uint8)
+    table[7], table[8, 0] = 0, 255
     for rows in (np.arange(40), np.array([8, 7, 39]), np.empty(0, np.int64)):
         expected = csr_matrix(table[rows])
         data, indices, indptr = nonzero_rows(table, rows)

@@ -94,6 +94,26 @@ def test_a_gene_far_from_zero_keeps_its_value(level):
     assert found == pytest.approx(morans_i(z, grid(6)), abs=1e-9)
 
 
+def test_pairs_made_beforehand_give_the_same_bits():
+    graph = grid(9).tolil()
+    graph[[0, 1], :] = 0
+    graph[:, [0, 1]] = 0
+    graph = csr_matrix(graph)
+    x = np.random.default_rng(0).normal(size=(81, 7))
+    assert np.array_equal(morans_i(x, joined.pairs_of(graph)), morans_i(x, graph))
+    with pytest.raises(ValueError, match="the graph joins 81 units and the values have 80"):
+        morans_i(x[:80], joined.pairs_of(graph))
+
+
+def test_a_column_varies_wherever_its_one_other_value_stands():
+    n = 3 * joined.LOOKED_AT
+    columns = np.arange(1, n, 97)
+    z = np.zeros((n, len(columns) + 1))
+    z[columns, np.arange(len(columns))] = 1.0
+    expected = np.append(np.full(len(columns), 1.0 - 1.0 / n), np.nan)
+    assert joined.centred(z)[1] == pytest.approx(expected, nan_ok=True)
+
+
 def test_fewer_than_twenty_joined_units_are_nan():
     x = np.random.default_rng(4).normal(size=(20, 1))
     assert np.isfinite(morans_i(x, chain(20))).all()

@@ -16,7 +16,16 @@ from pytest_stbench.data.binning.tissue import CLOSING_UM, bounded_cover, raster
 from pytest_stbench.data.features import CONTROLS, GENE
 from pytest_stbench.errors import DataError
 from pytest_stbench.kernels.lattice import units_at
-from pytest_stbench.kernels.sift import CONTROL, FATES, UNLISTED, count_into, nonzero_rows, sift
+from pytest_stbench.kernels.sift import (
+    CONTROL,
+    FATES,
+    FULL,
+    UNLISTED,
+    add_carried,
+    count_into,
+    nonzero_rows,
+    sift,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -39,24 +48,36 @@ BLOCK_ROWS = 2**22
 
 
 class DenseTable:
-    """Every count of a small lattice, in memory."""
+    """Every count of a small lattice, in memory: bytes, and what had to be carried over of the largest."""
 
     def __init__(self, n_units: int, n_genes: int) -> None:
-        self._table = np.zeros((n_units, n_genes), np.int32)
+        self._table = np.zeros((n_units, n_genes), np.uint8)
+        self._carried: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
 
     def add(self, units: NDArray[np.int64], columns: NDArray[np.int32]) -> int:
         """Count transcripts; return how many have no unit (-1)."""
-        return count_into(self._table, units, columns)
+        outside, carried = count_into(self._table, units, columns)
+        if len(carried):
+            self._carried.append(carried)
+        return outside
 
     def sums(self) -> NDArray[np.int64]:
         """Return the transcripts of each unit."""
-        totals: NDArray[np.int64] = self._table.sum(axis=1, dtype=np.int64)
+        n_units, n_genes = self._table.shape
+        carried = np.bincount(np.concatenate(self._carried) // max(1, n_genes), minlength=n_units)
+        totals: NDArray[np.int64] = self._table.sum(axis=1, dtype=np.int64) + FULL * carried
         return totals
 
     def take(self, units: NDArray[np.int64]) -> sparse.csr_matrix:
-        """Return the rows of `units`."""
-        shape = (len(units), self._table.shape[1])
-        return sparse.csr_matrix(nonzero_rows(self._table, units), shape=shape)
+        """Return the rows of `units`, which ascend."""
+        n_genes = self._table.shape[1]
+        data, indices, indptr = nonzero_rows(self._table, units)
+        row, column = np.divmod(np.concatenate(self._carried), max(1, n_genes))
+        place = np.searchsorted(units, row)
+        there = np.append(units, -1)[place] == row
+        if there.any():
+            add_carried(place[there], column[there], indptr, indices, data)
+        return sparse.csr_matrix((data, indices, indptr), shape=(len(units), n_genes))
 
 
 class SparseTable:
@@ -103,17 +124,18 @@ class SparseTable:
 
     def _merged(self) -> sparse.csr_matrix:
         self._settle()
-        whole = sparse.csr_matrix(self._shape, dtype=np.int32)
-        while self._blocks:
-            whole = self._blocks.pop() + whole
-        self._blocks = [whole]
-        return whole
+        if not self._blocks:
+            self._blocks.append(sparse.csr_matrix(self._shape, dtype=np.int32))
+        while len(self._blocks) > 1:
+            block = self._blocks.pop()
+            self._blocks[-1] = self._blocks[-1] + block
+        return self._blocks[0]
 
 
 def count_table(n_units: int, n_genes: int, n_transcripts: int) -> DenseTable | SparseTable:
     """Return an empty table of the kind that suits its size and what is to be counted."""
     size = n_units * n_genes
-    dense = size * np.dtype(np.int32).itemsize <= DENSE_BYTES and size <= DENSE_SHARE * n_transcripts
+    dense = size <= min(DENSE_BYTES, DENSE_SHARE * n_transcripts)
     return DenseTable(n_units, n_genes) if dense else SparseTable(n_units, n_genes)
 
 

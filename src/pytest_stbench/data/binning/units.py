@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pytest_stbench.data.binning.accumulate import DenseTable, SparseTable
     from pytest_stbench.data.binning.tissue import Tissue
     from pytest_stbench.data.slide import Transcripts
     from pytest_stbench.kernels.lattice import Lattice
@@ -57,12 +58,29 @@ class Units:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Binned:
-    """Kept units with their counts (n, g), their measures (n,) and what was left out."""
+    """Kept units with the table of their counts, their measures (n,) and what was left out."""
 
     units: Units
-    counts: sparse.csr_matrix
+    table: DenseTable | SparseTable | Summed
     measures: dict[str, NDArray[np.float64]]
     notes: dict[str, int]
+
+    @property
+    def counts(self) -> sparse.csr_matrix:
+        """Counts of all kept units, made anew of the table."""
+        return self.table.take(self.units.ids)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Summed:
+    """The counts of the units `ids`, which ascend."""
+
+    ids: NDArray[np.int64]
+    counts: sparse.csr_matrix
+
+    def take(self, units: NDArray[np.int64]) -> sparse.csr_matrix:
+        """Return the rows of `units`."""
+        return self.counts if len(units) == len(self.ids) else self.counts[np.searchsorted(self.ids, units)]
 
 
 def bin_transcripts(
@@ -99,7 +117,7 @@ def bin_transcripts(
     kept = held[units.ids]
     return Binned(
         units=units,
-        counts=found.table.take(units.ids),
+        table=found.table,
         measures={**_measures(units), "transcripts": kept.astype(np.float64)},
         notes={
             **found.notes,
@@ -158,7 +176,7 @@ def bin_cells(xy_um: NDArray[np.float64], counts: sparse.csr_matrix, spec: BinSp
         totals = np.asarray(summed.sum(axis=1, dtype=np.float64)).ravel()
     return Binned(
         units=units,
-        counts=summed,
+        table=Summed(ids=units.ids, counts=summed),
         measures={**_measures(units), "transcripts": totals},
         notes={
             "cells_outside_discs": int(finite.sum() - held.sum()),

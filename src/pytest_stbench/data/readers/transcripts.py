@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.data.factorise import Factoriser
 from pytest_stbench.data.features import kinds_of
-from pytest_stbench.data.labels import class_name, text
+from pytest_stbench.data.labels import class_name
 from pytest_stbench.data.naming import cells_in_fields, cells_of, spread
 from pytest_stbench.data.readers.imaging.tables import columns_of, first_of, ids_of, numbers_of, parts_of
 from pytest_stbench.data.slide import TranscriptBatch
 from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import DataError
-from pytest_stbench.kernels.levels import factorized
 from pytest_stbench.registry import nearest
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ FROM_ZERO = "assignment"
 """Where it names the cells they are counted from 0, as proseg does."""
 
 PIXELS = ("x_global_px", "y_global_px")
+
+ROWS = 1 << 19
+"""Rows that are read at once: few enough for the copies made on the way to weigh little."""
 
 MOST = 1_000_000
 """Molecules that one row may stand for, and those of a part that are held at once."""
@@ -156,10 +159,12 @@ class TranscriptTable:
         columns = self.columns
         ids = [name for name in (columns.cell, columns.fov) if name is not None] if cells else []
         place = {name: position for position, name in enumerate(self.features.tolist())}
-        parts = parts_of(self.path, [*columns.needed, *ids], ids)
+        parts = parts_of(self.path, [*columns.needed, *ids], ids, rows=ROWS)
+        factorise, told, lookup = Factoriser(), None, np.empty(0, np.int32)
         for part in parts if columns.times is None else (one for all_ in parts for one in self._each(all_)):
-            codes, levels = _factorised(part[columns.feature])
-            lookup = np.array([place[name] for name in levels], dtype=np.int32)
+            codes, levels = factorise(part[columns.feature])
+            if levels is not told:
+                told, lookup = levels, np.array([place[name] for name in levels], dtype=np.int32)
             yield TranscriptBatch(
                 x_um=self._um(part[columns.x], columns.x),
                 y_um=self._um(part[columns.y], columns.y),
@@ -213,6 +218,7 @@ class TranscriptTable:
     @cached_property
     def _decoded(self) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
         said: dict[str, set[str | None]] = {}
+        factorise, factorise_words = Factoriser(), Factoriser()
         for part in parts_of(self.path, [self.columns.feature, *filter(None, [self.columns.kind])]):
             feature = part[self.columns.feature]
             if feature.hasnans:
@@ -220,19 +226,18 @@ class TranscriptTable:
                     f"{self.path}: column {self.columns.feature} is empty in some rows, so nobody knows what "
                     "was decoded there: name the feature, or take the rows out"
                 )
-            codes, levels = _factorised(feature)
+            codes, levels = factorise(feature)
             words: list[str | None] = [None]
             word = np.zeros(len(codes), dtype=np.intp)
             if self.columns.kind is not None:
-                word, words = self._words(part[self.columns.kind])
+                word, words = self._words(*factorise_words(part[self.columns.kind]))
             seen = np.bincount(codes * len(words) + word, minlength=len(levels) * len(words))
             for pair in np.flatnonzero(seen).tolist():
                 said.setdefault(levels[pair // len(words)], set()).add(words[pair % len(words)])
         return self._agreed(said)
 
-    def _words(self, values: Any) -> tuple[NDArray[np.intp], list[str | None]]:
+    def _words(self, codes: NDArray[np.intp], levels: list[str]) -> tuple[NDArray[np.intp], list[str | None]]:
         """Return codes and the words of a column of kinds; a mark is a word too."""
-        codes, levels = _factorised(values)
         marks = {"is_gene": ("gene", "no_gene"), "is_control": ("negative_control", None)}.get(
             str(self.columns.kind)
         )
@@ -260,21 +265,3 @@ class TranscriptTable:
                 f"{listing(sorted(of[torn]))}: give each kind a name of its own"
             )
         return np.array(names, dtype=np.str_), np.array([of[name].pop() for name in names], dtype=np.str_)
-
-
-def _factorised(values: Any) -> tuple[NDArray[np.intp], list[str]]:
-    """Return codes and the distinct values as text; bytes of old parquet files are decoded."""
-    codes, levels = _categories(values) or factorized(values, use_na_sentinel=False)
-    return codes, text(np.asarray(levels).tolist())
-
-
-def _categories(values: Any) -> tuple[NDArray[np.intp], Any] | None:
-    """Return codes and levels of a column that has come as categories, all present; else None."""
-    if values.dtype.name != "category":
-        return None
-    codes = values.cat.codes.to_numpy().astype(np.intp)
-    levels = values.cat.categories
-    # -1 stands for a missing value; a category without a row is no value of this part.
-    if len(codes) and codes.min() >= 0 and np.bincount(codes, minlength=len(levels)).all():
-        return codes, levels
-    return None

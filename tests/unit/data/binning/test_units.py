@@ -164,6 +164,20 @@ def test_sorted_blocks_hold_what_the_dense_table_holds(uniform, spec, monkeypatc
     assert sparse.counts.has_canonical_format
 
 
+def test_counts_beyond_a_byte_are_whole(molecules, spec):
+    """Places with no count, with few, with multiples of what a byte holds, and far above it."""
+    many = np.array([[3, 255], [256, 0], [510, 1000], [0, 1]])
+    x = np.repeat(np.repeat(25.0 * np.arange(4) + 3, 2), many.ravel())
+    feature = np.repeat(np.tile([0, 1], 4), many.ravel())
+    drawn = molecules(x, np.full(len(x), 5.0), feature)
+    binned = bin_transcripts(drawn, GENES, spec("square", size_um=25, min_tissue=0), what="s")
+    assert isinstance(binned.table, accumulate.DenseTable)
+    assert binned.counts.toarray().tolist() == many.tolist()
+    assert binned.measures["transcripts"].tolist() == many.sum(axis=1).tolist()
+    for row, unit in enumerate(binned.units.ids):
+        assert binned.table.take(np.array([unit])).toarray().tolist() == many[[row]].tolist()
+
+
 def test_progress_is_told_of_every_row_twice(uniform, spec):
     seen = []
     bin_transcripts(uniform(5000), GENES, spec(), what="s", progress=seen.append)
