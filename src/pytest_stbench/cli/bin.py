@@ -157,7 +157,7 @@ def _write(out: Path, binned: Binned, genes: tuple[str, ...], spec: BinSpec) -> 
         with tempfile.TemporaryDirectory(prefix=".stbench-", dir=out.parent) as staged:
             part = Path(staged) / out.name
             result.write_h5ad(part)
-            step = max(1, BLOCK_COUNTS // len(genes))
+            step = max(1, BLOCK_COUNTS // max(1, len(genes)))
             with h5py.File(part, "r+") as file:
                 # Block by block: all counts at once can be larger than the table they are taken from.
                 write_elem(file, "X", binned.table.take(units.ids[:step]))

@@ -7,12 +7,14 @@ once, whatever happens to them meanwhile.
 from __future__ import annotations
 
 import copy
+import os
 import tempfile
 from collections import OrderedDict
+from contextlib import contextmanager
 from dataclasses import fields
 from threading import RLock
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
-from weakref import WeakKeyDictionary, finalize
+from weakref import WeakKeyDictionary, WeakSet, finalize
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -21,7 +23,7 @@ from pytest_stbench.data.slide import Slide
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -77,10 +79,20 @@ class Holding:
         self._away: dict[tuple[int, Hashable], _Away] = {}
         self._file: IO[bytes] | None = None
         self._full = False
+        self._owner = os.getpid()
+        self._gone: list[int] = []
+        self._at_work = False
+        self._end = 0
+        _ALL.add(self)
+
+    def renew_lock(self) -> None:
+        """In a forked child: a thread that the child does not have may hold it."""
+        self._lock = RLock()
+        self._at_work = False
 
     def hold(self, slide: Slide) -> Slide:
         """Return a slide that stands for `slide`, which is used up."""
-        with self._lock:
+        with self._working():
             self._slides += 1
             known: dict[str, Any] = {"_holding": self, "_number": self._slides, "_n_units": slide.n_units}
             for name in (field.name for field in fields(Slide)):
@@ -101,7 +113,7 @@ class Holding:
         Raises ``DataError`` where it cannot be read again.
         """
         key = (number, name)
-        with self._lock:
+        with self._working():
             if key in self._here:
                 self._here.move_to_end(key)
                 return self._here[key]
@@ -110,19 +122,41 @@ class Holding:
             self._make_room()
         return value
 
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        with self._lock:
+            outer, self._at_work = self._at_work, True
+            try:
+                yield
+            finally:
+                self._at_work = outer
+                self._drop()
+
     def _forget(self, number: int) -> None:
         """Let the arrays of a slide go that nobody has any more."""
+        self._gone.append(number)
         with self._lock:
-            for known in (self._here, self._away):
-                for key in [key for key in known if key[0] == number]:
-                    del known[key]
-            if self._file is not None and not self._away:
-                self._file.truncate(0)
+            self._drop()
+
+    def _drop(self) -> None:
+        """Drop what is gone; later, where the garbage collector comes in the middle of something."""
+        if self._at_work or not self._gone:
+            return
+        gone, self._gone = set(self._gone), []
+        for known in (self._here, self._away):
+            for key in [key for key in known if key[0] in gone]:
+                del known[key]
+        if self._file is not None and not self._away:
+            # Not used anew: a forked child may still read what lay there.
+            self._file.close()
+            self._file = None
 
     def _make_room(self) -> None:
         """Let those go that were asked for longest ago, but for the last."""
         held = sum(map(_size, self._here.values()))
-        while held > self._most and len(self._here) > 1 and not self._full:
+        # A forked child has the file of its parent: it reads what lies there, and writes nothing.
+        room = not self._full and os.getpid() == self._owner
+        while held > self._most and len(self._here) > 1 and room:
             key, value = next(iter(self._here.items()))
             if key not in self._away:
                 try:
@@ -139,19 +173,19 @@ class Holding:
             folder = self._folder if there else None
             self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115  # as long as this
             finalize(self, self._file.close)
-        start = self._file.seek(0, 2)
-        parts = _parts(value)
+            self._end = 0
+        start, parts = self._end, _parts(value)
         for part in parts:
-            _all_of(self._file.write, part)
+            self._end = _all_of(_writer(self._file), part, self._end)
         return _Away(value, start, parts)
 
     def _read(self, away: _Away) -> Any:
         assert self._file is not None  # something was written
         try:
-            self._file.seek(away.start)
             parts = [np.empty(shape, dtype) for shape, dtype in away.parts]
+            place = away.start
             for part in parts:
-                _all_of(self._file.readinto, part)  # type: ignore[attr-defined]  # a file without a buffer
+                place = _all_of(_reader(self._file), part, place)
         except OSError as error:
             raise DataError(
                 f"what was put aside of a slide cannot be read again ({error.strerror or error}): "
@@ -207,11 +241,38 @@ def _size(value: Any) -> int:
     return sum(part.nbytes for part in parts)
 
 
-def _all_of(move: Any, part: NDArray[Any]) -> None:
-    """Write or read a whole array: a call may move less, 2 GiB at most."""
+def _reader(file: IO[bytes]) -> Callable[[memoryview, int], int]:
+    """Return what fills memory from a place of a file: not from where it stands, which forks share."""
+    if hasattr(os, "preadv"):
+        return lambda into, place: os.preadv(file.fileno(), [into], place)
+    return lambda into, place: file.readinto(into) if file.seek(place) == place else 0  # type: ignore[attr-defined]
+
+
+def _writer(file: IO[bytes]) -> Callable[[memoryview, int], int]:
+    """Return what writes memory to a place of a file."""
+    if hasattr(os, "pwrite"):
+        return lambda part, place: os.pwrite(file.fileno(), part, place)
+    return lambda part, place: file.write(part) if file.seek(place) == place else 0
+
+
+def _all_of(move: Callable[[memoryview, int], int], part: NDArray[Any], place: int) -> int:
+    """Write or read a whole array; return where it ends. A call may move less, 2 GiB at most."""
     left = memoryview(part.reshape(-1).view(np.uint8))
     while left:
-        moved = move(left)
+        moved = move(left, place)
         if not moved:
             raise OSError("it ends too early")
-        left = left[moved:]
+        left, place = left[moved:], place + moved
+    return place
+
+
+_ALL: WeakSet[Holding] = WeakSet()
+
+
+def _in_child() -> None:
+    for holding in _ALL:
+        holding.renew_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)

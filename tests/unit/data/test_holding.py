@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import weakref
 from dataclasses import fields, replace
 
@@ -118,14 +119,58 @@ def test_slides_that_nobody_has_take_no_memory_and_no_disk(tmp_path):
     holding = Holding(tmp_path, 5000)
     held = [holding.hold(slide_of(number)) for number in range(20)]
     file = holding._file
-    assert file.seek(0, 2) > 0
+    assert os.fstat(file.fileno()).st_size > 0
     slide = weakref.ref(held[3])
     del held
     assert slide() is None, "no cycle that waits for the garbage collector"
-    assert (len(holding._here), len(holding._away), file.seek(0, 2)) == (0, 0, 0)
-    del holding
+    assert (len(holding._here), len(holding._away), file.closed) == (0, 0, True)
+    held = [holding.hold(slide_of(number)) for number in range(20)]
+    assert all(the_same(slide_of(number).counts, slide.counts) for number, slide in enumerate(held))
+    file = holding._file
+    del holding, held, slide
     gc.collect()
     assert file.closed
+
+
+def test_a_slide_that_goes_while_another_is_asked_for_is_dropped_afterwards(tmp_path):
+    holding = Holding(tmp_path, 1 << 30)
+    held = [holding.hold(slide_of(number)) for number in range(3)]
+
+    def made():
+        held.pop()
+        assert {number for number, _ in holding._here} == {1, 2, 3}, "not in the middle of something"
+        return np.arange(3)
+
+    once(held[0], "made", made)
+    assert {number for number, _ in holding._here} == {1, 2}
+
+
+@pytest.mark.filterwarnings("ignore:This process .*multi-threaded:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_reads_what_was_put_aside_and_writes_nothing(tmp_path):
+    holding = Holding(tmp_path, 0)
+    held = [holding.hold(slide_of(number)) for number in range(6)]
+    end = holding._end
+    go, going = os.pipe()
+    children = []
+    with holding._lock:  # as a thread might that the child does not have
+        for _ in range(3):
+            child = os.fork()
+            if not child:
+                os.read(go, 1)
+                right = all(
+                    the_same(slide_of(number).counts, held[number].counts)
+                    for _ in range(20)
+                    for number in range(6)
+                )
+                os._exit(0 if right and holding._end == end else 1)
+            children.append(child)
+    more = [holding.hold(slide_of(number)) for number in range(6, 12)]
+    os.write(going, b"...")
+    for _ in range(20):
+        for number, slide in enumerate([*held, *more]):
+            assert the_same(slide_of(number).counts, slide.counts)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
 
 
 def test_a_disk_that_is_full_leaves_everything_in_memory(tmp_path, monkeypatch):
