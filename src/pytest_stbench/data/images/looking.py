@@ -99,14 +99,6 @@ def statements_of(path: Path, name: str, reader: Reader | None = None) -> Mappin
     return {} if found is None else found.statements
 
 
-def files_of(path: Path) -> tuple[Path, ...]:
-    """Return all files of an image: MRXS has its pixels in a folder beside it."""
-    beside = path.with_suffix("")
-    if path.suffix.lower() != ".mrxs" or not beside.is_dir():
-        return (path,)
-    return path, *sorted(file for file in beside.iterdir() if file.is_file())
-
-
 def rules_of(path: Path) -> str:
     """Return the reading rules of a file that may be read in parts; nothing for others."""
     return RULES if path.suffix.lower() in OF_SCANNERS or _is_tiff(path) else ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.data.images.codecs import GREY_INVERTED, TileError, decode_tile
-from pytest_stbench.data.images.pyramid import Level, scale_of
+from pytest_stbench.data.images.pyramid import DamagedTileError, Level, scale_of
 from pytest_stbench.data.images.resolution import channels_declared, ome_pixels, stated
 from pytest_stbench.data.images.tiff_pages import (
     ASSOCIATED,
@@ -101,9 +101,9 @@ class TiffPyramid:
                 break
         else:
             return _coloured(planes[0] if len(planes) == 1 else np.concatenate(planes, axis=2), page)
-        raise DataError(
+        raise DamagedTileError(
             f"{self._name}: level {level}, tile in row {row} and column {column} is damaged: {found}; "
-            "write the file anew"
+            "write the file anew, or write `damaged_tiles: white` to its `image`"
         )
 
 

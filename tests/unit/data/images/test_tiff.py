@@ -19,6 +19,7 @@ from .slides import (
     JPEG,
     RAW,
     called_jpeg,
+    damage,
     encoded,
     patch_bytes,
     set_value,
@@ -203,12 +204,7 @@ def test_levels_of_rounded_sides_are_whole_numbers_smaller(tmp_path):
 @pytest.mark.parametrize("compression", [RAW, DEFLATE, JPEG])
 def test_a_damaged_tile_names_its_level_and_place(tmp_path, compression):
     path = write_pyramid(tmp_path / "a.tif", tissue(), compression=compression)
-    offsets, counts = tag_values(path, 324, 1)[1], tag_values(path, 325, 1)[1]
-    columns = -(-210 // 64)
-    if compression == RAW:
-        set_value(path, 325, 100, page=1, place=columns + 2)
-    else:
-        patch_bytes(path, offsets[columns + 2], b"\0" * (counts[columns + 2] // 2))
+    damage(path, compression, level=1, tile=-(-210 // 64) + 2)
     given = Image(path, mpp=0.25).input(np.array([[300.0, 180.0], [30.0, 30.0]]))
     assert given.patches(16, 0.5, units=[1]).shape == (1, 16, 16, 3), "what is not damaged is read"
     message = "image of a slide: level 1, tile in row 1 and column 2 is damaged"
