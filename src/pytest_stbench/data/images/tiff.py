@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.data.images.codecs import GREY_INVERTED, TileError, decode_tile
+from pytest_stbench.data.images.codecs import GREY_INVERTED, RAW, TileError, decode_tile
 from pytest_stbench.data.images.pyramid import DamagedTileError, Level, scale_of
 from pytest_stbench.data.images.resolution import channels_declared, ome_pixels, stated
 from pytest_stbench.data.images.tiff_pages import (
@@ -92,10 +93,15 @@ class TiffPyramid:
             offset, count = int(page.offsets[at]), int(page.counts[at])
             if not offset or not count:
                 return None
-            # No tile is larger than its pixels by much: a count is a word of the header.
-            data = _read(descriptor, offset, min(count, 2 * width * height * own + 65_536))
+            shape = height, width, own
             try:
-                planes.append(_decoded(data, page, (height, width, own)))
+                if page.strip is None:
+                    # No tile is larger than its pixels by much: a count is a word of the header.
+                    data = _read(descriptor, offset, min(count, 2 * width * height * own + 65_536))
+                    planes.append(_decoded(data, page, shape, page.compression))
+                else:
+                    data = page.strip.read(partial(_read, descriptor), row)
+                    planes.append(_decoded(data, page, shape, RAW))
             except TileError as error:
                 found = str(error)
                 break
@@ -107,11 +113,11 @@ class TiffPyramid:
         )
 
 
-def _decoded(data: bytes, page: Page, shape: tuple[int, int, int]) -> Tile:
+def _decoded(data: bytes, page: Page, shape: tuple[int, int, int], compression: int) -> Tile:
     return decode_tile(
         data,
         shape,
-        compression=page.compression,
+        compression=compression,
         photometric=page.photometric,
         tables=page.tables,
         predictor=page.predictor,
