@@ -253,12 +253,13 @@ class InputImage:
         """Return the whole image at the resolution of the source or the common one."""
         if isinstance(self._content, Token):
             return self._whole_of(self._content, mpp)
-        if isinstance(self._content, np.ndarray):
-            source = read_only(self._content)
-        else:
-            content = self._content
-            source = _PIXELS.get((self._key, None), lambda: decode(content, NAME))
-        return self._level(source, mpp / self._um_per_px, mpp)
+        ratio, content = mpp / self._um_per_px, self._content
+        if isinstance(content, np.ndarray):
+            return self._level(read_only(content), ratio, mpp)
+        if ratio > 1 + SAME:  # nothing finer is shown of it, so that the source is not asked for again
+            return _PIXELS.get((self._key, mpp), lambda: resample(decode(content, NAME), ratio))
+        source = _PIXELS.get((self._key, None), lambda: decode(content, NAME))
+        return self._level(source, ratio, mpp)
 
     def _whole_of(self, content: Token, mpp: float) -> NDArray[np.uint8]:
         content.pyramid()  # pixels that are kept are those of the file as it was
