@@ -16,7 +16,7 @@ from pytest_stbench.data.images.asked import box_of, refuse_count, refuse_size
 from pytest_stbench.data.images.patches import corners_of, cut_patches, tile_order
 from pytest_stbench.data.images.regions import SAME, WHITE, Regions, refuse_whole, resampled_size
 from pytest_stbench.data.images.tokens import NAME, Token
-from pytest_stbench.data.images.whole import parts_of_whole, patches_of_whole, resample
+from pytest_stbench.data.images.whole import decode_coarser, parts_of_whole, patches_of_whole, resample
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -257,7 +257,7 @@ class InputImage:
         if isinstance(content, np.ndarray):
             return self._level(read_only(content), ratio, mpp)
         if ratio > 1 + SAME:  # nothing finer is shown of it, so that the source is not asked for again
-            return _PIXELS.get((self._key, mpp), lambda: resample(decode(content, NAME), ratio))
+            return _PIXELS.get((self._key, mpp), lambda: decode_coarser(content, NAME, ratio))
         source = _PIXELS.get((self._key, None), lambda: decode(content, NAME))
         return self._level(source, ratio, mpp)
 

@@ -11,7 +11,7 @@ from PIL import Image as PillowImage, PngImagePlugin
 from pytest_stbench.data import image as image_module, input_image
 from pytest_stbench.data.encoded import ROWS, RecentArrays, decode
 from pytest_stbench.data.image import Image
-from pytest_stbench.data.images.whole import resample
+from pytest_stbench.data.images.whole import decode_coarser, resample
 from pytest_stbench.data.input_image import InputImage
 from pytest_stbench.errors import DataError, ModelError
 
@@ -312,7 +312,9 @@ def test_images_are_converted_in_parts_of_their_rows(tmp_path, mode):
     if mode in ("LA", "RGBA", "P"):
         white = PillowImage.new("RGBA", opened.size, (255, 255, 255, 255))
         opened = PillowImage.alpha_composite(white, opened.convert("RGBA"))
-    np.testing.assert_array_equal(decode(path, "a"), np.asarray(opened.convert("RGB")))
+    found = decode(path, "a")
+    np.testing.assert_array_equal(found, np.asarray(opened.convert("RGB")))
+    np.testing.assert_array_equal(decode_coarser(path.read_bytes(), "a", 3.1), resample(found, 3.1))
 
 
 def test_decoding_makes_no_copy_of_the_whole_image(tmp_path):
