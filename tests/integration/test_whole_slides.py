@@ -1,8 +1,10 @@
-"""Nothing that looks at images decodes a whole slide."""
+"""Nothing that looks at images decodes a whole slide; tasks on slides that are read in parts."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import anndata
 import h5py
@@ -11,6 +13,8 @@ import pytest
 import tifffile
 from click.testing import CliRunner
 from scipy.sparse import csr_matrix
+from tests.unit.data.images.slides import JPEG, tissue, write_pyramid
+from tests.unit.data.readers.bundles import write_xenium
 
 from pytest_stbench.baselines.he_colour import HeColour
 from pytest_stbench.checks.image_fit import image_fit
@@ -188,3 +192,97 @@ def test_inputs_of_whole_slides_are_exported_as_patches(tmp_path, make_bench):
         assert [name.decode() for name in file["barcode"][:, 0]] == units.obs_names.tolist()
         middle = file["coords"][()] + file["img"].attrs["patch_size_src"] / 2
         assert np.abs(middle - units.obsm["image"]).max() <= 0.5
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "images.md"
+CELLS, UM, MARGIN_UM = 60, 0.25, 100.0
+TORCH = """
+import numpy as np
+import pytest
+import torch
+
+
+class Net:
+    def __init__(self):
+        torch.manual_seed(0)
+        self.network = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 8, 7, stride=4), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(2),
+            torch.nn.Flatten(),
+        ).eval()
+
+    def encoder(self, patches):
+        with torch.inference_mode():
+            return self.network(torch.from_numpy(patches).permute(0, 3, 1, 2).float() / 255).numpy()
+
+{embed}
+
+@pytest.fixture
+def net():
+    return Net
+"""
+
+
+@pytest.fixture(scope="module")
+def of_bundles(make_bench):
+    """Bundles of cells with an H&E in JPEG tiles whose corner lies beside theirs, and two tasks on them."""
+    bench = make_bench("bundles")
+    names = ["P0", "P1"]
+    per_px = 0.2125  # of the morphology image, as the bundles say
+    corner = -50 - MARGIN_UM
+    rows = [(UM / per_px, 0, corner / per_px), (0, UM / per_px, corner / per_px), (0, 0, 1)]
+    for seed, name in enumerate(names):
+        write_xenium(bench.folder / "bundles" / name, seed=seed, n_cells=CELLS)
+        size = {"PhysicalSizeX": UM, "PhysicalSizeY": UM}
+        path = bench.folder / f"{name}.ome.tif"
+        write_pyramid(path, tissue(2048, 2048, seed), levels=4, side=256, compression=JPEG, ome=size)
+        np.savetxt(bench.folder / f"{name}.csv", rows, delimiter=",")
+    bench.write("samples.csv", "slide,patient\n" + "".join(f"{name},{name}\n" for name in names))
+    own = {
+        "source": "xenium", "path": "bundles/*", "samples": "samples.csv", "technology": "Xenium",
+        "resolution": "cell", "panel": "breast", "organ": "breast", "disease": "carcinoma",
+        "preservation": "FFPE", "image": {"path": "{slide}.ome.tif", "alignment": "{slide}.csv"},
+    }  # fmt: skip
+    waived = ("panel_mismatch", "housekeeping_only_panel", "ubiquitous_low_variability", "no_spatial_signal")
+    shared = {
+        "imputation": None, "claim": "exploratory", "datasets": {"sim": None, "own": own},
+        "checks": {name: {"waive": True, "reason": "a made-up panel of four genes"} for name in waived},
+    }  # fmt: skip
+    low = {"min_counts": 1, "min_genes": 1}
+    bench.task(
+        "slides-expression", shared, family="expression", metrics=["pearson_gene"],
+        preprocess={"genes": {"select": "all"}, "filter": low},
+    )  # fmt: skip
+    bench.task(
+        "slides-segmentation", shared, family="segmentation", metrics=["pq"],
+        preprocess={"genes": None, "filter": low}, segmentation={"object": "cell", "max_tiles": 2},
+    )  # fmt: skip
+    return bench
+
+
+def answered(run):
+    """Whether the model was asked for both slides, kept the contract and has a score."""
+    items = [f"{what}[own-lopo-P{k}]" for what in ("contract", "pearson_gene", "pq") for k in (0, 1)]
+    asked = [name for name in items if name in run.names]
+    assert len(asked) == 4, run.out
+    return {run.outcome(name) for name in asked} == {"passed"}
+
+
+def test_a_task_of_expression_runs_on_slides_in_tiles(of_bundles):
+    run = of_bundles.run("slides-expression.stbench.yaml", "--stbench-model=ridge")
+    assert answered(run), run.out
+
+
+def test_a_task_of_segmentation_runs_on_slides_in_tiles(of_bundles, decoded):
+    run = of_bundles.run("slides-segmentation.stbench.yaml", "--stbench-model=otsu_watershed")
+    assert answered(run), run.out
+    assert decoded
+
+
+def test_a_net_of_torch_runs_on_slides_in_tiles(of_bundles):
+    pytest.importorskip("torch")
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (embed,) = [block for block in blocks if block.startswith("def embed")]
+    indented = "".join(f"    {line}\n" for line in embed.splitlines())
+    of_bundles.conftest(TORCH.format(embed=indented))
+    run = of_bundles.run("slides-expression.stbench.yaml", "--stbench-model=net")
+    assert answered(run), run.out

@@ -31,7 +31,7 @@ WHITE = 200
 """A pixel all of whose channels are above this shows glass or fat."""
 
 TILES = 4
-BATCH_PIXELS = 1 << 21
+BATCH_PIXELS = 1 << 19
 N_FEATURES = 24
 _FEATURES = RecentArrays(1 << 27)
 """Features by image and places: every fold asks for those of the same slides."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from pytest_stbench.kernels.subset_fit import explained, spearman
 from pytest_stbench.kernels.tissue import tissue_mask
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from pytest_stbench.data.slide import Slide
@@ -66,12 +68,12 @@ def image_fit(slide: Slide, xy: NDArray[np.float64], patch_background: float) ->
     height, width = pixels.shape[:2]
     inside: NDArray[np.bool_] = np.asarray(((at >= 0) & (at < [width, height])).all(axis=1))
     glass = np.asarray((pixels > WHITE).all(axis=2) | (pixels < BLACK).all(axis=2))
-    blank = _mean_around(glass.astype(np.float64), PATCH_UM / mpp)
-    background = float((_at(blank, at[inside]) > patch_background).sum() / len(xy)) if inside.any() else 0.0
+    (blank,) = _means_around(glass, PATCH_UM / mpp, at[inside])
+    background = float((blank > patch_background).sum() / len(xy))
     tissue = tissue_mask(pixels, mpp)
     off_tissue = None
     if tissue.any() and inside.any():  # a grey image shows none
-        there = _at(_mean_around(tissue.astype(np.float64), PATCH_UM / mpp), at[inside])
+        (there,) = _means_around(tissue, PATCH_UM / mpp, at[inside])
         off_tissue = float((there < 1 - patch_background).sum() / len(xy))
     rank, own = _rank(slide, pixels, at, inside, mpp)
     return ImageFit(
@@ -98,23 +100,24 @@ def _rank(
         return None, None
     expression, amount = _expression(slide, rows)
     side = (CELL_UM if _is_cell(slide) else SPOT_UM) / mpp
-    colours = np.stack([_mean_around(channel, side) for channel in _densities(pixels)], axis=2)
     places = at[rows]
-    seen = _at(colours, places)
-    everywhere = np.ones((1, len(rows)), np.bool_)
-    own = float(explained(seen[None], expression, everywhere)[0])
     angle = 2 * np.pi * rng.uniform(SHIFTS)
     shortest, longest = _lengths(places * mpp)
     length = (shortest + (longest - shortest) * rng.uniform(SHIFTS)) / mpp
-    height, width = colours.shape[:2]
+    height, width = pixels.shape[:2]
     steps = np.column_stack([np.cos(angle) * length, np.sin(angle) * length])
     moved = places + steps[:, None]
     left = ((moved >= 0) & (moved < [width, height])).all(axis=2)
     usable = left.sum(axis=1) >= max(MIN_UNITS, len(rows) / 2)
+    moved, left = moved[usable], left[usable]
+    moved[~left] = 0.0
+    # One channel after the other: the table of a large slide is larger than all that is looked up in it.
+    colours = [_means_around(channel, side, places, moved) for channel in _densities(pixels)]
+    seen, there = (np.stack(channels, axis=-1) for channels in zip(*colours, strict=True))
+    everywhere = np.ones((1, len(rows)), np.bool_)
+    own = float(explained(seen[None], expression, everywhere)[0])
     if usable.sum() < SHIFTS // 4 or np.isnan(own):
         return None, None
-    moved, left = moved[usable], left[usable]
-    there = _at(colours, np.where(left[:, :, None], moved, 0.0))
     # Fewer units are fitted better by chance, so both places are asked for the same ones.
     ranks = [(explained(there, expression, left) >= explained(seen[None], expression, left)).mean()]
     stain, amount = (seen @ HAEMATOXYLIN)[None], amount[None]
@@ -130,11 +133,12 @@ def _lengths(places_um: NDArray[np.float64]) -> tuple[float, float]:
     return min(SHIFT_UM[0], longest / 4), longest
 
 
-def _densities(pixels: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
-    """Return the optical density of red, green and blue; masked pixels have none."""
+def _densities(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.float64]]:
+    """Yield the optical density of red, green and blue; masked pixels have none."""
     table = -np.log10(np.maximum(np.arange(256), 1) / 255.0)
     masked = (pixels < BLACK).all(axis=2)
-    return [np.where(masked, 0.0, table[pixels[..., channel]]) for channel in range(3)]
+    for channel in range(3):
+        yield np.where(masked, 0.0, table[pixels[..., channel]])
 
 
 def _expression(slide: Slide, rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -167,26 +171,24 @@ def _is_cell(slide: Slide) -> bool:
     return slide.meta.resolution in ("cell", "transcript")
 
 
-def _mean_around(values: NDArray[np.float64], side: float) -> NDArray[np.float64]:
-    """Return the mean of the square of `side` pixels around each pixel, cut at the border."""
+def _means_around(
+    values: NDArray[Any], side: float, *places: NDArray[np.float64]
+) -> list[NDArray[np.float64]]:
+    """Return the means of the squares of `side` pixels around places (..., x and y), cut at the border."""
     reach = max(0, round((side - 1) / 2))
     height, width = values.shape
     total = np.zeros((height + 1, width + 1))
-    total[1:, 1:] = values.cumsum(axis=0).cumsum(axis=1)
-    top = np.maximum(np.arange(height) - reach, 0)
-    bottom = np.minimum(np.arange(height) + reach + 1, height)
-    left = np.maximum(np.arange(width) - reach, 0)
-    right = np.minimum(np.arange(width) + reach + 1, width)
-    rows = total[bottom] - total[top]
-    area = (bottom - top)[:, None] * (right - left)[None, :]
-    mean: NDArray[np.float64] = (rows[:, right] - rows[:, left]) / area
-    return mean
-
-
-def _at(values: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:
-    whole = places.astype(np.intp)
-    found: NDArray[np.float64] = values[whole[..., 1], whole[..., 0]]
-    return found
+    total[1:, 1:] = values
+    for axis in (0, 1):
+        np.cumsum(total, axis=axis, out=total)
+    means = []
+    for wanted in places:
+        x, y = np.moveaxis(wanted.astype(np.intp), -1, 0)
+        top, bottom = np.maximum(y - reach, 0), np.minimum(y + reach + 1, height)
+        left, right = np.maximum(x - reach, 0), np.minimum(x + reach + 1, width)
+        of_columns = (total[bottom, right] - total[top, right]) - (total[bottom, left] - total[top, left])
+        means.append(of_columns / ((bottom - top) * (right - left)))
+    return means
 
 
 def _scale(slide: Slide, xy_px: NDArray[np.float64], mpp: float) -> float | None:

@@ -27,6 +27,9 @@ _EIGHT_BIT = frozenset(
 )
 _TRANSPARENT = frozenset({"LA", "PA", "RGBA", "RGBa", "La"})
 _DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error)
+ROWS = 256
+"""Rows of an image that are converted at a time."""
+
 _PILLOW_LIMIT = threading.RLock()
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
@@ -49,9 +52,29 @@ def decode(source: Path | bytes, name: str) -> NDArray[np.uint8]:
     Raises ``DataError`` with `name` when the image is damaged or holds more than 8 bits a channel.
     """
     with _opened(source, name) as image:
-        if image.mode in _TRANSPARENT or "transparency" in image.info:
-            return on_white(image.convert("RGBA"))
-        return np.array(image.convert("RGB"))
+        return _in_rgb(image)
+
+
+@contextmanager
+def picture_of(source: Path | bytes, name: str) -> Iterator[PIL.Image.Image]:
+    """Decode an image as :func:`decode`, for Pillow: of an RGB file no second copy is made."""
+    with _opened(source, name) as image:
+        image.load()
+        plain = image.mode == "RGB" and "transparency" not in image.info
+        yield image if plain else PIL.Image.fromarray(_in_rgb(image))
+
+
+def _in_rgb(image: PIL.Image.Image) -> NDArray[np.uint8]:
+    transparent = image.mode in _TRANSPARENT or "transparency" in image.info
+    image.load()
+    found = np.empty((image.height, image.width, 3), dtype=np.uint8)
+    # Conversion and numpy would each make a copy of the whole image.
+    for top in range(0, image.height, ROWS):
+        part = image.crop((0, top, image.width, min(top + ROWS, image.height)))
+        found[top : top + ROWS] = (
+            on_white(part.convert("RGBA")) if transparent else np.asarray(part.convert("RGB"))
+        )
+    return found
 
 
 def on_white(colours: PIL.Image.Image) -> NDArray[np.uint8]:

@@ -7,13 +7,14 @@ is ``image[x - N/2 : x + N/2]``. Resampling to another resolution scales them ab
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from pytest_stbench.data.encoded import decode, pixels_only, size_of
+from pytest_stbench.data.images.damaged import WhiteWhereDamaged, white_where_damaged
 from pytest_stbench.data.images.looking import pyramid_of, statements_of
 from pytest_stbench.data.images.pyramid import Stored
 from pytest_stbench.data.images.regions import Regions
@@ -49,12 +50,15 @@ class Image:
         scanned at different resolutions look alike; None for as it is.
     reader
         Reads the file whatever it is: ``tiff``, ``openslide`` or ``pillow``; None for what fits it.
+    damaged
+        ``white`` to show damaged tiles of the file white, and to count them; None for an error.
     """
 
     source: Path | Stored | NDArray[np.uint8] | Callable[[], NDArray[np.uint8]]
     mpp: float = field(kw_only=True)
     target_mpp: float | None = field(default=None, kw_only=True)
     reader: Reader | None = field(default=None, kw_only=True)
+    damaged: Literal["white"] | None = field(default=None, kw_only=True)
     _key: PixelsKey = field(default_factory=PixelsKey, kw_only=True, repr=False)
 
     @classmethod
@@ -82,7 +86,7 @@ class Image:
         """
         name = str(path)
         mpp = settled(statements_of(path, name, spec.reader), um_per_px, name, key=said_by)
-        image = cls(path, mpp=mpp, target_mpp=spec.mpp, reader=spec.reader)
+        image = cls(path, mpp=mpp, target_mpp=spec.mpp, reader=spec.reader, damaged=spec.damaged_tiles)
         image.check()
         return image
 
@@ -102,17 +106,28 @@ class Image:
 
         Raises ``DataError`` as :func:`~pytest_stbench.data.images.looking.pyramid_of`.
         """
-        if isinstance(self.source, Stored):
-            return self.source.make(self.source.path, str(self.source.path))
-        return (
-            pyramid_of(self.source, str(self.source), self.reader) if isinstance(self.source, Path) else None
-        )
+        source = self._opened
+        if isinstance(source, Stored):
+            return source.make(source.path, str(source.path))
+        return pyramid_of(source, str(source), self.reader) if isinstance(source, Path) else None
+
+    @property
+    def _opened(self) -> Path | Stored | None:
+        """What is opened in this and other processes: the file, or the part of one; None for pixels."""
+        if self.damaged and isinstance(self.source, Path):
+            return Stored(self.source, partial(white_where_damaged, reader=self.reader))
+        return self.source if isinstance(self.source, Path | Stored) else None
 
     @property
     def notes(self) -> dict[str, int]:
-        """What is to be counted of the file: ``image_tiles_missing``, which are shown white."""
+        """What is to be counted of the file: tiles that are missing or damaged, and shown white.
+
+        ``image_tiles_missing`` are those of the full image, ``image_tiles_damaged`` those of all levels.
+        """
         missing = 0 if self.pyramid is None else self.pyramid.missing
-        return {"image_tiles_missing": missing} if missing else {}
+        damaged = self.pyramid.damaged() if isinstance(self.pyramid, WhiteWhereDamaged) else 0
+        found = {"image_tiles_missing": missing, "image_tiles_damaged": damaged}
+        return {note: number for note, number in found.items() if number}
 
     def pixels(self) -> NDArray[np.uint8]:
         """Return the (H, W, 3) uint8 RGB pixels of the source, decoded anew at each call.
@@ -143,9 +158,10 @@ class Image:
     @cached_property
     def _content(self) -> tuple[Content, tuple[int, int]]:
         """Encoded bytes, pixels or what stands for the file, and the size; shared by all inputs."""
-        if isinstance(self.source, Path | Stored) and self.pyramid is not None:
+        source = self._opened
+        if source is not None and self.pyramid is not None:
             full = self.pyramid.levels[0]
-            return token_of(self.source, self.reader), (full.height, full.width)
+            return token_of(source, self.reader), (full.height, full.width)
         content = pixels_only(self.source) if isinstance(self.source, Path) else None
         if content is None:
             pixels = read_only(self.pixels().copy())

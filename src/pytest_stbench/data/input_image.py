@@ -16,7 +16,7 @@ from pytest_stbench.data.images.asked import box_of, refuse_count, refuse_size
 from pytest_stbench.data.images.patches import corners_of, cut_patches, tile_order
 from pytest_stbench.data.images.regions import SAME, WHITE, Regions, refuse_whole, resampled_size
 from pytest_stbench.data.images.tokens import NAME, Token
-from pytest_stbench.data.images.whole import parts_of_whole, patches_of_whole, resample
+from pytest_stbench.data.images.whole import decode_coarser, parts_of_whole, patches_of_whole, resample
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -253,12 +253,13 @@ class InputImage:
         """Return the whole image at the resolution of the source or the common one."""
         if isinstance(self._content, Token):
             return self._whole_of(self._content, mpp)
-        if isinstance(self._content, np.ndarray):
-            source = read_only(self._content)
-        else:
-            content = self._content
-            source = _PIXELS.get((self._key, None), lambda: decode(content, NAME))
-        return self._level(source, mpp / self._um_per_px, mpp)
+        ratio, content = mpp / self._um_per_px, self._content
+        if isinstance(content, np.ndarray):
+            return self._level(read_only(content), ratio, mpp)
+        if ratio > 1 + SAME:  # nothing finer is shown of it, so that the source is not asked for again
+            return _PIXELS.get((self._key, mpp), lambda: decode_coarser(content, NAME, ratio))
+        source = _PIXELS.get((self._key, None), lambda: decode(content, NAME))
+        return self._level(source, ratio, mpp)
 
     def _whole_of(self, content: Token, mpp: float) -> NDArray[np.uint8]:
         content.pyramid()  # pixels that are kept are those of the file as it was

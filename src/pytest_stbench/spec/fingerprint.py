@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 IGNORED_DATASET = frozenset({"get", "sha256"})
 KEYS_OF_OTHERS = frozenset({"gene", "x", "y"})
+UNWRITTEN_IMAGE = frozenset({"alignment", "reader", "damaged_tiles"})
 """Keys that are part of the fingerprint where they are written: what is read without them is the same."""
 
 IGNORED_LABELS = frozenset({"leave_out"})
@@ -114,7 +115,7 @@ def _dataset(dataset: DatasetSpec) -> dict[str, Any]:
         **dict.fromkeys(IGNORED_DATASET, True), "labels": set(IGNORED_LABELS), "keys": unwritten,
     }  # fmt: skip
     if dataset.image is not None:
-        ignored["image"] = {key for key in ("alignment", "reader") if getattr(dataset.image, key) is None}
+        ignored["image"] = {key for key in UNWRITTEN_IMAGE if getattr(dataset.image, key) is None}
     return dataset.model_dump(exclude=ignored)
 
 

@@ -59,7 +59,8 @@ class ImageSpec(Part):
     """The H&E image of each slide and the coordinates of the units in its pixels.
 
     ``alignment`` is the file of a matrix that places the image, from which um per pixel follow. Without
-    ``um_per_px`` it is what the file says. ``reader`` reads the file whatever it is.
+    ``um_per_px`` it is what the file says. ``reader`` reads the file whatever it is. Damaged tiles are an
+    error, or white and counted.
     """
 
     path: str
@@ -68,6 +69,7 @@ class ImageSpec(Part):
     spatial: str = "spatial"
     mpp: Number | None = Field(default=None, gt=0)
     reader: Literal["tiff", "openslide", "pillow"] | None = None
+    damaged_tiles: Literal["white"] | None = None
 
 
 class LabelsSpec(Part):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from skimage.color import hed_from_rgb
 from sklearn.decomposition import PCA
 
 from pytest_stbench.checks import image_fit
+from pytest_stbench.data.image import Image
 
 
 def test_haematoxylin_is_the_stain_of_skimage():
@@ -75,3 +78,17 @@ def test_of_a_large_slide_units_on_the_image_are_drawn_in_any_order(make_slide, 
     assert len(looked_at[0]) == 60
     assert set(looked_at[0]) <= set(slide.unit_names[inside].tolist())
     assert looked_at[0] == looked_at[1]
+
+
+def test_memory_is_that_of_a_few_copies_of_the_image(make_slide, spoil):
+    slide = make_slide("S", side=20)
+    side = 1200
+    pixels = np.random.default_rng(5).integers(60, 220, (side, side, 3), dtype=np.uint8)
+    slide = spoil(slide, image=Image.from_array(pixels, mpp=8.0), xy_px=slide.xy_um / 8)
+    assert slide.image.input(slide.xy_px).array.shape == pixels.shape
+    tracemalloc.start()
+    found = image_fit.image_fit(slide, slide.xy_px, 0.8)
+    taken = tracemalloc.get_traced_memory()[1] / side**2
+    tracemalloc.stop()
+    assert found.rank is not None
+    assert taken < 40, "bytes a pixel: a slide of 150,000 pixels a side has 22 million of 8 um"

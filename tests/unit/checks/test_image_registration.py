@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pytest_stbench.checks import image_registration
-from pytest_stbench.checks.image_fit import _mean_around
+from pytest_stbench.checks.image_fit import _means_around
 from pytest_stbench.data.image import Image
 from pytest_stbench.data.simulate import source
 
@@ -125,7 +125,10 @@ def test_box_means_agree_with_brute_force(side):
         ]
         for r in range(9)
     ]
-    np.testing.assert_allclose(_mean_around(values, side), expected)
+    places = np.stack(np.meshgrid(np.arange(12.0) + 0.9, np.arange(9.0)), axis=-1)
+    one, other = _means_around(values, side, places, places[3:5, 2])
+    np.testing.assert_allclose(one, expected)
+    np.testing.assert_allclose(other, np.array(expected)[3:5, 2])
 
 
 def test_units_beside_the_tissue_are_told_whatever_the_glass(simulated):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -8,9 +9,9 @@ import skimage.transform
 from PIL import Image as PillowImage, PngImagePlugin
 
 from pytest_stbench.data import image as image_module, input_image
-from pytest_stbench.data.encoded import RecentArrays
+from pytest_stbench.data.encoded import ROWS, RecentArrays, decode
 from pytest_stbench.data.image import Image
-from pytest_stbench.data.images.whole import resample
+from pytest_stbench.data.images.whole import decode_coarser, resample
 from pytest_stbench.data.input_image import InputImage
 from pytest_stbench.errors import DataError, ModelError
 
@@ -299,3 +300,42 @@ def test_images_made_in_memory():
     np.testing.assert_array_equal(image.input(PLACES).array, textured())
     with pytest.raises(DataError, match=r"must be \(H, W, 3\) uint8"):
         Image(np.zeros((4, 4, 3)), mpp=1.0).pixels()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "LA", "RGBA", "P"])
+def test_images_are_converted_in_parts_of_their_rows(tmp_path, mode):
+    path = tmp_path / "a.png"
+    rng = np.random.default_rng(0)
+    picture = PillowImage.fromarray(rng.integers(0, 256, (2 * ROWS + 3, 40, 4), dtype=np.uint8), "RGBA")
+    picture.convert(mode).save(path)
+    opened = PillowImage.open(path)
+    if mode in ("LA", "RGBA", "P"):
+        white = PillowImage.new("RGBA", opened.size, (255, 255, 255, 255))
+        opened = PillowImage.alpha_composite(white, opened.convert("RGBA"))
+    found = decode(path, "a")
+    np.testing.assert_array_equal(found, np.asarray(opened.convert("RGB")))
+    np.testing.assert_array_equal(decode_coarser(path.read_bytes(), "a", 3.1), resample(found, 3.1))
+
+
+def test_decoding_makes_no_copy_of_the_whole_image(tmp_path):
+    path = tmp_path / "a.png"
+    PillowImage.fromarray(textured(2000, 1500)).save(path)
+    decode(path, "a")
+    tracemalloc.start()
+    held = decode(path, "a").nbytes
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5 * held
+
+
+def test_of_an_image_that_is_made_coarser_the_coarser_one_is_kept(tmp_path, monkeypatch):
+    kept = RecentArrays(1 << 30)
+    monkeypatch.setattr(input_image, "_PIXELS", kept)
+    path = tmp_path / "a.png"
+    pixels = textured(400, 300)
+    PillowImage.fromarray(pixels).save(path)
+    given = Image(path, mpp=0.5, target_mpp=2.0).input(np.array([[100.0, 80.0], [20.0, 30.0]]))
+    np.testing.assert_array_equal(given.array, resample(pixels, 4.0))
+    given.patches(16, 2.0)
+    given.region((0, 0, 9, 9), 1.0)
+    assert [array.shape for array in kept._arrays.values()] == [(100, 75, 3)]

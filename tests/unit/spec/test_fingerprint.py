@@ -67,6 +67,7 @@ TASK = {
                 "spatial": "xy",
                 "mpp": 0.5,
                 "reader": "pillow",
+                "damaged_tiles": "white",
             },
             "labels": {
                 "path": "l/{slide}.csv",
@@ -224,6 +225,7 @@ CHOICES = {
     "geometry": "tiled",
     "panels": "separate",
     "reader": "tiff",
+    "damaged_tiles": None,
 }
 
 

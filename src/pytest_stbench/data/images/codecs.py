@@ -18,6 +18,9 @@ LZMA, ZSTD, JPEG2000, APERIO_RGB = 34925, 50000, 34712, 33005
 PLAIN = frozenset({RAW, JPEG, DEFLATE, OLD_DEFLATE})
 """Compressions that need no extra."""
 
+PREDICTED = frozenset({LZW, DEFLATE, OLD_DEFLATE, LZMA, ZSTD})
+"""Compressions before which differences may be taken: with others the tag says nothing."""
+
 OF_EXTRA = {
     LZW: "lzw_decode", PACKBITS: "packbits_decode", LZMA: "lzma_decode", ZSTD: "zstd_decode",
     JPEG2000: "jpeg2k_decode", APERIO_RGB: "jpeg2k_decode",
@@ -89,7 +92,10 @@ def _unpacked(data: bytes, compression: int, size: int) -> NDArray[np.uint8]:
         return np.frombuffer(data, dtype=np.uint8)
     if compression in (DEFLATE, OLD_DEFLATE):
         try:
-            return np.frombuffer(zlib.decompressobj().decompress(data, size), dtype=np.uint8)
+            state = zlib.decompressobj()
+            inflated = state.decompress(data, size)
+            state.decompress(state.unconsumed_tail, size)  # the sum of all bytes stands at the end
+            return np.frombuffer(inflated, dtype=np.uint8)
         except zlib.error as error:
             found = str(error)
         raise TileError(found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from pytest_stbench.data.images.regions import MOST_WHOLE
 from pytest_stbench.data.images.tiff_pages import MAGIC, NotInPartsError
 from pytest_stbench.errors import DataError
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     Reader = Literal["tiff", "openslide", "pillow"]
 
-RULES = "images/2"
+RULES = "images/3"
 """Raised when pixels of files that are read in parts become others: a part of the checksum of their data."""
 
 WHOLE_BYTES = 256 << 20
@@ -72,7 +73,7 @@ def pyramid_of(path: Path, name: str, reader: Reader | None = None) -> Pyramid |
             raise DataError(f"{name}: `reader: tiff` cannot read it: it {why}")
         if knows(path):
             return VendorPyramid(path, name)
-        _refuse_large(path, name, why)
+        _refuse_large(path, name, why, WHOLE_BYTES)
         return None
     if reader == "tiff":
         raise DataError(f"{name}: `reader: tiff` cannot read it: it is no TIFF file")
@@ -80,6 +81,8 @@ def pyramid_of(path: Path, name: str, reader: Reader | None = None) -> Pyramid |
         return VendorPyramid(path, name)
     if path.suffix.lower() in OF_SCANNERS and path.exists():
         raise DataError(f"{name}: no image that can be read here; as a file of a scanner {NEEDED}")
+    if path.exists():
+        _refuse_large(path, name, "is stored in one piece", MOST_WHOLE)
     return None
 
 
@@ -97,14 +100,6 @@ def statements_of(path: Path, name: str, reader: Reader | None = None) -> Mappin
         except (NotInPartsError, DataError):
             return {}  # Pillow tells what is wrong with it
     return {} if found is None else found.statements
-
-
-def files_of(path: Path) -> tuple[Path, ...]:
-    """Return all files of an image: MRXS has its pixels in a folder beside it."""
-    beside = path.with_suffix("")
-    if path.suffix.lower() != ".mrxs" or not beside.is_dir():
-        return (path,)
-    return path, *sorted(file for file in beside.iterdir() if file.is_file())
 
 
 def rules_of(path: Path) -> str:
@@ -128,12 +123,12 @@ def _large(found: Pyramid) -> bool:
     return 3 * found.levels[0].width * found.levels[0].height > WHOLE_BYTES
 
 
-def _refuse_large(path: Path, name: str, why: str) -> None:
-    """Raise ``DataError`` for a file that is neither read in parts nor small enough to be decoded whole."""
+def _refuse_large(path: Path, name: str, why: str, most: int) -> None:
+    """Raise ``DataError`` for a file of more than `most` bytes decoded, which is not read in parts."""
     from pytest_stbench.data.encoded import size_of
 
     height, width = size_of(path, name)
-    if 3 * width * height > WHOLE_BYTES:
+    if 3 * width * height > most:
         raise DataError(
             f"{name}: the image of {width} x {height} pixels {why}; decoded whole it is "
             f"{3 * width * height / 2**30:.1f} GiB: {TO_TILES}, or write `reader: pillow`"

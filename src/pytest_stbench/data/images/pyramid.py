@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+
+class DamagedTileError(DataError):
+    """One tile of an image is damaged; others may be read."""
+
+
 MOST_TILE_BYTES = 1 << 26
 """Decoded bytes of a tile or strip: what is larger is not read in parts."""
 
@@ -65,7 +70,7 @@ class Pyramid(Protocol):
         """Open the file; what is returned reads the tile of a level, row and column.
 
         A tile is (h, w, 3) or (h, w, 1) uint8, None where the file leaves it out (white). Raises
-        ``DataError`` that names level and tile, and no file.
+        ``DamagedTileError`` that names level and tile, and no file.
         """
         ...
 
@@ -88,10 +93,17 @@ class Stored:
     @property
     def files(self) -> tuple[Path, ...]:
         """The files whose content it is."""
-        inside = self.path.is_dir()
-        return (
-            tuple(sorted(file for file in self.path.rglob("*") if file.is_file())) if inside else (self.path,)
-        )
+        if not self.path.is_dir():
+            return files_of(self.path)
+        return tuple(sorted(file for file in self.path.rglob("*") if file.is_file()))
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """Return all files of an image: MRXS has its pixels in a folder beside it."""
+    beside = path.with_suffix("")
+    if path.suffix.lower() != ".mrxs" or not beside.is_dir():
+        return (path,)
+    return path, *sorted(file for file in beside.iterdir() if file.is_file())
 
 
 def without_path(read: Callable[[], T], path: Path, name: str) -> T:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_stbench.data.images.codecs import GREY_INVERTED, TileError, decode_tile
-from pytest_stbench.data.images.pyramid import Level, scale_of
+from pytest_stbench.data.images.codecs import GREY_INVERTED, RAW, TileError, decode_tile
+from pytest_stbench.data.images.pyramid import DamagedTileError, Level, scale_of
 from pytest_stbench.data.images.resolution import channels_declared, ome_pixels, stated
 from pytest_stbench.data.images.tiff_pages import (
     ASSOCIATED,
@@ -92,26 +93,31 @@ class TiffPyramid:
             offset, count = int(page.offsets[at]), int(page.counts[at])
             if not offset or not count:
                 return None
-            # No tile is larger than its pixels by much: a count is a word of the header.
-            data = _read(descriptor, offset, min(count, 2 * width * height * own + 65_536))
+            shape = height, width, own
             try:
-                planes.append(_decoded(data, page, (height, width, own)))
+                if page.strip is None:
+                    # No tile is larger than its pixels by much: a count is a word of the header.
+                    data = _read(descriptor, offset, min(count, 2 * width * height * own + 65_536))
+                    planes.append(_decoded(data, page, shape, page.compression))
+                else:
+                    data = page.strip.read(partial(_read, descriptor), row)
+                    planes.append(_decoded(data, page, shape, RAW))
             except TileError as error:
                 found = str(error)
                 break
         else:
             return _coloured(planes[0] if len(planes) == 1 else np.concatenate(planes, axis=2), page)
-        raise DataError(
+        raise DamagedTileError(
             f"{self._name}: level {level}, tile in row {row} and column {column} is damaged: {found}; "
-            "write the file anew"
+            "write the file anew, or write `damaged_tiles: white` to its `image`"
         )
 
 
-def _decoded(data: bytes, page: Page, shape: tuple[int, int, int]) -> Tile:
+def _decoded(data: bytes, page: Page, shape: tuple[int, int, int], compression: int) -> Tile:
     return decode_tile(
         data,
         shape,
-        compression=page.compression,
+        compression=compression,
         photometric=page.photometric,
         tables=page.tables,
         predictor=page.predictor,

@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_stbench.data.images.codecs import (
+    DEFLATE,
     GREY,
     GREY_INVERTED,
     JPEG,
     NAMES,
+    OLD_DEFLATE,
+    PREDICTED,
     RAW,
     RGB,
     YCBCR,
     decodable,
 )  # fmt: skip
+from pytest_stbench.data.images.long_strip import LongStrip, cut_deflated, cut_raw
 from pytest_stbench.data.images.pyramid import MOST_TILE_BYTES
 from pytest_stbench.errors import DataError
 
@@ -34,11 +38,11 @@ MOST_PAGES = 1000
 MOST_TILES = 1 << 23
 """Tiles of one level: 700,000 pixels a side in tiles of 256."""
 
-STRIP_BYTES = 1 << 22
-"""Bytes of the parts in which a raw image without tiles is read."""
-
 ASSOCIATED, UNASSOCIATED = 1, 2
 SEPARATE = 2
+NONE, HORIZONTAL = 1, 2
+"""Predictors: samples as they are, or the differences of neighbours."""
+
 VENDORS = {
     "is_ndpi": "Hamamatsu NDPI", "is_scn": "Leica SCN", "is_bif": "Ventana BIF", "is_trestle": "Trestle",
     "is_philips": "Philips TIFF",
@@ -54,7 +58,8 @@ class NotInPartsError(Exception):
 class Page:
     """One image of the file: ``offsets`` and ``counts`` say where its tiles lie, plane by plane.
 
-    ``alpha`` is 0, :data:`ASSOCIATED` or :data:`UNASSOCIATED`.
+    ``alpha`` is 0, :data:`ASSOCIATED` or :data:`UNASSOCIATED`. Tiles are parts of ``strip`` where there is
+    one.
     """
 
     width: int
@@ -70,6 +75,7 @@ class Page:
     offsets: NDArray[np.int64]
     counts: NDArray[np.int64]
     whole_tiles: bool
+    strip: LongStrip | None
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -222,8 +228,14 @@ def _page(found: Any, name: str, level: int, held: int) -> Page:
     if not decodable(compression):
         kind = NAMES.get(compression, str(compression))
         raise NotInPartsError(f"has tiles of compression {kind}, which the extra `wsi` reads")
+    predictor = int(found.predictor or 1) if compression in PREDICTED else NONE
+    if predictor not in (NONE, HORIZONTAL):
+        raise NotInPartsError(f"stores differences of a kind ({predictor}) that is not of 8 bits")
+    if int(found.fillorder or 1) != 1 and compression != JPEG:
+        raise NotInPartsError("stores the bits of each byte in reverse (FillOrder 2)")
     planes = samples if int(found.planarconfig) == SEPARATE else 1
     # The library gives a tuple, of what may be millions.
+    strip = None
     places = (np.asarray(values, dtype=np.int64) for values in (found.dataoffsets, found.databytecounts))
     offsets, counts = places
     whole = bool(found.is_tiled)
@@ -231,13 +243,17 @@ def _page(found: Any, name: str, level: int, held: int) -> Page:
         tile = int(found.tilewidth), int(found.tilelength)
     else:
         tile = width, min(height, int(found.rowsperstrip))
-        if compression == RAW and planes == 1 and len(offsets) == 1:
-            tile, offsets, counts = _cut_rows(width, height, samples, int(offsets[0]), int(counts[0]))
+        if planes == 1 and len(offsets) == len(counts) == 1:
+            place = int(offsets[0]), int(counts[0])
+            if compression == RAW:
+                tile, offsets, counts = cut_raw(width, height, samples, place)
+            elif compression in (DEFLATE, OLD_DEFLATE) and tile[0] * tile[1] * samples > MOST_TILE_BYTES:
+                (tile, offsets, counts), strip = cut_deflated(width, height, samples, place, name)
     if min(width, height, *tile) < 1 or tile[0] * tile[1] * samples > MOST_TILE_BYTES:
         raise NotInPartsError(f"holds parts of {tile[0]} x {tile[1]} pixels, too large to read one by one")
     page = Page(
         width=width, height=height, tile=tile, samples=samples, planes=planes, photometric=photometric,
-        compression=compression, predictor=int(found.predictor or 1), alpha=alpha,
+        compression=compression, predictor=predictor, alpha=alpha, strip=strip,
         tables=bytes(found.jpegtables or b""), offsets=offsets, counts=counts, whole_tiles=whole,
     )  # fmt: skip
     columns, rows = page.grid
@@ -273,18 +289,6 @@ def _channels(found: Any, name: str, samples: int, photometric: int) -> int:
             f"{name}: image of {samples} channels; RGB or grey is needed: fluorescence is no H&E image"
         )
     return next((kind for kind in extra if kind in (ASSOCIATED, UNASSOCIATED)), 0)
-
-
-def _cut_rows(
-    width: int, height: int, samples: int, offset: int, count: int
-) -> tuple[tuple[int, int], NDArray[np.int64], NDArray[np.int64]]:
-    """Return parts of a raw image that is stored in one piece."""
-    row = max(1, width * samples)
-    step = min(height, max(1, STRIP_BYTES // row))
-    starts = np.arange(0, height, step, dtype=np.int64) * row
-    # What the header declares and the file does not hold is found when it is read.
-    ends = np.minimum(starts + step * row, min(count, height * row))
-    return (width, step), starts + offset, np.maximum(ends - starts, 1)
 
 
 def _ratio(value: Any) -> float:

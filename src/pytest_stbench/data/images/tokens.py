@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.data.checksums import file_sha256, state_of
-from pytest_stbench.data.images.looking import files_of, pyramid_of
-from pytest_stbench.data.images.pyramid import Stored
+from pytest_stbench.data.images.looking import pyramid_of
+from pytest_stbench.data.images.pyramid import Stored, files_of
 from pytest_stbench.data.images.tile_cache import UsedLast
 from pytest_stbench.errors import DataError
 

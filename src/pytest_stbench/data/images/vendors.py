@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.data.images.pyramid import MOST_TILE_BYTES, Level
+from pytest_stbench.data.images.pyramid import MOST_TILE_BYTES, DamagedTileError, Level
 from pytest_stbench.data.images.resolution import STRETCH
 from pytest_stbench.data.images.tile_cache import UsedLast
 from pytest_stbench.errors import DataError
@@ -108,9 +108,9 @@ class VendorPyramid:
             _OPEN.drop(self.key)
             found = None
         if found is None:
-            raise DataError(
+            raise DamagedTileError(
                 f"{self._name}: level {number}, tile in row {row} and column {column} is damaged: OpenSlide "
-                "cannot read it; write the file anew"
+                "cannot read it; write the file anew, or write `damaged_tiles: white` to its `image`"
             )
         alpha = found[..., 3]
         if alpha.min() == 255:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import PIL.Image
 
+from pytest_stbench.data.encoded import picture_of
 from pytest_stbench.data.images.patches import corners_of
 from pytest_stbench.data.images.regions import SAME, WHITE, resampled_size
 
@@ -55,10 +56,22 @@ def resample(pixels: NDArray[np.uint8], ratio: float) -> NDArray[np.uint8]:
     """
     if abs(ratio - 1) <= SAME:
         return pixels
-    height, width = resampled_size(pixels.shape[:2], ratio)
-    box = (0.0, 0.0, min(width * ratio, pixels.shape[1]), min(height * ratio, pixels.shape[0]))
-    resized = PIL.Image.fromarray(pixels).resize((width, height), PIL.Image.Resampling.BILINEAR, box=box)
-    return np.array(resized)
+    return _resized(PIL.Image.fromarray(pixels), ratio)
+
+
+def decode_coarser(source: bytes, name: str, ratio: float) -> NDArray[np.uint8]:
+    """Return an encoded image resampled as by :func:`resample`.
+
+    Raises ``DataError`` as :func:`~pytest_stbench.data.encoded.decode`.
+    """
+    with picture_of(source, name) as picture:
+        return _resized(picture, ratio)
+
+
+def _resized(picture: PIL.Image.Image, ratio: float) -> NDArray[np.uint8]:
+    height, width = resampled_size((picture.height, picture.width), ratio)
+    box = (0.0, 0.0, min(width * ratio, picture.width), min(height * ratio, picture.height))
+    return np.array(picture.resize((width, height), PIL.Image.Resampling.BILINEAR, box=box))
 
 
 def _cut(pixels: NDArray[np.uint8], corners: NDArray[np.intp], sides: tuple[int, int]) -> NDArray[np.uint8]:

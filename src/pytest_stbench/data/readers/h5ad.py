@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_stbench.data.column_names import names_correction
 from pytest_stbench.data.features import genes_in
 from pytest_stbench.data.h5ad_samples import index_source
-from pytest_stbench.data.images.looking import files_of
+from pytest_stbench.data.images.pyramid import files_of
 from pytest_stbench.data.labels import label_columns
 from pytest_stbench.data.readers import hdf5
 from pytest_stbench.data.readers.annotations import embedding_of, formed_units, proportions_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from pytest_stbench.data.images.looking import files_of
+from pytest_stbench.data.images.pyramid import files_of
 from pytest_stbench.data.readers.files import companion, json_of, slide_paths
 from pytest_stbench.data.readers.visium_places import BINS
 from pytest_stbench.data.wording import listing

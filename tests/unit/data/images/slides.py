@@ -129,6 +129,15 @@ def set_value(path, code, value, page=0, place=0):
     patch_bytes(path, tag.valueoffset + place * struct.calcsize(kind), struct.pack(kind, value))
 
 
+def damage(path, compression, level, tile):
+    """Make a tile of a level one that cannot be decoded."""
+    offsets, counts = tag_values(path, 324, level)[1], tag_values(path, 325, level)[1]
+    if compression == RAW:
+        set_value(path, 325, 100, page=level, place=tile)
+    else:
+        patch_bytes(path, offsets[tile], b"\0" * (counts[tile] // 2))
+
+
 def patch_bytes(path, offset, data):
     with path.open("r+b") as file:
         file.seek(offset)

@@ -9,7 +9,8 @@ from PIL import Image as PillowImage
 
 from pytest_stbench.data.image import Image
 from pytest_stbench.data.images import looking, tokens, vendors
-from pytest_stbench.data.images.looking import files_of, pyramid_of
+from pytest_stbench.data.images.looking import pyramid_of
+from pytest_stbench.data.images.pyramid import files_of
 from pytest_stbench.data.images.tiff import TiffPyramid
 from pytest_stbench.errors import DataError
 

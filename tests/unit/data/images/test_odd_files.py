@@ -11,13 +11,13 @@ import tifffile
 from hypothesis import given, strategies as st
 
 from pytest_stbench.data.image import Image
-from pytest_stbench.data.images import ahead, tokens
+from pytest_stbench.data.images import ahead, looking, tokens
 from pytest_stbench.data.images.pyramid import scale_of
 from pytest_stbench.data.images.resolution import ome_pixels, stated
 from pytest_stbench.data.images.tiff import TiffPyramid
 from pytest_stbench.errors import DataError
 
-from .slides import tissue
+from .slides import patch_bytes, set_value, tissue
 
 ROUND = {"floor": math.floor, "ceil": math.ceil, "round": round}
 
@@ -196,3 +196,43 @@ def test_strips_of_either_order_of_bytes_are_read(tmp_path, bigtiff, order, comp
         compression=compression, rowsperstrip=32,
     )  # fmt: skip
     np.testing.assert_array_equal(Image(tmp_path / "a.tif", mpp=0.25).pixels(), tissue())
+
+
+@pytest.mark.parametrize("layout", [{"tile": (64, 64)}, {"rowsperstrip": 10}])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_bits_in_reverse_order_are_those_that_pillow_shows(tmp_path, monkeypatch, layout, compression):
+    path = tmp_path / "a.tif"
+    turned = np.packbits(np.unpackbits(tissue()[..., None], axis=-1)[..., ::-1], axis=-1)[..., 0]
+    stored = turned if compression is None else tissue()
+    other = [(263, "H", 1, 2, True)]  # a tag that is written as asked for, and made another
+    tifffile.imwrite(
+        path, stored, photometric="rgb", compression=compression, metadata=None, extratags=other, **layout
+    )
+    with tifffile.TiffFile(path) as file:
+        place = file.pages[0].tags[263].offset
+    patch_bytes(path, place, (266).to_bytes(2, "little"))
+    if compression is None:
+        np.testing.assert_array_equal(Image(path, mpp=0.5).pixels(), tissue())
+    with pytest.raises(DataError, match=r"cannot read it: it stores the bits .* in reverse \(FillOrder 2\)"):
+        Image(path, mpp=0.5, reader="tiff").check()
+    monkeypatch.setattr(looking, "WHOLE_BYTES", 1000)
+    with pytest.raises(DataError, match=r"FillOrder 2\); decoded whole .*vips tiffsave"):
+        Image(path, mpp=0.5).check()
+
+
+def test_differences_are_those_of_codecs_that_have_them(tmp_path):
+    path = tmp_path / "a.tif"
+    says = [(317, "H", 1, 2, True)]
+    tifffile.imwrite(path, tissue(), photometric="rgb", tile=(64, 64), metadata=None, extratags=says)
+    np.testing.assert_array_equal(Image(path, mpp=0.5).pixels(), tissue())
+
+
+def test_differences_of_another_kind_are_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(
+        path, tissue(), photometric="rgb", tile=(64, 64), metadata=None, compression="zlib", predictor=True
+    )
+    np.testing.assert_array_equal(Image(path, mpp=0.5).pixels(), tissue())
+    set_value(path, 317, 34892)
+    with pytest.raises(DataError, match=r"it stores differences of a kind \(34892\)"):
+        Image(path, mpp=0.5, reader="tiff").check()

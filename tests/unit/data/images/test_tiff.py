@@ -19,6 +19,7 @@ from .slides import (
     JPEG,
     RAW,
     called_jpeg,
+    damage,
     encoded,
     patch_bytes,
     set_value,
@@ -111,7 +112,7 @@ def test_tables_that_tiles_share_are_put_before_each(tmp_path):
 @pytest.mark.parametrize("rows", [1, 7, 300, None])
 @pytest.mark.parametrize("compression", [RAW, DEFLATE])
 def test_strips_are_read_as_tiles_as_wide_as_the_image(tmp_path, rows, compression, monkeypatch):
-    monkeypatch.setattr("pytest_stbench.data.images.tiff_pages.STRIP_BYTES", 10_000)
+    monkeypatch.setattr("pytest_stbench.data.images.long_strip.PART_BYTES", 10_000)
     pixels = tissue()
     tifffile.imwrite(
         tmp_path / "a.tif",
@@ -203,12 +204,7 @@ def test_levels_of_rounded_sides_are_whole_numbers_smaller(tmp_path):
 @pytest.mark.parametrize("compression", [RAW, DEFLATE, JPEG])
 def test_a_damaged_tile_names_its_level_and_place(tmp_path, compression):
     path = write_pyramid(tmp_path / "a.tif", tissue(), compression=compression)
-    offsets, counts = tag_values(path, 324, 1)[1], tag_values(path, 325, 1)[1]
-    columns = -(-210 // 64)
-    if compression == RAW:
-        set_value(path, 325, 100, page=1, place=columns + 2)
-    else:
-        patch_bytes(path, offsets[columns + 2], b"\0" * (counts[columns + 2] // 2))
+    damage(path, compression, level=1, tile=-(-210 // 64) + 2)
     given = Image(path, mpp=0.25).input(np.array([[300.0, 180.0], [30.0, 30.0]]))
     assert given.patches(16, 0.5, units=[1]).shape == (1, 16, 16, 3), "what is not damaged is read"
     message = "image of a slide: level 1, tile in row 1 and column 2 is damaged"
@@ -218,6 +214,19 @@ def test_a_damaged_tile_names_its_level_and_place(tmp_path, compression):
     assert caught.value.__context__ is None, "no other error that knows more"
     with pytest.raises(DataError, match=message):
         list(given.batches(16, 0.5, batch=1))
+
+
+def test_bytes_that_are_no_longer_those_that_were_written_are_damage(tmp_path):
+    path = tmp_path / "a.tif"
+    flat = tissue(64, 64)
+    flat[:] = np.arange(64, dtype=np.uint8)[:, None, None]
+    tifffile.imwrite(path, flat, tile=(64, 64), photometric="rgb", compression="zlib", metadata=None)
+    (offset,), (count,) = tag_values(path, 324)[1], tag_values(path, 325)[1]
+    data = bytearray(path.read_bytes()[offset : offset + count])
+    data[-4] ^= 1  # of the sum at the end
+    patch_bytes(path, offset, bytes(data))
+    with pytest.raises(DataError, match=r"row 0 and column 0 is damaged: .*incorrect data check"):
+        whole(path)
 
 
 def test_a_jpeg_of_another_size_is_a_damaged_tile(tmp_path):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stbench.data.image import Image
-from pytest_stbench.data.images.looking import files_of
+from pytest_stbench.data.images.pyramid import files_of
 from pytest_stbench.data.readers.files import of_slide
 from pytest_stbench.errors import DataError
 
