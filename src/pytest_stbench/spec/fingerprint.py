@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from pytest_stbench.spec.model import DatasetSpec, PreprocessSpec, TaskSpec
 
 IGNORED_DATASET = frozenset({"get", "sha256"})
-KEYS_OF_OTHERS = frozenset({"gene", "x", "y"})
-UNWRITTEN_IMAGE = frozenset({"alignment", "reader", "damaged_tiles"})
+KEYS_OF_OTHERS, IMAGE_KEYS = (
+    frozenset({"gene", "x", "y"}),
+    frozenset({"alignment", "reader", "damaged_tiles"}),
+)
 """Keys that are part of the fingerprint where they are written: what is read without them is the same."""
 
 IGNORED_LABELS = frozenset({"leave_out"})
@@ -115,7 +117,7 @@ def _dataset(dataset: DatasetSpec) -> dict[str, Any]:
         **dict.fromkeys(IGNORED_DATASET, True), "labels": set(IGNORED_LABELS), "keys": unwritten,
     }  # fmt: skip
     if dataset.image is not None:
-        ignored["image"] = {key for key in UNWRITTEN_IMAGE if getattr(dataset.image, key) is None}
+        ignored["image"] = {key for key in IMAGE_KEYS if getattr(dataset.image, key) is None}
     return dataset.model_dump(exclude=ignored)
 
 
