@@ -345,3 +345,12 @@ def test_a_file_has_less_than_300_lines():
         path.name: n for path in PACKAGE.rglob("*.py") if (n := path.read_text("utf-8").count("\n")) >= 300
     }
     assert long == {}
+
+
+def test_no_module_is_called_as_something_that_its_package_exports():
+    """Importing the module would put it in the place of what is exported, as of lazy_loader 0.4."""
+    for stub in PACKAGE.rglob("__init__.pyi"):
+        exported = set(re.findall(r"import \w+ as (\w+)", stub.read_text(encoding="utf-8")))
+        inside = {path.stem for path in stub.parent.iterdir()}
+        assert exported, stub
+        assert not exported & inside, f"{stub.parent.name}: {exported & inside}"

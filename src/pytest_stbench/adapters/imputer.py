@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import issparse
 
-from pytest_stbench.adapters.reference import MOST, cells_of, columns_of, reference, same_names
+from pytest_stbench.adapters.training_cells import MOST, cells_of, columns_of, reference, same_names
 from pytest_stbench.baselines.counts import row_sums
 from pytest_stbench.errors import ModelError
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_stbench.adapters.reference import cells_of, reference
+from pytest_stbench.adapters.training_cells import cells_of, reference
 from pytest_stbench.baselines.counts import log_normalised, row_sums
 from pytest_stbench.errors import ModelError
 from pytest_stbench.registry import nearest

@@ -1,9 +1,3 @@
-from .changes import (
-    PatientChange as PatientChange,
-    SlideChange as SlideChange,
-    changes as changes,
-    paired_differences as paired_differences,
-)
 from .check_record import (
     CheckRecord as CheckRecord,
     FindingRecord as FindingRecord,
@@ -33,6 +27,12 @@ from .record import (
     VerdictRecord as VerdictRecord,
 )
 from .reference import Reference as Reference, reference_of as reference_of
+from .run_changes import (
+    PatientChange as PatientChange,
+    SlideChange as SlideChange,
+    changes as changes,
+    paired_differences as paired_differences,
+)
 from .schema import Results as Results, load as load, results_schema as results_schema, save as save
 from .single_scores import read_scores as read_scores
 from .stored import to_builtin as to_builtin

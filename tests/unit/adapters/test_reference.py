@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pytest_stbench.adapters import reference
-from pytest_stbench.adapters.reference import same_names
+from pytest_stbench.adapters.training_cells import same_names
 from pytest_stbench.errors import ModelError
 
 

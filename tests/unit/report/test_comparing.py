@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 
 import numpy as np
@@ -17,6 +18,8 @@ from pytest_stbench.results.single_scores import Block, Encoder, Place, write_pa
 from ...large_results import large_results  # noqa: TID252  # of the tests alone, which no package has
 
 METRICS = ("spearman_gene", "rmse")
+# click 8.1 puts both streams into one unless it is told not to; later versions know of no such thing.
+APART = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
 
 
 @pytest.fixture
@@ -25,7 +28,7 @@ def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def stbench(*arguments):
-        done = CliRunner().invoke(main, [str(a) for a in arguments])
+        done = CliRunner(**APART).invoke(main, [str(a) for a in arguments])
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         assert all(len(line) <= 160 for line in done.stdout.splitlines())
         return done

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 from pytest_stbench.errors import ResultsError
 from pytest_stbench.gate.gains import Gain, after_holm, gains
-from pytest_stbench.results.changes import changes, paired_differences
 from pytest_stbench.results.comparable import Counterparts, why_not_comparable
 from pytest_stbench.results.earlier import Earlier, load_earlier
 from pytest_stbench.results.reference import Reference
+from pytest_stbench.results.run_changes import changes, paired_differences
 from pytest_stbench.run.installed import builtin_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from pytest_stbench.results.changes import PatientChange
     from pytest_stbench.results.record import ScoreRecord
+    from pytest_stbench.results.run_changes import PatientChange
     from pytest_stbench.results.schema import Results
 
 Pool = tuple[str, str, str, str]

@@ -9,7 +9,7 @@ from pytest_stbench.gate.wording import number
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_stbench.results.changes import PatientChange
+    from pytest_stbench.results.run_changes import PatientChange
 
 MOST = 3
 """How many are named on each side."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.report.comparing.moved import by_kind, moved_lines
-from pytest_stbench.results.changes import PatientChange
+from pytest_stbench.results.run_changes import PatientChange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

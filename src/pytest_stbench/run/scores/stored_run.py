@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.errors import ResultsError
-from pytest_stbench.results.changes import changes
 from pytest_stbench.results.comparable import Counterparts, why_not_comparable
 from pytest_stbench.results.earlier import load_earlier
+from pytest_stbench.results.run_changes import changes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from pytest_stbench.data.simulate.known_truth import latent
 from pytest_stbench.data.simulate.render import MPP, render
 from pytest_stbench.data.simulate.source import open_source
 from pytest_stbench.data.simulate.table import simulated_samples
 from pytest_stbench.data.simulate.tissue import draw_tissue
-from pytest_stbench.data.simulate.truth import latent
 from pytest_stbench.spec.model import DatasetSpec
 
 HALF_PATCH_PX = 28

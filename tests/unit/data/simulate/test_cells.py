@@ -11,8 +11,8 @@ from scipy.spatial import cKDTree
 from pytest_stbench.data.binning.source import BinnedSource
 from pytest_stbench.data.simulate.cells.expression import CONTROLS
 from pytest_stbench.data.simulate.cells.types import NAMES, TYPES
+from pytest_stbench.data.simulate.known_truth import latent, truth
 from pytest_stbench.data.simulate.source import open_source
-from pytest_stbench.data.simulate.truth import latent, truth
 from pytest_stbench.errors import DataError
 from pytest_stbench.spec.model import BinSpec, DatasetSpec
 

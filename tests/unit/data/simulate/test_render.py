@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pytest_stbench.data.simulate.known_truth import latent
 from pytest_stbench.data.simulate.render import MPP, REACH_UM
 from pytest_stbench.data.simulate.source import open_source
 from pytest_stbench.data.simulate.tissue import draw_tissue
-from pytest_stbench.data.simulate.truth import latent
 
 
 def discs(pixels, xy_um):

@@ -5,10 +5,10 @@ import hashlib
 import numpy as np
 import pytest
 
+from pytest_stbench.data.simulate.known_truth import latent
 from pytest_stbench.data.simulate.settings import SETTINGS
 from pytest_stbench.data.simulate.source import GENERATOR, open_source
 from pytest_stbench.data.simulate.table import simulated_samples
-from pytest_stbench.data.simulate.truth import latent
 from pytest_stbench.errors import DataError
 from pytest_stbench.splits.table import Sample
 
