@@ -71,7 +71,9 @@ def pytest_benchmark_generate_json(benchmarks):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_update_machine_info(machine_info):
-    """Say on how many threads libraries compute, once they are all loaded."""
+    """Say on how many threads arrays and kernels compute, once all libraries are loaded."""
+    import numba
     from threadpoolctl import threadpool_info
 
-    machine_info["threads"] = max((pool["num_threads"] for pool in threadpool_info()), default=1)
+    blas = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    machine_info["threads"] = max(*blas, numba.get_num_threads())
