@@ -65,9 +65,10 @@ def lines_of(measured: dict[str, Any]) -> list[str]:
         one.seconds[size] = row["stats"]["median"]
         one.unit, one.told = unit, row["extra_info"]
     cpu = f"{machine['cpu'].get('brand_raw', machine['machine'])}, {machine['cpu']['count']} cores"
+    threads = f"threads of BLAS {machine['threads']}, of parallel kernels of peers {machine['numba_threads']}"
     here = (
-        f"{measured['datetime'][:10]}: {cpu}, {machine['threads']} thread{'s'[: machine['threads'] != 1]} for "
-        f"each contestant, Python {machine['python_version']}; {', '.join(versions())}."
+        f"{measured['datetime'][:10]}: {cpu}, {threads}; Python {machine['python_version']}, "
+        f"{', '.join(versions())}."
     )
     lines = [
         here,

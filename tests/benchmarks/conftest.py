@@ -71,9 +71,12 @@ def pytest_benchmark_generate_json(benchmarks):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_update_machine_info(machine_info):
-    """Say on how many threads arrays and kernels compute, once all libraries are loaded."""
+    """Say on how many threads BLAS computes, and numba may where a peer's kernel is parallel: ours are not.
+
+    A plugin that imports numba before this file is read makes the latter those of the machine.
+    """
     import numba
     from threadpoolctl import threadpool_info
 
-    blas = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-    machine_info["threads"] = max(*blas, numba.get_num_threads())
+    machine_info["threads"] = max(p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas")
+    machine_info["numba_threads"] = numba.get_num_threads()
