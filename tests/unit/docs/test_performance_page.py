@@ -64,7 +64,10 @@ def test_contestants_stand_beside_the_first_at_each_size(written):
 def test_the_machine_is_told_without_its_name_and_the_text_around_stays(written):
     run(*written)
     text = written[1].read_text()
-    assert "2026-11-30: A CPU, 2 cores, threads of BLAS 1, of parallel kernels of peers 1; Python 3.13.0, " in text
+    assert (
+        "2026-11-30: A CPU, 2 cores, threads of BLAS 1, of parallel kernels of peers 1; Python 3.13.0, "
+        in text
+    )
     assert "a-name" not in text
     assert text.startswith("# Performance\n\nText before.\n\n<!-- measured -->\n")
     assert text.endswith("<!-- end of measured -->\n\nText after.\n")
