@@ -87,8 +87,19 @@ def test_a_task_names_what_the_conftest_declares(project):
     assert "there is no metric 'median_error'" in "".join(other.collect_errors)
 
 
+def test_a_baseline_of_the_project_may_change_its_training_slides(project):
+    changes = """for slide in train:
+            slide.target[...] = 7.0
+        assert all((slide.target == 7.0).all() for slide in train)
+        self.mean = """
+    project.conftest(CONFTEST.replace("self.mean = ", changes))
+    run = project.run("--stbench-model=half_mean", "mini.stbench.yaml::median_error")
+    assert run.outcome("median_error[sim-first_out-first]") == "passed", run.out
+
+
 def test_an_edited_metric_is_computed_anew(project):
-    arguments = ("--stbench-model=ridge", "mini.stbench.yaml::median_error")
+    # In a store of its own: another test has scored the same with the same text.
+    arguments = ("--stbench-model=ridge", "--stbench-store=own", "mini.stbench.yaml::median_error")
     assert project.run(*arguments).code == 0
     before = (project.folder / "calls").read_text().count("\n")
     assert project.run(*arguments).code == 0
@@ -240,3 +251,51 @@ def test_what_does_not_fit_is_said_in_the_words_of_its_author(family, old, new, 
     assert re.search(said, run.out), run.out
     assert "src/pytest_stbench" not in run.out
     assert "_callers" not in run.out
+
+
+SHIFTED = '''
+import dataclasses
+
+from pytest_stbench.extend import family
+from pytest_stbench.families import Block
+from pytest_stbench.families.imputation.ask import ImputationQuestion
+
+
+class Shift(ImputationQuestion):
+    """Scores against values that a file shifts."""
+
+    def truth(self, slide, fold):
+        truth, given = super().truth(slide, fold), self.settings.resolve(self.settings.own.shift)
+        return dataclasses.replace(truth, values=truth.values + float(given.read_text()))
+
+
+@family(
+    "L06", method="impute", primary="rmse", metrics=("rmse",), trivial="train_mean",
+    simple=("gene_gene_ridge",), baselines=(), inputs=("image", "counts"), question=Shift,
+)
+class Shifted(Block):
+    """Are shifted values predicted?"""
+
+    shift: str
+
+    def files(self):
+        yield ("shift",), self.shift
+
+
+def pytest_stbench_records():
+    return [Shifted]
+'''
+
+
+def test_a_file_that_a_family_of_the_project_reads_is_read_anew(make_bench):
+    bench = make_bench("shifted")
+    own = {"family": "shifted", "imputation": None, "shifted": {"shift": "shift.txt"}, "metrics": ["rmse"]}
+    bench.task(claim="exploratory", **own)
+    bench.conftest(SHIFTED)
+
+    def rmse(shift):
+        (bench.folder / "shift.txt").write_text(shift)
+        run = bench.run("--stbench-model=ridge", "-m", "stbench_metric")
+        return float(run.properties("rmse[sim-lopo]")["stbench.value"])
+
+    assert rmse("9.0") > rmse("0.0") + 5

@@ -51,6 +51,10 @@ class HeldSlide(Slide):
             return own["_holding"].get(own["_number"], name)
         return object.__getattribute__(self, name)
 
+    def __reduce__(self) -> tuple[Callable[[dict[str, Any]], Slide], tuple[dict[str, Any]]]:
+        """Let a copy, or a pickle, have arrays of its own: they may outlive those that are held."""
+        return _whole, ({field.name: getattr(self, field.name) for field in fields(Slide)},)
+
     @property
     def n_units(self) -> int:
         """Number of units (rows)."""
@@ -97,7 +101,8 @@ class Holding:
             known: dict[str, Any] = {"_holding": self, "_number": self._slides, "_n_units": slide.n_units}
             for name in (field.name for field in fields(Slide)):
                 value = getattr(slide, name)
-                if name in _HELD and value is not None:
+                # Names from another package's reader may be Python objects, which no file holds.
+                if name in _HELD and value is not None and not value.dtype.hasobject:
                     self._here[self._slides, name] = value
                 else:
                     known[name] = value
@@ -142,10 +147,15 @@ class Holding:
         """Drop what is gone; later, where the garbage collector comes in the middle of something."""
         if self._at_work or not self._gone:
             return
-        gone, self._gone = set(self._gone), []
-        for known in (self._here, self._away):
-            for key in [key for key in known if key[0] in gone]:
-                del known[key]
+        # What goes meanwhile waits: the tables must not change while they are gone through.
+        self._at_work = True
+        try:
+            gone = {self._gone.pop() for _ in range(len(self._gone))}
+            for known in (self._here, self._away):
+                for key in [key for key in known if key[0] in gone]:
+                    del known[key]
+        finally:
+            self._at_work = False
         if self._file is not None and not self._away:
             # Not used anew: a forked child may still read what lay there.
             self._file.close()
@@ -192,6 +202,10 @@ class Holding:
                 "check the disk of the store"
             ) from error
         return away.whole(parts)
+
+
+def _whole(known: dict[str, Any]) -> Slide:
+    return Slide(**known)
 
 
 def once(slide: Slide, name: Hashable, make: Callable[[], Made]) -> Made:

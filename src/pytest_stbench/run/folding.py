@@ -20,7 +20,7 @@ from pytest_stbench.spec.defaults import IMPUTATION, asked_settings, preprocess_
 from pytest_stbench.spec.fingerprint import prediction_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from pytest_stbench.data.dataset import Dataset
@@ -158,11 +158,17 @@ class Folding:
 
 
 def made_from(
-    spec: TaskSpec, cell: Cell, fold: FoldData, checksum: str, reference: str | None = None
+    spec: TaskSpec,
+    cell: Cell,
+    fold: FoldData,
+    checksum: str,
+    reference: str | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> dict[str, object]:
     """Return what a fold is made from, JSON-safe; `checksum` is that of its data set.
 
-    `reference` stands for the atlas that models are given, if there is one.
+    `reference` stands for the atlas that models are given, if there is one, `files` has the digests of what
+    settings of families name.
     """
     asked = {
         "asked": list(fold.genes), "observed": list(fold.task.observed_genes),
@@ -176,6 +182,7 @@ def made_from(
         "blocks": {**cell.fold.params, "seed": cell.fold.seed} if cell.fold.within else None,
         "genes": json_digest(asked),
         **({"reference": reference} if reference else {}),
+        **({"files": dict(files)} if files else {}),
     }
 
 

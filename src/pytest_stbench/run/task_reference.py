@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_stbench.data.later import Later
 from pytest_stbench.data.reference import Reference, find_atlas, read_atlas
+from pytest_stbench.data.roots import resolve_one
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +27,15 @@ class TaskReference:
         self._aliases = all(dataset.aliases for dataset in spec.datasets.values())
         self._roots = tuple(roots)
         self._checksums = checksums
+        self._named = [path for block in spec.blocks.values() for _, path in block.files()]
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """The sha256 of each file that settings of families name. Raises ``DataError``."""
+        return {
+            path: hashlib.sha256(resolve_one(path, self._roots).read_bytes()).hexdigest()
+            for path in self._named
+        }
 
     @cached_property
     def path(self) -> Path | None:

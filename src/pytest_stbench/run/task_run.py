@@ -179,7 +179,7 @@ class TaskRun:
 
     def _parts(self, cell: Cell, fold: FoldData) -> dict[str, object]:
         data, atlas = self.views.dataset(cell.view).checksum, self.reference.identity
-        return made_from(self.spec, cell, fold, data, atlas)
+        return made_from(self.spec, cell, fold, data, atlas, self.reference.files)
 
     def ceilings(self, cell: Cell) -> Mapping[str, Mapping[str, Ceiling]]:
         """Return the ceiling of every metric on the test slides of a cell, whatever its seed."""

@@ -24,7 +24,7 @@ KEYS_OF_OTHERS, IMAGE_KEYS = (
     frozenset({"gene", "x", "y"}),
     frozenset({"alignment", "reader", "damaged_tiles"}),
 )
-"""Keys of a data set and of its image that count where they are written: what leaves them out is the same."""
+"""Keys of a data set, and of its image, that are a part only where they are written."""
 
 IGNORED_LABELS = frozenset({"leave_out"})
 IGNORED_GENES = frozenset({"provenance"})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import os
+import pickle
 import weakref
+from collections import OrderedDict
 from dataclasses import fields, replace
 
 import numpy as np
@@ -14,6 +17,9 @@ from scipy.sparse import csr_matrix
 from pytest_stbench.data.holding import Holding, once
 from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.errors import DataError
+
+OBJECTS = [object, *([np.dtypes.StringDType()] if hasattr(np.dtypes, "StringDType") else [])]
+"""Kinds of arrays that lead to Python objects; numpy 1.26 has one."""
 
 
 def slide_of(number, n=50, g=8, dtype=np.int32):
@@ -98,6 +104,38 @@ def test_units_of_a_held_slide_make_a_slide_of_their_own(tmp_path):
         assert found.n_units == own.n_units
         assert all(the_same(getattr(own, f.name), getattr(found, f.name)) for f in fields(Slide))
         assert "counts" in vars(found)
+
+
+@pytest.mark.parametrize("twin", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copy_outlives_what_is_held(twin, tmp_path):
+    held, own = Holding(tmp_path, 0).hold(slide_of(1)), slide_of(1)
+    found = twin(held)
+    del held
+    gc.collect()
+    assert all(the_same(getattr(own, f.name), getattr(found, f.name)) for f in fields(Slide))
+
+
+@pytest.mark.parametrize("kind", OBJECTS)
+def test_names_that_are_python_objects_stay_in_memory(kind, tmp_path):
+    own = replace(slide_of(1), unit_names=slide_of(1).unit_names.astype(kind))
+    held = Holding(tmp_path, 0).hold(own)
+    assert all(the_same(getattr(own, f.name), getattr(held, f.name)) for f in fields(Slide))
+
+
+def test_what_goes_while_others_are_dropped_waits(tmp_path):
+    holding = Holding(tmp_path, 1 << 30)
+    held = {number: holding.hold(slide_of(number)) for number in (1, 2, 3)}
+
+    class Here(OrderedDict):
+        def __iter__(self):
+            for key in super().__iter__():
+                held.pop(2, None)  # as the garbage collector would take it
+                yield key
+
+    holding._here = Here(holding._here)
+    del held[1]
+    _ = held[3].counts
+    assert {number for number, _ in OrderedDict.keys(holding._here)} == {3}
 
 
 def test_what_is_made_of_a_slide_is_made_once_and_kept_with_it(tmp_path):

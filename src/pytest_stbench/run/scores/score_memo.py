@@ -65,8 +65,9 @@ def scores_of(
                 metric: {slide: asdict(value) for slide, value in slides.items()}
                 for metric, slides in found.values.items()
             },
-            "n_units": dict(found.n_units),
-            "n_genes": dict(found.n_genes),
+            # Truths of other packages may count with numpy.
+            "n_units": {slide: int(n) for slide, n in found.n_units.items()},
+            "n_genes": {metric: None if n is None else int(n) for metric, n in found.n_genes.items()},
         }
 
     def read(kept: Mapping[str, Any]) -> CellScores:
@@ -89,7 +90,10 @@ def sums_of_genes(store: Store, truths: Truths, parts: Mapping[str, Any]) -> dic
     """Return what :class:`SlideVariance` takes of the truth of each test slide of a fold."""
 
     def made() -> dict[str, Any]:
-        return {slide: [genes.tolist(), sums.tolist()] for slide, (genes, sums) in sums_of(truths()).items()}
+        return {
+            slide: [np.asarray(genes).tolist(), sums.tolist()]
+            for slide, (genes, sums) in sums_of(truths()).items()
+        }
 
     def read(kept: Mapping[str, Any]) -> dict[str, GeneSums]:
         return {slide: (np.array(genes, dtype=str), np.array(sums)) for slide, (genes, sums) in kept.items()}
