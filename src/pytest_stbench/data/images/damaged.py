@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_stbench.data.checksums import state_of
@@ -53,19 +53,14 @@ class WhiteWhereDamaged:
 
     @contextmanager
     def _noting(self, found: list[tuple[int, int, int]]) -> Iterator[ReadTile]:
-        with ExitStack() as stack:
-            read = stack.enter_context(self._pyramid.reading())
+        with self._pyramid.reading() as read:
 
             def tile(level: int, row: int, column: int) -> Tile | None:
-                nonlocal read
                 try:
                     return read(level, row, column)
                 except DamagedTileError:
                     found.append((level, row, column))
-                # After an error OpenSlide answers nothing more.
-                stack.close()
-                read = stack.enter_context(self._pyramid.reading())
-                return None
+                    return None
 
             yield tile
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from pytest_stbench.data.images.pyramid import ReadTile, Tile
 
 SAID = "openslide.mpp-x"
@@ -81,8 +83,8 @@ class VendorPyramid:
     @contextmanager
     def reading(self) -> Iterator[ReadTile]:
         """Open the file; what is returned reads the block of a level, row and column."""
-        slide = self._slide()
-        yield lambda level, row, column: self._tile(slide, level, row, column)
+        self._slide()
+        yield self._tile
 
     def _slide(self) -> Any:
         return _OPEN.get(self.key, self._opened)
@@ -94,19 +96,18 @@ class VendorPyramid:
             found = type(error).__name__  # its own text names the file
         raise DataError(f"{self._name}: OpenSlide cannot open the image ({found}): it is damaged")
 
-    def _tile(self, slide: Any, number: int, row: int, column: int) -> Tile | None:
+    def _tile(self, number: int, row: int, column: int) -> Tile | None:
         level = self.levels[number]
         width, height = level.tile
         left, top = column * width, row * height
         size = min(width, level.width - left), min(height, level.height - top)
         # By what the library itself divides by, whatever whole number the pixels of the level cover.
         corner = round(left * self._divided_by[number]), round(top * self._divided_by[number])
-        try:
-            found = np.asarray(slide.read_region(corner, number, size))
-        except self._errors:
-            # A slide that failed answers nothing more.
+        found = self._region(self._slide(), corner, number, size)
+        if found is None:
+            # A slide that failed answers nothing more, and others who read from it may have met the damage.
             _OPEN.drop(self.key)
-            found = None
+            found = self._region(self._opened(), corner, number, size)
         if found is None:
             raise DamagedTileError(
                 f"{self._name}: level {number}, tile in row {row} and column {column} is damaged: OpenSlide "
@@ -122,6 +123,15 @@ class VendorPyramid:
         from pytest_stbench.data.encoded import on_white
 
         return on_white(Image.fromarray(found))
+
+    def _region(
+        self, slide: Any, corner: tuple[int, int], number: int, size: tuple[int, int]
+    ) -> NDArray[np.uint8] | None:
+        """Return a rectangle with its transparency; None where it cannot be read."""
+        try:
+            return np.asarray(slide.read_region(corner, number, size))
+        except self._errors:
+            return None
 
 
 def _scale(number: int, said: float, slide: Any) -> float:

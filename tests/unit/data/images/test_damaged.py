@@ -88,6 +88,17 @@ def test_openslide_reads_on_after_a_damaged_tile(tmp_path):
     assert found[levels[1] :].shape == expected[levels[1] :].shape
 
 
+def test_damage_that_one_reader_met_is_none_of_another(tmp_path):
+    pytest.importorskip("openslide")
+    path = write_pyramid(tmp_path / "a.tif", tissue(256, 256), compression=JPEG, um=0.25, levels=1)
+    damage(path, JPEG, 0, 1)
+    pyramid = damaged.white_where_damaged(path, "a.tif", "openslide")
+    with pyramid.reading() as one, pyramid.reading() as other:
+        expected = other(0, 1, 1)
+        assert one(0, 0, 1) is None
+        np.testing.assert_array_equal(other(0, 1, 1), expected)
+
+
 @pytest.mark.parametrize("name", ["a.png", "a.jpg"])
 def test_what_is_decoded_whole_has_no_tiles(tmp_path, name):
     PillowImage.fromarray(tissue()).save(tmp_path / name)
