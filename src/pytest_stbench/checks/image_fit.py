@@ -69,7 +69,7 @@ def image_fit(slide: Slide, xy: NDArray[np.float64], patch_background: float) ->
     inside: NDArray[np.bool_] = np.asarray(((at >= 0) & (at < [width, height])).all(axis=1))
     glass = np.asarray((pixels > WHITE).all(axis=2) | (pixels < BLACK).all(axis=2))
     (blank,) = _means_around(glass, PATCH_UM / mpp, at[inside])
-    background = float((blank > patch_background).sum() / len(xy))
+    background = float((blank > patch_background).sum() / max(1, len(xy)))
     tissue = tissue_mask(pixels, mpp)
     off_tissue = None
     if tissue.any() and inside.any():  # a grey image shows none

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_stbench.data.images.pyramid import Pyramid, ReadTile, Tile
 
 _COUNTED: dict[Hashable, int] = {}
-"""Damaged tiles by file and its state: a slide is read several times in a run."""
+"""Damaged tiles by what reads a file, the file and its state: a slide is read several times in a run."""
 
 
 class WhiteWhereDamaged:
@@ -40,7 +40,7 @@ class WhiteWhereDamaged:
 
     def damaged(self) -> int:
         """Return the number of damaged tiles of all levels; each tile is decoded, once in a process."""
-        key = (self._path, state_of(self._path.stat()))
+        key = (type(self._pyramid), self._path, state_of(self._path.stat()))
         if key not in _COUNTED:
             found: list[tuple[int, int, int]] = []
             with self._noting(found) as read:

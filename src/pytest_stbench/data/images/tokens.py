@@ -104,7 +104,10 @@ class Token:
             raise DataError(_GONE)
         if _seal_of(source) != self.seal:  # pixels that were read before are those of another content
             raise DataError(_CHANGED)
-        return hashlib.sha256(repr((contents, reader)).encode()).hexdigest()
+        # Damaged tiles that are shown white are another image than the file, which is an error without that.
+        damaged = getattr(self.pyramid(), "damaged", int)()
+        shown = (contents, reader, damaged) if damaged else (contents, reader)
+        return hashlib.sha256(repr(shown).encode()).hexdigest()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Token:
         return self

@@ -60,6 +60,12 @@ def test_of_a_sound_file_nothing_changes(tmp_path):
     np.testing.assert_array_equal(one.patches(16, 0.5), other.patches(16, 0.5))
 
 
+def test_white_tiles_are_another_image_to_whoever_keeps_answers(tmp_path):
+    path = written(tmp_path / "a.tif", DEFLATE, [(0, 1)])
+    plain = Image(path, mpp=0.25)
+    assert plain.input(PLACES).fingerprint != white_of(path).input(PLACES).fingerprint
+
+
 def test_every_tile_is_decoded_once_in_a_run(tmp_path, monkeypatch):
     path = written(tmp_path / "a.tif", DEFLATE, [(0, 1)])
     assert white_of(path).notes == {"image_tiles_damaged": 1}
