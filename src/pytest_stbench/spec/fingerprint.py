@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from pytest_stbench.spec.model import DatasetSpec, PreprocessSpec, TaskSpec
 
 IGNORED_DATASET = frozenset({"get", "sha256"})
-KEYS_OF_OTHERS, IMAGE_KEYS = (
-    frozenset({"gene", "x", "y"}),
-    frozenset({"alignment", "reader", "damaged_tiles"}),
-)
-"""Keys of a data set, and of its image, that are a part only where they are written."""
+KEYS_OF_OTHERS = frozenset({"gene", "x", "y"})
+"""Keys that are part of the fingerprint where they are written: what is read without them is the same."""
+
+KEYS_OF_IMAGE = frozenset({"alignment", "reader", "damaged_tiles"})
+"""Those of images."""
 
 IGNORED_LABELS = frozenset({"leave_out"})
 IGNORED_GENES = frozenset({"provenance"})
@@ -117,7 +117,7 @@ def _dataset(dataset: DatasetSpec) -> dict[str, Any]:
         **dict.fromkeys(IGNORED_DATASET, True), "labels": set(IGNORED_LABELS), "keys": unwritten,
     }  # fmt: skip
     if dataset.image is not None:
-        ignored["image"] = {key for key in IMAGE_KEYS if getattr(dataset.image, key) is None}
+        ignored["image"] = {key for key in KEYS_OF_IMAGE if getattr(dataset.image, key) is None}
     return dataset.model_dump(exclude=ignored)
 
 
