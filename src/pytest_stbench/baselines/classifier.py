@@ -60,6 +60,8 @@ class Classifier:
 
     def fit(self, train: Sequence[TrainSlide], task: TaskInfo) -> None:
         """Fit on the labelled training units. Raises ``ModelError`` when there are none."""
+        from threadpoolctl import threadpool_limits
+
         rng = stream(task.seed, "classifier")
         quota = MAX_UNITS // max(len(train), 1)
         parts, labels, groups = [], [], []
@@ -78,7 +80,10 @@ class Classifier:
         self._centre, spread = x.mean(axis=0), x.std(axis=0)
         self._scale = np.where(spread > 0, spread, 1.0)
         z = (x - self._centre) / self._scale
-        self._fitted = _fit(z, y, _choose(z, y, of_group)) if len(set(y)) > 1 else None
+        # Problems this small are slower on several threads, and far slower beside other work. Limits are
+        # set once: finding the libraries anew for each of a hundred fits took an eighth of their time.
+        with threadpool_limits(1):
+            self._fitted = _fit(z, y, _choose(z, y, of_group)) if len(set(y)) > 1 else None
         self._only = str(y[0])
 
     def predict(self, slide: ModelSlide, classes: Sequence[str]) -> NDArray[np.float32]:
@@ -99,10 +104,8 @@ def _fit(z: NDArray[np.float64], y: NDArray[Any], strength: float) -> LogisticRe
 
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
 
-    # Problems this small are slower on several threads, and far slower beside other work.
-    with threadpool_limits(1), warnings.catch_warnings():
+    with warnings.catch_warnings():
         # A yardstick that stopped early is still one; it is the same one every time.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return LogisticRegression(C=strength, class_weight="balanced", max_iter=MAX_ITERATIONS).fit(z, y)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csc_matrix, diags_array
+from scipy.sparse import csc_matrix, csr_matrix, diags_array
 
 from pytest_stbench.kernels.streams import stream
 
@@ -79,10 +79,10 @@ def usable_controls(bins: Columns, controls: NDArray[np.bool_]) -> tuple[NDArray
 
 def matched_shares(members: csc_matrix, bins: Columns, filled: Columns) -> Floats:
     """Return the share of each set's members that every bin of controls matches, (bins, s)."""
-    matched = np.zeros((len(filled), members.shape[1]))
-    binned = bins >= 0
-    np.add.at(matched, nearest_bin(bins[binned], filled), set_shares(members)[binned].toarray())
-    return matched
+    binned = np.flatnonzero(bins >= 0)
+    place = (nearest_bin(bins[binned], filled), binned)
+    matches = csr_matrix((np.ones(len(binned)), place), shape=(len(filled), len(bins)))
+    return np.asarray((matches @ set_shares(members).tocsr()).toarray())
 
 
 def nearest_bin(bins: Columns, filled: Columns) -> Columns:
