@@ -13,6 +13,7 @@ from pytest_stbench.checks.result import CheckResult, Finding, conclude, nothing
 from pytest_stbench.checks.rows import equal_rows
 from pytest_stbench.checks.values import as_numbers
 from pytest_stbench.checks.wording import count, percent, ranked, some
+from pytest_stbench.data.align import totals
 from pytest_stbench.data.readers.slide_rows import APART, LIBRARIES, SIGN
 from pytest_stbench.data.sections import MAX_TWICE, signs_of_sections
 from pytest_stbench.extend import check
@@ -147,9 +148,11 @@ def _identical_share(slide: Slide, min_counts: int) -> float:
     if not counts.has_canonical_format:
         counts = counts.copy()
         counts.sum_duplicates()
-    totals = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
-    deep = np.flatnonzero((totals > min_counts) & np.isfinite(totals))
-    return float(equal_rows(counts[deep]).mean()) if len(deep) > 1 else 0.0
+    size, _ = totals(counts)
+    deep = np.flatnonzero((size > min_counts) & np.isfinite(size))
+    if len(deep) < 2:
+        return 0.0
+    return float(equal_rows(counts if len(deep) == slide.n_units else counts[deep]).mean())
 
 
 def signs_on(slide: Slide, notes: Mapping[str, Mapping[str, int]]) -> dict[str, float]:

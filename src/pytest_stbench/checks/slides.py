@@ -14,6 +14,7 @@ from pytest_stbench.checks.result import CheckResult, Finding, conclude
 from pytest_stbench.checks.rows import row_hashes
 from pytest_stbench.checks.values import as_numbers
 from pytest_stbench.checks.wording import count, others, percent, some
+from pytest_stbench.data.align import totals
 from pytest_stbench.data.checksums import file_sha256
 from pytest_stbench.extend import check
 
@@ -137,8 +138,8 @@ def _hashes(slide: Slide, min_counts: int) -> tuple[NDArray[np.uint64], str]:
     if not counts.has_canonical_format:
         counts = counts.copy()
         counts.sum_duplicates()
-    totals = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
-    deep = (totals > min_counts) & np.isfinite(totals) & (np.diff(counts.indptr) >= MIN_DETECTED)
+    size, _ = totals(counts)
+    deep = (size > min_counts) & np.isfinite(size) & (np.diff(counts.indptr) >= MIN_DETECTED)
     hashes = row_hashes(counts)
     whole = hashlib.sha256(np.sort(hashes).tobytes()).hexdigest()
     return np.unique(hashes[deep]), whole
