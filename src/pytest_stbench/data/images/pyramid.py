@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from pytest_stbench.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -99,11 +99,21 @@ class Stored:
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
-    """Return all files of an image: MRXS has its pixels in a folder beside it."""
-    beside = path.with_suffix("")
-    if path.suffix.lower() != ".mrxs" or not beside.is_dir():
-        return (path,)
-    return path, *sorted(file for file in beside.iterdir() if file.is_file())
+    """Return all files of an image, which OpenSlide finds by the one that is named.
+
+    MRXS has its pixels in a folder beside it, VMS and VMU name the files of theirs, and DICOM has each level
+    in a file of its own: every DICOM file of the folder may be one.
+    """
+    kind = path.suffix.lower()
+    beside: Iterable[Path] = ()
+    if kind == ".mrxs" and path.with_suffix("").is_dir():
+        beside = path.with_suffix("").iterdir()
+    elif kind == ".dcm":
+        beside = path.parent.glob("*.dcm")
+    elif kind in {".vms", ".vmu"} and path.is_file():
+        named = {line.partition("=")[2].strip() for line in path.read_text("latin-1").splitlines()}
+        beside = [file for file in path.parent.iterdir() if file.name in named]
+    return path, *sorted({file for file in beside if file.is_file()} - {path})
 
 
 def without_path(read: Callable[[], T], path: Path, name: str) -> T:

@@ -123,12 +123,24 @@ def test_errors_of_openslide_name_no_file(tmp_path):
         assert caught.value.__context__ is None
 
 
-def test_mrxs_has_its_pixels_beside_it(tmp_path):
-    path = tmp_path / "a.mrxs"
+def test_formats_of_several_files_are_all_of_them(tmp_path):
     (tmp_path / "a").mkdir()
-    for file in (path, tmp_path / "a" / "Slidedat.ini", tmp_path / "a" / "Data0000.dat"):
-        file.write_bytes(b"x")
-    assert [file.name for file in files_of(path)] == ["a.mrxs", "Data0000.dat", "Slidedat.ini"]
+    names = ("a.mrxs", "a/Slidedat.ini", "a/Data0000.dat", "b.vms", "b-0.jpg", "b(1,0).jpg", "1.dcm", "2.dcm")
+    for name in names:
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "b.vms").write_text(
+        "[Virtual Microscope Specimen]\nNoLayers=1\nImageFile=b-0.jpg\nImageFile(1,0)=b(1,0).jpg\nMapFile=\n"
+    )
+    found = {
+        name: [str(file.relative_to(tmp_path)) for file in files_of(tmp_path / name)]
+        for name in ("a.mrxs", "b.vms", "1.dcm", "b-0.jpg")
+    }
+    assert found == {
+        "a.mrxs": ["a.mrxs", "a/Data0000.dat", "a/Slidedat.ini"],
+        "b.vms": ["b.vms", "b(1,0).jpg", "b-0.jpg"],
+        "1.dcm": ["1.dcm", "2.dcm"],
+        "b-0.jpg": ["b-0.jpg"],
+    }
     assert files_of(tmp_path / "b.tif") == (tmp_path / "b.tif",)
 
 
