@@ -13,6 +13,7 @@ from pytest_stbench.run.scores.scoring import Scorer
 
 WAIVED = {"waive": True, "reason": "small"}
 EXPLORATORY = {"claim": "exploratory", "checks": {"task_truth_coverage": WAIVED, "hvg_not_svg": WAIVED}}
+FOUR = {"datasets": {"cohort": {"params": {"patients": 4, "units": 100}}}}
 SMALL = {"datasets": {"cohort": {"params": {"patients": 3, "units": 150}}}}
 FAMILIES = ("imputation", "niches", "segmentation", "embedding")
 
@@ -34,6 +35,68 @@ def test_a_run_again_scores_nothing_and_says_the_same(bench, monkeypatch):
     again = bench.run(".", *options)
     assert again.code == first.code
     assert shown(again) == shown(first)
+
+
+DATA = {
+    "seed": {"datasets": {"cohort": {"params": {"seed": 1}}}},
+    "depth": {"datasets": {"cohort": {"params": {"depth": 3000}}}},
+    "absent genes": {"datasets": {"cohort": {"absent_gene": "zero"}}},
+    "technology": {"datasets": {"cohort": {"technology": "Cytassist"}}},
+    "pitch": {"datasets": {"cohort": {"pitch_um": 150}}},
+    "filter": {"preprocess": {"filter": {"min_counts": 1500}}},
+    "folds": {"splits": [{"pgkf": {"k": 2, "seed": 1}}]},
+    "folds otherwise": {"splits": [{"pgkf": {"k": 2, "seed": 2}}]},
+    "seeds": {"seeds": [0, 1]},
+}
+GENES = {
+    "log1p": {"preprocess": {"normalise": "log1p"}},
+    "median": {"preprocess": {"normalise": "log1p_median"}},
+    "residuals": {"preprocess": {"normalise": "pearson_residuals"}},
+    "variable": {"preprocess": {"genes": {"select": "hvg"}}},
+    "fewer": {"preprocess": {"genes": {"n": 20}}},
+    "detection": {"preprocess": {"genes": {"min_detection": 0.4}}},
+    "hidden": {"imputation": {"hide": {"folds": 5, "fold": 1}}},
+}
+EDITS = {
+    "imputation": {
+        **DATA,
+        **GENES,
+        "baselines": {"baselines": ["train_mean", "knn"]},
+        "primary": {"primary": "rmse"},
+    },
+    "coexpression": {name: GENES[name] for name in ("log1p", "fewer", "hidden")},
+    "niches": {
+        **DATA,
+        "both": {"niches": {"input": "both"}},
+        "counts": {"niches": {"input": "expression"}},
+        "map": {"niches": {"map": {"tumour": "stroma"}}},
+        "clusters": {"niches": {"mode": "unsupervised"}},
+        "clusters otherwise": {"niches": {"mode": "unsupervised", "clustering": "ward"}},
+        "trust": {"niches": {"trust": "silver"}},
+    },
+}
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("family", EDITS)
+def test_an_edited_task_is_judged_as_in_an_empty_store(bench, family):
+    base = {"extends": f"stbench:smoke-{family}", "name": "edited", **EXPLORATORY, **FOUR}
+    base["checks"] = {**EXPLORATORY["checks"], "library_size_confounding": WAIVED}
+    bench.write("_base.stbench-inc.yaml", yaml.safe_dump(base))
+
+    def said(changed, store):
+        bench.write("t.stbench.yaml", yaml.safe_dump({"extends": "_base.stbench-inc.yaml", **changed}))
+        options = ("--stbench-model=ridge", f"--stbench-store={store}", "-q", "-W", "ignore")
+        run = bench.run("t.stbench.yaml", *options)
+        assert "= stbench: " in run.out, f"{changed}\n{run.out}"
+        return shown(run)
+
+    found = {}
+    for edit, changed in {"none": {}, **EDITS[family], "none again": {}}.items():
+        found[edit] = said(changed, "kept")
+        assert found[edit] == said(changed, f"empty {edit}"), edit
+    assert found["none"] == found["none again"]
+    assert len({tuple(lines) for lines in found.values()}) > len(found) // 2
 
 
 def pairs(more):
