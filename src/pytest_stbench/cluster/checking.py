@@ -42,7 +42,7 @@ def jobs_of(
 ) -> list[CheckJob]:
     """Return the jobs of what `sources` name, where the command has `views` in all."""
     records = shared(names, registry)
-    parts = min(len(records), math.ceil(JOBS / views))
+    parts = min(len(records), math.ceil(JOBS / max(1, views)))
     found: list[CheckJob] = []
     for view in given.views if records else ():
         job = CheckJob(label="", sources=absolute(sources), fingerprint=given.mark, view=view)
