@@ -170,7 +170,13 @@ def test_pooled_scores_are_no_group_with_checks():
     assert group("test_a.py::test[sim-lopo]") == "test_a.py::test[sim-lopo]"
 
 
-@pytest.mark.parametrize("dist", [pytest.param("loadfile", marks=pytest.mark.exhaustive), "worksteal"])
+RARE = [
+    pytest.param(dist, marks=pytest.mark.exhaustive)
+    for dist in ("loadfile", "loadscope", "loadgroup", "each")
+]
+
+
+@pytest.mark.parametrize("dist", ["worksteal", *RARE])
 def test_other_schedulers_fit_once_as_well(prepared, alone, dist):
     made = prepared(dist, baselines=["train_mean"])
     run = made.run(
@@ -180,6 +186,10 @@ def test_other_schedulers_fit_once_as_well(prepared, alone, dist):
     assert fits(made) == FOLDS
     assert verdicts(run) == {name: what for name, what in verdicts(alone[1]).items() if name in verdicts(run)}
     assert len(verdicts(run)) == 2 * len(FOLDS) + 1
+    told = sum(map(int, re.findall(r"(\d+) (?:passed|failed)", run.out.splitlines()[-1])))
+    assert told == len(verdicts(run)) * (2 if dist == "each" else 1), "of `each` every worker runs all"
+    scores = [(one["metric"], one["model"], one["fold"], one["split"]) for one in saved(made)["scores"]]
+    assert len(set(scores)) == len(scores) > len(FOLDS)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ OTHERS_DRAW = {
 """Where a library draws for itself, by ``random_state``: from RandomState, which numpy has frozen."""
 
 NOT_NUMBERS = (
-    "cluster/command.py", "cluster/on_worker.py", "collection/keep_option.py", "data/atomic.py",
+    "cluster/giving.py", "cluster/on_worker.py", "collection/keep_option.py", "data/atomic.py",
     "data/images/tokens.py", "results/details.py", "store/store.py",
 )  # fmt: skip
 """Names of runs, temporary files and open images, which no number depends on."""

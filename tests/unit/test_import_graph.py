@@ -39,8 +39,10 @@ LAYERS = (
     ("calls", "gate"),
     ("run",),
     ("report",),
-    ("collection", "cli"),
-    ("api", "cluster"),
+    ("collection",),
+    ("cluster",),
+    ("cli",),
+    ("api",),
     ("hooks",),
     ("plugin",),
 )

@@ -28,7 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "index": "pytest_stbench.cli.documents:index",
     "leaderboard": "pytest_stbench.cli.compare:leaderboard",
     "new": "pytest_stbench.cli.new:new",
-    "predict": "pytest_stbench.cluster.command:predict",
+    "predict": "pytest_stbench.cli.predict:predict",
     "reference": "pytest_stbench.cli.documents:reference",
     "report": "pytest_stbench.cli.documents:report",
     "schema": "pytest_stbench.cli.documents:schema",

@@ -1,29 +1,29 @@
-"""``stbench bin``: a table of transcripts counted into the units of a lattice."""
+"""``stbench bin``: tables of transcripts counted into the units of a lattice."""
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_stbench.cli.dask_options import dask_option
 from pytest_stbench.cli.options import PATH
-from pytest_stbench.data.quiet import quiet_anndata
+from pytest_stbench.data.wording import listing
 from pytest_stbench.errors import StbenchError
 from pytest_stbench.report.live import is_live, working
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_stbench.data.binning.units import Binned
     from pytest_stbench.spec.model import BinSpec
 
 SUFFIX = ".h5ad"
 PASSES = 2
-BLOCK_COUNTS = 1 << 24
-"""Counts, zeros included, that are written at once."""
-
+UNFINISHED = ".stbench-bin"
+"""Folder beside the files, in which a command keeps what it has done until all is."""
 FATES = {
     "kept": "kept",
     "low_qv": "low quality",
@@ -36,7 +36,7 @@ FATES = {
 
 
 @click.command(name="bin")
-@click.argument("table", metavar="IN", type=PATH)
+@click.argument("tables", metavar="IN...", type=PATH, nargs=-1, required=True)
 @click.argument("out", metavar="OUT", type=PATH)
 @click.option(
     "--geometry",
@@ -60,21 +60,31 @@ FATES = {
     metavar="X Y",
     help="Shift of the lattice from the lower corner of the tissue.",
 )
-def bin_table(table: Path, out: Path, **parameters: Any) -> None:
-    """Count the transcripts of the parquet or csv table IN into units and write them to OUT (.h5ad).
+@dask_option
+def bin_table(tables: tuple[Path, ...], out: Path, where: str | None, **parameters: Any) -> None:
+    """Count the transcripts of the parquet or csv tables IN into units and write them to OUT.
+
+    OUT is a file (.h5ad) for one table, or a folder for one or several. In a folder a file is named by its
+    table, or where tables share a name (Xenium's transcripts.parquet) by the folder of its table.
 
     Columns are found by the names vendors give them: x_location, x, x_um or global_x;
     feature_name, gene or target; qv where there is one; MIDCount or count where a row stands for
     several transcripts.
-    """
-    from pytest_stbench.data.binning.units import bin_transcripts
-    from pytest_stbench.data.features import GENE
-    from pytest_stbench.data.readers.transcripts import open_transcripts
 
+    Exit code of several tables, or with --dask, 0: all are written; 1: some are not; 2: wrong usage, or
+    nobody who can do it; 130: interrupted, and the same command writes the others.
+    """
     spec = _spec(parameters)
-    _refuse_target(out)
-    transcripts = open_transcripts(table)
-    genes = tuple(dict.fromkeys(transcripts.features[transcripts.kinds == GENE].tolist()))
+    folder = _folder(tables, out)
+    if folder is None and where is None:
+        _one(tables[0], out, spec)
+        return
+    sys.exit(_several(tables, out, folder, spec, where))
+
+
+def _one(table: Path, out: Path, spec: BinSpec) -> None:
+    from pytest_stbench.data.binning.files import bin_file
+
     with working(f"{table.name}, two passes", _rows(table)) as tell:
         done = 0
 
@@ -83,11 +93,33 @@ def bin_table(table: Path, out: Path, **parameters: Any) -> None:
             done += rows
             tell("", done, None)
 
-        binned = bin_transcripts(transcripts, genes, spec, what=str(table), progress=advance)
-    _write(out, binned, genes, spec)
+        binned = bin_file(table, out, spec, progress=advance)
     for line in _report(binned):
         click.echo(line)
     click.echo(f"wrote {out}")
+
+
+def _several(
+    tables: tuple[Path, ...], out: Path, folder: Path | None, spec: BinSpec, where: str | None
+) -> int:
+    """Count tables as jobs; what is half done lies in a folder of its own, which goes when all is done."""
+    from pytest_stbench.cluster.binning import finished, jobs_of
+    from pytest_stbench.cluster.giving import given_out, ordered
+    from pytest_stbench.cluster.telling import Telling
+
+    target = folder or out.parent
+    jobs = jobs_of(tables, target)
+    if folder is None:
+        jobs = [replace(job, out=str(out.absolute())) for job in jobs]
+    absent = [str(table) for table in tables if not table.exists()]
+    if absent:
+        raise StbenchError(f"there is no {listing(absent)}: nothing was counted")
+    with ordered("bin", spec.model_dump(mode="json"), target / UNFINISHED) as order:
+        telling = Telling(len(jobs), str(target.absolute()), doing="counting", made="files written")
+        code = given_out(where, order, jobs, telling, {})
+    if code == 0:
+        finished(target / UNFINISHED)
+    return code
 
 
 def _spec(parameters: dict[str, Any]) -> BinSpec:
@@ -109,10 +141,26 @@ def _spec(parameters: dict[str, Any]) -> BinSpec:
         raise click.UsageError("; ".join(faults)) from None
 
 
-def _refuse_target(out: Path) -> None:
-    """Raise before any work is done where the result cannot be written."""
-    if out.suffix != SUFFIX:
-        raise StbenchError(f"{out}: the result is an AnnData file: name it NAME{SUFFIX}")
+def _folder(tables: tuple[Path, ...], out: Path) -> Path | None:
+    """Return the folder that files are written to, None where OUT is a file.
+
+    Raises before any work is done where the result cannot be written.
+    """
+    named = out.suffix == SUFFIX
+    if named and len(tables) > 1:
+        raise StbenchError(
+            f"{out}: {len(tables)} tables are written to a folder: name one that is no *{SUFFIX}"
+        )
+    if not named and (out.is_dir() or len(tables) > 1):
+        if out.exists() and not out.is_dir():
+            raise StbenchError(f"{out} is a file: name a folder for {len(tables)} tables")
+        if not out.parent.is_dir():
+            raise StbenchError(f"{out} cannot be made: there is no folder {out.parent}")
+        return out
+    if not named:
+        raise StbenchError(
+            f"{out}: the result is an AnnData file: name it NAME{SUFFIX}, or a folder that is there"
+        )
     if out.is_dir() or not out.parent.is_dir():
         what = (
             "is a folder: name a file"
@@ -120,6 +168,7 @@ def _refuse_target(out: Path) -> None:
             else f"cannot be written: there is no folder {out.parent}"
         )
         raise StbenchError(f"{out} {what}")
+    return None
 
 
 def _rows(table: Path) -> int | None:
@@ -129,44 +178,6 @@ def _rows(table: Path) -> int | None:
     import pyarrow.parquet as pq
 
     return PASSES * int(pq.read_metadata(table).num_rows)
-
-
-@quiet_anndata()
-def _write(out: Path, binned: Binned, genes: tuple[str, ...], spec: BinSpec) -> None:
-    """Write an AnnData file beside its place and move it there when it is complete."""
-    import anndata as ad
-    import h5py
-    import pandas as pd
-    from anndata.io import sparse_dataset, write_elem
-
-    units = binned.units
-    index = units.array_index
-    obs = {"array_row": index[:, 0], "array_col": index[:, 1], **binned.measures}
-    settings = {key: value for key, value in spec.model_dump().items() if value is not None}
-    result = ad.AnnData(
-        obs=pd.DataFrame(obs, index=units.names),
-        var=pd.DataFrame(index=list(genes)),
-        uns={
-            "bin": {**settings, "origin_um": list(spec.origin_um), "pitch_um": units.lattice.pitch_um},
-            "notes": binned.notes,
-            "spatial_units": "um",
-        },
-    )
-    result.obsm["spatial"] = units.xy_um
-    try:
-        with tempfile.TemporaryDirectory(prefix=".stbench-", dir=out.parent) as staged:
-            part = Path(staged) / out.name
-            result.write_h5ad(part)
-            step = max(1, BLOCK_COUNTS // max(1, len(genes)))
-            with h5py.File(part, "r+") as file:
-                # Block by block: all counts at once can be larger than the table they are taken from.
-                write_elem(file, "X", binned.table.take(units.ids[:step]))
-                whole: Any = sparse_dataset(file["X"])
-                for start in range(step, len(units.ids), step):
-                    whole.append(binned.table.take(units.ids[start : start + step]))
-            os.replace(part, out)  # noqa: PTH105  # the one call that is atomic on every system
-    except OSError as error:
-        raise StbenchError(f"cannot write {out}: {error.strerror or error}") from None
 
 
 def _report(binned: Binned) -> list[str]:

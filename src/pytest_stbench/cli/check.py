@@ -9,19 +9,21 @@ import json
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_stbench.cli.dask_options import dask_option
 from pytest_stbench.cli.options import PATH, data_options_of, left_out, of_data, unused, waivers, with_waivers
 from pytest_stbench.errors import StbenchError
 from pytest_stbench.report.live import working
 from pytest_stbench.spec import TASK_SUFFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_stbench.data.propose.for_check import DataOptions
     from pytest_stbench.registry import Registry
@@ -56,6 +58,13 @@ EXIT_FAILED, EXIT_UNREADABLE = 1, 2
     multiple=True,
     metavar="CHECK=REASON",
     help="Let a failure of this check warn, for a written reason; task files say it under `checks:`.",
+)
+@dask_option
+@click.option(
+    "--stbench-store",
+    "store",
+    type=PATH,
+    help="Keep there what checks find, and use what it has; with --dask .stbench by default.",
 )
 def check(sources: tuple[str, ...], form: str, output: Path | None, **options: Any) -> None:
     """Judge data before it is published or trained on.
@@ -114,15 +123,41 @@ def judged(
     asked = _Asked(chosen, waived, said, registry, options, pictures=pictures)
     reports: list[Report] = []
     errors: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="stbench-") as store:
+    with _store(options) as store:
+        if options.get("where"):
+            _fill(store, grouped(sources), asked)
         for group in grouped(sources):
             try:
-                reports += _judge(group, asked, Path(store))
+                reports += _judge(group, asked, store)
             except StbenchError as error:
                 errors.append(str(error))
                 if unread:
                     reports.append(_unread(group, str(error)))
     return reports, errors
+
+
+def _fill(store: Path, groups: Sequence[tuple[str, ...]], asked: _Asked) -> None:
+    """Have workers judge what they can; ends the command where not all of it is done."""
+    from pytest_stbench.cli.checked_by_workers import fill
+
+    names = [name for name in asked.registry.checks.names if name in asked.names]
+    code = fill(
+        store, [group for group in groups if not _is_sheet(group)], asked.said, asked.options, names,
+        asked.registry,
+    )  # fmt: skip
+    if code:
+        sys.exit(EXIT_UNREADABLE if code == EXIT_FAILED else code)
+
+
+@contextmanager
+def _store(options: Mapping[str, Any]) -> Iterator[Path]:
+    """Give the folder in which results are kept; that of a command that names none goes with it."""
+    named = options.get("store") or (Path(".stbench") if options.get("where") else None)
+    if named is not None:
+        yield named
+        return
+    with tempfile.TemporaryDirectory(prefix="stbench-") as store:
+        yield Path(store)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,46 +202,44 @@ def _unread(group: tuple[str, ...], why: str) -> Report:
 
 def _judge(group: tuple[str, ...], asked: _Asked, store: Path) -> list[Report]:
     """Return what was found in one source, a report for each of its data sets or task files."""
+    if group[0].endswith(TASK_SUFFIX):
+        return [_task(group, asked, store)]
+    return _sheet(Path(group[0]), asked, store) if _is_sheet(group) else [_files(group, asked, store)]
+
+
+def _is_sheet(group: tuple[str, ...]) -> bool:
     from pytest_stbench.data.propose.sheet import SUFFIXES
 
-    path = Path(group[0])
-    if path.name.endswith(TASK_SUFFIX):
-        return [_task(path, asked, store)]
-    if path.suffix.lower() in SUFFIXES:
-        return _sheet(path, asked, store)
-    return [_files(group, asked, store)]
+    return Path(group[0]).suffix.lower() in SUFFIXES
 
 
-def _task(path: Path, asked: _Asked, store: Path) -> Report:
-    from pytest_stbench.data.roots import data_roots
+def _task(group: tuple[str, ...], asked: _Asked, store: Path) -> Report:
     from pytest_stbench.report.lint import Report
     from pytest_stbench.run.quality.data_checks import check_data
-    from pytest_stbench.run.separate_panels import task_and_grid
-    from pytest_stbench.spec.validate import load_task
+    from pytest_stbench.run.quality.given import given_by
 
-    registry = asked.registry
-    roots = data_roots(path.resolve().parent, asked.options["data_root"])
-    task, grid = task_and_grid(load_task(path, registry), roots, registry, store)
-    task = with_waivers(task, asked.waivers)
+    options, registry = asked.options, asked.registry
+    given = given_by(group, asked.said, options["claim"], options["data_root"], registry, store)
+    task = with_waivers(given.task, asked.waivers)
     with working("reading") as progress:
         found = check_data(
-            task, grid, roots, registry, store=store, names=asked.names, whole=True,
+            task, given.grid, given.roots, registry, store=store, names=asked.names, whole=True,
             pictures=asked.pictures, progress=progress,
         )  # fmt: skip
     words = ("samples", "patient", "slide", "by", "split", "settings")
-    notes = unused(asked.options, words, "a task file says it itself")
-    return Report(title=task.spec.name, what=f"task file {path}", notes=tuple(notes), **asked.parts(found))
+    notes = unused(options, words, "a task file says it itself")
+    what = f"task file {Path(group[0])}"
+    return Report(title=task.spec.name, what=what, notes=tuple(notes), **asked.parts(found))
 
 
 def _files(group: tuple[str, ...], asked: _Asked, store: Path) -> Report:
     from pytest_stbench.data.dataset import Dataset
-    from pytest_stbench.data.propose.for_check import describe_files
     from pytest_stbench.report.lint import Report
     from pytest_stbench.run.quality.data_checks import check_data, task_of_data, unreadable_slides
+    from pytest_stbench.run.quality.given import described_by, pattern_of
 
-    registry, several = asked.registry, len(group) > 1
-    pattern = str(Path(group[0]).parent / "*.h5ad") if several else group[0]
-    described = describe_files(pattern, asked.said, [Path(source) for source in group] if several else ())
+    registry, pattern = asked.registry, pattern_of(group)
+    described = described_by(group, asked.said)
     name, roots = described.name, (described.root,)
 
     def run(samples: tuple[Sample, ...]) -> Judged:

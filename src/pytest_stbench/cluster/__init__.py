@@ -1,1 +1,1 @@
-"""The cells of a grid predicted outside of pytest: in this process, or on the workers of dask.distributed."""
+"""Jobs of commands done in this process, or on the workers of dask.distributed."""

@@ -1,4 +1,4 @@
-"""The process beside a worker in which cells are predicted (``python -m`` of this module).
+"""The process beside a worker in which jobs are done (``python -m`` of this module).
 
 In a process of its own a cell runs in the main thread, where its timeout is enforced, and a model that ends
 the process ends no worker. It reads an order and then jobs from its standard input, a line of JSON each, and
@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 from pytest_stbench.calls.process_end import HonestExits, keep_stderr, leave
-from pytest_stbench.cluster.orders import Done, Job, Order
+from pytest_stbench.cluster.orders import Done, Order
 
 if TYPE_CHECKING:
     from pytest_stbench.cluster.work import Work
@@ -41,16 +41,16 @@ def main() -> None:
             replies.flush()
             if work is None or unfit:
                 break
-            done = work.do(Job.read(lines.get(timeout=IDLE)))
+            done = work.do(work.jobs.read(lines.get(timeout=IDLE)))
     leave()
 
 
 def _began(line: str) -> tuple[Work | None, str]:
     """Return what does the jobs of an order, or why this process cannot."""
     try:
-        from pytest_stbench.cluster.work import Work
+        from pytest_stbench.cluster.work import work_of
 
-        work = Work(Order.read(line))
+        work = work_of(Order.read(line))
         return work, work.unfit()
     except Exception as error:  # noqa: BLE001  # a broken installation raises anything, and is the worker's own
         return None, f"cannot run pytest-stbench ({type(error).__name__}: {error})"

@@ -210,7 +210,7 @@ class Dasked:
             pickle.loads,
             pickle.dumps(call, protocol=PROTOCOL),
             pure=False,
-            key=f"stbench {self._order.run} {job.task} {job.label} {self._sent[job.text()]}",
+            key=f"stbench {self._order.run} {job.label} {sum(self._sent.values())}",
             priority=-sum(self._sent.values()),
             resources=self._resources if self._needs(job) else None,
             workers=sorted(pinned) or None,
@@ -270,7 +270,7 @@ class Dasked:
 
     def _gone(self) -> StbenchError:
         return StbenchError(
-            f"the scheduler at {self._where} is gone: what was predicted is in {self._order.store}, and the "
+            f"the scheduler at {self._where} is gone: what was done is in {self._order.store}, and the "
             "same command does the rest where a scheduler answers"
         )
 

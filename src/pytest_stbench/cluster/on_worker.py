@@ -13,7 +13,7 @@ from dataclasses import replace
 from importlib import import_module
 
 from pytest_stbench import __version__
-from pytest_stbench.cluster.orders import Done, Job, Order, version_of
+from pytest_stbench.cluster.orders import Done, Order, label_of, version_of
 from pytest_stbench.data.roots import VARIABLE
 
 WORKER = secrets.token_hex(4)
@@ -39,17 +39,17 @@ class CellProcess:
         self._ready = False
         self._send(replace(order, run=f"{order.run}.{WORKER}").text())
 
-    def ask(self, job: Job) -> Done | None:
-        """Return how a job ended; None when the process ended first."""
+    def ask(self, job: str) -> Done | None:
+        """Return how a job, JSON, ended; None when the process ended first."""
         if not self._ready:
             unfit = self._reply()
             if unfit is None:
-                message = f"has no process that lives: it ended ({self.ended()}) while it looked at the model"
+                message = f"has no process that lives: it ended ({self.ended()}) before it could do anything"
                 return Done(outcome="unfit", message=message)
             if unfit.outcome == "unfit":
                 return unfit
             self._ready = True
-        self._send(job.text())
+        self._send(job)
         return self._reply()
 
     @property
@@ -103,8 +103,7 @@ def run_job(ordered: str, asked: str) -> str:
     if version_of(ordered) != __version__:
         message = other_version(__version__, version_of(ordered))
         return Done(outcome="unfit", message=message, worker=address).text()
-    order, job = Order.read(ordered), Job.read(asked)
-    return replace(_done(order, job), worker=address).text()
+    return replace(_done(Order.read(ordered), asked), worker=address).text()
 
 
 def end_run(run: str) -> None:
@@ -116,7 +115,7 @@ def end_run(run: str) -> None:
         process.end()
 
 
-def _done(order: Order, job: Job) -> Done:
+def _done(order: Order, job: str) -> Done:
     """Return how a job ended, in a second process where the first one ended.
 
     The second finds in the store by whom the first was ended, and says so, or does the job where it was no
@@ -134,8 +133,8 @@ def _done(order: Order, job: Job) -> Done:
         _put_back(order, process)
         if done is not None:
             return done
-    message = f"{job.label}: the process that predicts it ended {len(how)} times ({', '.join(how)})"
-    return Done(outcome="failed", message=f"{message}, from outside or before the model was asked")
+    message = f"{label_of(job)}: the process that does it ended {len(how)} times ({', '.join(how)})"
+    return Done(outcome="failed", message=f"{message}, from outside or before a model was asked")
 
 
 def _taken(order: Order) -> CellProcess | None:

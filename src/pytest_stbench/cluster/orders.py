@@ -1,10 +1,10 @@
-"""What travels between a command and the processes that predict: names and numbers, never data or models."""
+"""What travels between a command and the processes that work for it: names and numbers, never data."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,14 +29,16 @@ class _Sent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order(_Sent):
-    """What all cells of a command have in common.
+    """What all jobs of a command have in common.
 
-    ``version`` and ``code`` are those of the package where the command was given, ``root`` is what
-    ``STBENCH_DATA`` says there, ``mark`` a file that lies in the store while the command runs, and ``run``
+    ``work`` names what is done with them, ``asked`` is what that is told. ``store`` is the folder in which
+    it is kept, and ``mark`` a file that lies there while the command runs. ``version`` and ``code`` are those
+    of the package where the command was given, ``root`` is what ``STBENCH_DATA`` says there, and ``run``
     tells runs apart. All paths are absolute.
     """
 
-    model: str
+    work: str
+    asked: Mapping[str, Any]
     store: str
     mark: str
     run: str
@@ -44,24 +46,52 @@ class Order(_Sent):
     code: str
     data: str | None = None
     root: str | None = None
-    retry: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job(_Sent):
+    """A part of what is asked, as lines call it; ``model``: it is for workers that offer resources."""
+
+    label: str
+    model: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellJob(Job):
     """One cell: its task file, the fingerprint of what that says, its id, and what is done for it.
 
-    ``baselines`` stands for the yardsticks of the data set and its ceilings, ``checks`` for those of the data
-    set and the splits of the cell.
+    ``model`` is whether the model is asked; ``baselines`` stands for the yardsticks of the data set and its
+    ceilings, ``checks`` for those of the data set and the splits of the cell.
     """
 
     task: str
     fingerprint: str
     cell: str
-    label: str
     model: bool = True
     baselines: bool = True
     checks: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckJob(Job):
+    """Some checks of one view of the data that `sources` name, or the statistics of one slide of it.
+
+    ``fingerprint`` is that of what the command has found there.
+    """
+
+    sources: tuple[str, ...]
+    fingerprint: str
+    view: str
+    checks: tuple[str, ...] = ()
+    slide: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableJob(Job):
+    """A table of transcripts, and the file that its counts are written to."""
+
+    table: str
+    out: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +99,13 @@ class Done(_Sent):
     """How a job ended.
 
     ``unfit``: this process cannot do any job of the order, others may; ``ended``: the command was
-    interrupted. ``computed`` and ``reused`` count predictions as a run of pytest does.
+    interrupted. ``said`` is told of a job that is done. ``computed`` and ``reused`` count predictions as a
+    run of pytest does, or files.
     """
 
     outcome: Outcome
     message: str = ""
+    said: str = ""
     computed: int = 0
     reused: int = 0
     seconds: float = 0.0
@@ -83,5 +115,14 @@ class Done(_Sent):
 
 def version_of(text: str) -> str:
     """Return the version of the package that sent an order, whatever else that version writes into one."""
+    return str(_said(text).get("version"))
+
+
+def label_of(text: str) -> str:
+    """Return what lines call a job, whatever kind it is."""
+    return str(_said(text)["label"])
+
+
+def _said(text: str) -> Mapping[str, object]:
     said: Mapping[str, object] = json.loads(text)
-    return str(said.get("version"))
+    return said

@@ -1,4 +1,4 @@
-"""What a command that predicts says while it goes on, and at its end."""
+"""What a command says of its jobs while it goes on, and at its end."""
 
 from __future__ import annotations
 
@@ -23,14 +23,31 @@ if TYPE_CHECKING:
 SILENT_SECONDS = 60.0
 """Where there is no line that moves, a sign of life comes after so long."""
 SHOWN = 10
-"""Different messages of cells that were not predicted; the same command tells the next ones."""
+"""Different messages of jobs that were not done; the same command tells the next ones."""
 
 
 class Telling:
-    """Tells how many of the cells are done: a line each, or one that moves on a terminal."""
+    """Tells how many of the jobs are done: a line each, or one that moves on a terminal.
 
-    def __init__(self, total: int, store: str) -> None:
+    Parameters
+    ----------
+    total
+        Number of jobs.
+    store
+        The folder in which it is kept what they make.
+    doing, made
+        What the line that moves says, and what the last one says of the numbers of jobs; nothing of them
+        where it is empty.
+    err
+        Whether lines go to standard error, since the output is another's.
+    """
+
+    def __init__(
+        self, total: int, store: str, *, doing: str = "predicting", made: str = "predictions computed",
+        err: bool = False,
+    ) -> None:  # fmt: skip
         self._total, self._store = total, store
+        self._doing, self._made, self._err = doing, made, err
         self._outcomes: Counter[str] = Counter()
         self._numbers = Counter(computed=0, reused=0)
         self._messages: dict[str, None] = {}
@@ -44,12 +61,12 @@ class Telling:
         if not is_live(sys.stderr):
             yield
             return
-        with working("predicting", float(self._total)) as self._tell:
+        with working(self._doing, float(self._total)) as self._tell:
             yield
         self._tell = None
 
     def done(self, job: Job, done: Done) -> None:
-        """Tell that a cell is done."""
+        """Tell that a job is done."""
         self._outcomes[done.outcome] += 1
         self._numbers.update(computed=done.computed, reused=done.reused)
         for remark in done.remarks:
@@ -76,7 +93,7 @@ class Telling:
         for line in text.splitlines():
             narrow = textwrap.wrap(line, CI_WIDTH, drop_whitespace=False) if plain_wanted() else [line]
             for part in narrow or [""]:
-                click.echo(part)
+                click.echo(part, err=self._err)
 
     def end(self) -> int:
         """Tell what came of it all; return the exit code."""
@@ -87,8 +104,9 @@ class Telling:
             self.say(f"\n{len(self._messages) - SHOWN} more messages: the lines above begin with them")
         kinds = {kind: number for kind, number in sorted(self._outcomes.items()) if kind != "done"}
         others = "".join(f", {number} {kind}" for kind, number in kinds.items())
-        numbers = f"{self._numbers['computed']} predictions computed, {self._numbers['reused']} reused"
-        self.say(f"{self._outcomes['done']} of {self._total} jobs done{others}; {numbers}: {self._store}")
+        numbers = f"; {self._numbers['computed']} {self._made}, {self._numbers['reused']} reused"
+        told = f"{self._outcomes['done']} of {self._total} jobs done{others}{numbers if self._made else ''}"
+        self.say(f"{told}: {self._store}")
         return 1 if failed else 0
 
     def interrupted(self) -> None:
@@ -99,12 +117,12 @@ class Telling:
     def _line(self, number: int, job: Job, done: Done) -> None:
         width = len(str(self._total))
         where = f" on {done.worker}" if done.worker else ""
-        what = "judged" if job.checks else f"{done.computed} computed, {done.reused} reused"
+        what = done.said
         if done.outcome != "done":
             first = done.message.partition("\n")[0].removeprefix(job.label)
             what = f"{done.outcome}: {first.lstrip(' :')}"
         text = f"[{number:{width}}/{self._total}] {job.label}: {what}"
         tail = f", {done.seconds:.1f} s{where}"
         room = CI_WIDTH - len(tail)
-        click.echo((text if len(text) <= room else f"{text[: room - 3]}...") + tail)
+        click.echo((text if len(text) <= room else f"{text[: room - 3]}...") + tail, err=self._err)
         self._latest = time.monotonic()

@@ -1,48 +1,31 @@
-"""Cells predicted in this process, by the calls that the items of pytest make."""
+"""Jobs done in this process, whatever they are: what a process must have for them, and what they say."""
 
 from __future__ import annotations
 
 import tempfile
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_stbench import __version__
-from pytest_stbench.calls.contestants import Contestant, user_contestant
-from pytest_stbench.calls.failures import Blocked, CellFailed, NotSupported, blocking, first_line
-from pytest_stbench.calls.model_calls import built
-from pytest_stbench.calls.stored_identity import IdentityRemarks, keeps
-from pytest_stbench.cluster.orders import Done, Outcome
-from pytest_stbench.collection.model_choice import (
-    BaselineChoice,
-    NoModel,
-    model_label,
-    resolve_bare,
-    resolve_explicit,
-    split_choice,
-)
-from pytest_stbench.data.roots import data_roots
-from pytest_stbench.errors import DataError, DataMissing, ModelError, StbenchError, StbenchWarning
-from pytest_stbench.run.installed import builtin_registry
-from pytest_stbench.run.runner import Runner
-from pytest_stbench.run.separate_panels import task_and_grid
-from pytest_stbench.run.settings import RunSettings
-from pytest_stbench.spec.defaults import family_of, metrics_of, with_defaults
-from pytest_stbench.spec.fingerprint import fingerprint
-from pytest_stbench.spec.validate import load_task
+from pytest_stbench.cluster.orders import Done, Job
+from pytest_stbench.errors import StbenchError, StbenchWarning
+from pytest_stbench.registry import load_target
 from pytest_stbench.store.keys import code_version
-from pytest_stbench.store.store import Store, StoreWarning
+from pytest_stbench.store.store import StoreWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pytest_stbench.cluster.orders import Order
 
-    from pytest_stbench.cluster.orders import Job, Order
-    from pytest_stbench.run.cells import Cell
-    from pytest_stbench.run.task_run import TaskRun
-
-RANKS: tuple[Outcome, ...] = ("done", "skipped", "blocked", "failed", "unfit")
-"""Outcomes of the two sides of a job, that of the whole last."""
+WORKS = {
+    "predict": "pytest_stbench.cluster.predicting:Predicting",
+    "check": "pytest_stbench.cluster.checking:Checking",
+    "bin": "pytest_stbench.cluster.binning:Binning",
+}
+ELSEWHERE = ": the run goes on"
+"""What warnings of a store say after what is wrong with it."""
 
 
 class UnfitError(StbenchError):
@@ -50,150 +33,75 @@ class UnfitError(StbenchError):
 
 
 class Work:
-    """Predicts the cells of one order; slides, folds and fits stay in memory as in a run of pytest."""
+    """Does the jobs of one order; what they have in common stays in memory.
+
+    ``jobs`` are what it is given, ``code`` the rooms whose code decides where the store keeps what it makes
+    (none: those that shape predictions); ``place`` is what messages call the folder of the store, and
+    ``option`` where it is given.
+    """
+
+    jobs: ClassVar[type[Job]] = Job
+    code: ClassVar[tuple[str, ...]] = ()
+    place: ClassVar[str] = "store"
+    option: ClassVar[str] = "--stbench-store"
 
     def __init__(self, order: Order) -> None:
         self._order = order
-        self._registry = builtin_registry()
-        settings = RunSettings(
-            data=Path(order.data) if order.data else None,
-            store=Path(order.store), retry=order.retry, run_id=order.run,
-        )  # fmt: skip
-        self._runner = Runner(settings, self._registry)
-        self._store = Store(settings.store)
-        self._disk = f"{settings.store} keeps nothing"
+        self._heard: list[type[Warning]] = []
         self._full = ""
-        self._tasks: dict[str, tuple[str, Callable[[], TaskRun], dict[str, Cell]]] = {}
-        self._given: Any = None
-        self._contestant: Contestant | None = None
+        self._disk = f"{order.store} keeps nothing"
 
     def unfit(self) -> str:
         """Return why this process can do no job of the order; empty where it can."""
         try:
             self._look_at_code()
             self._look_at_store()
-            self._look_at_model()
+            self._look()
         except UnfitError as error:
             return str(error)
         return ""
 
-    def do(self, job: Job) -> Done:
-        """Predict one cell and keep what was predicted."""
+    def do(self, job: Any) -> Done:
+        """Do one job, of the class ``jobs``, and keep what was made."""
         if self._full:
             return Done(outcome="unfit", message=self._full)
         start = time.perf_counter()
         with warnings.catch_warnings(record=True) as heard:
             warnings.simplefilter("always", StbenchWarning)
-            found, said = self._sides(job)
+            try:
+                done = self._done(job)
+            except UnfitError as error:
+                done = Done(outcome="unfit", message=str(error))
+        self._heard = [one.category for one in heard]
         ours = [str(one.message) for one in heard if issubclass(one.category, StbenchWarning)]
         for one in heard:
             if not issubclass(one.category, StbenchWarning):
                 warnings.showwarning(one.message, one.category, one.filename, one.lineno)
         for one in heard:  # said once by a process, be it of a small thing
             if issubclass(one.category, StoreWarning):
-                self._disk = str(one.message).partition(": the run goes on")[0]
-        news = self._runner.tally.news()
-        computed = set(news["computed"])
-        if not all(map(self._store.holds, computed)):
+                self._disk = str(one.message).partition(ELSEWHERE)[0]
+        if not self._kept():
             self._full = f"computes in vain: {self._disk}"
-            found.append(("unfit", self._full))
-        outcome = max((kind for kind, _ in found), key=RANKS.index)
-        return Done(
-            outcome=outcome,
-            message="\n".join(dict.fromkeys(text for kind, text in found if kind == outcome and text)),
-            computed=len(computed),
-            reused=len(set(news["reused"]) - computed),
-            seconds=time.perf_counter() - start,
-            remarks=tuple(dict.fromkeys([*ours, *said])),
-        )
+            done = replace(done, outcome="unfit", message=self._full)
+        remarks = tuple(dict.fromkeys([*ours, *done.remarks]))
+        return replace(done, seconds=time.perf_counter() - start, remarks=remarks)
 
-    def _sides(self, job: Job) -> tuple[list[tuple[Outcome, str]], list[str]]:
-        """Return how each side of a job ended, and remarks on the model."""
-        said: list[str] = []
-        try:
-            run, cell = self._cell(job)
-        except UnfitError as error:
-            return [("unfit", str(error))], said
-        found: list[tuple[Outcome, str]] = [("done", "")]
-        if job.checks:
-            found.append(_ended(lambda: self._checks(run, cell)))
-        if job.model:
-            found.append(_ended(lambda: said.extend(self._model(run, cell))))
-        if job.baselines:
-            found.append(_ended(lambda: self._baselines(run, cell)))
-        return found, said
+    def _look(self) -> None:
+        """Raise ``UnfitError`` where something else is wanting that the jobs need."""
 
-    def _checks(self, run: TaskRun, cell: Cell) -> None:
-        """Judge the data and splits of a cell as the items of checks do; what a check finds, pytest tells."""
-        run.views.dataset(cell.view)
-        splits = [pool for pool in run.grid.of(cell.dataset) if not pool.variant]
-        for record in self._registry.checks:
-            if record.scope == "dataset":
-                run.checking.run(record, cell.view)
-            elif record.scope == "split":
-                for pool in splits:
-                    run.checking.run(record, pool.view, pool)
+    def _done(self, job: Any) -> Done:
+        """Do one job."""
+        raise NotImplementedError
 
-    def _model(self, run: TaskRun, cell: Cell) -> tuple[str, ...]:
-        """Predict a cell as its item ``contract`` does, without scores; return the remarks on the model."""
-        contestant = self._contestant_of(run, cell.dataset)
-        run.require_data(cell)
-        run.require_method(contestant)
-        if contestant.handle.own_names:
-            run.checking.require_names(cell.view)
-        return run.prediction(contestant, cell).remarks
-
-    def _baselines(self, run: TaskRun, cell: Cell) -> None:
-        """Predict a cell as its item ``baselines`` does, and what its scores are read against."""
-        run.require_data(cell)
-        for record in run.ladder(cell.dataset).baselines:
-            run.run_baseline(record, cell)
-        with blocking(f"baselines[{cell.id}]"):
-            run.ceilings(cell)
-
-    def _cell(self, job: Job) -> tuple[TaskRun, Cell]:
-        """Return a cell and the run of its task.
-
-        Raises ``UnfitError``, since the command has read the same task file.
-        """
-        try:
-            if job.task not in self._tasks:
-                self._tasks[job.task] = self._read(Path(job.task))
-            mark, run, cells = self._tasks[job.task]
-        except StbenchError as error:
-            raise UnfitError(f"cannot read the task file {job.task}: {error}") from None
-        if mark != job.fingerprint:
-            message = f"has another text of the task file {job.task} than the command"
-            raise UnfitError(f"{message}: put task files on a path that all machines share")
-        if job.cell not in cells:
-            raise UnfitError(f"does not find the data of {job.cell} that {job.task} names")
-        return run(), cells[job.cell]
-
-    def _read(self, path: Path) -> tuple[str, Callable[[], TaskRun], dict[str, Cell]]:
-        task = load_task(path, self._registry)
-        mark = mark_of(task.spec, self._registry)
-        roots = data_roots(path.parent, self._order.data)
-        task, grid = task_and_grid(task, roots, self._registry, Path(self._order.store))
-        metrics = metrics_of(task.spec, family_of(task.spec, self._registry))
-
-        def run() -> TaskRun:
-            return self._runner.task_run(task, grid, metrics, roots)[0]
-
-        return mark, run, {cell.id: cell for pool in grid.pools for cell in pool.cells}
-
-    def _contestant_of(self, run: TaskRun, dataset: str) -> Contestant:
-        if self._contestant is not None:
-            return self._contestant
-        try:
-            return run.baseline(self._given.name, dataset)
-        except ModelError as error:
-            raise Blocked(cause=f"model {self._given.name}", detail=str(error)) from None
+    def _kept(self) -> bool:
+        """Return whether the store has what the latest job made."""
+        return True
 
     def _look_at_code(self) -> None:
-        if code_version() != self._order.code:
+        if code_version(*self.code) != self._order.code:
             raise UnfitError(
                 f"has other code of pytest-stbench {__version__} (or of packages that add records to it) "
-                "than the machine where the command was given, so pytest would not use what it predicts: "
+                "than the machine where the command was given, so nobody would use what it makes: "
                 "install the same there"
             )
 
@@ -201,56 +109,22 @@ class Work:
         root = Path(self._order.store)
         if not Path(self._order.mark).exists():
             raise UnfitError(
-                f"does not have the store of the command at {root}: give --stbench-store a folder on a path "
-                "that all machines share"
+                f"does not have the {self.place} of the command at {root}: give {self.option} a folder on a "
+                "path that all machines share"
             )
         try:
             with tempfile.TemporaryFile(dir=root) as probe:
                 probe.write(b"x")
         except OSError as error:
-            raise UnfitError(f"cannot write to the store {root} ({error.strerror or error})") from None
-
-    def _look_at_model(self) -> None:
-        label, given = model_label(self._order.model), resolved(self._order.model)
-        if isinstance(given, NoModel):
-            raise UnfitError(f"does not have the model {self._order.model}: {first_line(given.message)}")
-        self._given = given
-        if isinstance(given, BaselineChoice):
-            return
-        try:
-            contestant: Contestant = built(label, lambda: user_contestant(label, given), None)
-            identity = built(label, lambda: contestant.handle.identity, None)
-        except Blocked as error:
-            raise UnfitError(f"cannot build the model {label}: {first_line(error.detail)}") from None
-        except ModelError as error:
-            raise UnfitError(f"cannot use the model {label}: {error}") from None
-        if not keeps(identity):
-            why = IdentityRemarks().memory_only(contestant) or (
-                f"predictions of {label} cannot be kept, since it has no `name` and `revision`: give it both",
-            )
-            raise UnfitError(f"would fill no store: {why[0]}")
-        self._contestant = contestant
+            raise UnfitError(f"cannot write to the {self.place} {root} ({error.strerror or error})") from None
 
 
-def resolved(choice: str) -> Any:
-    """Return what ``--model`` stands for, as ``--stbench-model`` does."""
-    form, name = split_choice(choice)
-    return resolve_bare(name) if form == "name" else resolve_explicit(form, name)
+def work_of(order: Order) -> Work:
+    """Return what does the jobs of an order."""
+    work: Work = work_called(order.work)(order)
+    return work
 
 
-def mark_of(spec: Any, registry: Any) -> str:
-    """Return the fingerprint of what a task file says."""
-    return fingerprint(with_defaults(spec, registry)).digest
-
-
-def _ended(side: Callable[[], object]) -> tuple[Outcome, str]:
-    """Return how one side of a job ended."""
-    try:
-        side()
-    except NotSupported as error:
-        return "skipped", str(error)
-    except (Blocked, DataMissing) as error:
-        return "blocked", str(error)
-    except (CellFailed, DataError) as error:
-        return "failed", str(error)
-    return "done", ""
+def work_called(name: str) -> Any:
+    """Return the class of a kind of work."""
+    return load_target(WORKS[name])

@@ -43,6 +43,10 @@ class StoreWarning(StbenchWarning):
     """The store cannot do all it should; the run goes on."""
 
 
+class NotKept(StoreWarning):
+    """The store cannot be written; what is made is in memory alone."""
+
+
 class Store:
     """A folder of predictions that any number of processes may share.
 
@@ -269,12 +273,13 @@ class Store:
             "disk",
             f"predictions cannot be kept in {self.root} ({error}): the run goes on in memory. Free space, or "
             "give another folder (--stbench-store)",
+            NotKept,
         )
 
-    def _warn(self, topic: str, message: str) -> None:
+    def _warn(self, topic: str, message: str, kind: type[StoreWarning] = StoreWarning) -> None:
         if topic not in self._warned:
             self._warned.add(topic)
-            warnings.warn(message, StoreWarning, stacklevel=3)
+            warnings.warn(message, kind, stacklevel=3)
 
 
 def is_store(folder: Path) -> bool:

@@ -149,6 +149,15 @@ class Machines:
             process.wait()
 
 
+def started(folder, *arguments, errors=subprocess.STDOUT, **environment):
+    """Start a command of ``stbench`` in a folder."""
+    return subprocess.Popen(
+        [sys.executable, "-c", START, *map(str, arguments)],
+        stdout=subprocess.PIPE, stderr=errors, text=True, cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment}, start_new_session=True,
+    )  # fmt: skip
+
+
 class Lab:
     """A folder with a task file and the module ``lab``, and commands that are given there."""
 
@@ -174,12 +183,9 @@ class Lab:
 
     def start(self, store, *options, model="import:lab:Mean", task=None, **environment):
         """Start ``stbench predict``."""
-        return subprocess.Popen(
-            [sys.executable, "-c", START, "predict", str(task or self.task), f"--model={model}",
-             f"--stbench-store={store}", *map(str, options)],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.folder,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(self.folder), **environment},
-            start_new_session=True,
+        return started(
+            self.folder, "predict", task or self.task, f"--model={model}", f"--stbench-store={store}",
+            *options, PYTHONPATH=str(self.folder), **environment,
         )  # fmt: skip
 
     def predict(self, store, *options, **how):
@@ -210,6 +216,77 @@ def said(process, seconds=600):
     return process.returncode, out
 
 
+HOLD = """
+import os
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+if "pytest_stbench.cluster.cell_process" in sys.orig_argv:
+    from pytest_stbench.cluster.work import Work
+
+    do = Work.do
+
+    def held(label):
+        if (HERE / "hold").exists() and (HERE / "hold").read_text() == label:
+            (HERE / "held").touch()
+            while not (HERE / "go").exists():
+                time.sleep(0.05)
+
+    def noted(self, job):
+        with (HERE / "jobs").open("a") as file:
+            file.write(f"{job.label}\\t{os.getppid()}\\t{os.getpid()}\\n")
+        if hasattr(job, "table"):
+            import anndata
+
+            write = anndata.AnnData.write_h5ad
+
+            def half(made, path, **how):
+                write(made, path, **how)
+                held(job.label)
+
+            anndata.AnnData.write_h5ad = half
+            try:
+                return do(self, job)
+            finally:
+                anndata.AnnData.write_h5ad = write
+        held(job.label)
+        return do(self, job)
+
+    Work.do = noted
+"""
+"""Read by every process of Python that is started there: those of workers note jobs, and wait in one."""
+
+
+class Watched:
+    """A folder whose workers note their jobs in a file, and wait in the one that :meth:`hold` names."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        (folder / "sitecustomize.py").write_text(HOLD)
+
+    def hold(self, label):
+        """Let a job wait: of a table half written, of others before it begins."""
+        (self.folder / "hold").write_text(label)
+
+    def go(self):
+        """Let it go on, and all that come."""
+        (self.folder / "go").touch()
+
+    def jobs(self, label=None):
+        """The jobs so far: label, process of the worker, process of the job."""
+        path = self.folder / "jobs"
+        lines = [line.split("\t") for line in path.read_text().splitlines()] if path.exists() else []
+        return [(of, int(worker), int(process)) for of, worker, process in lines if label in (None, of)]
+
+    def afresh(self):
+        """Forget what was done before."""
+        for name in ("hold", "held", "go", "jobs"):
+            (self.folder / name).unlink(missing_ok=True)
+
+
 @pytest.fixture(scope="module")
 def lab(make_bench):
     bench = make_bench("lab")
@@ -217,8 +294,9 @@ def lab(make_bench):
 
 
 @pytest.fixture(autouse=True)
-def _afresh(lab):
-    lab.afresh()
+def _afresh(request):
+    if "lab" in request.fixturenames:
+        request.getfixturevalue("lab").afresh()
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def test_two_workers_fill_the_store_and_pytest_computes_nothing(lab, steady, tmp
     assert max(map(len, lines)) <= 160
     assert lab.scored(tmp_path / "store") == (0, ALL)
     assert lab.fits() == fits
-    assert not list((tmp_path / "store").glob(".predicting-*"))
+    assert not list((tmp_path / "store").glob(".at-work-*"))
     # Nobody holds slides in memory for a command that has ended.
     waited(lambda: not any(alive(int(process)) for _, _, process in fits), "the processes of cells end")
 

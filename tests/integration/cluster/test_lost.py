@@ -74,7 +74,7 @@ def test_a_scheduler_that_is_gone_leaves_a_store_that_resumes(lab, machines, tmp
     code, out = said(command)
     assert code == 2
     assert out.splitlines()[-1] == (
-        f"the scheduler at {machines.address} is gone: what was predicted is in {tmp_path / 'store'}, and "
+        f"the scheduler at {machines.address} is gone: what was done is in {tmp_path / 'store'}, and "
         "the same command does the rest where a scheduler answers"
     )
     (lab.folder / "go").touch()

@@ -4,6 +4,7 @@ import sys
 from dataclasses import dataclass
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 
 from pytest_stbench.cli import UserError
 from pytest_stbench.cli.bin import _rows, bin_table
+from pytest_stbench.data.binning import files
 from pytest_stbench.data.slide import TranscriptBatch
 from pytest_stbench.errors import DataError, StbenchError
 
@@ -41,7 +43,7 @@ def opened(monkeypatch):
             raise DataError(message)
         return Molecules()
 
-    monkeypatch.setattr("pytest_stbench.data.readers.transcripts.open_transcripts", open_transcripts)
+    monkeypatch.setattr("pytest_stbench.data.binning.files.open_transcripts", open_transcripts)
     return paths
 
 
@@ -117,7 +119,7 @@ def test_wrong_options_are_told(tmp_path, opened, arguments, message):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("o.csv", "name it NAME.h5ad"), ("no/o.h5ad", "no folder"), ("d.h5ad", "is a folder")],
+    [("o.csv", "name it NAME.h5ad"), ("no/o.h5ad", "no folder"), ("d.h5ad", "is a folder: name a file")],
 )
 def test_wrong_targets_are_told_before_anything_is_read(tmp_path, opened, name, message):
     (tmp_path / "d.h5ad").mkdir()
@@ -150,6 +152,45 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
     assert result.exit_code == 2
     assert "No space left on device" in result.output
     assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]
+
+
+def anndata_of_100(monkeypatch):
+    """Let anndata take 100 for the largest number of 32 bits, as it takes 2^31 - 1."""
+    from types import SimpleNamespace
+
+    from anndata._core import sparse_dataset
+
+    class Numbers:
+        def __getattr__(self, name):
+            return getattr(np, name)
+
+        @staticmethod
+        def iinfo(kind):
+            return SimpleNamespace(max=100) if kind is np.int32 else np.iinfo(kind)
+
+    monkeypatch.setattr(sparse_dataset, "np", Numbers())
+    monkeypatch.setattr(files, "BLOCK_COUNTS", 20)
+
+
+def test_more_counts_than_32_bits_can_number_are_written(tmp_path, monkeypatch):
+    narrow, wide = tmp_path / "narrow.h5ad", tmp_path / "wide.h5ad"
+    run(tmp_path / "in.csv", narrow, "--geometry", "square", "--size-um", 16)
+    before = ad.read_h5ad(narrow)
+    assert before.X.nnz > 100
+    anndata_of_100(monkeypatch)
+    monkeypatch.setattr(files, "MOST_NARROW", 100)
+    result = run(tmp_path / "in.csv", wide, "--geometry", "square", "--size-um", 16)
+    assert result.exit_code == 0, result.output
+    with h5py.File(narrow) as one, h5py.File(wide) as other:
+        assert (one["X/indptr"].dtype, other["X/indptr"].dtype) == (np.int32, np.int64)
+    assert (ad.read_h5ad(wide).X != before.X).nnz == 0
+
+
+def test_anndata_takes_no_more_than_the_first_block_was_numbered_for(tmp_path, monkeypatch):
+    anndata_of_100(monkeypatch)
+    monkeypatch.setattr(files, "MOST_NARROW", np.inf)
+    result = run(tmp_path / "in.csv", tmp_path / "o.h5ad", "--geometry", "square", "--size-um", 16)
+    assert isinstance(result.exception, OverflowError), "else the width need not be chosen"
 
 
 def test_rows_of_both_passes_are_known_before_they_are_read(tmp_path, monkeypatch):

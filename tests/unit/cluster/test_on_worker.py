@@ -25,7 +25,7 @@ def test_a_process_that_is_about_to_end_is_given_nothing_more(monkeypatch):
             self._ready = True
 
     monkeypatch.setattr(on_worker, "CellProcess", Process)
-    job = Job(task="a", fingerprint="b", cell="c", label="Mean a c")
+    job = Job(label="Mean a c").text()
     try:
         assert on_worker._done(SimpleNamespace(run="run"), job).computed == ANSWER.computed
     finally:

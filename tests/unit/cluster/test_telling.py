@@ -11,7 +11,7 @@ from pytest_stbench.cluster.telling import Telling
 
 
 def job(label):
-    return Job(task="/t", fingerprint="f", cell="c", label=label)
+    return Job(label=label)
 
 
 @given(label=st.text(min_size=1, max_size=400), message=st.text(max_size=400), worker=st.text(max_size=40))
@@ -19,7 +19,7 @@ def test_no_line_of_a_log_is_longer_than_a_phone_shows(label, message, worker):
     said = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CI", "true")
-        patch.setattr(telling.click, "echo", said.append)
+        patch.setattr(telling.click, "echo", lambda text, err: said.append(text))
         told = Telling(1000, "/store")
         told.done(job(label), Done(outcome="failed", message=message, worker=worker))
         told.done(job(label), Done(outcome="done", remarks=(message,), worker=worker))

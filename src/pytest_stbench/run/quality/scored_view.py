@@ -86,6 +86,30 @@ class MeasuredSlides:
         found = slide_statistics(slide, method, scale, MIN_DETECTION, self._opened.statistics)
         return found.morans_i
 
+    def prepare(self, name: str) -> None:
+        """Have the statistics of one slide made and kept, at the scales of all folds that are fitted on it.
+
+        Raises ``DataError``.
+        """
+        slide, asked = self._read(name), self._preprocess.genes
+        if not slide.n_units:
+            return
+        self.morans_i(slide)
+        if asked.select in ("svg", "hvg"):
+            method, _ = self.normalisation()
+            for scale in {scale for slides, scale in self._fitted if name in slides}:
+                slide_statistics(slide, method, scale, asked.min_detection, self._opened.statistics)
+
+    @cached_property
+    def _fitted(self) -> list[tuple[tuple[str, ...], float | None]]:
+        """The training slides of each fold of whole slides, and its scale."""
+        method, _ = self.normalisation()
+        whole = ((fold.train, [*map(self._read, fold.train)]) for fold in self._folds if not fold.within)
+        return [
+            (names, target_sum(method, slides))
+            for names, slides in whole if any(slide.n_units for slide in slides)
+        ]  # fmt: skip
+
     def graph(self, slide: Slide) -> csr_matrix:
         """Return the neighbours of each unit, (n, n)."""
         return unit_graph(slide)

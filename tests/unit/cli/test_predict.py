@@ -12,8 +12,8 @@ import yaml
 from click.testing import CliRunner
 
 from pytest_stbench.cli import main
-from pytest_stbench.cluster.command import EXIT_INTERRUPTED
-from pytest_stbench.cluster.work import Work
+from pytest_stbench.cluster.giving import EXIT_INTERRUPTED
+from pytest_stbench.cluster.predicting import Predicting
 
 TASK = {
     "stbench": 1,
@@ -170,7 +170,7 @@ def test_what_cannot_be_done_is_said_and_nothing_is_kept(folder, arguments, mode
     assert said in " ".join(done.output.split())
     assert "Traceback" not in done.output
     assert not list(folder.glob(".stbench/predictions/*/*"))
-    assert not list(folder.glob(".stbench/.predicting-*"))
+    assert not list(folder.glob(".stbench/.at-work-*"))
 
 
 def test_a_baseline_that_is_no_model_is_blocked_in_words(folder):
@@ -193,14 +193,14 @@ def _full(*_, **__):
 
 
 def test_ctrl_c_says_what_is_there(folder, monkeypatch):
-    real = Work.do
+    real = Predicting.do
 
     def do(self, job):
         if "P02" in job.cell:
             raise KeyboardInterrupt
         return real(self, job)
 
-    monkeypatch.setattr(Work, "do", do)
+    monkeypatch.setattr(Predicting, "do", do)
     done = predict("mini.stbench.yaml")
     assert done.exit_code == EXIT_INTERRUPTED
     assert f"interrupted: 3 of 7 jobs are done and kept in {folder / '.stbench'}; the same" in done.output

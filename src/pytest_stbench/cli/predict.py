@@ -2,63 +2,33 @@
 
 from __future__ import annotations
 
-import os
-import re
 import sys
-import tempfile
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pytest_stbench.cli.dask_options import dask_option, resources_option
 from pytest_stbench.cli.options import PATH, data_root_option
 from pytest_stbench.cli.tasks import task_files
 from pytest_stbench.errors import StbenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from pytest_stbench.cluster.orders import Job, Order
-    from pytest_stbench.cluster.telling import Telling
+    from pytest_stbench.cluster.orders import CellJob
     from pytest_stbench.registry import Registry
 
-EXIT_INTERRUPTED = 130
 FORMS = "import:PACKAGE.MODULE:ATTRIBUTE, baseline:NAME or an installed model by its name"
-
-
-def _resources(context: click.Context, parameter: click.Parameter, text: str | None) -> dict[str, float]:
-    del context, parameter
-    found = {}
-    for part in re.split(r"[\s,]+", text.strip()) if text is not None else ():
-        wanted = re.fullmatch(r"([^=]+)=(\d+(?:\.\d+)?)", part)
-        if wanted is None or not float(wanted[2]):
-            message = f"{text!r}: write what a worker must offer as NAME=NUMBER, for example gpu=1"
-            raise click.BadParameter(message)
-        found[wanted[1]] = float(wanted[2])
-    return found
-
-
-def _where(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
-    from pytest_stbench.cluster.dasked import ADDRESS, LOCAL
-
-    del context, parameter
-    if text is not None and not LOCAL.fullmatch(text) and not ADDRESS.fullmatch(text):
-        message = f"{text!r}: write local:N for N workers on this machine, or tcp://HOST:PORT of a scheduler"
-        raise click.BadParameter(message)
-    return text
 
 
 @click.command()
 @click.argument("tasks", nargs=-1, required=True, type=PATH)
 @click.option("--model", required=True, metavar="NAME", help=f"{FORMS}.")
-@click.option("--dask", "where", metavar="WHERE", callback=_where, help="local:N, or tcp://HOST:PORT.")
-@click.option(
-    "--resources",
-    callback=_resources,
-    metavar="NAME=NUMBER",
-    help="What a worker must offer to be given cells of the model (gpu=1); baselines run on any worker.",
+@dask_option
+@resources_option(
+    "What a worker must offer to be given cells of the model (gpu=1); baselines run on any worker."
 )
 @data_root_option("Folder that paths in task files are relative to.")
 @click.option("--stbench-store", "store", type=PATH, default=Path(".stbench"), show_default=True)
@@ -72,6 +42,7 @@ def predict(tasks: tuple[Path, ...], where: str | None, resources: Mapping[str, 
     Exit code 0: all predictions are in the store, or the model has no method for them; 1: some are not;
     2: wrong usage, or nobody who can do it; 130: interrupted.
     """
+    from pytest_stbench.cluster.giving import given_out, ordered
     from pytest_stbench.cluster.telling import Telling
     from pytest_stbench.run.installed import builtin_registry
 
@@ -81,50 +52,12 @@ def predict(tasks: tuple[Path, ...], where: str | None, resources: Mapping[str, 
     jobs, missing = _jobs(
         [path.resolve() for path in task_files(tasks)], given, builtin_registry(), apart=bool(resources)
     )
-    with _ordered(given) as order:
+    asked = {"model": given["model"], "retry": given["retry"]}
+    with ordered("predict", asked, given["store"], given["data_root"]) as order:
         telling = Telling(len(jobs), order.store)
         for line in missing:
             telling.say(line)
-        try:
-            with telling.shown():
-                if where is None:
-                    _here(order, jobs, telling)
-                else:
-                    _on_workers(where, order, jobs, resources, telling)
-        except KeyboardInterrupt:
-            telling.interrupted()
-            sys.exit(EXIT_INTERRUPTED)
-        sys.exit(telling.end())
-
-
-def _here(order: Order, jobs: list[Job], telling: Telling) -> None:
-    from pytest_stbench.calls.process_end import HonestExits, keep_stderr
-    from pytest_stbench.cluster.work import Work
-
-    work = Work(order)
-    why = work.unfit()
-    if why:
-        raise StbenchError(f"this process {why}")
-    keep_stderr()
-    exits = HonestExits()
-    exits.start()
-    try:
-        for job in jobs:
-            done = work.do(job)
-            if done.outcome == "unfit":
-                raise StbenchError(f"this process {done.message}")
-            telling.done(job, done)
-    finally:
-        exits.stop()
-
-
-def _on_workers(
-    where: str, order: Order, jobs: list[Job], resources: Mapping[str, float], telling: Telling
-) -> None:
-    from pytest_stbench.cluster.dasked import Dasked, connected
-
-    with connected(where) as client:
-        Dasked(client, order, resources, telling, where).do(jobs)
+        sys.exit(given_out(where, order, jobs, telling, resources))
 
 
 def _refuse_model(model: str) -> None:
@@ -138,19 +71,19 @@ def _refuse_model(model: str) -> None:
 
 def _jobs(
     files: list[Path], given: Mapping[str, Any], registry: Registry, *, apart: bool
-) -> tuple[list[Job], list[str]]:
+) -> tuple[list[CellJob], list[str]]:
     """Return the jobs of all task files, and which data are not on this machine.
 
     `apart`: the model and the baselines of a cell are jobs of their own.
     """
-    from pytest_stbench.cluster.orders import Job
-    from pytest_stbench.cluster.work import mark_of
+    from pytest_stbench.cluster.orders import CellJob
+    from pytest_stbench.cluster.predicting import mark_of
     from pytest_stbench.collection.model_choice import model_label
     from pytest_stbench.data.roots import data_roots
     from pytest_stbench.run.separate_panels import task_and_grid
     from pytest_stbench.spec.validate import load_task
 
-    jobs: list[Job] = []
+    jobs: list[CellJob] = []
     missing: list[str] = []
     for path in files:
         task = load_task(path, registry)
@@ -165,13 +98,15 @@ def _jobs(
         common = {"task": str(path), "fingerprint": mark}
         for view, cell in {cell.view: cell for cell in cells}.items():
             label = f"checks {name} {view}"
-            jobs.append(Job(**common, cell=cell.id, label=label, model=False, baselines=False, checks=True))
+            jobs.append(
+                CellJob(**common, cell=cell.id, label=label, model=False, baselines=False, checks=True)
+            )
         for cell in cells:
             # Of several seeds of a fold the first one stands for the baselines, as in a run of pytest.
             ladder = cell.whole_fold not in seen
             seen.add(cell.whole_fold)
             label = f"{model_label(given['model'])} {name} {cell.id}"
-            job = Job(
+            job = CellJob(
                 task=str(path), fingerprint=mark, cell=cell.id, label=label, baselines=ladder and not apart
             )
             jobs.append(job)
@@ -181,28 +116,3 @@ def _jobs(
     if not jobs:
         raise StbenchError("\n".join(missing) or "the task files have no cell")
     return jobs, missing
-
-
-@contextmanager
-def _ordered(given: Mapping[str, Any]) -> Iterator[Order]:
-    """Give what all jobs have in common; a mark lies in the store meanwhile."""
-    import secrets
-
-    from pytest_stbench import __version__
-    from pytest_stbench.cluster.orders import Order
-    from pytest_stbench.data.roots import VARIABLE
-    from pytest_stbench.store.keys import code_version
-
-    store = given["store"].absolute()
-    data, root = given["data_root"], os.environ.get(VARIABLE)
-    try:
-        store.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=store, prefix=".predicting-") as mark:
-            yield Order(
-                model=given["model"], store=str(store), mark=mark.name, run=secrets.token_hex(8),
-                version=__version__, code=code_version(), data=str(data.absolute()) if data else None,
-                root=str(Path(root).expanduser().absolute()) if root else None, retry=given["retry"],
-            )  # fmt: skip
-    except OSError as error:
-        message = f"cannot write to the store {store} ({error.strerror or error})"
-        raise StbenchError(f"{message}: name another folder (--stbench-store)") from None
