@@ -21,4 +21,5 @@ ASKED = {
     ("all checks of cells, 500 genes", "scanpy and squidpy"): 4,
     ("LOPO fits, 30,000 cells x 300 genes", "fits with sums made in every fold"): 8,
     ("patches of a whole-slide image", "openslide"): 5,
+    ("patches of a whole-slide image", "tiffslide"): 15,
 }

@@ -8,20 +8,51 @@ grow with the slide.
 from __future__ import annotations
 
 import io
+import os
 import re
 from pathlib import Path
 
+import anndata
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image as PillowImage, ImageFilter
+from scipy.sparse import csr_matrix
 
+import pytest_stbench
 from pytest_stbench.data.image import Image
 from pytest_stbench.data.images.tile_cache import TILES
 
 TILE, SIZE, MPP = 256, 224, 0.5
+MOST_OF_RUN = 10**9
+"""Peak of a process that runs a task on slides of 40,960 pixels, imports included: decoded each is 5 GB."""
+
 MOST_BYTES = 300 << 20
 """Peak above the process: 128 MiB of tiles, two batches, and what decoding takes."""
+
+TASK = """\
+stbench: 1
+name: slides
+version: 1
+family: expression
+claim: exploratory
+datasets:
+  d:
+    source: h5ad
+    path: "*.h5ad"
+    keys: {patient: patient, slide: slide}
+    scale: {um_per_px: 0.5}
+    image: {path: "{slide}.tif", um_per_px: 0.5, spatial: px}
+    technology: Xenium
+    resolution: cell
+    panel: sim
+    organ: breast
+    disease: carcinoma
+    preservation: FFPE
+splits: [lopo]
+preprocess: {genes: {select: svg, n: 20}, filter: {min_counts: 1, min_genes: 1}}
+metrics: [pearson_gene]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +165,30 @@ def test_memory_does_not_grow_with_the_slide(sized, in_child, tmp_path):
     assert max(peaks) < MOST_BYTES
     if sized(10) == 10:  # smaller slides do not fill what is kept of tiles
         assert max(peaks) < 1.2 * min(peaks), peaks
+
+
+def peak_of_run(folder):
+    """Return the peak of a process of its own that runs a task, imports included."""
+    found = pytest_stbench.evaluate(folder / "slides.stbench.yaml", "ridge", store=folder / "store")
+    assert not found.failures, found.failures
+    return peak()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is what Linux tells")
+def test_a_task_on_whole_slides_takes_less_than_a_gigabyte(sized, in_child, tmp_path):
+    side = 40_960 if sized(10) == 10 else 20_480  # decoded whole even the smaller one takes more
+    image = written(tmp_path / "image.tif", side)
+    for number in range(3):
+        rng = np.random.default_rng(number)
+        own = rng.uniform(SIZE, side - SIZE, (sized(5000), 2))
+        waves = np.sin(own @ rng.normal(0, 0.002, (2, 6)) + rng.uniform(0, 6, 6)) + 1.2
+        counts = rng.poisson(waves @ rng.gamma(0.5, 1.0, (6, 200))).astype(np.float32)
+        data = anndata.AnnData(csr_matrix(counts))
+        data.obs_names = [f"u{unit}" for unit in range(len(own))]
+        data.var_names = [f"{chr(65 + gene // 26)}{chr(65 + gene % 26)}X" for gene in range(200)]
+        data.obs["patient"] = data.obs["slide"] = f"P{number}"
+        data.obsm["spatial"] = data.obsm["px"] = own
+        data.write_h5ad(tmp_path / f"P{number}.h5ad")
+        os.link(image, tmp_path / f"P{number}.tif")
+    (tmp_path / "slides.stbench.yaml").write_text(TASK)
+    assert in_child("spawn", peak_of_run, tmp_path) < MOST_OF_RUN

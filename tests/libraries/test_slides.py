@@ -76,6 +76,25 @@ def test_openslide_shows_the_same_of_them(tmp_path, compression):
             np.testing.assert_array_equal(patch, theirs)
 
 
+def test_planes_of_libvips_one_below_the_other_are_channels(tmp_path):
+    """The way of libvips to OME-TIFF: planes as images of their own, smaller levels below each."""
+    pyvips = pytest.importorskip("pyvips")
+    stacked = pyvips.Image.new_from_array(np.concatenate(list(tissue().transpose(2, 0, 1)))).copy()
+    channels = "".join(f'<Channel ID="Channel:0:{k}" Name="{name}"/>' for k, name in enumerate("RGB"))
+    stacked.set_type(pyvips.GValue.gint_type, "page-height", 700)
+    stacked.set_type(
+        pyvips.GValue.gstr_type, "image-description",
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0"><Pixels '
+        'ID="Pixels:0" DimensionOrder="XYCZT" Type="uint8" SizeX="900" SizeY="700" SizeC="3" SizeZ="1" '
+        f'SizeT="1" PhysicalSizeX="{MPP}" PhysicalSizeY="{MPP}">{channels}<TiffData/></Pixels></Image></OME>',
+    )  # fmt: skip
+    stacked.tiffsave(str(tmp_path / "a.ome.tif"), compression="deflate", **LAYOUTS["below"])
+    image = Image(tmp_path / "a.ome.tif", mpp=MPP)
+    np.testing.assert_array_equal(image.pixels(), tissue())
+    assert [level.scale for level in image.pyramid.levels] == [1, 2, 4, 8]
+    assert image.pyramid.statements["OME PhysicalSizeX"] == MPP
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_the_example_for_torch_reads_in_workers(tmp_path, monkeypatch):
     torch = pytest.importorskip("torch")

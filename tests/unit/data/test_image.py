@@ -11,6 +11,7 @@ from PIL import Image as PillowImage, PngImagePlugin
 from pytest_stbench.data import image as image_module, input_image
 from pytest_stbench.data.encoded import ROWS, RecentArrays, decode
 from pytest_stbench.data.image import Image
+from pytest_stbench.data.images.regions import resampled_size
 from pytest_stbench.data.images.whole import decode_coarser, resample
 from pytest_stbench.data.input_image import InputImage
 from pytest_stbench.errors import DataError, ModelError
@@ -326,6 +327,19 @@ def test_decoding_makes_no_copy_of_the_whole_image(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1.5 * held
+
+
+@pytest.mark.parametrize("ratio", [0.4, 1.7, 2.0, 3.25 / 1.4, 11.3])
+@pytest.mark.parametrize("sides", [(ROWS * 2 + 3, 700), (300, 41), (40, 1), (1, 40), (300, 190)])
+def test_an_image_is_resampled_in_two_steps_as_the_library_does_in_one(tmp_path, sides, ratio):
+    pixels = np.random.default_rng(0).integers(0, 256, (*sides, 3), dtype=np.uint8)
+    picture = PillowImage.fromarray(pixels)
+    height, width = resampled_size(sides, ratio)
+    box = (0, 0, min(width * ratio, sides[1]), min(height * ratio, sides[0]))
+    whole = np.asarray(picture.resize((width, height), PillowImage.Resampling.BILINEAR, box=box))
+    np.testing.assert_array_equal(resample(pixels, ratio), whole)
+    picture.save(tmp_path / "a.png")
+    np.testing.assert_array_equal(decode_coarser((tmp_path / "a.png").read_bytes(), "a", ratio), whole)
 
 
 def test_of_an_image_that_is_made_coarser_the_coarser_one_is_kept(tmp_path, monkeypatch):

@@ -34,16 +34,31 @@ _PER_MICRON = re.compile(r"\bunit=(?:micron|um|\\u00B5m|µm)\b")
 
 def ome_pixels(description: str, width: int, height: int) -> Mapping[str, str]:
     """Return the attributes of the OME image of this size (else the first); nothing where there is none."""
+    return {} if (found := _ome_image(description, width, height)) is None else found.attrib
+
+
+def ome_channels(description: str, width: int, height: int) -> list[str]:
+    """Return the names of the channels of that image; nothing unless they lie in the file in their order."""
+    image = _ome_image(description, width, height)
+    if image is None or any(image.get(size, "1") != "1" for size in ("SizeZ", "SizeT")):
+        return []
+    kinds = [(node.tag.rpartition("}")[2], node) for node in image]
+    names = [node.get("Name", "") for kind, node in kinds if kind == "Channel"]
+    moved = any(node.get("IFD", "0") != node.get("FirstC", "0") for kind, node in kinds if kind == "TiffData")
+    return [] if moved else names
+
+
+def _ome_image(description: str, width: int, height: int) -> ET.Element | None:
     text = description.lstrip("\ufeff \r\n")
     if not text.startswith("<") or not _OME.search(text[:4096]) or "<!" in text.replace("<!--", ""):
-        return {}  # entities may fill the memory, and OME has none
+        return None  # entities may fill the memory, and OME has none
     try:
         root = ET.fromstring(text)  # without entities
     except ET.ParseError:
-        return {}
-    found = [node.attrib for node in root.iter() if node.tag.rpartition("}")[2] == "Pixels"]
-    own = [a for a in found if (a.get("SizeX"), a.get("SizeY")) == (str(width), str(height))]
-    return (own or found or [{}])[0]
+        return None
+    found = [node for node in root.iter() if node.tag.rpartition("}")[2] == "Pixels"]
+    own = [node for node in found if (node.get("SizeX"), node.get("SizeY")) == (str(width), str(height))]
+    return next(iter(own or found), None)
 
 
 def channels_declared(attributes: Mapping[str, str], samples: int, name: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_stbench.data.images.channels import colour_pages, joined, refuse_channels
 from pytest_stbench.data.images.codecs import (
     DEFLATE,
     GREY,
@@ -150,40 +151,27 @@ def _read(file: Any, name: str, state: tuple[int, int, int]) -> Contents:
         if getattr(opening, sign, False) or getattr(file, sign, False):
             raise NotInPartsError(f"is {vendor}, which OpenSlide reads")
     first = _largest(file, opening)
-    full = _page(first, name, 0, state[1])
-    pages = [full]
-    for number, found in enumerate(_smaller(file, first), 1):
-        page = _page(found, name, number, state[1])
+    description = str(getattr(opening, "description", "") or getattr(first, "description", "") or "")
+    colours = colour_pages(file, first, description)
+    levels = _levels(file, colours or (first,))
+    pages = [_level(found, name, number, state[1]) for number, found in enumerate(levels)]
+    full = pages[0]
+    for number, page in enumerate(pages):
         if (page.samples, page.planes) != (full.samples, full.planes):
             raise DataError(f"{name}: level {number} has other channels than level 0: the pyramid is wrong")
-        pages.append(page)
-    _refuse_channels(file, first, full, name)
+    refuse_channels(file, first, full, name)
     tags = first.tags
     unit, x, y = (tags.get(code) for code in (296, 282, 283))
     resolution = None
     if x is not None and y is not None:
         resolution = _ratio(x.value), _ratio(y.value), 2 if unit is None else int(unit.value)
     ordered = sorted(pages, key=lambda page: -page.width * page.height)
-    description = str(getattr(opening, "description", "") or getattr(first, "description", "") or "")
     return Contents(
         pages=tuple(ordered), description=description, resolution=resolution, state=state,
-        otherwise=first is not opening or (tags.get(274) is not None and int(tags[274].value) != 1),
+        otherwise=bool(colours)
+        or first is not opening
+        or (tags.get(274) is not None and int(tags[274].value) != 1),
     )  # fmt: skip
-
-
-def _refuse_channels(file: Any, first: Any, full: Page, name: str) -> None:
-    """Raise ``DataError`` where the second image of the file is as large and as grey as the first."""
-    try:
-        second = None if full.samples > 1 else file.pages[first.index + 1]
-    except IndexError:
-        return
-    if second is None or second.is_reduced:
-        return
-    if (second.imagewidth, second.imagelength) == (first.imagewidth, first.imagelength):
-        raise DataError(
-            f"{name}: several grey images of {full.width} x {full.height} pixels, as of channels; RGB or one "
-            "grey image is needed: fluorescence is no H&E image; name the H&E of the slide"
-        )
 
 
 def _largest(file: Any, first: Any) -> Any:
@@ -218,6 +206,18 @@ def _smaller(file: Any, first: Any) -> Iterator[Any]:
         alike = page.is_tiled == first.is_tiled and (page.is_reduced or first.is_svs)
         if smaller and alike and not page.subfiletype & 8:
             yield page
+
+
+def _levels(file: Any, planes: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """Return the levels of an image, finest first: of each the image, or those of its planes."""
+    if len(planes) == 1 or all(page.subifds for page in planes):
+        return [planes, *zip(*(_smaller(file, page) for page in planes), strict=True)]
+    return [planes]
+
+
+def _level(found: tuple[Any, ...], name: str, number: int, held: int) -> Page:
+    pages = [_page(page, name, number, held) for page in found]
+    return pages[0] if len(pages) == 1 else joined(pages, number, name)
 
 
 def _page(found: Any, name: str, level: int, held: int) -> Page:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import PIL.Image
 
-from pytest_stbench.data.encoded import picture_of
+from pytest_stbench.data.encoded import ROWS, picture_of
 from pytest_stbench.data.images.patches import corners_of
 from pytest_stbench.data.images.regions import SAME, WHITE, resampled_size
 
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
+
+LINEAR = PIL.Image.Resampling.BILINEAR
+HIGH = 1.5
+"""So many times as high as wide may be what is resampled in two steps: of what is twice as high the library
+makes columns shorter first, which rounds otherwise."""
 
 
 def patches_of_whole(
@@ -56,7 +61,13 @@ def resample(pixels: NDArray[np.uint8], ratio: float) -> NDArray[np.uint8]:
     """
     if abs(ratio - 1) <= SAME:
         return pixels
-    return _resized(PIL.Image.fromarray(pixels), ratio)
+    height, width = pixels.shape[:2]
+    if height > HIGH * width:
+        return _resized(PIL.Image.fromarray(pixels), ratio)
+    narrow = PIL.Image.new("RGB", (resampled_size((height, width), ratio)[1], height), None)
+    for top in range(0, height, ROWS):  # a copy of all pixels in the format of the library is a third larger
+        narrow.paste(_narrowed(PIL.Image.fromarray(pixels[top : top + ROWS]), ratio), (0, top))
+    return _shortened(narrow, ratio)
 
 
 def decode_coarser(source: bytes, name: str, ratio: float) -> NDArray[np.uint8]:
@@ -65,13 +76,30 @@ def decode_coarser(source: bytes, name: str, ratio: float) -> NDArray[np.uint8]:
     Raises ``DataError`` as :func:`~pytest_stbench.data.encoded.decode`.
     """
     with picture_of(source, name) as picture:
-        return _resized(picture, ratio)
+        if picture.height > HIGH * picture.width:
+            return _resized(picture, ratio)
+        narrow = _narrowed(picture, ratio)
+        del picture  # columns are made shorter without it
+    return _shortened(narrow, ratio)
 
 
 def _resized(picture: PIL.Image.Image, ratio: float) -> NDArray[np.uint8]:
     height, width = resampled_size((picture.height, picture.width), ratio)
     box = (0.0, 0.0, min(width * ratio, picture.width), min(height * ratio, picture.height))
-    return np.array(picture.resize((width, height), PIL.Image.Resampling.BILINEAR, box=box))
+    return np.array(picture.resize((width, height), LINEAR, box=box))
+
+
+def _narrowed(picture: PIL.Image.Image, ratio: float) -> PIL.Image.Image:
+    """Return an image resampled in x: what the library does first, and then, as here, in y."""
+    _, width = resampled_size((picture.height, picture.width), ratio)
+    box = (0.0, 0.0, min(width * ratio, picture.width), float(picture.height))
+    return picture.resize((width, picture.height), LINEAR, box=box)
+
+
+def _shortened(narrow: PIL.Image.Image, ratio: float) -> NDArray[np.uint8]:
+    height, _ = resampled_size((narrow.height, narrow.width), ratio)
+    box = (0.0, 0.0, float(narrow.width), min(height * ratio, narrow.height))
+    return np.array(narrow.resize((narrow.width, height), LINEAR, box=box))
 
 
 def _cut(pixels: NDArray[np.uint8], corners: NDArray[np.intp], sides: tuple[int, int]) -> NDArray[np.uint8]:
@@ -94,7 +122,7 @@ def _enlarged(
             min(right * ratio, pixels.shape[1]),
             min(bottom * ratio, pixels.shape[0]),
         )
-        shown = source.resize((right - left, bottom - top), PIL.Image.Resampling.BILINEAR, box=box)
+        shown = source.resize((right - left, bottom - top), LINEAR, box=box)
         part[top - y : bottom - y, left - x : right - x] = np.asarray(shown)
     return parts
 
