@@ -211,7 +211,8 @@ def _smaller(file: Any, first: Any) -> Iterator[Any]:
 def _levels(file: Any, planes: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     """Return the levels of an image, finest first: of each the image, or those of its planes."""
     if len(planes) == 1 or all(page.subifds for page in planes):
-        return [planes, *zip(*(_smaller(file, page) for page in planes), strict=True)]
+        # What one of the planes lacks is no level.
+        return [planes, *zip(*(_smaller(file, page) for page in planes), strict=False)]
     return [planes]
 
 

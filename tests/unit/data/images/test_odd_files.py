@@ -205,6 +205,25 @@ def test_channels_of_different_tiles_are_refused(tmp_path):
         Image(tmp_path / "a.tif", mpp=0.25).check()
 
 
+def test_a_level_that_one_of_the_channels_lacks_is_none(tmp_path):
+    path = tmp_path / "a.tif"
+    text = described({"SizeC": 3, "PhysicalSizeX": 0.25}, tissue()[..., :1]).replace(
+        "/></Image>",
+        ">" + "".join(f'<Channel Name="{name}"/>' for name in ("Red", "Green", "Blue")) + "</Pixels></Image>",
+    )
+    options = {"photometric": "minisblack", "tile": (64, 64), "metadata": None}
+    with tifffile.TiffWriter(path) as file:
+        for channel, levels in enumerate((2, 1, 2)):
+            extra = {} if channel else {"description": text.encode()}
+            file.write(tissue()[..., channel].copy(), subifds=levels, **options, **extra)
+            for level in range(1, levels + 1):
+                small = tissue()[:: 2**level, :: 2**level, channel].copy()
+                file.write(small, subfiletype=1, **options)
+    image = Image(path, mpp=0.25)
+    np.testing.assert_array_equal(image.pixels(), tissue())
+    assert [level.scale for level in image.pyramid.levels] == [1.0, 2.0]
+
+
 @pytest.mark.parametrize("below", [0, 2])
 def test_planes_of_one_image_as_of_xenium(tmp_path, below):
     """H&E of Xenium Explorer: planes, named as they like."""
