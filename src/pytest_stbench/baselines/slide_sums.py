@@ -65,7 +65,12 @@ _KEPT = _KeptSums(MOST_BYTES)
 
 
 def slide_gram(
-    slide: TrainSlide, genes: Sequence[str], recipe: Hashable, features: Callable[[TrainSlide], Any]
+    slide: TrainSlide,
+    genes: Sequence[str],
+    recipe: Hashable,
+    features: Callable[[TrainSlide], Any],
+    *,
+    lasting: bool = True,
 ) -> GroupedGram:
     """Return the statistics of a slide's units, as those of one group.
 
@@ -77,13 +82,15 @@ def slide_gram(
         With what the slide is made of it decides the features; None where nobody can say so: nothing is kept.
     features
         Gives the features, (n, d), dense or sparse; called where the statistics are not known.
+    lasting
+        Whether another fold may have the same features: else the statistics would take the place of others.
     """
     origin = origin_of(slide)
     if origin is None or recipe is None or not slide.n_units:
         return direct_gram(features(slide), slide.target)
     absent = ~origin.measured(genes)
     present = [str(gene) for gene in np.asarray(genes, dtype=object)[~absent]]
-    sums = _sums(slide, origin, recipe, present, features)
+    sums = _sums(slide, origin, recipe, present, features, lasting=lasting)
     parts = [sums.targets[gene] for gene in present]
     gram = GroupedGram(len(sums.mean_x), len(genes))
     moments = Moments(
@@ -104,6 +111,8 @@ def _sums(
     recipe: Hashable,
     genes: Sequence[str],
     features: Callable[[TrainSlide], Any],
+    *,
+    lasting: bool,
 ) -> _Sums:
     """Return what is known of a slide, with all of `genes`."""
     key = (recipe, origin.observed, origin.scale)
@@ -121,8 +130,9 @@ def _sums(
     else:
         mean_y, xy, yy = cross_moments(dense_blocks(x), y, known.mean_x)
         found = _Sums(known.n, known.mean_x, known.xx, known.targets | _by_gene(names, mean_y, xy, yy))
-    added = len(names) * found.mean_x.nbytes + (found.xx.nbytes if known is None else 0)
-    _KEPT.keep(origin.slide, key, found, added)
+    if lasting:
+        added = len(names) * found.mean_x.nbytes + (found.xx.nbytes if known is None else 0)
+        _KEPT.keep(origin.slide, key, found, added)
     return found
 
 

@@ -244,6 +244,16 @@ def test_what_finds_no_room_is_computed_and_not_kept(slides, made, monkeypatch):
     assert len(made) == 12
 
 
+def test_sums_of_features_that_a_fold_has_chosen_are_not_kept(slides, monkeypatch):
+    kept = slide_sums._KeptSums(1 << 20)
+    monkeypatch.setattr(slide_sums, "_KEPT", kept)
+    monkeypatch.setattr("pytest_stbench.baselines.gene_gene_ridge.MOST_FEATURES", 8)
+    monkeypatch.setattr("pytest_stbench.baselines.gene_gene_ridge.CHOSEN", 4)
+    found = fitted(GeneGeneRidge, fold(slides, 0, [16, 17]))
+    assert found.coef.shape == (4, 2)
+    assert not kept._held
+
+
 def test_a_product_made_block_by_block_is_the_product():
     rng = np.random.default_rng(3)
     left, right = (csr_matrix(rng.poisson(0.2, shape) * rng.random(shape)) for shape in ((500, 90), (90, 7)))
