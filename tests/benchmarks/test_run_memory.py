@@ -123,7 +123,7 @@ COHORTS = {
         folder, 12 if small else 48, 400, 18_000, per_patient=2, task=SPOTS, level=0.07
     ),
 }
-MOST_MIB = {"small": 700, "tenth": 900}
+MOST_MIB = {"small": 600, "tenth": 800}
 
 
 @pytest.mark.benchmark(group="a tenth of a large cohort: checks, baselines and ridge")

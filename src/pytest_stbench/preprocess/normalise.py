@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from pytest_stbench.errors import ModelError
 from pytest_stbench.kernels.scale_steps import stepped
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
-    from scipy.sparse import csr_matrix
 
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.spec.model import Normalisation
@@ -102,8 +102,16 @@ def normalise_counts(
     values = np.empty((n, len(columns)), dtype)
     for start in range(0, n, step):
         rows = slice(start, start + step)
-        values[rows] = _scaled(counts[rows][:, columns], libsize[rows], scale, divided=divided)
+        values[rows] = _scaled(_rows(counts, rows)[:, columns], libsize[rows], scale, divided=divided)
     return values
+
+
+def _rows(counts: csr_matrix, rows: slice) -> csr_matrix:
+    """Return some rows of a CSR matrix, without a copy: few columns of them are wanted."""
+    ends = counts.indptr[rows.start : rows.stop + 1]
+    part = slice(ends[0], ends[-1])
+    parts = counts.data[part], counts.indices[part], ends - ends[0]
+    return csr_matrix(parts, shape=(len(ends) - 1, counts.shape[1]))
 
 
 def _scaled(
