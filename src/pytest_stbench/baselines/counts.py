@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix
 
 from pytest_stbench.data.holding import once
 from pytest_stbench.data.origins import origin_of
+from pytest_stbench.kernels.blocks import blocks
 from pytest_stbench.kernels.scale_steps import stepped
 
 if TYPE_CHECKING:
@@ -74,6 +75,9 @@ def most_variable(tables: Iterable[csr_matrix], genes: Sequence[str], count: int
 def log_normalised(counts: csr_matrix, size: NDArray[np.float64], scale: float) -> csr_matrix:
     """Turn `counts` into ``log1p(counts / size * scale)``, in place; units without counts stay 0."""
     factor = np.divide(scale, size, out=np.zeros(len(size)), where=size > 0)
-    counts.data *= np.repeat(factor, np.diff(counts.indptr))
-    np.log1p(counts.data, out=counts.data)
+    numbers = np.diff(counts.indptr)
+    for rows in blocks(len(factor), 8 * (1 + counts.nnz // max(1, len(factor)))):
+        values = counts.data[counts.indptr[rows.start] : counts.indptr[rows.stop]]
+        values *= np.repeat(factor[rows], numbers[rows])
+        np.log1p(values, out=values)
     return counts

@@ -76,6 +76,11 @@ class GeneGeneRidge(LinearBaseline):
         """Return what, with a slide and its observed genes, decides the features."""
         return self.scale, None if self.chosen is None else self.chosen.tobytes()
 
+    @property
+    def lasting(self) -> bool:
+        """Not where features are chosen: hardly two training sides choose the same."""
+        return self.chosen is None
+
     def features(self, slide: ModelSlide) -> csr_matrix | SparseProduct:
         """Return the features of a slide, (n, features), sparse."""
         return self._own(slide)

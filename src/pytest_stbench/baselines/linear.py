@@ -90,6 +90,11 @@ class LinearBaseline(ImputesFromExpression):
         """Return what, beside the class and a slide, decides its features; None where nobody can say."""
         return None
 
+    @property
+    def lasting(self) -> bool:
+        """Whether the features of a slide may be the same in another fold."""
+        return True
+
     def _kept_as(self) -> Hashable:
         # A class of somebody else may make its features of more than the recipe that it inherits knows,
         # by what `features` calls as well.
@@ -110,7 +115,7 @@ class LinearBaseline(ImputesFromExpression):
         gram: GroupedGram | None = None
         for group, slide in zip(inner_groups(train), train, strict=True):
             if slide.proportions is None:
-                part = slide_gram(slide, self.genes, self._kept_as(), self.features)
+                part = slide_gram(slide, self.genes, self._kept_as(), self.features, lasting=self.lasting)
             else:
                 known = np.isfinite(slide.proportions).all(axis=1)
                 shares = slide.proportions[known].astype(np.float32)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, finalize
 
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
 
+from pytest_stbench.data.holding import is_held, once
 from pytest_stbench.data.origins import origin_of
 from pytest_stbench.kernels.gram import GroupedGram, Moments, cross_moments
 
@@ -25,17 +27,39 @@ BLOCK_ELEMENTS = 1 << 19
 """Features made dense at once, 4 MiB of float64: larger blocks leave the cache and cost fresh pages."""
 
 MOST_BYTES = 1 << 29
-"""What all slides together may hold; what is computed beyond it is not kept."""
+"""What all slides together may have in memory; what is computed beyond it is not kept."""
 
 
 @dataclass(slots=True, eq=False)
 class _Sums:
-    """Of one slide, some features and one scale of targets; ``targets`` by gene: mean, products, squares."""
+    """Of one slide, some features and one scale of targets.
+
+    ``places`` says for a gene in which of the ``parts`` tables of targets it is, and in which row: its mean,
+    its squares, its products with the features. ``arrays`` has these tables by number, and ``xx``, the
+    products of the features, where they are not put aside with the arrays of the slide.
+    """
 
     n: int
     mean_x: NDArray[np.float64]
-    xx: NDArray[np.float64]
-    targets: dict[str, tuple[float, NDArray[np.float64], float]]
+    places: dict[str, tuple[int, int]]
+    parts: int
+    arrays: dict[Hashable, NDArray[np.float64]]
+
+    def moments(self, slide: Slide, key: Hashable, genes: Sequence[str]) -> Moments:
+        """Return the statistics of the slide they are of, with these targets."""
+
+        def array(name: Hashable) -> NDArray[np.float64]:
+            found = self.arrays.get(name)
+            return once(slide, ("sums", key, name), lambda: self.arrays[name]) if found is None else found
+
+        places = np.array([self.places[gene] for gene in genes], dtype=np.intp).reshape(-1, 2)
+        targets = np.empty((len(genes), 2 + len(self.mean_x)))
+        for number in np.unique(places[:, 0]).tolist():
+            here = places[:, 0] == number
+            targets[here] = array(number)[places[here, 1]]
+        mean_y, yy = targets[:, :2].T.copy()
+        xy = np.ascontiguousarray(targets[:, 2:].T)
+        return Moments(n=self.n, mean_x=self.mean_x, mean_y=mean_y, xx=array("xx"), xy=xy, yy=yy)
 
 
 class _KeptSums:
@@ -51,6 +75,12 @@ class _KeptSums:
 
     def keep(self, slide: Slide, key: Hashable, sums: _Sums, added: int) -> None:
         """Keep `sums`, which take `added` bytes more than what they replace, if there is room."""
+        if is_held(slide):
+            for name, values in sums.arrays.items():
+                once(slide, ("sums", key, name), partial(np.asarray, values))
+            sums.arrays.clear()
+            self._of.setdefault(slide, {})[key] = sums
+            return
         if self._held + added > self._most:
             return
         self._held += added
@@ -65,7 +95,12 @@ _KEPT = _KeptSums(MOST_BYTES)
 
 
 def slide_gram(
-    slide: TrainSlide, genes: Sequence[str], recipe: Hashable, features: Callable[[TrainSlide], Any]
+    slide: TrainSlide,
+    genes: Sequence[str],
+    recipe: Hashable,
+    features: Callable[[TrainSlide], Any],
+    *,
+    lasting: bool = True,
 ) -> GroupedGram:
     """Return the statistics of a slide's units, as those of one group.
 
@@ -77,24 +112,17 @@ def slide_gram(
         With what the slide is made of it decides the features; None where nobody can say so: nothing is kept.
     features
         Gives the features, (n, d), dense or sparse; called where the statistics are not known.
+    lasting
+        Whether another fold may have the same features: else the statistics would take the place of others.
     """
     origin = origin_of(slide)
     if origin is None or recipe is None or not slide.n_units:
         return direct_gram(features(slide), slide.target)
     absent = ~origin.measured(genes)
     present = [str(gene) for gene in np.asarray(genes, dtype=object)[~absent]]
-    sums = _sums(slide, origin, recipe, present, features)
-    parts = [sums.targets[gene] for gene in present]
+    sums = _sums(slide, origin, recipe, present, features, lasting=lasting)
     gram = GroupedGram(len(sums.mean_x), len(genes))
-    moments = Moments(
-        n=sums.n,
-        mean_x=sums.mean_x,
-        mean_y=np.array([part[0] for part in parts]),
-        xx=sums.xx,
-        xy=np.column_stack([part[1] for part in parts]) if parts else np.zeros((len(sums.mean_x), 0)),
-        yy=np.array([part[2] for part in parts]),
-    )
-    gram.add_part(0, absent, moments)
+    gram.add_part(0, absent, sums.moments(origin.slide, _key(origin, recipe), present))
     return gram
 
 
@@ -104,11 +132,13 @@ def _sums(
     recipe: Hashable,
     genes: Sequence[str],
     features: Callable[[TrainSlide], Any],
+    *,
+    lasting: bool,
 ) -> _Sums:
     """Return what is known of a slide, with all of `genes`."""
-    key = (recipe, origin.observed, origin.scale)
+    key = _key(origin, recipe)
     known = _KEPT.get(origin.slide, key)
-    wanted = [gene for gene in genes if known is None or gene not in known.targets]
+    wanted = [gene for gene in genes if known is None or gene not in known.places]
     if known is not None and not wanted:
         return known
     # What later folds may ask for costs little beside the features.
@@ -117,20 +147,22 @@ def _sums(
     x, y = features(slide), origin.values(names)
     if known is None:
         (whole,) = direct_gram(x, y).parts()
-        found = _Sums(whole.n, whole.mean_x, whole.xx, _by_gene(names, whole.mean_y, whole.xy, whole.yy))
+        found = _Sums(whole.n, whole.mean_x, {}, 0, {"xx": whole.xx})
+        mean_y, xy, yy = whole.mean_y, whole.xy, whole.yy
     else:
+        found = replace(known, places=dict(known.places), arrays=dict(known.arrays))
         mean_y, xy, yy = cross_moments(dense_blocks(x), y, known.mean_x)
-        found = _Sums(known.n, known.mean_x, known.xx, known.targets | _by_gene(names, mean_y, xy, yy))
-    added = len(names) * found.mean_x.nbytes + (found.xx.nbytes if known is None else 0)
-    _KEPT.keep(origin.slide, key, found, added)
+    found.places |= {gene: (found.parts, row) for row, gene in enumerate(names)}
+    found.arrays[found.parts] = np.column_stack([mean_y, yy, xy.T])
+    found.parts += 1
+    if lasting:
+        added = len(names) * found.mean_x.nbytes + (whole.xx.nbytes if known is None else 0)
+        _KEPT.keep(origin.slide, key, found, added)
     return found
 
 
-def _by_gene(
-    names: Sequence[str], mean_y: NDArray[np.float64], xy: NDArray[np.float64], yy: NDArray[np.float64]
-) -> dict[str, tuple[float, NDArray[np.float64], float]]:
-    rows = np.ascontiguousarray(xy.T)
-    return {gene: (float(mean_y[i]), rows[i], float(yy[i])) for i, gene in enumerate(names)}
+def _key(origin: Origin, recipe: Hashable) -> Hashable:
+    return recipe, origin.observed, origin.scale
 
 
 def direct_gram(x: Any, target: NDArray[np.floating]) -> GroupedGram:

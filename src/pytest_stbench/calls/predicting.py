@@ -17,6 +17,7 @@ from pytest_stbench.calls.contestants import control_predictions, diagnostic_pre
 from pytest_stbench.calls.failures import CellFailed
 from pytest_stbench.calls.kept_models import not_fitted
 from pytest_stbench.calls.model_calls import ModelCalls
+from pytest_stbench.calls.recent import Recent
 from pytest_stbench.calls.repeated import RepeatedMistakes
 from pytest_stbench.calls.stored_identity import IdentityRemarks, keeps
 from pytest_stbench.errors import StbenchError
@@ -80,7 +81,7 @@ class Predictor:
         self._afresh = afresh
         self._retry = retry
         self._progress = progress
-        self._memory: dict[str, Prediction | CellFailed] = {}
+        self._recent = Recent(store)
         self._remarks = IdentityRemarks()
         self._answers = Answers(store)
         self._mistakes = RepeatedMistakes()
@@ -89,7 +90,7 @@ class Predictor:
 
     def forget(self) -> None:
         """Drop predictions of cells that are done; failures stay known."""
-        self._memory = {key: known for key, known in self._memory.items() if isinstance(known, CellFailed)}
+        self._recent.forget()
 
     def model(
         self,
@@ -110,14 +111,15 @@ class Predictor:
         if identity is not None:
             self._remarks.refuse_twin(contestant, identity)
         key = cell_key(identity.digest if keeps(identity) else f"anonymous {contestant.key}")
-        if key not in self._memory:
+        known = self._recent.get(key)
+        if known is None:
             try:
-                self._memory[key] = self._stored_or_computed(
+                known = self._stored_or_computed(
                     contestant, fold, key, label, timeout, f"{contestant.key} {group}" if group else ""
                 )
             except CellFailed as error:
-                self._memory[key] = error
-        known = self._memory[key]
+                known = error
+            self._recent.put(key, known)
         if isinstance(known, CellFailed):
             raise known
         return known
@@ -130,7 +132,8 @@ class Predictor:
             message = f"{label}: this family makes inputs while it runs: give the model itself, not files"
             raise CellFailed(message)
         key = f"files {contestant.key} {place}"
-        if key not in self._memory:
+        known = self._recent.get(key)
+        if known is None:
             calls = ModelCalls(label)
             values = {
                 request.key: calls.do("reading", partial(_accepted, files, place, request, fold))
@@ -138,8 +141,8 @@ class Predictor:
             }
             calls.do("reading", lambda: fold.question.complete(values, contestant.label))
             remarks, files.remarks = files.remarks, ()
-            self._memory[key] = Prediction(values=values, remarks=remarks)
-        known = self._memory[key]
+            known = Prediction(values=values, remarks=remarks)
+            self._recent.put(key, known)
         assert isinstance(known, Prediction)  # a failure is raised, never kept under this key
         return known
 

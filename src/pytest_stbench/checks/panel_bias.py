@@ -63,21 +63,22 @@ def panel_effect(
 
     ``details`` give detection rates per panel. One panel only: nothing to compare.
     """
-    groups: dict[str, dict[str, list[_Profile]]] = {}
+    groups: dict[str, dict[str, list[tuple[Slide, str]]]] = {}
     patients = {s.slide: str(s.patient) if known(s.patient) else s.slide for s in dataset.samples}
     for slide in dataset.slides():
         panel = slide.meta.panel_id or panel_of(dataset, slide.meta.slide_id)
         organ = normalised(slide.meta.organ or dataset.config.organ or "")
         if known(panel) and slide.n_units >= MIN_UNITS:
             who = patients.get(slide.meta.slide_id, slide.meta.slide_id)
-            groups.setdefault(organ, {}).setdefault(str(panel), []).append(_Profile(slide, who))
+            groups.setdefault(organ, {}).setdefault(str(panel), []).append((slide, who))
     findings: list[Finding] = []
     details: dict[str, object] = {}
     worst = 0.0
     compared = 0
-    for organ, panels in sorted(groups.items()):
-        if len(panels) < 2:  # one panel has nothing to be compared with
+    for organ, slides in sorted(groups.items()):
+        if len(slides) < 2:  # one panel has nothing to be compared with
             continue
+        panels = {panel: [_Profile(*one) for one in found] for panel, found in slides.items()}
         shared = _shared(panels)
         if len(shared) < MIN_GENES:
             continue
@@ -104,27 +105,31 @@ def panel_effect(
 
 
 class _Profile:
-    """Level, detection rate and correlations of the genes of one slide."""
+    """Level, detection rate and correlations of the genes of one slide, of which no count is kept."""
 
     def __init__(self, slide: Slide, patient: str) -> None:
         self.patient = patient
-        self.place = {
-            gene: column for column, gene in enumerate(slide.genes.tolist()) if bool(slide.measured[column])
-        }
-        rows = np.argsort(np.asarray(slide.unit_names).astype(str), kind="stable")
-        if len(rows) > MAX_UNITS:
-            rows = rows[np.sort(stream(SEED, "panel bias").sample(len(rows), MAX_UNITS))]
-        self._counts = slide.counts[rows]
-        self._total = np.maximum(np.nan_to_num(as_numbers(slide.libsize)[rows]), 1.0)
-        self.sums = np.nan_to_num(as_numbers(self._counts.sum(axis=0)).ravel())
+        self._slide = slide
+        self._rows = np.argsort(np.asarray(slide.unit_names).astype(str), kind="stable")
+        if len(self._rows) > MAX_UNITS:
+            self._rows = self._rows[np.sort(stream(SEED, "panel bias").sample(len(self._rows), MAX_UNITS))]
+        self.sums = np.nan_to_num(as_numbers(slide.counts[self._rows].sum(axis=0)).ravel())
+
+    def places(self) -> dict[str, int]:
+        """Return the column of each gene that was measured."""
+        known = np.flatnonzero(self._slide.measured)
+        return dict(zip(self._slide.genes[known].tolist(), known.tolist(), strict=True))
 
     def of(
         self, genes: Sequence[str]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Return mean level (g,), detection rate (g,) and correlation (g, g) of `genes`."""
-        columns = [self.place[gene] for gene in genes]
-        counts = np.maximum(np.nan_to_num(as_numbers(self._counts[:, columns].toarray())), 0)
-        values = np.log1p(1e4 * counts / self._total[:, None])
+        place = self.places()
+        columns = [place[gene] for gene in genes]
+        found = self._slide.counts[self._rows][:, columns].toarray()
+        counts = np.maximum(np.nan_to_num(as_numbers(found)), 0)
+        total = np.maximum(np.nan_to_num(as_numbers(self._slide.libsize)[self._rows]), 1.0)
+        values = np.log1p(1e4 * counts / total[:, None])
         centred = values - values.mean(axis=0)
         spread = np.sqrt((centred**2).sum(axis=0))
         centred = np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 1e-9)
@@ -133,8 +138,14 @@ class _Profile:
 
 def _shared(panels: Mapping[str, Sequence[_Profile]]) -> list[str]:
     profiles = [profile for found in panels.values() for profile in found]
-    genes = set.intersection(*(set(profile.place) for profile in profiles))
-    level = {gene: sum(float(profile.sums[profile.place[gene]]) for profile in profiles) for gene in genes}
+    genes = set(profiles[0].places())
+    for profile in profiles[1:]:
+        genes = genes & profile.places().keys()
+    level = dict.fromkeys(genes, 0.0)
+    for profile in profiles:
+        place = profile.places()
+        for gene in genes:
+            level[gene] += float(profile.sums[place[gene]])
     return sorted(sorted(genes, key=lambda gene: (-level[gene], gene))[:MAX_GENES])
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from pytest_stbench.checks.result import Finding, worst_slide
 from pytest_stbench.checks.subject import normalised
 from pytest_stbench.checks.wording import count, percent, some
+from pytest_stbench.kernels.blocks import blocks as blocks_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -116,18 +117,23 @@ class _Seen:
     def __init__(self, name: str, slide: Slide, listed: NDArray[np.bool_]) -> None:
         counts, self.genes = slide.counts, slide.genes
         n_genes = counts.shape[1]
-        data, columns = counts.data, counts.indices
-        positive = data > 0
         self.name, self.listed = name, listed
         self.organ = normalised(slide.meta.organ or "")
-        plain = bool(positive.all())
-        seen = np.bincount(columns if plain else columns[positive], minlength=n_genes)
+        self.totals = np.zeros(n_genes)
+        seen, missing = np.zeros(n_genes, np.intp), np.zeros(n_genes, bool)
+        # Sums of whole numbers are exact in any parts; all at once they would be made 64 bits wide.
+        whole = counts.data.dtype.kind in "iu"
+        for part in blocks_of(len(counts.data), np.dtype(np.intp).itemsize) if whole else [slice(None)]:
+            data, columns = counts.data[part], counts.indices[part]
+            positive = data > 0
+            plain = bool(positive.all())
+            seen += np.bincount(columns if plain else columns[positive], minlength=n_genes)
+            finite = np.isfinite(data)
+            plain &= bool(finite.all())
+            values = data if plain else np.where(finite & positive, data, 0).astype(np.float64)
+            self.totals += np.bincount(columns, weights=values, minlength=n_genes)
+            missing |= np.bincount(columns[~finite], minlength=n_genes) > 0
         self.detection = seen / max(1, counts.shape[0])
-        finite = np.isfinite(data)
-        plain &= bool(finite.all())
-        values = data if plain else np.where(finite & positive, data, 0).astype(np.float64)
-        self.totals = np.bincount(columns, weights=values, minlength=n_genes)
-        missing = np.bincount(columns[~finite], minlength=n_genes) > 0
         self.empty = listed & (seen == 0) & ~missing
 
 

@@ -23,9 +23,16 @@ BLOCK_VALUES = 1 << 20
 """Counts that are aligned at once."""
 
 
+def genes_of(source: SlideSource, slide_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return the genes of each slide; equal ones are one tuple, for a transcriptome has 18,000 names."""
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}
+    panels = ((slide_id, source.genes(slide_id)) for slide_id in slide_ids)
+    return {slide_id: known.setdefault(panel, panel) for slide_id, panel in panels}
+
+
 def universe_of(panels: Iterable[tuple[str, ...]], *, union: bool) -> NDArray[np.str_]:
     """Return the genes of a data set, sorted: of any slide (`union`), or of all slides."""
-    sets = [frozenset(panel) for panel in panels]
+    sets = [frozenset(panel) for panel in dict.fromkeys(panels)]
     if not sets:
         return np.empty(0, dtype=np.str_)
     genes = frozenset.union(*sets) if union else frozenset.intersection(*sets)
@@ -137,8 +144,8 @@ class AliasedSource:
     def __init__(self, source: SlideSource, slide_ids: Iterable[str]) -> None:
         self._source = source
         # Each panel is wanted once more, for the genes of the data set: the file is not opened again for it.
-        self._panels = {slide_id: source.genes(slide_id) for slide_id in slide_ids}
-        found = [renamed_symbols(panel) for panel in self._panels.values()]
+        self._panels = genes_of(source, slide_ids)
+        found = [renamed_symbols(panel) for panel in dict.fromkeys(self._panels.values())]
         refused = {gene for _, genes in found for gene in genes}
         self._refused = frozenset(refused)
         self._renamed = {

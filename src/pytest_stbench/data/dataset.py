@@ -8,7 +8,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pytest_stbench.data.align import AliasedSource, align_columns, measured_of, totals, universe_of
+from pytest_stbench.data.align import AliasedSource, align_columns, genes_of, measured_of, totals, universe_of
 from pytest_stbench.data.catalogue import READERS
 from pytest_stbench.data.checksums import Checksums, load_manifest
 from pytest_stbench.data.gene_ids import ids_by_name
@@ -99,7 +99,7 @@ class Dataset:
     @cached_property
     def panels(self) -> Mapping[str, tuple[str, ...]]:
         """The genes each slide measured, by slide id, in the order of its file."""
-        return MappingProxyType({slide_id: self._source.genes(slide_id) for slide_id in self.slide_ids})
+        return MappingProxyType(genes_of(self._source, self.slide_ids))
 
     @cached_property
     def genes(self) -> NDArray[np.str_]:

@@ -208,10 +208,15 @@ def _whole(known: dict[str, Any]) -> Slide:
     return Slide(**known)
 
 
+def is_held(slide: Slide) -> bool:
+    """Tell whether what is made of a slide leaves memory where there is no room."""
+    return "_holding" in vars(slide)
+
+
 def once(slide: Slide, name: Hashable, make: Callable[[], Made]) -> Made:
     """Return the array or matrix that `make` makes of a slide, made once: it is to be read, not changed."""
-    own = vars(slide)
-    if "_holding" in own:
+    if is_held(slide):
+        own = vars(slide)
         found: Made = own["_holding"].get(own["_number"], name, make)
         return found
     known = _MADE.setdefault(slide, {})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_stbench.extend import baseline
@@ -11,13 +10,16 @@ from pytest_stbench.metrics.cohort import mean_statistic
 from pytest_stbench.registry import load_target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pytest_stbench.families.fold import FoldData
     from pytest_stbench.families.question import Arms, Truth
     from pytest_stbench.registry import Metric
 
     Key = tuple[str, str, tuple[str, ...]]
+
+MOST_BYTES = 1 << 26
+"""What the truths of training slides may take in memory; those beyond it are made for every statistic."""
 
 
 class CohortStatistics:
@@ -30,6 +32,8 @@ class CohortStatistics:
     def __init__(self, fold: FoldData) -> None:
         self._fold = fold
         self._found: dict[Key, Any] = {}
+        self._held: dict[int, Truth] = {}
+        self._room = MOST_BYTES
 
     def of(self, record: Metric) -> Any | None:
         """Return the mean statistic in the genes of the metric; None for a metric without one."""
@@ -40,20 +44,21 @@ class CohortStatistics:
             self._found[key] = self._mean(record)
         return self._found[key]
 
-    @cached_property
-    def _truths(self) -> list[tuple[str, str, Truth]]:
-        return [
-            (
-                slide.meta.patient_id or slide.meta.slide_id,
-                slide.meta.slide_id,
-                self._fold.question.truth(slide, self._fold),
-            )
-            for slide in self._fold.train
-        ]
+    def _truths(self) -> Iterator[tuple[str, str, Truth]]:
+        for number, slide in enumerate(self._fold.train):
+            truth = self._held.get(number)
+            if truth is None:
+                truth = self._fold.question.truth(slide, self._fold)
+                size = truth.values.nbytes  # type: ignore[attr-defined]  # expression has values
+                # The first that fit: all are asked for in turn, and the latest would never be those wanted.
+                if size <= self._room:
+                    self._room -= size
+                    self._held[number] = truth
+            yield slide.meta.patient_id or slide.meta.slide_id, slide.meta.slide_id, truth
 
     def _mean(self, record: Metric) -> Any:
         by_patient: dict[str, list[Any]] = {}
-        for patient, slide_id, truth in self._truths:
+        for patient, slide_id, truth in self._truths():
             for arms in truth.arms(record, {slide_id: truth.values}):  # type: ignore[attr-defined]  # expression has values
                 by_patient.setdefault(patient, []).append(_statistic(record, arms))
         return mean_statistic([mean_statistic(slides) for slides in by_patient.values()])

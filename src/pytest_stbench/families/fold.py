@@ -64,6 +64,11 @@ class FoldData:
         known = ~np.isnan(means)
         return _ratio(np.where(known, means, 0.0).sum(axis=0), known.sum(axis=0))
 
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        """The column of each gene, the same on all slides of a data set."""
+        return {str(gene): column for column, gene in enumerate(self.train[0].genes)}
+
     def input(self, slide: Slide) -> ModelSlide:
         """Return a newly built input of `slide`."""
         return self.question.build_input(slide, self)
@@ -108,29 +113,33 @@ class FoldData:
 
     def _lesson(self, slide: Slide, *, own_names: bool) -> TrainSlide:
         lessons = self.question.lessons(slide, self)
-        built = build_train(slide, self.input(slide), self.fitted.transform(slide), **lessons)
+        built = build_train(
+            slide, self.input(slide), self.fitted.transform(slide, dtype=np.float32), **lessons
+        )
         return arrange(slide, own_names=own_names).arranged(built)
 
     def _arranged_input(self, slide: Slide) -> ModelSlide:
         return arrange(slide).arranged(self.input(slide))
 
     def _target(self, slide: Slide) -> SimpleNamespace:
-        values = np.array(self.fitted.transform(slide), dtype=np.float32, order="C")
+        values = self.fitted.transform(slide, dtype=np.float32)
         return SimpleNamespace(target=values[arrange(slide).rows])
 
     def _origin(self, slide: Slide) -> Origin:
-        fitted, place = self.fitted, {str(gene): i for i, gene in enumerate(slide.genes)}
+        fitted, place = self.fitted, self._place
         others = slide.measured.copy()
         others[self.observed] = False
-
-        is_observed = np.zeros(len(slide.genes))
-        is_observed[self.observed] = 1.0
 
         def columns_of(genes: Sequence[str]) -> NDArray[np.intp]:
             return np.array([place[gene] for gene in genes], dtype=np.intp)
 
         def values(genes: Sequence[str]) -> NDArray[np.float32]:
-            return fitted.transform(slide, columns_of(genes)).astype(np.float32)[arrange(slide).rows]
+            return fitted.transform(slide, columns_of(genes), np.float32)[arrange(slide).rows]
+
+        def depths() -> NDArray[np.float64]:
+            is_observed = np.zeros(len(slide.genes))
+            is_observed[self.observed] = 1.0
+            return np.asarray(slide.counts @ is_observed)
 
         return Origin(
             slide=slide,
@@ -139,7 +148,7 @@ class FoldData:
             further=slide.genes[others].tolist() if others.sum() <= FEW_GENES else (),
             values=values,
             measured=lambda genes: slide.measured[columns_of(genes)],
-            depths=lambda: slide.counts @ is_observed,
+            depths=depths,
         )
 
     def asking(self, request: Request, *, own_names: bool = False) -> Asking:

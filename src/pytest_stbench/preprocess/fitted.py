@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -51,14 +51,18 @@ class FittedPreprocess:
     share: NDArray[np.float64]
     counted: Mapping[str, int]
 
-    def transform(self, slide: Slide, columns: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
-        """Return the truth of `slide` on the task's scale, (n, g) float64.
+    def transform(
+        self, slide: Slide, columns: NDArray[np.intp] | None = None, dtype: type[np.floating] = np.float64
+    ) -> NDArray[Any]:
+        """Return the truth of `slide` on the task's scale, (n, g), rounded to `dtype`.
 
         `columns` of the data set instead of the chosen genes where given. A gene the slide did
         not measure is nan, a unit without counts 0.
         """
         columns = self.columns if columns is None else columns
-        values = normalise_counts(slide.counts, slide.libsize, columns, self.normalise, self.target_sum)
+        values = normalise_counts(
+            slide.counts, slide.libsize, columns, self.normalise, self.target_sum, dtype
+        )
         values[:, ~slide.measured[columns]] = np.nan
         return values
 

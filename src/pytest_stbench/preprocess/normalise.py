@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from pytest_stbench.errors import ModelError
 from pytest_stbench.kernels.scale_steps import stepped
@@ -14,12 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
-    from scipy.sparse import csr_matrix
 
     from pytest_stbench.data.slide import Slide
     from pytest_stbench.spec.model import Normalisation
 
 _SHARES: WeakKeyDictionary[Slide, NDArray[np.float64]] = WeakKeyDictionary()
+BLOCK_ELEMENTS = 1 << 20
+"""Values that are made at once of a slide by rows: 8 MiB, beside which what they are made of is small."""
+
 TARGET_SUM = 1e4
 WHOLE_TRANSCRIPTOME = 1000
 THETA = 100.0
@@ -55,7 +58,8 @@ def normalise_counts(
     columns: NDArray[np.intp],
     method: Normalisation,
     scale: float | None,
-) -> NDArray[np.float64]:
+    dtype: type[np.floating] = np.float64,
+) -> NDArray[Any]:
     """Return some genes of a slide on the scale of a task.
 
     Parameters
@@ -72,22 +76,50 @@ def normalise_counts(
         clipped at sqrt(n).
     scale
         What :func:`target_sum` returned.
+    dtype
+        What the values, which are float64, are rounded to.
 
     Returns
     -------
-    NDArray[np.float64]
+    NDArray
         (n, g). A unit without counts is all zero.
 
     References
     ----------
     Pearson residuals: Lause, Berens and Kobak 2021, 10.1186/s13059-021-02451-7.
     """
-    block = counts[:, columns]
     if method == "pearson_residuals":
+        block = counts[:, columns]
         sums = np.asarray(block.sum(axis=0), dtype=np.float64).ravel()
-        return _pearson(block.toarray().astype(np.float64), libsize, sums, float(libsize.sum()))
+        residuals = _pearson(block.toarray().astype(np.float64), libsize, sums, float(libsize.sum()))
+        return residuals.astype(dtype, copy=False)
+    n, divided = counts.shape[0], method != "log1p"
+    # Rows of anything but CSR are costly to take.
+    step = max(1, BLOCK_ELEMENTS // max(1, len(columns)) if counts.format == "csr" else n)
+    if step >= n:
+        block = counts[:, columns]
+        return _scaled(block, libsize, scale, divided=divided).astype(dtype, copy=False)
+    values = np.empty((n, len(columns)), dtype)
+    for start in range(0, n, step):
+        rows = slice(start, start + step)
+        values[rows] = _scaled(_rows(counts, rows)[:, columns], libsize[rows], scale, divided=divided)
+    return values
+
+
+def _rows(counts: csr_matrix, rows: slice) -> csr_matrix:
+    """Return some rows of a CSR matrix, without a copy: few columns of them are wanted."""
+    ends = counts.indptr[rows.start : rows.stop + 1]
+    part = slice(ends[0], ends[-1])
+    parts = counts.data[part], counts.indices[part], ends - ends[0]
+    return csr_matrix(parts, shape=(len(ends) - 1, counts.shape[1]))
+
+
+def _scaled(
+    block: csr_matrix, libsize: NDArray[np.float64], scale: float | None, *, divided: bool
+) -> NDArray[np.float64]:
+    """Return ``log1p(counts / libsize * scale)``, dense; not `divided`, ``log1p(counts)``."""
     block = block.tocsr().astype(np.float64)
-    if method != "log1p":
+    if divided:
         # Divided first: equal shares of equal counts stay equal, and rank metrics see their ties.
         total = np.repeat(libsize, np.diff(block.indptr))
         np.divide(block.data, total, out=block.data, where=total > 0)

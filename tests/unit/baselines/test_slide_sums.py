@@ -13,6 +13,7 @@ from pytest_stbench.baselines.coords import Coords
 from pytest_stbench.baselines.gene_gene_ridge import GeneGeneRidge
 from pytest_stbench.baselines.pca_ridge import PcaRidge
 from pytest_stbench.baselines.smooth import Smooth
+from pytest_stbench.data.holding import Holding
 from pytest_stbench.data.inputs import TaskInfo
 from pytest_stbench.data.origins import origin_of
 from pytest_stbench.data.slide import Slide, SlideMeta
@@ -242,6 +243,35 @@ def test_what_finds_no_room_is_computed_and_not_kept(slides, made, monkeypatch):
     for _ in range(2):
         assert fitted(GeneGeneRidge, fold(slides, 0, [16, 17])).coef == pytest.approx(whole.coef)
     assert len(made) == 12
+
+
+@pytest.mark.parametrize("few", [0, 512], ids=["asked genes alone", "all genes of the panel"])
+def test_sums_of_held_slides_are_put_aside_with_their_arrays(slides, made, monkeypatch, few):
+    monkeypatch.setattr("pytest_stbench.families.fold.FEW_GENES", few)
+    kept = slide_sums._KeptSums(0)
+    monkeypatch.setattr(slide_sums, "_KEPT", kept)
+    fits = [fitted(GeneGeneRidge, fold(slides, *one)) for one in FOLDS]
+    assert not kept._of
+    made.clear()
+    holding = Holding(most_bytes=0)
+    held = [holding.hold(slide(number, measured=NO_LAST if number == 4 else None)) for number in range(5)]
+    for one, found in zip(FOLDS, fits, strict=True):
+        again = fitted(GeneGeneRidge, fold(held, *one))
+        assert again.coef == pytest.approx(found.coef, rel=1e-9, abs=1e-12)
+    assert len(holding._here) <= 1
+    assert not any(sums.arrays for by_key in kept._of.values() for sums in by_key.values())
+    if few:
+        assert sorted(made) == ["s0", "s1", "s2", "s3", "s4"]
+
+
+def test_sums_of_features_that_a_fold_has_chosen_are_not_kept(slides, monkeypatch):
+    kept = slide_sums._KeptSums(1 << 20)
+    monkeypatch.setattr(slide_sums, "_KEPT", kept)
+    monkeypatch.setattr("pytest_stbench.baselines.gene_gene_ridge.MOST_FEATURES", 8)
+    monkeypatch.setattr("pytest_stbench.baselines.gene_gene_ridge.CHOSEN", 4)
+    found = fitted(GeneGeneRidge, fold(slides, 0, [16, 17]))
+    assert found.coef.shape == (4, 2)
+    assert not kept._held
 
 
 def test_a_product_made_block_by_block_is_the_product():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -21,9 +23,9 @@ def test_probes_that_differ_warn(simulated, strength):
     assert result.genes
 
 
-def made(make_slide, name, panel, level, seed=0, organ="breast"):
-    counts = np.random.default_rng(seed).poisson(level, (60, len(level)))
-    return make_slide(name, counts=counts, panel_id=panel, organ=organ)
+def made(make_slide, name, panel, level, seed=0, organ="breast", n_units=60, **more):
+    counts = np.random.default_rng(seed).poisson(level, (n_units, len(level)))
+    return make_slide(name, counts=counts, panel_id=panel, organ=organ, **more)
 
 
 def test_rank_difference_is_that_of_the_panels(make_slide, make_dataset):
@@ -42,6 +44,25 @@ def test_other_organs_and_one_panel_are_not_compared(make_slide, make_dataset):
     assert panel_effect(make_dataset(other)).status == "pass"
     one = [made(make_slide, "A", "a", level), made(make_slide, "B", "a", level[::-1])]
     assert panel_effect(make_dataset(one)).status == "pass"
+
+
+@pytest.mark.parametrize("panels", ["a", "ab"])
+def test_counts_of_all_slides_are_never_there_together(make_slide, make_dataset, panels):
+    level = np.linspace(5, 60, 30)
+    slides = [
+        made(make_slide, f"S{i}", panels[i % len(panels)], level, seed=i, n_units=2000, side=50)
+        for i in range(16)
+    ]
+    size = slides[0].counts.data.nbytes + slides[0].counts.indices.nbytes
+    dataset = make_dataset(slides)
+    panel_effect(dataset)
+    tracemalloc.start()
+    try:
+        panel_effect(dataset)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < (0.5 if panels == "a" else 8) * size
 
 
 def test_variance_between_patients_is_no_panel_effect(make_slide, make_dataset):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from pytest_stbench.checks import panel_mismatch
+from pytest_stbench.checks import panel_joined, panel_mismatch
 
 N_GENES = 150
 
@@ -200,3 +200,14 @@ def test_organs_use_different_genes(cohort, organs, block, between):
 def test_slides_of_one_organ_are_compared_beside_others(cohort, block):
     result = panel_mismatch(cohort(hide(slice(0, block), (3,)), organs=ORGANS["two organs"]))
     assert (result.status, result.slides, len(result.genes)) == ("fail", ("S3",), block)
+
+
+def test_whole_counts_are_seen_in_parts_as_at_once(cohort, monkeypatch):
+    (slide, *_) = cohort(hide(slice(0, 9), (0,))).slides()
+    listed = np.ones(N_GENES, bool)
+    at_once = panel_joined._Seen("S", slide, listed)
+    monkeypatch.setattr("pytest_stbench.kernels.blocks.BLOCK_BYTES", 8 * 101)
+    in_parts = panel_joined._Seen("S", replace(slide, counts=slide.counts.astype(np.int32)), listed)
+    assert at_once.empty[:9].all()
+    for name in ("detection", "totals", "empty"):
+        np.testing.assert_array_equal(getattr(in_parts, name), getattr(at_once, name))

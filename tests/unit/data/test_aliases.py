@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from pytest_stbench.data.align import AliasedSource, current_symbols, renamed_symbols
+from pytest_stbench.data.align import AliasedSource, current_symbols, genes_of, renamed_symbols
 from pytest_stbench.data.readers.protocol import RawSlide
 from pytest_stbench.resources import gene_aliases
 
@@ -89,3 +89,11 @@ def test_lists_are_brought_to_the_same_names():
 def test_the_table_leads_to_current_symbols_in_one_step():
     table = gene_aliases()
     assert not set(table.values()) & set(table), "a symbol is either retired or current"
+
+
+def test_slides_of_the_same_genes_share_their_names():
+    source = Source({"a": ("A", "B"), "b": tuple("AB"), "c": ("B", "A")})
+    found = genes_of(source, source.panels)
+    assert found == source.panels
+    assert found["a"] is found["b"]
+    assert found["c"] == ("B", "A")

@@ -6,6 +6,7 @@ from hypothesis import given, settings, strategies as st
 from scipy.sparse import csc_matrix, csr_matrix
 
 from pytest_stbench.errors import ModelError
+from pytest_stbench.preprocess import normalise
 from pytest_stbench.preprocess.normalise import (
     default_method,
     from_counts,
@@ -128,3 +129,18 @@ def test_equal_shares_stay_equal():
     libsize = np.array([90.0, 30.0, 210.0])
     values = normalise_counts(counts, libsize, np.array([0]), "log1p_cp10k", 1e4)
     assert len(np.unique(values)) == 1
+
+
+@pytest.mark.parametrize("method", ["log1p_cp10k", "log1p_median", "log1p", "pearson_residuals"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_blocks_of_units_change_no_bit(method, dtype, monkeypatch):
+    rng = np.random.default_rng(2)
+    counts = csr_matrix(rng.poisson(0.4, (101, 30)))
+    libsize = np.asarray(counts.sum(axis=1), dtype=float).ravel()
+    libsize[3] = 0.0
+    columns = rng.permutation(30)[:17]
+    whole = normalise_counts(counts, libsize, columns, method, 30.0)
+    monkeypatch.setattr(normalise, "BLOCK_ELEMENTS", 17 * 8)
+    found = normalise_counts(counts, libsize, columns, method, 30.0, dtype)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, whole.astype(dtype))

@@ -13,6 +13,7 @@ from pytest_stbench.baselines.libsize import Libsize
 from pytest_stbench.calls.computing import Prediction
 from pytest_stbench.data.slide import Slide, SlideMeta
 from pytest_stbench.errors import DataMissing
+from pytest_stbench.families import cohort
 from pytest_stbench.families.anchors import ExpressionAnchors
 from pytest_stbench.families.cohort import CohortStatistics, TrainStatistic
 from pytest_stbench.families.thinning import thinned_pairs
@@ -227,6 +228,18 @@ def test_the_cohort_knows_nothing_of_the_test_slide(fold_of):
     record = REGISTRY.metrics["coexpression_ssim"]
     first, second = (CohortStatistics(side).of(record).values for side in (fold, other))
     np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("room", [0, 20_000])
+def test_truths_of_the_cohort_take_the_room_there_is_and_change_nothing(fold_of, monkeypatch, room):
+    fold = fold_of("coexpression")
+    record = REGISTRY.metrics["coexpression_ssim"]
+    whole = CohortStatistics(fold).of(record).values
+    monkeypatch.setattr(cohort, "MOST_BYTES", room)
+    statistics = CohortStatistics(fold)
+    np.testing.assert_array_equal(statistics.of(record).values, whole)
+    held = sum(truth.values.nbytes for truth in statistics._held.values())
+    assert held <= room < 3 * fold.truth(fold.train[0]).values.nbytes
 
 
 @pytest.mark.parametrize("family", ["niche_signatures", "coexpression", "communication"])

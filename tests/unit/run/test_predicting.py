@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 
 import numpy as np
 import pytest
 
-from pytest_stbench.calls import predicting
+from pytest_stbench.calls import predicting, recent
+from pytest_stbench.calls.computing import Prediction
 from pytest_stbench.calls.contestants import baseline_contestant, user_contestant
 from pytest_stbench.calls.failures import CellFailed
 from pytest_stbench.calls.predicting import Predictor
@@ -135,6 +137,39 @@ def test_a_named_model_is_served_from_the_store(new_predictor, fold, log):
     assert second.seconds == first.seconds
     for slide, values in first.values.items():
         np.testing.assert_array_equal(second.values[slide], values)
+
+
+def test_what_the_store_has_leaves_memory_and_comes_back_as_it_was(new_predictor, fold, log, monkeypatch):
+    monkeypatch.setattr(recent, "MOST_BYTES", 0)
+    predictor = new_predictor()
+    first = ask(predictor, Named, fold)
+    assert not any(isinstance(known, Prediction) for known in predictor._recent._known.values())
+    again = ask(predictor, Named, fold)
+    assert log == ["fit", "C1", "C2"]
+    assert (again.seconds, again.reused, again.remarks) == (first.seconds, False, first.remarks)
+    assert (len(predictor.tally.computed), len(predictor.tally.reused)) == (1, 0)
+    for slide, values in first.values.items():
+        np.testing.assert_array_equal(again.values[slide], values)
+
+
+def test_what_only_memory_has_stays_there(new_predictor, fold, log, monkeypatch):
+    monkeypatch.setattr(recent, "MOST_BYTES", 0)
+    predictor = new_predictor()
+    first = ask(predictor, Plain, fold)
+    assert ask(predictor, Plain, fold) is first
+
+
+def test_what_left_memory_and_is_gone_from_the_store_is_made_again(
+    new_predictor, fold, log, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(recent, "MOST_BYTES", 0)
+    predictor = new_predictor()
+    first = ask(predictor, Named, fold)
+    shutil.rmtree(tmp_path / "store" / "predictions")
+    again = ask(predictor, Named, fold)
+    assert log == ["fit", "C1", "C2"] * 2
+    for slide, values in first.values.items():
+        np.testing.assert_array_equal(again.values[slide], values)
 
 
 class Sized(Named):
