@@ -68,7 +68,7 @@ class LabelTruth(Truth):
         wants_shares = "classes" in record.inputs and not certain
         return (Arms(truth=self.labels, prediction=shares if wants_shares else named, offered=self.offered),)
 
-    @cached_property
+    @property
     def offered(self) -> dict[str, Any]:
         """What a metric may ask for by name."""
         return {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -236,6 +238,21 @@ def test_transcripts_of_good_quality_are_caught():
     assert found.labels[0] == "EPCAM+PTPRC"
     bare = asked.truth(replace(slide, transcripts=None), None)
     assert score("transcripts_assigned", bare, nothing).reasons.tolist() == ["too_few_units"]
+
+
+def test_masks_leave_memory_with_their_truth():
+    """What metrics may ask for knows the truth: were it kept there, both would wait for the collector."""
+    truth = question().truth(slide_of(), None)
+    nothing = {key: np.zeros(tile.shape, np.int32) for key, tile in truth.tiles.items()}
+    score("transcripts_assigned", truth, nothing)
+    score("pq", truth, nothing)
+    gone = weakref.ref(truth)
+    gc.disable()
+    try:
+        del truth
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_outlines_are_chosen_by_name_and_kind():

@@ -103,7 +103,7 @@ class DetectionTruth(LabelTruth):
     positive: str
     min_overlap: float
 
-    @cached_property
+    @property
     def offered(self) -> dict[str, Any]:
         """What a metric may ask for by name."""
         return {
@@ -157,7 +157,7 @@ class _OfWindows(DetectionTruth):
     places: NDArray[np.float64]
     pitch: float
 
-    @cached_property
+    @property
     def offered(self) -> dict[str, Any]:
         """What a metric may ask for by name."""
         return {

@@ -166,7 +166,7 @@ class MaskTruth(Truth):
         inner = self._latest.of(masks[0], lambda: _inner(masks)[0])
         return (Arms(truth=self._inner[0], prediction=inner, offered={}),)
 
-    @cached_property
+    @property
     def offered(self) -> dict[str, Callable[[], Any]]:
         """What a metric may ask for by name."""
         return {} if self.transcripts is None else {"transcripts": lambda: self._molecules}
