@@ -55,11 +55,8 @@ class FoldData:
         """Mean over training patients of the patient's mean over all its units, (g,)."""
         sums: dict[str, NDArray[np.float64]] = {}
         for slide in self.train:
-            values = self.fitted.transform(slide)
-            known = ~np.isnan(values)
-            own = np.stack([np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0)])
             patient = slide.meta.patient_id or slide.meta.slide_id
-            sums[patient] = sums.get(patient, 0.0) + own
+            sums[patient] = sums.get(patient, 0.0) + self.fitted.sums(slide)
         means = np.stack([_ratio(total, count) for total, count in sums.values()])
         known = ~np.isnan(means)
         return _ratio(np.where(known, means, 0.0).sum(axis=0), known.sum(axis=0))

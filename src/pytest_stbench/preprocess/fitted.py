@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from pytest_stbench.preprocess.genes import GeneSelection
     from pytest_stbench.preprocess.statistics import SlideStatistics, StatisticsKey
     from pytest_stbench.spec.model import Normalisation, PreprocessSpec
+
+_SUMS: WeakKeyDictionary[Slide, dict[tuple[str, float | None], NDArray[np.float64]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,6 +68,22 @@ class FittedPreprocess:
         )
         values[:, ~slide.measured[columns]] = np.nan
         return values
+
+    def sums(self, slide: Slide) -> NDArray[np.float64]:
+        """Return the sum of each chosen gene over the units of `slide`, and their number, (2, g).
+
+        Neither counts where the value is nan. Made once for a slide, a gene and a scale, whatever the folds.
+        """
+        of_scale = _SUMS.setdefault(slide, {})
+        sums = of_scale.setdefault((self.normalise, self.target_sum), np.full((2, len(slide.genes)), np.nan))
+        wanted = self.columns[np.isnan(sums[0, self.columns])]
+        if len(wanted):
+            # One column alone would be added in another order than among others.
+            values = self.transform(slide, np.resize(wanted, max(2, len(wanted))))
+            known = ~np.isnan(values)
+            found = np.stack([np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0)])
+            sums[:, wanted] = found[:, : len(wanted)]
+        return sums[:, self.columns]
 
     def from_counts(
         self, predicted: NDArray[np.floating], columns: NDArray[np.intp] | None = None

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pytest_stbench.errors import DataError
 from pytest_stbench.preprocess import fit_preprocess
+from pytest_stbench.preprocess.fitted import FittedPreprocess
 from pytest_stbench.spec.model import GenesSpec, PreprocessSpec
 
 
@@ -95,3 +98,22 @@ def test_statistics_are_computed_once_a_slide(cohort):
     assert len(kept) == 4
     assert cache == kept
     assert set(first.genes) == set(second.genes)
+
+
+@pytest.mark.parametrize("method", ["log1p", "log1p_cp10k", "pearson_residuals"])
+def test_sums_are_those_of_the_truth_and_each_gene_is_added_up_once(
+    cohort, make_slide, make_counts, method, monkeypatch
+):
+    fitted = replace(fit_preprocess(cohort, spec(select="all")), normalise=method, target_sum=1e4)
+    counts = make_counts(7).astype(np.float32)
+    counts[3, 2] = np.nan
+    slide = make_slide(counts, measured=np.arange(12) != 5, libsize=np.nansum(counts, axis=1))
+    values = fitted.transform(slide)
+    known = ~np.isnan(values)
+    whole = np.stack([np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0)])
+    for columns in ([4, 1, 2], [1, 5, 4, 2], [0, 1, 2], [5], [3]):
+        part = replace(fitted, columns=np.array(columns))
+        np.testing.assert_array_equal(part.sums(slide), whole[:, columns])
+    monkeypatch.setattr(FittedPreprocess, "transform", lambda *_: pytest.fail("it was made before"))
+    part = replace(fitted, columns=np.array([5, 0, 3]))
+    np.testing.assert_array_equal(part.sums(slide), whole[:, [5, 0, 3]])
