@@ -17,6 +17,7 @@ from pytest_stbench.preprocess.normalise import (
     gene_share,
     normalise_counts,
     target_sum,
+    value_sums,
 )
 from pytest_stbench.preprocess.statistics import slide_statistics
 from pytest_stbench.resources import signatures
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
     from pytest_stbench.preprocess.statistics import SlideStatistics, StatisticsKey
     from pytest_stbench.spec.model import Normalisation, PreprocessSpec
 
-_SUMS: WeakKeyDictionary[Slide, dict[tuple[str, float | None], NDArray[np.float64]]] = WeakKeyDictionary()
+_SUMS: WeakKeyDictionary[Slide, dict[tuple[Normalisation, float | None], NDArray[np.float64]]] = (
+    WeakKeyDictionary()
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,18 +75,17 @@ class FittedPreprocess:
     def sums(self, slide: Slide) -> NDArray[np.float64]:
         """Return the sum of each chosen gene over the units of `slide`, and their number, (2, g).
 
-        Neither counts where the value is nan. Made once for a slide, a gene and a scale, whatever the folds.
+        Neither counts where the value is nan. Made once for a slide and a scale, whatever the folds.
         """
-        of_scale = _SUMS.setdefault(slide, {})
-        sums = of_scale.setdefault((self.normalise, self.target_sum), np.full((2, len(slide.genes)), np.nan))
-        wanted = self.columns[np.isnan(sums[0, self.columns])]
-        if len(wanted):
-            # One column alone would be added in another order than among others.
-            values = self.transform(slide, np.resize(wanted, max(2, len(wanted))))
+        if self.normalise == "pearson_residuals":  # dense, so that only the chosen ones are made
+            values = self.transform(slide)
             known = ~np.isnan(values)
-            found = np.stack([np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0)])
-            sums[:, wanted] = found[:, : len(wanted)]
-        return sums[:, self.columns]
+            return np.stack([np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0)])
+        of_scale, scale = _SUMS.setdefault(slide, {}), (self.normalise, self.target_sum)
+        if scale not in of_scale:
+            sums = value_sums(slide.counts, slide.libsize, *scale)
+            of_scale[scale] = np.where(slide.measured, sums, 0.0)
+        return of_scale[scale][:, self.columns]
 
     def from_counts(
         self, predicted: NDArray[np.floating], columns: NDArray[np.intp] | None = None

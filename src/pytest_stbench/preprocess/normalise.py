@@ -114,10 +114,40 @@ def _rows(counts: csr_matrix, rows: slice) -> csr_matrix:
     return csr_matrix(parts, shape=(len(ends) - 1, counts.shape[1]))
 
 
+def value_sums(
+    counts: csr_matrix, libsize: NDArray[np.float64], method: Normalisation, scale: float | None
+) -> NDArray[np.float64]:
+    """Return the sum of every gene's values over the units, and the number of them, (2, G); nan is no value.
+
+    What :func:`normalise_counts` makes is added up unit by unit, for all genes in one pass through the stored
+    counts: with ``log1p`` and its relatives those that are not stored are 0.
+    """
+    n, n_genes = counts.shape
+    sums, missing = np.zeros(n_genes), np.zeros(n_genes)
+    step = max(1, int(BLOCK_ELEMENTS * n / max(1, counts.nnz)))
+    for start in range(0, n, step):
+        rows = slice(start, start + step)
+        block = _rows(counts, rows)
+        values = _log_scaled(block, libsize[rows], scale, divided=method != "log1p").data
+        unknown = np.isnan(values)
+        if unknown.any():
+            missing += np.bincount(block.indices[unknown], minlength=n_genes)
+            values[unknown] = 0.0
+        # In the order of units, whatever the blocks.
+        np.add.at(sums, block.indices, values)
+    return np.stack([sums, n - missing])
+
+
 def _scaled(
     block: csr_matrix, libsize: NDArray[np.float64], scale: float | None, *, divided: bool
 ) -> NDArray[np.float64]:
-    """Return ``log1p(counts / libsize * scale)``, dense; not `divided`, ``log1p(counts)``."""
+    return np.asarray(_log_scaled(block, libsize, scale, divided=divided).toarray())
+
+
+def _log_scaled(
+    block: csr_matrix, libsize: NDArray[np.float64], scale: float | None, *, divided: bool
+) -> csr_matrix:
+    """Return ``log1p(counts / libsize * scale)``; not `divided`, ``log1p(counts)``."""
     block = block.tocsr().astype(np.float64)
     if divided:
         # Divided first: equal shares of equal counts stay equal, and rank metrics see their ties.
@@ -126,7 +156,7 @@ def _scaled(
         block.data[total <= 0] = 0.0
         block.data *= scale or 0.0
     np.log1p(block.data, out=block.data)
-    return np.asarray(block.toarray())
+    return block
 
 
 def from_counts(
