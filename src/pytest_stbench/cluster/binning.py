@@ -66,7 +66,7 @@ def jobs_of(tables: Sequence[Path], folder: Path) -> list[TableJob]:
 
     Raises ``StbenchError`` where their folders share a name too.
     """
-    tables = list(dict.fromkeys(table.absolute() for table in tables))
+    tables = list(dict.fromkeys(map(_placed, tables)))
     names = [table.name.removesuffix(".gz").rpartition(".")[0] or table.name for table in tables]
     if len(set(names)) < len(names):
         names = [table.parent.name for table in tables]
@@ -81,6 +81,11 @@ def jobs_of(tables: Sequence[Path], folder: Path) -> list[TableJob]:
         TableJob(label=name, table=str(table), out=str(folder.absolute() / f"{name}.h5ad"))
         for name, table in zip(names, tables, strict=True)
     ]
+
+
+def _placed(table: Path) -> Path:
+    """Return where a table is: ``..`` is no name of a folder, and one table may be named in two ways."""
+    return table.parent.resolve() / table.name if ".." in table.parts else table.absolute()
 
 
 def finished(store: Path) -> None:

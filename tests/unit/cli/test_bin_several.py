@@ -69,6 +69,18 @@ def test_tables_of_one_name_are_called_by_their_folders(tmp_path, monkeypatch):
     assert not (tmp_path / "more").exists()
 
 
+def test_a_folder_that_is_named_by_two_dots_has_its_own_name(tmp_path, monkeypatch):
+    for place in ("run/A", "run/B"):
+        write(tmp_path / place / "transcripts.parquet")
+    (tmp_path / "run/A/units").mkdir()
+    monkeypatch.chdir(tmp_path / "run/A/units")
+    tables = "../transcripts.parquet", "../../A/transcripts.parquet", "../../B/transcripts.parquet"
+    done = binned(*tables, ".")
+    assert done.exit_code == 0, done.output
+    assert "2 of 2 jobs done; 2 files written" in done.output
+    assert sorted(path.name for path in (tmp_path / "run/A/units").iterdir()) == ["A.h5ad", "B.h5ad"]
+
+
 def test_a_table_that_cannot_be_read_costs_no_other_and_is_told_at_the_end(tables, tmp_path):
     tables[1] = tmp_path / "broken.csv"
     tables[1].write_text("a,b\n1,2\n")
