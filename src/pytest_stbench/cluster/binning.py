@@ -68,8 +68,10 @@ def jobs_of(tables: Sequence[Path], folder: Path) -> list[TableJob]:
     """
     tables = list(dict.fromkeys(map(_placed, tables)))
     names = [table.name.removesuffix(".gz").rpartition(".")[0] or table.name for table in tables]
-    if len(set(names)) < len(names):
-        names = [table.parent.name for table in tables]
+    of_name = Counter(names)
+    names = [
+        table.parent.name if of_name[name] > 1 else name for table, name in zip(tables, names, strict=True)
+    ]
     ((name, number),) = Counter(names).most_common(1)
     if number > 1:
         one, other = [str(table) for table, own in zip(tables, names, strict=True) if own == name][:2]
