@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pytest_stbench import __version__
-from pytest_stbench.errors import StbenchError
+from pytest_stbench.errors import StbenchError, StbenchWarning
 from pytest_stbench.registry import load_target, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 EXIT_ERROR = 2
 
@@ -69,9 +71,26 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; errors of the package end it with their text and exit code 2."""
         try:
-            return super().invoke(ctx)
+            with _plain_warnings():
+                return super().invoke(ctx)
         except StbenchError as error:
             raise UserError(str(error)) from None
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Let warnings of the package be their text alone: where in its code they arose helps nobody."""
+    real = warnings.formatwarning
+
+    def told(message: Warning | str, category: type[Warning], *where: Any, **line: Any) -> str:
+        ours = issubclass(category, StbenchWarning)
+        return f"warning: {message}\n" if ours else real(message, category, *where, **line)
+
+    warnings.formatwarning = told
+    try:
+        yield
+    finally:
+        warnings.formatwarning = real
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -66,10 +66,12 @@ def jobs_of(tables: Sequence[Path], folder: Path) -> list[TableJob]:
 
     Raises ``StbenchError`` where their folders share a name too.
     """
-    tables = list(dict.fromkeys(table.absolute() for table in tables))
+    tables = list(dict.fromkeys(map(_placed, tables)))
     names = [table.name.removesuffix(".gz").rpartition(".")[0] or table.name for table in tables]
-    if len(set(names)) < len(names):
-        names = [table.parent.name for table in tables]
+    of_name = Counter(names)
+    names = [
+        table.parent.name if of_name[name] > 1 else name for table, name in zip(tables, names, strict=True)
+    ]
     ((name, number),) = Counter(names).most_common(1)
     if number > 1:
         one, other = [str(table) for table, own in zip(tables, names, strict=True) if own == name][:2]
@@ -81,6 +83,11 @@ def jobs_of(tables: Sequence[Path], folder: Path) -> list[TableJob]:
         TableJob(label=name, table=str(table), out=str(folder.absolute() / f"{name}.h5ad"))
         for name, table in zip(names, tables, strict=True)
     ]
+
+
+def _placed(table: Path) -> Path:
+    """Return where a table is: ``..`` is no name of a folder, and one table may be named in two ways."""
+    return table.parent.resolve() / table.name if ".." in table.parts else table.absolute()
 
 
 def finished(store: Path) -> None:

@@ -69,6 +69,30 @@ def test_tables_of_one_name_are_called_by_their_folders(tmp_path, monkeypatch):
     assert not (tmp_path / "more").exists()
 
 
+def test_tables_that_share_no_name_keep_theirs_beside_some_that_do(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    places = ("A/transcripts.parquet", "B/transcripts.parquet", "old/S1.csv", "old/S2.csv")
+    tables = [write(tmp_path / place) for place in places]
+    assert binned(*tables, "units").exit_code == 0
+    names = sorted(path.name for path in (tmp_path / "units").iterdir())
+    assert names == ["A.h5ad", "B.h5ad", "S1.h5ad", "S2.h5ad"]
+    clash = binned(*tables[:2], write(tmp_path / "old/A.csv"), "more")
+    assert clash.exit_code == 2
+    assert f"{tables[0]} and {tmp_path / 'old/A.csv'} would both become A.h5ad" in clash.output
+
+
+def test_a_folder_that_is_named_by_two_dots_has_its_own_name(tmp_path, monkeypatch):
+    for place in ("run/A", "run/B"):
+        write(tmp_path / place / "transcripts.parquet")
+    (tmp_path / "run/A/units").mkdir()
+    monkeypatch.chdir(tmp_path / "run/A/units")
+    tables = "../transcripts.parquet", "../../A/transcripts.parquet", "../../B/transcripts.parquet"
+    done = binned(*tables, ".")
+    assert done.exit_code == 0, done.output
+    assert "2 of 2 jobs done; 2 files written" in done.output
+    assert sorted(path.name for path in (tmp_path / "run/A/units").iterdir()) == ["A.h5ad", "B.h5ad"]
+
+
 def test_a_table_that_cannot_be_read_costs_no_other_and_is_told_at_the_end(tables, tmp_path):
     tables[1] = tmp_path / "broken.csv"
     tables[1].write_text("a,b\n1,2\n")

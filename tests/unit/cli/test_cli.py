@@ -184,6 +184,28 @@ def test_an_unknown_command_is_told_with_the_nearest():
     assert "did you mean 'validate'" in result.output
 
 
+WARNED = """
+import warnings
+import click
+from pytest_stbench import cli
+from pytest_stbench.errors import StbenchWarning
+
+def warned():
+    warnings.warn("the disk is full", StbenchWarning)
+    warnings.warn("of a library", UserWarning)
+
+cli.load_target = lambda _: click.Command("check", callback=warned)
+cli.main(["check"])
+"""
+
+
+def test_warnings_of_the_package_are_their_text_alone():
+    done = subprocess.run([sys.executable, "-c", WARNED], capture_output=True, text=True, check=True)
+    first, second = done.stderr.splitlines()[:2]
+    assert first == "warning: the disk is full"
+    assert second.endswith("UserWarning: of a library")
+
+
 def test_help_and_version():
     assert __version__ in _run("--version").output
     text = _run("--help").output

@@ -109,7 +109,7 @@ def files_of(path: Path) -> tuple[Path, ...]:
     if kind == ".mrxs" and path.with_suffix("").is_dir():
         beside = path.with_suffix("").iterdir()
     elif kind == ".dcm":
-        beside = path.parent.glob("*.dcm")
+        beside = (file for file in path.parent.glob("*") if file.suffix.lower() == kind)
     elif kind in {".vms", ".vmu"} and path.is_file():
         named = {line.partition("=")[2].strip() for line in path.read_text("latin-1").splitlines()}
         beside = [file for file in path.parent.iterdir() if file.name in named]

@@ -125,7 +125,7 @@ def test_errors_of_openslide_name_no_file(tmp_path):
 
 def test_formats_of_several_files_are_all_of_them(tmp_path):
     (tmp_path / "a").mkdir()
-    names = ("a.mrxs", "a/Slidedat.ini", "a/Data0000.dat", "b.vms", "b-0.jpg", "b(1,0).jpg", "1.dcm", "2.dcm")
+    names = ("a.mrxs", "a/Slidedat.ini", "a/Data0000.dat", "b.vms", "b-0.jpg", "b(1,0).jpg", "1.dcm", "2.DCM")
     for name in names:
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "b.vms").write_text(
@@ -133,12 +133,13 @@ def test_formats_of_several_files_are_all_of_them(tmp_path):
     )
     found = {
         name: [str(file.relative_to(tmp_path)) for file in files_of(tmp_path / name)]
-        for name in ("a.mrxs", "b.vms", "1.dcm", "b-0.jpg")
+        for name in ("a.mrxs", "b.vms", "1.dcm", "2.DCM", "b-0.jpg")
     }
     assert found == {
         "a.mrxs": ["a.mrxs", "a/Data0000.dat", "a/Slidedat.ini"],
         "b.vms": ["b.vms", "b(1,0).jpg", "b-0.jpg"],
-        "1.dcm": ["1.dcm", "2.dcm"],
+        "1.dcm": ["1.dcm", "2.DCM"],
+        "2.DCM": ["2.DCM", "1.dcm"],
         "b-0.jpg": ["b-0.jpg"],
     }
     assert files_of(tmp_path / "b.tif") == (tmp_path / "b.tif",)
