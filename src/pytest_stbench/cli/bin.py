@@ -65,7 +65,8 @@ def bin_table(tables: tuple[Path, ...], out: Path, where: str | None, **paramete
     """Count the transcripts of the parquet or csv tables IN into units and write them to OUT.
 
     OUT is a file (.h5ad) for one table, or a folder for one or several. In a folder a file is named by its
-    table, or where tables share a name (Xenium's transcripts.parquet) by the folder of its table.
+    table; where tables share a name, and where it is that of every Xenium or MERSCOPE run (transcripts,
+    detected_transcripts), by the folder of its table.
 
     Columns are found by the names vendors give them: x_location, x, x_um or global_x;
     feature_name, gene or target; qv where there is one; MIDCount or count where a row stands for

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pytest_stbench.cluster.orders import Order
 
 KIND = "binned"
+OF_VENDORS = ("transcripts", "detected_transcripts")
+"""What Xenium and MERSCOPE call the table of every run: files of one after the other would have one name."""
 
 
 class Binning(Work):
@@ -62,7 +64,9 @@ class Binning(Work):
 
 
 def jobs_of(tables: Sequence[Path], folder: Path) -> list[TableJob]:
-    """Return a job for each table; its file in `folder` has its name, or that of its folder if two share it.
+    """Return a job for each table.
+
+    Its file in `folder` has its name, or that of its folder where two share it, or all of a vendor have it.
 
     Raises ``StbenchError`` where their folders share a name too.
     """
@@ -70,7 +74,8 @@ def jobs_of(tables: Sequence[Path], folder: Path) -> list[TableJob]:
     names = [table.name.removesuffix(".gz").rpartition(".")[0] or table.name for table in tables]
     of_name = Counter(names)
     names = [
-        table.parent.name if of_name[name] > 1 else name for table, name in zip(tables, names, strict=True)
+        table.parent.name if of_name[name] > 1 or name in OF_VENDORS else name
+        for table, name in zip(tables, names, strict=True)
     ]
     ((name, number),) = Counter(names).most_common(1)
     if number > 1:

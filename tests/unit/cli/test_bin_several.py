@@ -58,6 +58,15 @@ def test_one_table_goes_into_a_folder_that_is_there(tables, tmp_path):
     assert [path.name for path in (tmp_path / "units").iterdir()] == ["S1.h5ad"]
 
 
+@pytest.mark.parametrize("name", ["transcripts.parquet", "transcripts.csv.gz", "detected_transcripts.csv"])
+def test_runs_of_an_instrument_one_after_the_other_overwrite_nothing(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "units").mkdir()
+    for seed, run in enumerate("AB"):
+        assert binned(write(tmp_path / run / name, seed), "units").exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "units").iterdir()) == ["A.h5ad", "B.h5ad"]
+
+
 def test_tables_of_one_name_are_called_by_their_folders(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     bundles = [write(tmp_path / place / "transcripts.parquet") for place in ("run/A", "run/B", "old/B")]
