@@ -17,6 +17,8 @@ from scipy.sparse import csr_matrix
 from pytest_stbench.cli import checked_by_workers, main
 from pytest_stbench.run.quality.task_checks import TaskChecks
 
+from ...command import APART  # noqa: TID252  # of the tests alone, which no package has
+
 TASK = """
 stbench: 1
 name: mine
@@ -69,7 +71,7 @@ def here(folder, monkeypatch):
 
 
 def check(*arguments):
-    return CliRunner().invoke(main, ["check", *map(str, arguments)])
+    return CliRunner(**APART).invoke(main, ["check", *map(str, arguments)])
 
 
 SOURCES = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import re
 
 import numpy as np
@@ -15,11 +14,10 @@ from pytest_stbench.results import KeptRecord, changes, load, save
 from pytest_stbench.results.details import KeptScoresRecord, digest_of_file
 from pytest_stbench.results.single_scores import Block, Encoder, Place, write_part, write_scores
 
-from ...large_results import large_results  # noqa: TID252  # of the tests alone, which no package has
+from ...command import APART  # noqa: TID252  # of the tests alone, which no package has
+from ...large_results import large_results  # noqa: TID252
 
 METRICS = ("spearman_gene", "rmse")
-# click 8.1 puts both streams into one unless it is told not to; later versions know of no such thing.
-APART = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
 
 
 @pytest.fixture
