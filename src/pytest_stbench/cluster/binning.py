@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_stbench.checks.wording import count
 from pytest_stbench.cluster.giving import MARK
 from pytest_stbench.cluster.orders import Done, TableJob
 from pytest_stbench.cluster.work import UnfitError, Work
@@ -59,7 +60,7 @@ class Binning(Work):
             return Done(outcome="failed", message=f"{job.label}: {error}")
         self._store.remember(KIND, key, list(state_of(out.stat())))
         kept, read = binned.notes["transcripts_kept"], binned.notes["transcripts_read"]
-        said = f"{len(binned.units.ids):,} units, {kept:,} of {read:,} transcripts"
+        said = f"{count(len(binned.units.ids), 'unit')}, {kept:,} of {read:,} transcripts"
         return Done(outcome="done", said=said, computed=1)
 
 
